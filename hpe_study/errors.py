@@ -1,0 +1,9 @@
+"""The one exception that is meant for a person to read.
+
+`StudyError` carries a complete message: what is wrong, in which file or under which key, and what to do about it.
+The command line prints it as it stands, without a traceback; notebooks show it as the cell's last line.
+"""
+
+
+class StudyError(Exception):
+    """Something the user can mend: a wrong parameter, a missing folder, a broken file."""

@@ -1,0 +1,94 @@
+"""Files that are either whole or not there: atomic writes, digests and locks."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from hpe_study.errors import StudyError
+
+
+@contextlib.contextmanager
+def atomic(path):
+    """Give a temporary path beside `path`; rename it to `path` when the block ends well, delete it when not.
+
+    Whoever finds `path` finds all of it. A full disk becomes a `StudyError` that names the file.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        with open(part, "rb") as written:
+            os.fsync(written.fileno())
+        part.chmod(0o644)  # mkstemp makes private files; what the study writes is ordinary
+        part.replace(path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StudyError(f"{path}: the disk is full; free some space and run the same command again") from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON, atomically. NaN is written as null: missing is missing."""
+    with atomic(path) as part:
+        part.write_text(json.dumps(_no_nan(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path):
+    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: no such file") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not readable as JSON ({error}); delete it to have it made again") from error
+
+
+def digest(*paths, chunk=1 << 20):
+    """SHA-256 (hex) over the bytes of the files, in the order given."""
+    sha = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as stream:
+            while block := stream.read(chunk):
+                sha.update(block)
+    return sha.hexdigest()
+
+
+def digest_of(value):
+    """SHA-256 (hex) of a JSON-able value: the same value gives the same digest in every process."""
+    text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def lock(folder):
+    """Hold `folder` for this process; the kernel lets go of it when the process ends, however it ends."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
+        yield
+
+
+def _no_nan(value):
+    if isinstance(value, dict):
+        return {str(key): _no_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_no_nan(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return _no_nan(value.item())
+    return value
