@@ -1,0 +1,105 @@
+"""The three losses. Each gives one value a joint (or a bone group) and is averaged last, under a mask.
+
+They compute in float32 whatever precision the network ran in (float64 stays float64), take no decision on the host (so a GPU never
+waits), and where nothing is valid they are 0 with zero gradients. What stands at joints that are not valid, NaN included, has no influence.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
+from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
+
+__all__ = ["depth_loss", "gaussian_targets", "geometric_loss", "heatmap_loss"]
+
+CANONICAL_STATURE = 1700.0  # mm, the height of the person whose bones CANONICAL_LENGTH lists
+
+
+def _masked_mean(values, valid):
+    """Mean of `values` where `valid`; 0 with zero gradients where nothing is."""
+    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
+
+
+def _reduced(values, valid, reduction):
+    if reduction == "mean":
+        return _masked_mean(values, valid)
+    if reduction == "none":
+        return torch.where(valid, values, 0.0)
+    raise ValueError(f"reduction {reduction!r} is not one of mean, none")
+
+
+def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
+    """Squared error between maps, a joint at a time.
+
+    prediction, target: (B, J, H, W); labelled: (B, J) bool, the joints that count.
+    scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π σ², the sum of a
+    squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed for "peak".
+    Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
+    """
+    if scale not in ("mean", "peak") or (scale == "peak" and sigma is None):
+        raise ValueError(f'scale {scale!r} is not "mean" or "peak" (which needs sigma)')
+    difference = at_least_float32(prediction) - at_least_float32(target)
+    difference = torch.where(labelled[..., None, None], difference, 0.0)
+    energy = difference.square().sum((-2, -1))
+    cells = prediction.shape[-2] * prediction.shape[-1]
+    return _reduced(energy / (cells if scale == "mean" else math.pi * sigma**2), labelled, reduction)
+
+
+def depth_loss(depth, joints, target, labelled, beta=1.0, reduction="mean"):
+    """Smooth L1 between the depth that the maps hold at the true joints and the true depth.
+
+    depth: (B, J, H, W) maps of the depth head; joints: (B, J, 2) heat-map px, read bilinearly; target: (B, J) root-relative depth in
+    the units of the head (crop sides / `depth_unit`); labelled: (B, J) bool, joints with place and depth; beta: head units.
+    Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
+    """
+    place = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
+    target = torch.where(labelled, at_least_float32(target), 0.0)
+    read = torch.where(labelled, read_depth(depth, place), 0.0)
+    return _reduced(F.smooth_l1_loss(read, target, beta=beta, reduction="none"), labelled, reduction)
+
+
+def _bone_tables():
+    """Per group, padded to the largest: parent and child index, relative length (canonical / stature), and whether the slot is a bone."""
+    slots = max(len(bones) for bones in BONE_GROUPS.values())
+    parents, children, lengths, real = [], [], [], []
+    for bones in BONE_GROUPS.values():
+        padding = slots - len(bones)
+        parents.append((*(MPII16.index(parent) for parent, _ in bones), *[0] * padding))
+        children.append((*(MPII16.index(child) for _, child in bones), *[0] * padding))
+        lengths.append((*(CANONICAL_LENGTH[bone] / CANONICAL_STATURE for bone in bones), *[1.0] * padding))
+        real.append((*[True] * len(bones), *[False] * padding))
+    return tuple(parents), tuple(children), tuple(lengths), tuple(real)
+
+
+_PARENTS, _CHILDREN, _LENGTHS, _REAL = _bone_tables()
+
+
+def geometric_loss(joints, visible, reduction="mean"):
+    """How unequally the bones of a group are stretched (Zhou et al. 2017, eq. 4): no 3D truth is needed.
+
+    joints: (B, 16, 3) MPII-16 in crop units: x, y and root-relative depth as fractions of the crop's side (any origin);
+    visible: (B, 16) bool, joints that count. A bone counts when both its ends do, a group when at least two of its bones do.
+    A bone's ratio is its length over its canonical length, the latter as a fraction of the canonical person's height, so each ratio
+    says how tall the person is in crop sides (about 0.8 for someone standing in the crop). A group's value is the variance
+    (divided by the number of bones) of its ratios. As in the source, groups are summed; the mean is over the samples with a group
+    that counts. For reduction="none": (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
+    """
+    visible = visible.bool()
+    joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
+    parents, children = constant(_PARENTS, joints.device), constant(_CHILDREN, joints.device)
+    bones = joints[:, children] - joints[:, parents]  # (B, groups, slots, 3)
+    valid = visible[:, children] & visible[:, parents] & constant(_REAL, joints.device)
+    squared = bones.square().sum(-1)
+    has_length = squared != 0  # the root's slope at 0 is infinite: a bone without length gets none (NaN stays NaN, to be seen)
+    length = torch.where(has_length, torch.where(has_length, squared, 1.0).sqrt(), 0.0)
+    ratio = length / constant(_LENGTHS, joints.device, joints.dtype)
+    count = valid.sum(-1)
+    mean = torch.where(valid, ratio, 0.0).sum(-1) / count.clamp(min=1)
+    variance = torch.where(valid, (ratio - mean[..., None]).square(), 0.0).sum(-1) / count.clamp(min=1)
+    counts = count >= 2
+    variance = torch.where(counts, variance, 0.0)
+    if reduction == "none":
+        return variance
+    return _reduced(variance.sum(-1), counts.any(-1), reduction)

@@ -1,0 +1,229 @@
+import math
+
+import pytest
+import torch
+
+from hpe_study.losses import CANONICAL_STATURE, depth_loss, gaussian_targets, geometric_loss, heatmap_loss
+from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
+
+B, J, H, W = 4, 16, 6, 5
+
+
+@pytest.fixture
+def random():
+    return torch.Generator().manual_seed(0)
+
+
+def maps(random, dtype=torch.float64):
+    return torch.randn(B, J, H, W, generator=random, dtype=dtype)
+
+
+def mask(random, share=0.7):
+    return torch.rand(B, J, generator=random) < share
+
+
+# ---------------------------------------------------------------- literal twins: one number at a time, as the equations read
+
+
+def heatmap_twin(prediction, target, labelled):
+    errors = []
+    for b in range(B):
+        for j in range(J):
+            if labelled[b, j]:
+                cells = [(prediction[b, j, y, x] - target[b, j, y, x]).item() ** 2 for y in range(H) for x in range(W)]
+                errors.append(sum(cells) / len(cells))
+    return sum(errors) / len(errors)
+
+
+def depth_twin(depth, joints, target, labelled, beta):
+    errors = []
+    for b in range(B):
+        for j in range(J):
+            if not labelled[b, j]:
+                continue
+            x, y = joints[b, j].tolist()
+            x0, y0 = min(math.floor(x), W - 2), min(math.floor(y), H - 2)
+            value = 0.0
+            for row, wy in ((y0, y0 + 1 - y), (y0 + 1, y - y0)):
+                for column, wx in ((x0, x0 + 1 - x), (x0 + 1, x - x0)):
+                    value += wy * wx * depth[b, j, row, column].item()
+            off = abs(value - target[b, j].item())
+            errors.append(off**2 / (2 * beta) if off < beta else off - beta / 2)
+    return sum(errors) / len(errors)
+
+
+def geometric_twin(joints, visible):
+    samples = []
+    for pose, seen in zip(joints, visible, strict=True):
+        total, groups = 0.0, 0
+        for bones in BONE_GROUPS.values():
+            ratios = []
+            for bone in bones:
+                a, b = MPII16.indices(list(bone))
+                if seen[a] and seen[b]:
+                    ratios.append(math.dist(pose[a].tolist(), pose[b].tolist()) * CANONICAL_STATURE / CANONICAL_LENGTH[bone])
+            if len(ratios) >= 2:
+                mean = sum(ratios) / len(ratios)
+                total += sum((ratio - mean) ** 2 for ratio in ratios) / len(ratios)
+                groups += 1
+        if groups:
+            samples.append(total)
+    return sum(samples) / len(samples)
+
+
+def test_heatmap_loss_equals_its_twin(random):
+    prediction, target, labelled = maps(random), maps(random), mask(random)
+    assert heatmap_loss(prediction, target, labelled).item() == pytest.approx(heatmap_twin(prediction, target, labelled), rel=1e-12)
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.2])
+def test_depth_loss_equals_its_twin(random, beta):
+    depth, labelled = maps(random), mask(random)
+    joints = torch.rand(B, J, 2, generator=random, dtype=torch.float64) * torch.tensor([W - 1, H - 1])
+    target = torch.randn(B, J, generator=random, dtype=torch.float64)
+    value = depth_loss(depth, joints, target, labelled, beta=beta).item()
+    assert value == pytest.approx(depth_twin(depth, joints, target, labelled, beta), rel=1e-12)
+
+
+def test_geometric_loss_equals_its_twin(random):
+    joints = torch.randn(B, J, 3, generator=random, dtype=torch.float64)
+    visible = mask(random)
+    visible[0] = False  # a sample without any bone
+    assert geometric_loss(joints, visible).item() == pytest.approx(geometric_twin(joints, visible), rel=1e-12)
+
+
+# ---------------------------------------------------------------- by hand
+
+
+def test_heatmap_loss_by_hand():
+    """5×5: one cell off by 2 on one joint, the other joint not labelled: 2² / 25."""
+    prediction, target = torch.zeros(1, 2, 5, 5), torch.zeros(1, 2, 5, 5)
+    target[0, 0, 2, 2] = 1.0
+    prediction[0, 0, 2, 2], prediction[0, 1] = 3.0, 100.0
+    prediction.requires_grad_()
+    loss = heatmap_loss(prediction, target, torch.tensor([[True, False]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(4 / 25)
+    gradient = torch.zeros(1, 2, 5, 5)
+    gradient[0, 0, 2, 2] = 2 * 2 / 25
+    torch.testing.assert_close(prediction.grad, gradient)
+
+
+@pytest.mark.parametrize(("cells", "sigma"), [(16, 1.0), (64, 2.0), (24, 1.5)])
+def test_predicting_nothing_costs_one(cells, sigma):
+    labelled = torch.ones(1, 1, dtype=torch.bool)
+    target = gaussian_targets(torch.full((1, 1, 2), cells / 2 - 0.3), labelled, (cells, cells), sigma)
+    assert heatmap_loss(0 * target, target, labelled, scale="peak", sigma=sigma).item() == pytest.approx(1, abs=1e-3)
+    assert heatmap_loss(0 * target, target, labelled).item() == pytest.approx(math.pi * sigma**2 / cells**2, rel=1e-3)
+
+
+def canonical_pose():
+    """Joints laid out so that every bone of the groups has its canonical length at a stature of one crop side."""
+    pose = torch.zeros(16, 3, dtype=torch.float64)
+    reach = dict.fromkeys(MPII16.joints, 0.0)
+    for bones in (BONE_GROUPS["shoulders"], BONE_GROUPS["hips"], BONE_GROUPS["arms"], BONE_GROUPS["legs"]):
+        for parent, child in bones:
+            reach[child] = reach[parent] + CANONICAL_LENGTH[parent, child] / CANONICAL_STATURE
+    for index, joint in enumerate(MPII16.joints):
+        pose[index, 0] = reach[joint] * (-1 if joint.startswith("l_") else 1)
+    return pose
+
+
+def test_proportional_people_cost_nothing_and_others_do():
+    pose, visible = canonical_pose()[None], torch.ones(1, 16, dtype=torch.bool)
+    assert geometric_loss(pose, visible).item() == pytest.approx(0, abs=1e-24)
+    assert geometric_loss(0.4 * pose + 0.3, visible).item() == pytest.approx(0, abs=1e-24)
+    pose[0, MPII16.index("r_wrist"), 0] += 0.146  # doubles one of four arm bones: ratios 1, 2, 1, 1
+    assert geometric_loss(pose, visible).item() == pytest.approx(0.1875)
+    assert geometric_loss(pose, visible, reduction="none")[0].tolist() == pytest.approx([0.1875, 0, 0, 0])
+
+
+def test_canonical_stature_is_that_of_the_lengths():
+    shin = 0.246  # of the height: Drillis & Contini (1966)
+    assert CANONICAL_LENGTH["r_knee", "r_ankle"] == pytest.approx(shin * CANONICAL_STATURE)
+
+
+# ---------------------------------------------------------------- gradients
+
+
+def test_gradients_in_double_precision(random):
+    labelled, target = mask(random), maps(random)
+    prediction = maps(random).requires_grad_()
+    joints = (1 + 2 * torch.rand(B, J, 2, generator=random, dtype=torch.float64)).requires_grad_()
+    depth_target = torch.randn(B, J, generator=random, dtype=torch.float64)
+    pose = torch.randn(B, J, 3, generator=random, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: heatmap_loss(p, target, labelled), prediction)
+    assert torch.autograd.gradcheck(lambda p: heatmap_loss(p, target, labelled, scale="peak", sigma=2.0), prediction)
+    assert torch.autograd.gradcheck(lambda d, p: depth_loss(d, p, depth_target, labelled), (prediction, joints))
+    assert torch.autograd.gradcheck(lambda p: geometric_loss(p, labelled), pose)
+
+
+def test_bones_without_length_have_finite_gradients():
+    pose = torch.zeros(2, 16, 3, requires_grad=True)
+    loss = geometric_loss(pose, torch.ones(2, 16, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0
+    assert pose.grad.isfinite().all()
+
+
+def every_loss(prediction, joints, target, pose, labelled):
+    return (
+        heatmap_loss(prediction, torch.zeros_like(prediction), labelled),
+        depth_loss(prediction, joints, target, labelled),
+        geometric_loss(pose, labelled),
+    )
+
+
+@pytest.mark.parametrize("junk", [0.0, float("nan"), float("inf")])
+def test_nothing_valid_is_zero_with_zero_gradients(junk):
+    prediction = torch.full((B, J, H, W), junk, requires_grad=True)
+    pose = torch.full((B, J, 3), junk, requires_grad=True)
+    nothing = torch.zeros(B, J, dtype=torch.bool)
+    losses = every_loss(prediction, torch.full((B, J, 2), junk), torch.full((B, J), junk), pose, nothing)
+    sum(losses).backward()
+    assert [loss.item() for loss in losses] == [0, 0, 0]
+    assert (prediction.grad == 0).all()
+    assert (pose.grad == 0).all()
+
+
+def test_missing_joints_have_no_influence(random):
+    labelled = mask(random)
+    prediction, target = maps(random), torch.randn(B, J, generator=random)
+    pose = torch.randn(B, J, 3, generator=random, dtype=torch.float64)
+    joints = torch.rand(B, J, 2, generator=random, dtype=torch.float64)
+    clean = every_loss(prediction, joints, target, pose, labelled)
+    for tensor in (prediction, joints, target, pose):
+        tensor[~labelled] = float("nan")
+    prediction.requires_grad_()
+    pose.requires_grad_()
+    dirty = every_loss(prediction, joints, target, pose, labelled)
+    assert [loss.item() for loss in dirty] == [loss.item() for loss in clean]
+    sum(dirty).backward()
+    assert prediction.grad.isfinite().all()
+    assert pose.grad.isfinite().all()
+
+
+def test_a_broken_prediction_is_seen():
+    """NaN at a joint that counts must come out as NaN: training stops on it."""
+    all_labelled = torch.ones(B, J, dtype=torch.bool)
+    prediction, pose = torch.full((B, J, H, W), float("nan")), torch.full((B, J, 3), float("nan"))
+    losses = every_loss(prediction, torch.ones(B, J, 2), torch.ones(B, J), pose, all_labelled)
+    assert all(loss.isnan() for loss in losses)
+
+
+def test_none_keeps_a_value_a_joint(random):
+    prediction, target, labelled = maps(random), maps(random), mask(random)
+    values = heatmap_loss(prediction, target, labelled, reduction="none")
+    assert values.shape == (B, J)
+    assert (values[~labelled] == 0).all()
+    assert (values.sum() / labelled.sum()).item() == pytest.approx(heatmap_loss(prediction, target, labelled).item())
+
+
+def test_half_precision_is_computed_in_single(random):
+    prediction, labelled = maps(random).to(torch.bfloat16), mask(random)
+    pose = torch.randn(B, J, 3, generator=random).to(torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = every_loss(prediction, torch.ones(B, J, 2), torch.ones(B, J), pose, labelled)
+    high = every_loss(prediction.float(), torch.ones(B, J, 2), torch.ones(B, J), pose.float(), labelled)
+    assert all(loss.dtype == torch.float32 for loss in low)
+    assert [loss.item() for loss in low] == [loss.item() for loss in high]
