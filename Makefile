@@ -1,0 +1,41 @@
+# The study's commands. Each makes .venv and installs by itself the first time, and is quick afterwards.
+#   make study PROFILE=params/paper.yaml    another profile        make study CORES=1    fewer cores
+
+PYTHON ?= python3
+PROFILE ?= params/demo.yaml
+KERNEL ?= python3
+CORES ?=
+BIN := .venv/bin
+READY := .venv/.installed
+export PYTHONUNBUFFERED := 1
+
+.PHONY: study test lab lint format kernel help
+.DEFAULT_GOAL := help
+
+study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
+	@$(BIN)/python -m hpe_study study $(PROFILE) --kernel $(KERNEL) $(if $(CORES),--cores $(CORES))
+
+test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+lab: $(READY) ## open JupyterLab on the notebooks
+	@$(BIN)/jupyter lab notebooks
+
+lint: $(READY) ## check the style of code and notebooks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(READY) ## bring code and notebooks into that style
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+kernel: $(READY) ## register this environment as the Jupyter kernel "hpe_study" (then: make study KERNEL=hpe_study)
+	@$(BIN)/python -m ipykernel install --user --name hpe_study --display-name "hpe_study"
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
+	@echo "installing into .venv (once; a few minutes, mostly PyTorch)"
+	@$(PYTHON) -m venv .venv || { echo "the venv module is missing (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@

@@ -1,0 +1,122 @@
+"""The graph of the study: raw files → stores → stage 1 → 2 → 3 → scores → tables and figures.
+
+    snakemake --cores 2 --config profile=params/demo.yaml        (`make study` does this, and says what came out)
+
+A step runs again when its files or its own parameters change, and never because another step's parameters did. What a killed run resumes
+from (resume.pt, *.parts-*) is not an output, so Snakemake leaves it alone. Each step is one shell command: a cluster profile moves it to a
+job without a change here.
+"""
+
+from hpe_study.files import digest_of
+from hpe_study.pipeline import stage_of
+from hpe_study.study import SPLITS, Study
+
+study = Study(config.get("profile", "params/demo.yaml"))
+PROFILE = study.profile
+HOME = study.home
+KERNEL = config.get("kernel", "python3")
+RUNS = {run.name: run for run in study.runs}
+SETS = sorted({*PROFILE.two_d, *PROFILE.three_d})
+STEP = f"python -m hpe_study --profile {study.profile_path}"
+
+
+workdir: HOME
+
+
+wildcard_constraints:
+    name="[a-z0-9_]+",
+    split="train|test",
+    run="|".join(RUNS),
+
+
+localrules:
+    all,
+    collect,
+
+
+def analyses():
+    return [study.figures / f"{name}.ipynb" for name in study.analyses]
+
+
+rule all:
+    input:
+        analyses(),
+
+
+if PROFILE.simulate:
+
+    rule standin:
+        output:
+            str(study.raw) + "/{name}/SIMULATED.json",
+        params:
+            settings=lambda w: digest_of([PROFILE.simulate[w.name].model_dump(), PROFILE.simulate_size, PROFILE.simulate_seed]),
+        threads: workflow.cores
+        shell:
+            "{STEP} standin {wildcards.name} --workers {threads}"
+
+
+rule prepare:
+    input:
+        lambda w: [study.raw / w.name / "SIMULATED.json"] if PROFILE.simulate else [],
+    output:
+        str(study.store_path("{name}", "{split}")),
+    params:
+        settings=lambda w: digest_of([PROFILE.network.input_size, PROFILE.crop_margin, PROFILE.encoding, PROFILE.strict, PROFILE.datasets.get(w.name)]),
+    threads: workflow.cores
+    shell:
+        "{STEP} prepare {wildcards.name} {wildcards.split} --workers {threads}"
+
+
+def needs(run):
+    """A training's inputs: its stores, and the weights it starts from."""
+    names = {run.two_d, run.trained_3d} - {None}
+    stores = [study.store_path(name, split) for name in sorted(names) for split in SPLITS]
+    return stores + ([study.run_folder(run.parent) / "checkpoint.pt"] if run.parent else [])
+
+
+rule stage:
+    input:
+        lambda w: needs(RUNS[w.run]),
+    output:
+        multiext(str(study.run_folder_named("{run}")) + "/", "run.json", "history.csv", "checkpoint.pt", "stage.ipynb"),
+    params:
+        settings=lambda w: stage_of(study, RUNS[w.run]).hash,
+        notebook=lambda w: RUNS[w.run].notebook,
+    resources:
+        gpu=1,
+    shell:
+        "{STEP} execute {params.notebook} {output[3]} --run {wildcards.run} --kernel {KERNEL}"
+
+
+rule evaluate:
+    input:
+        lambda w: study.run_folder_named(w.run) / "checkpoint.pt",
+        lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
+    output:
+        multiext(str(study.run_folder_named("{run}")) + "/", "metrics.csv", "predictions.h5", "evaluate.ipynb"),
+    params:
+        settings=digest_of(PROFILE.network.model_dump()),
+    resources:
+        gpu=1,
+    shell:
+        "{STEP} execute evaluate {output[2]} --run {wildcards.run} --kernel {KERNEL}"
+
+
+rule collect:
+    input:
+        [study.run_folder(run) / name for run in study.runs for name in ("run.json", "metrics.csv", "history.csv")],
+    output:
+        study.folder / "runs.csv",
+        study.folder / "history.csv",
+    shell:
+        "{STEP} collect"
+
+
+rule analysis:
+    input:
+        study.folder / "runs.csv",
+        study.folder / "history.csv",
+    output:
+        str(study.figures) + "/{name}.ipynb",
+    shell:
+        "{STEP} execute {wildcards.name} {output} --kernel {KERNEL}"

@@ -1,0 +1,105 @@
+"""The command line: `python -m hpe_study study params/demo.yaml` runs a whole profile; the other commands are its single steps."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from hpe_study.errors import StudyError
+from hpe_study.execute import end_with_parent
+
+
+def main(words=None):
+    """Parse and run one command; returns the exit status. What the user can mend is one line on stderr, never a traceback."""
+    arguments = _parser().parse_args(words)
+    try:
+        arguments.command(arguments)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m hpe_study", description=__doc__)
+    parser.add_argument("--profile", default="params/demo.yaml", help="parameter file (default: %(default)s)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    study = commands.add_parser("study", help="run everything of a profile that is not up to date")
+    study.add_argument("profile", nargs="?", default="params/demo.yaml")
+    study.add_argument("--cores", type=int, help="processor cores to use (default: all)")
+    study.add_argument("--kernel", default="python3", help="Jupyter kernel that executes the notebooks (default: %(default)s)")
+    study.add_argument("snakemake", nargs="*", help="words for Snakemake, after --")
+    study.set_defaults(command=_study)
+
+    standin = commands.add_parser("standin", help="make the simulated stand-in of one data set")
+    standin.add_argument("name")
+    standin.add_argument("--workers", type=int, default=1)
+    standin.set_defaults(command=_standin)
+
+    prepare = commands.add_parser("prepare", help="prepare the store of one data set's split")
+    prepare.add_argument("name")
+    prepare.add_argument("split", choices=("train", "test"))
+    prepare.add_argument("--workers", type=int, default=1)
+    prepare.set_defaults(command=_prepare)
+
+    execute = commands.add_parser("execute", help="execute one notebook of the study")
+    execute.add_argument("notebook", help="name of a notebook in notebooks/")
+    execute.add_argument("output", type=Path)
+    execute.add_argument("--run", help="name of the run that it executes")
+    execute.add_argument("--kernel", default="python3")
+    execute.set_defaults(command=_execute)
+
+    collect = commands.add_parser("collect", help="gather all run records into runs.csv and history.csv")
+    collect.set_defaults(command=_collect)
+    return parser
+
+
+def _open(arguments):
+    from hpe_study.study import Study
+
+    return Study(arguments.profile)
+
+
+def _study(arguments):
+    from hpe_study.graph import run_study
+
+    run_study(_open(arguments), arguments.cores, arguments.kernel, arguments.snakemake)
+
+
+def _standin(arguments):
+    from hpe_study.pipeline import make_standin
+
+    end_with_parent()
+    make_standin(_open(arguments), arguments.name, arguments.workers)
+
+
+def _prepare(arguments):
+    from hpe_study.pipeline import prepare_store
+
+    end_with_parent()
+    prepare_store(_open(arguments), arguments.name, arguments.split, arguments.workers)
+
+
+def _execute(arguments):
+    from hpe_study.execute import execute_notebook
+
+    end_with_parent()
+    study = _open(arguments)
+    notebook = study.home / "notebooks" / f"{arguments.notebook}.ipynb"
+    if not notebook.exists():
+        raise StudyError(f"{notebook}: no such notebook")
+    parameters = {"profile": str(study.profile_path)} | ({"run": arguments.run} if arguments.run else {})
+    execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
+
+
+def _collect(arguments):
+    from hpe_study.records import collect
+
+    collect(_open(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

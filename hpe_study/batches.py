@@ -1,0 +1,211 @@
+"""Store → batches: which samples an epoch sees, their crops through worker processes, and augmentation with targets on the device.
+
+Three steps, each its own: `Mix` draws the epoch's samples (in the parent process, listable); a `DataLoader` reads crops and labels of
+one batch in one call; `assemble` augments the whole batch as tensors. Random numbers are named streams keyed by (seed, epoch, sample),
+so neither the number of workers nor a resume changes them.
+
+Crop coordinates t are fractions of the person's box: t = (x − centre)/side + 0.5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from hpe_study import streams
+from hpe_study.losses import gaussian_targets
+from hpe_study.skeletons import MPII16
+
+LABELS = ("center", "side", "region", "joints2d", "labelled", "joints3d", "depth", "scale", "intrinsics")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Which stores an epoch draws from, and how many samples of each: `counts` parallel to `stores`. A store's samples are drawn
+    without repetition; a count above the store's length goes through it again, whole."""
+
+    counts: tuple
+    lengths: tuple
+    seed: int
+
+    def draw(self, epoch):
+        """(sum of counts, 2) int64: (store, index) of the epoch's samples in the order they are seen; a fresh draw each epoch."""
+        random = streams.generator("mix", self.seed, epoch)
+        chosen = []
+        for store, (count, length) in enumerate(zip(self.counts, self.lengths, strict=True)):
+            rounds = [random.permutation(length) for _ in range(-(-count // length))]
+            chosen.append(np.stack([np.full(count, store), np.concatenate(rounds)[:count]], 1))
+        return random.permutation(np.concatenate(chosen))
+
+
+class Samples(Dataset):
+    """The samples of several stores, addressed as (store, index) pairs; a batch is read in one call."""
+
+    def __init__(self, stores):
+        self.stores = stores
+
+    def __len__(self):
+        return sum(len(store) for store in self.stores)
+
+    def __getitems__(self, pairs):
+        pairs = np.asarray(pairs)
+        first = self.stores[0]
+        size = first.attrs["crop_size"]
+        batch = {"crop": np.empty((len(pairs), size, size, 3), np.uint8)}
+        batch |= {key: np.empty((len(pairs), *first[key].shape[1:]), first[key].dtype) for key in LABELS}
+        for number, store in enumerate(self.stores):
+            rows = np.flatnonzero(pairs[:, 0] == number)
+            if len(rows):
+                batch["crop"][rows] = store.crops(pairs[rows, 1])
+                for key in LABELS:
+                    batch[key][rows] = store[key][pairs[rows, 1]]
+        batch["sample"] = pairs
+        return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
+
+
+def loader(stores, pairs, batch_size, workers=0, drop_last=False):
+    """Batches over `pairs` ((N, 2): store, index) in their order, as dicts of tensors (see `Samples`)."""
+    whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
+    batches = [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
+    return DataLoader(
+        Samples(stores),
+        batch_sampler=batches,
+        collate_fn=_whole,
+        num_workers=workers,
+        multiprocessing_context="forkserver" if workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _whole(batch):
+    return batch  # `__getitems__` returns whole batches already
+
+
+@dataclass(frozen=True)
+class Change:
+    """A batch's random change. The crop seen is the person's box turned, scaled and shifted; B samples."""
+
+    scale: torch.Tensor  # (B,) side of the crop seen over the box's side
+    angle: torch.Tensor  # (B,) radians, how far the picture turns (x towards y)
+    shift: torch.Tensor  # (B, 2) of the crop's centre, in box sides
+    flip: torch.Tensor  # (B,) bool
+    gain: torch.Tensor  # (B, 3) per channel
+    offset: torch.Tensor  # (B, 3)
+
+    def to(self, device):
+        """The same change on another device."""
+        return Change(**{key: value.to(device, non_blocking=True) for key, value in vars(self).items()})
+
+
+def no_change(count):
+    """The change that leaves `count` samples as they are."""
+    one, zero = torch.ones(count), torch.zeros(count)
+    return Change(one, zero, torch.zeros(count, 2), torch.zeros(count, dtype=torch.bool), torch.ones(count, 3), torch.zeros(count, 3))
+
+
+def draw_change(settings, samples, turns, seed, epoch):
+    """The `Change` of a batch. settings: `params.Augmentation`; samples: (B,) whole numbers naming them; turns: (B,) bool, may be rotated."""
+    u = streams.uniform("augmentation", seed, epoch, samples, 16)
+    normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
+    scale, angle = (np.clip(normal / 2, -1, 1)).T  # half the limit is the deviation, cut at the limit
+    angle = np.where((u[:, 4] < settings.rotation_share) & turns, np.deg2rad(settings.rotation) * angle, 0.0)
+    symmetric = 2 * u[:, 6:14] - 1
+    tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
+    return Change(
+        scale=tensor(1 + settings.scale * scale),
+        angle=tensor(angle),
+        shift=tensor(settings.shift * symmetric[:, :2]),
+        flip=torch.from_numpy(u[:, 5] < settings.flip),
+        gain=tensor(1 + settings.colour * symmetric[:, 2:5]),
+        offset=tensor(0.4 * settings.colour * symmetric[:, 5:8]),
+    )
+
+
+def crop_fraction(joints2d, center, side):
+    """(B, J, 2) px → fractions of the box. center (B, 2) px, side (B,) px."""
+    return (joints2d - center[:, None]) / side[:, None, None] + 0.5
+
+
+def changed_fraction(t, change):
+    """Box fractions (B, J, 2) → fractions of the crop that the network sees. The inverse of `original_fraction`."""
+    offset = (t - 0.5 - change.shift[:, None]) / change.scale[:, None, None]
+    cos, sin = change.angle.cos()[:, None], change.angle.sin()[:, None]
+    x, y = offset.unbind(-1)
+    turned = torch.stack([x * cos - y * sin, x * sin + y * cos], -1) + 0.5
+    mirrored = torch.stack([1 - turned[..., 0], turned[..., 1]], -1)
+    return torch.where(change.flip[:, None, None], mirrored, turned)
+
+
+def original_fraction(t, change):
+    """Fractions of the crop seen (B, ..., 2) → fractions of the person's box."""
+    lead = (slice(None),) + (None,) * (t.ndim - 2)
+    x = torch.where(change.flip[lead], 1 - t[..., 0], t[..., 0]) - 0.5
+    y = t[..., 1] - 0.5
+    cos, sin = change.angle.cos()[lead], change.angle.sin()[lead]
+    offset = torch.stack([x * cos + y * sin, -x * sin + y * cos], -1) * change.scale[lead][..., None]
+    return offset + 0.5 + change.shift[lead]
+
+
+def to_box(t, depth, change):
+    """Joints read in the crop seen, (B, 16, 2) fractions and (B, 16) depth in its sides, back in the person's box: unturned, unmirrored."""
+    partner = torch.tensor(MPII16.flip, device=t.device)
+    t, depth = original_fraction(t, change), depth * change.scale[:, None]
+    swap = change.flip[:, None]
+    return torch.where(swap[..., None], t[:, partner], t), torch.where(swap, depth[:, partner], depth)
+
+
+def sampled_images(crops, region, center, side, change, size):
+    """(B, 3, size, size) float in [0, 1]: the changed crop, sampled bilinearly from the stored squares (B, S, S, 3) uint8."""
+    grid = (torch.arange(size, device=crops.device) + 0.5) / size
+    seen = torch.stack(torch.meshgrid(grid, grid, indexing="xy"), -1).expand(len(crops), size, size, 2)
+    box = original_fraction(seen, change)
+    px = (box - 0.5) * side[:, None, None, None] + center[:, None, None]
+    stored = (px + 0.5 - region[:, None, None, :2]) / region[:, None, None, 2:]  # fraction of the stored square
+    pictures = crops.permute(0, 3, 1, 2).float() / 255
+    images = F.grid_sample(pictures, 2 * stored - 1, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return (images * change.gain[..., None, None] + change.offset[..., None, None]).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step needs, on the device. Frames: crop seen by the network; J = 16, MPII-16."""
+
+    images: torch.Tensor  # (B, 3, H, W) in [0, 1], RGB, not yet normalised
+    joints: torch.Tensor  # (B, J, 2) fractions of the crop seen; NaN where missing
+    labelled: torch.Tensor  # (B, J) bool: labelled and inside the crop
+    depth: torch.Tensor  # (B, J) root-relative, in sides of the crop seen; NaN where missing
+    has_depth: torch.Tensor  # (B, J) bool
+    change: Change
+    source: dict  # the stored labels of the same samples
+
+    def heatmap_px(self, cells):
+        """Joints in px of a heat map with `cells` cells a side."""
+        return self.joints * cells - 0.5
+
+    def targets(self, cells, sigma):
+        """(B, J, cells, cells) Gaussians of deviation `sigma` heat-map px."""
+        return gaussian_targets(self.heatmap_px(cells), self.labelled, (cells, cells), sigma)
+
+
+def assemble(raw, change, size, device="cpu"):
+    """A `Batch` from what `loader` gives and a `Change`. size: px of the network's input."""
+    source = {key: value.to(device, non_blocking=True) for key, value in raw.items()}
+    change = change.to(device)
+    t = changed_fraction(crop_fraction(source["joints2d"], source["center"], source["side"]), change)
+    partner = torch.tensor(MPII16.flip, device=device)
+    swap = change.flip[:, None]
+    t = torch.where(swap[..., None], t[:, partner], t)
+    labelled = torch.where(swap, source["labelled"][:, partner], source["labelled"])
+    depth = torch.where(swap, source["depth"][:, partner], source["depth"]) / change.scale[:, None]
+    inside = labelled & (t >= 0).all(-1) & (t < 1).all(-1)
+    return Batch(
+        images=sampled_images(source["crop"], source["region"], source["center"], source["side"], change, size),
+        joints=t,
+        labelled=inside,
+        depth=depth,
+        has_depth=inside & depth.isfinite(),
+        change=change,
+        source=source,
+    )

@@ -1,0 +1,95 @@
+"""Where a run computes and in what precision; and what the run record says about it."""
+
+import os
+import platform
+import resource
+import subprocess
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from hpe_study.errors import StudyError
+
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
+
+
+def pick_device(name="auto"):
+    """`torch.device` for "auto" (the GPU that this process sees, else the CPU), "cpu", "cuda" or "cuda:1".
+
+    On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with two (measured).
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise StudyError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, …") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise StudyError(f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)")
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    return device
+
+
+def pick_precision(name, device):
+    """"bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 × fp32), else fp32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16() else "fp32"
+
+
+def _native_bf16():
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def autocast(device, precision):
+    """The autocast context of a precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+@lru_cache
+def code_version():
+    """Commit of the code, with "+changes" where tracked files differ from it; the package's version outside a checkout."""
+    here = Path(__file__).parent
+    git = lambda *words: subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return version("hpe_study")
+
+
+def provenance(device, precision):
+    """What computed a run: processor or GPU, precision, libraries, code."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{_processor()} (1 of {os.cpu_count()} cores)",
+        "precision": precision,
+        "code": code_version(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+@lru_cache
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_memory_mb(device):
+    """Largest memory so far in MB: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,63 @@
+"""One executed notebook a run: papermill on a named kernel, written whole or not at all.
+
+The process asks the kernel of the operating system to end it with its parent, and Jupyter's kernels end with theirs, so killing the study
+at any point leaves nobody training behind.
+"""
+
+import ctypes
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from hpe_study.errors import StudyError
+from hpe_study.files import atomic
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """Have Linux send this process SIGTERM when its parent dies. Elsewhere: nothing."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
+    """Execute `notebook` with `parameters` into `output`, without widget state.
+
+    A cell that fails leaves `<output>.failed.ipynb` to look at and raises `StudyError` with the cell's own message.
+    """
+    import nbformat
+    import papermill
+
+    notebook, output = Path(notebook), Path(output)
+    failed = output.with_name(f"{output.stem}.failed.ipynb")
+    failed.unlink(missing_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
+    with atomic(output) as part:
+        try:
+            papermill.execute_notebook(
+                str(notebook), str(part), parameters=parameters, kernel_name=kernel, cwd=str(cwd or notebook.parent), progress_bar=False, log_output=False
+            )
+        except papermill.exceptions.PapermillExecutionError as error:
+            part.replace(failed)
+            part.touch()
+            message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.evalue}").strip()
+            told = message if error.ename == "StudyError" else f"{error.ename}: {message}"
+            raise StudyError(f"{told}\n  (in {notebook.name}; the notebook as it failed: {failed})") from error
+        executed = nbformat.read(part, as_version=4)
+        executed.metadata.pop("widgets", None)
+        _plain_streams(executed)
+        nbformat.write(executed, part)
+    return output
+
+
+def _plain_streams(notebook):
+    """Keep what a progress bar ended with, not every line it drew."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("output_type") == "stream" and "\r" in output["text"]:
+                lines = output["text"].split("\n")
+                output["text"] = "\n".join(line.split("\r")[-1] if line.split("\r")[-1] else line.split("\r")[-2] if "\r" in line else line for line in lines)

@@ -1,0 +1,80 @@
+"""Run the whole graph by Snakemake: one study at a time a profile, a live count, and at the end what came out and where."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+
+from tqdm import tqdm
+
+from hpe_study.errors import StudyError
+from hpe_study.execute import end_with_parent
+from hpe_study.files import lock
+
+STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
+
+
+def run_study(study, cores=None, kernel="python3", extra=()):
+    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays)."""
+    cores = cores or os.cpu_count()
+    with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
+        _announce(study)
+        command = [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile"), "--directory", str(study.home)),
+            *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
+            *("--cores", str(cores), *extra, "--config", f"profile={study.profile_path}", f"kernel={kernel}"),
+        ]
+        start = time.time()
+        log = study.folder / "snakemake.log"
+        steps, errors = _follow(command, log, study)
+        if errors is not None:
+            raise StudyError(f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})")
+        _report(study, steps, time.time() - start)
+
+
+def _announce(study):
+    done = sum((study.run_folder(run) / "run.json").exists() for run in study.runs)
+    kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
+    print(f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before", flush=True)
+
+
+def _follow(command, log, study):
+    """Run Snakemake, its words into `log`, a bar from its counts. Returns (steps done, None) or (steps done, the failed steps' messages)."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment.get("PATH", "")])
+    steps, errors = 0, []
+    with open(log, "w") as words, subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
+    ) as process:
+        bar = None
+        for line in process.stdout:
+            words.write(line)
+            words.flush()
+            if line.startswith(("error: ", "  (in ")):
+                errors.append(line.rstrip())
+            if match := STEP_DONE.match(line):
+                steps, total = int(match[1]), int(match[2])
+                bar = bar or tqdm(total=total, desc="study", unit="step", dynamic_ncols=True)
+                bar.update(steps - bar.n)
+        if bar:
+            bar.close()
+    if process.returncode == 0:
+        return steps, None
+    if not errors:
+        errors = log.read_text().splitlines()[-15:]
+    return steps, "\n".join(errors)
+
+
+def _report(study, steps, seconds):
+    if not steps:
+        print("Everything is up to date; nothing was done.")
+    else:
+        print(f"Done: {steps} steps in {seconds / 60:.1f} minutes.")
+    here = study.home
+    for label, pattern in (("tables", "table*.html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb")):
+        found = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
+        if found:
+            print(f"  {label}: " + ", ".join(str(path) for path in found))
+    print(f"  all numbers, a row each: {(study.folder / 'runs.csv').relative_to(here)}")
+    print(f"Open them: make lab, then {study.figures.relative_to(here)}/{study.analyses[0]}.ipynb")

@@ -1,0 +1,225 @@
+"""Parameter files: YAML read into frozen, typed models. An unknown key, a wrong type or an impossible value is one clear line.
+
+`Profile` is one file of `params/`: the data, the network, and a section of training settings for each stage.
+`Stage` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing else.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from hpe_study.errors import StudyError
+from hpe_study.files import digest_of
+
+SETS_2D = ("mpii", "lsp", "flic")
+SETS_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
+Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Counts(Frozen):
+    """How many records a simulated stand-in gets."""
+
+    train: PositiveInt
+    test: PositiveInt
+
+
+class Training(Frozen):
+    """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch of `drop_after`."""
+
+    epochs: PositiveInt = 1
+    samples_per_epoch: PositiveInt | None = None  # drawn anew each epoch; None: all of the 2D set (3D-only: all of the 3D set)
+    batch_size: PositiveInt = 32
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegative = 0.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    drop_after: tuple[PositiveInt, ...] = ()
+    drop_factor: PositiveFloat = 0.1
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay of the averaged weights that are scored and handed on; None: the plain ones
+    depth_weight: NonNegative = 0.1  # λ_reg
+    geometry_weight: NonNegative = 0.0  # λ_geo
+
+    @model_validator(mode="after")
+    def _drops_within_epochs(self):
+        if any(drop >= self.epochs for drop in self.drop_after):
+            raise ValueError(f"drop_after {list(self.drop_after)} must lie before the last of {self.epochs} epochs")
+        return self
+
+    def scaled(self, factor):
+        """The same schedule stretched: epochs and drops times `factor` (Table 3's doubled epochs)."""
+        return self.model_copy(
+            update={"epochs": round(self.epochs * factor), "drop_after": tuple(round(drop * factor) for drop in self.drop_after)}
+        )
+
+
+class Augmentation(Frozen):
+    """Limits of the random changes: normal draws of half the limit as deviation, cut at the limit."""
+
+    scale: Share = 0.25  # ± share of the crop's side
+    rotation: NonNegative = 30.0  # ± degrees …
+    rotation_share: Share = 0.6  # … on this share of the samples
+    rotate_3d: bool = False  # rotate the 3D sets' samples too
+    shift: Share = 0.0  # ± share of the crop's side
+    flip: Share = 0.5
+    colour: Share = 0.0  # ± gain and offset per channel
+
+
+class Network(Frozen):
+    """The network and its reading."""
+
+    model: str = "resnet50"
+    width: PositiveInt | None = None  # first layer's channels of the narrow networks
+    pretrained: bool = True  # ImageNet weights where they can be had
+    input_size: PositiveInt = 256  # px
+    sigma: PositiveFloat = 2.0  # of the target Gaussians, heat-map px
+    heatmap_scale: Literal["mean", "peak"] = "mean"  # squared error averaged over the map, or per unit of the target's own energy
+    depth_unit: PositiveFloat = 1.0  # crop sides that one unit of the depth head stands for
+    decode: Literal["argmax", "quarter", "soft"] = "quarter"
+    flip_test: bool = True
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+    @model_validator(mode="after")
+    def _size_fits(self):
+        if self.input_size % 32:
+            raise ValueError(f"input_size {self.input_size} must be a multiple of 32")
+        return self
+
+
+class Stage(Frozen):
+    """All that one training run depends on, besides its data and the run it starts from."""
+
+    stage: Literal[1, 2, 3]
+    two_d: str | None
+    three_d: str | None
+    seed: int
+    training: Training
+    augmentation: Augmentation
+    network: Network
+    validate_every: PositiveInt
+    legacy: tuple[str, ...]
+
+    @property
+    def scheme(self):
+        """"2d" (stage 1), "fusion" (2D and 3D together) or "3d" (3D alone)."""
+        return "fusion" if self.two_d and self.three_d else "2d" if self.two_d else "3d"
+
+    @property
+    def hash(self):
+        """First 12 hex digits of the digest of these parameters."""
+        return digest_of(self.model_dump())[:12]
+
+
+class Profile(Frozen):
+    """One file of `params/`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    question: str = ""
+    data_root: str  # folder that holds one folder a data set; relative to the project
+    simulate: dict[str, Counts] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
+    simulate_size: PositiveInt = 128  # px of a simulated person's crop
+    simulate_seed: int = 0
+    datasets: dict[str, dict] = {}  # options of a reader, by data set
+    strict: bool = False  # absent images are an error instead of being left out and counted
+    crop_margin: Annotated[float, Field(ge=1, le=3)] = 1.5  # side of a stored crop over the side of the person's box
+    encoding: Literal["jpeg", "raw"] = "jpeg"  # of the stored crops
+    in_memory: bool = False  # hold the stored crops in memory while training
+    workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
+    two_d: tuple[str, ...] = SETS_2D
+    three_d: tuple[str, ...] = SETS_3D
+    tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    validate_every: PositiveInt = 5
+    network: Network = Network()
+    augmentation: Augmentation = Augmentation()
+    stage1: Training = Training()
+    stage2: Training = Training()
+    stage3: Training = Training()
+    stage2_3d_only: Training = Training()
+    stage3_3d_only: Training = Training()
+    large_sets: tuple[str, ...] = ()  # 3D sets whose 3D-only stages have their own settings:
+    stage2_3d_only_large: Training | None = None
+    stage3_3d_only_large: Training | None = None
+    legacy: tuple[str, ...] = ()  # defects of the published code to turn on, by name (README, "The audit")
+
+    @model_validator(mode="after")
+    def _names_known(self):
+        for key, allowed in (("two_d", SETS_2D), ("three_d", SETS_3D), ("large_sets", SETS_3D)):
+            for name in getattr(self, key):
+                if name not in allowed:
+                    raise ValueError(f"{key}: {name!r} is not one of {', '.join(allowed)}")
+        if self.simulate and (lacking := set(self.two_d + self.three_d) - set(self.simulate)):
+            raise ValueError(f"simulate: no counts for {', '.join(sorted(lacking))}")
+        if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
+            raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
+        return self
+
+    def training(self, stage, two_d, three_d):
+        """The section that holds for this stage: fusion and 3D-only differ, and so do the large 3D sets."""
+        if two_d:
+            return getattr(self, f"stage{stage}")
+        return getattr(self, f"stage{stage}_3d_only{'_large' if three_d in self.large_sets else ''}")
+
+    def stage(self, stage, two_d, three_d, seed, epoch_scale=1):
+        """The `Stage` of one run of this profile."""
+        return Stage(
+            stage=stage,
+            two_d=two_d,
+            three_d=three_d,
+            seed=seed,
+            training=self.training(stage, two_d, three_d).scaled(epoch_scale),
+            augmentation=self.augmentation,
+            network=self.network,
+            validate_every=self.validate_every,
+            legacy=self.legacy,
+        )
+
+
+def read_profile(path):
+    """Read and check a parameter file. Raises `StudyError`, one line: file, key, what is wrong, what is allowed."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        at_hand = ", ".join(sorted(str(other) for other in path.parent.glob("*.yaml"))) or "none there"
+        raise StudyError(f"{path}: no such parameter file (at hand: {at_hand})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise StudyError(f"{path}: a parameter file is a list of 'key: value' lines; this one holds {type(values).__name__}")
+    return checked(Profile, values, path)
+
+
+def checked(model, values, origin):
+    """`model(**values)`; what does not fit becomes a `StudyError` that starts with `origin`."""
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise StudyError(f"{origin}: {'; '.join(_explained(model, item) for item in error.errors())}") from error
+
+
+def _explained(model, item):
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; allowed here: {', '.join(_fields(model, item['loc'][:-1]))}"
+    if item["type"] == "missing":
+        return f"key {key!r} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    if isinstance(item["input"], dict):  # a rule about several keys names them itself
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message} (it is {item['input']!r})"
+
+
+def _fields(model, location):
+    """The keys allowed at a place of the file."""
+    for part in location:
+        annotation = model.model_fields[part].annotation if isinstance(part, str) and part in model.model_fields else model
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
+    return sorted(model.model_fields)

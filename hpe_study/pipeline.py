@@ -1,0 +1,121 @@
+"""The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its result stands already."""
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hpe_study import evaluation, training
+from hpe_study.errors import StudyError
+from hpe_study.files import atomic
+from hpe_study.skeletons import MPII16
+from hpe_study.store import Store, prepare
+from hpe_study.study import SPLITS
+from hpe_study.synthetic import make
+
+FOLDERS = {"lsp": ("lsp", "lsp_extended")}  # raw folders of a set where they are not just its name
+
+
+def make_standin(study, name, workers=1, progress=True):
+    """Make the simulated stand-in of a data set where the profile asks for one."""
+    counts = study.profile.simulate[name]
+    return make(
+        name,
+        study.raw,
+        train=counts.train,
+        test=counts.test,
+        seed=study.profile.simulate_seed,
+        size=study.profile.simulate_size,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def prepare_store(study, name, split, workers=1, progress=True):
+    """Make or reuse the store of a data set's split; for the test split also its labels without pictures. Returns the store's path."""
+    profile = study.profile
+    path = prepare(
+        name,
+        study.raw,
+        split,
+        study.store_path(name, split),
+        input_size=profile.network.input_size,
+        margin=profile.crop_margin,
+        encoding=profile.encoding,
+        strict=profile.strict,
+        workers=workers,
+        progress=progress,
+        **profile.datasets.get(name, {}),
+    )
+    if split == "test":
+        _copy_labels(path, study.labels_path(name))
+    return path
+
+
+def _copy_labels(store_path, path):
+    """All of a store but its pictures."""
+    with h5py.File(store_path) as store, atomic(path) as part, h5py.File(part, "w") as labels:
+        labels.attrs.update(store.attrs)
+        for key in store:
+            if not key.startswith("crop"):
+                store.copy(key, labels)
+
+
+def open_store(study, name, split):
+    """The prepared store; made first where it is not there yet."""
+    path = study.store_path(name, split)
+    if not path.exists():
+        if name in study.profile.simulate:
+            make_standin(study, name)
+        prepare_store(study, name, split)
+    return Store(path, in_memory=study.profile.in_memory)
+
+
+def stage_of(study, run):
+    """The parameters of a run."""
+    return study.profile.stage(run.stage, run.two_d, run.trained_3d if run.stage > 1 else None, run.seed, run.epoch_scale)
+
+
+def data_of(study, run):
+    """The stores that a run learns from and is validated on."""
+    deep = run.trained_3d
+    stores = {(name, split): open_store(study, name, split) for name in {run.two_d, deep} - {None} for split in SPLITS}
+    return training.Data(
+        train_2d=stores.get((run.two_d, "train")),
+        train_3d=stores.get((deep, "train")),
+        test_2d=stores.get((run.two_d, "test")),
+        test_3d=stores.get((deep, "test")),
+    )
+
+
+def train(study, run, device="auto", progress=True, **changes):
+    """Train one run, after its ancestors where they have not been trained; returns the run record.
+
+    changes: settings of `params.Training` that differ from the profile's (`learning_rate=…`); such a run has a folder of its own, so it
+    never takes the place of the profile's run.
+    """
+    if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
+        train(study, run.parent, device, progress)
+    init = study.run_folder(run.parent) / "checkpoint.pt" if run.parent else None
+    stage, folder = stage_of(study, run), study.run_folder(run)
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if changes:
+        from hpe_study.params import Training, checked
+
+        stage = stage.model_copy(update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")})
+        folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
+    data = data_of(study, run)
+    bones = evaluation.mean_bone_lengths(data.train_3d) if data.train_3d is not None else None
+    return training.fit(stage, data, folder, init, device, study.profile.workers, bones, progress)
+
+
+def evaluate(study, run, device="auto", progress=True):
+    """Score one run on its test sets: writes `predictions.h5` and `metrics.csv` into its folder; returns the metrics (a data frame)."""
+    folder = study.run_folder(run)
+    if not (folder / "checkpoint.pt").exists():
+        train(study, run, device, progress)
+    stores = {name: open_store(study, name, "test") for name in study.test_sets(run)}
+    train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
+    return evaluation.evaluate(folder, stores, train_3d, device, progress)

@@ -1,0 +1,283 @@
+"""One stage: fit, validate, checkpoint, resume.
+
+L = L_2D + λ_reg · L_dep (samples with depth) + λ_geo · L_geo (samples of the 2D set), as in the paper's three stages.
+After every epoch the whole state is on disk (`resume.pt`, atomic): killing the process loses at most the epoch in hand, and the resumed
+run's numbers equal an unbroken run's, because every random number is keyed by (seed, epoch, sample).
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from timm.utils import ModelEmaV3
+from tqdm.auto import tqdm
+
+from hpe_study import devices
+from hpe_study.batches import Mix, assemble, draw_change, loader, to_box
+from hpe_study.errors import StudyError
+from hpe_study.evaluation import Scores, predictions, read_outputs
+from hpe_study.files import atomic, digest_of, lock, read_json, write_json
+from hpe_study.losses import depth_loss, geometric_loss, heatmap_loss
+from hpe_study.metrics import read_depth
+from hpe_study.models import build_model, load_weights
+from hpe_study.params import Stage
+from hpe_study.store import Store
+
+VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
+PROGRESS_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """The stores of a run: what it learns from and what its curves are drawn on; None where the scheme has none."""
+
+    train_2d: Store | None
+    train_3d: Store | None
+    test_2d: Store | None
+    test_3d: Store | None
+
+    @property
+    def train(self):
+        """The training stores at hand, 2D first."""
+        return [store for store in (self.train_2d, self.train_3d) if store is not None]
+
+    @property
+    def validation(self):
+        """The store that the curves are drawn on: the 3D set's where there is one."""
+        return self.test_3d if self.test_3d is not None else self.test_2d
+
+
+def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, total_bone_length=None, progress=True):
+    """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
+
+    init: path of the weights to start from, or None. total_bone_length: mm, scale of the predicted skeletons in the curves.
+    Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
+    finite (step and sample ids), when the weights do not fit, or when another process works in `out`.
+    """
+    out = Path(out)
+    inputs = {
+        "parameters": stage.model_dump(mode="json"),
+        "data": {store.path.name: store.attrs["key"] for store in (*data.train, data.validation)},
+        "init": torch.load(init, weights_only=True, map_location="cpu")["identity"] if init else None,
+    }
+    with lock(out):
+        if finished(out, inputs):
+            return read_json(out / "run.json")
+        return Trainer(stage, data, out, init, inputs, device, workers, total_bone_length, progress).run()
+
+
+def finished(out, inputs):
+    """Whether the folder holds the finished run of these inputs."""
+    if not (out / "run.json").exists() or not (out / "checkpoint.pt").exists():
+        return False
+    record = read_json(out / "run.json")
+    return {key: record.get(key) for key in inputs} == inputs
+
+
+class Trainer:
+    """The state of one training run and the steps that change it."""
+
+    def __init__(self, stage, data, out, init, inputs, device, workers, total_bone_length, progress):
+        self.stage, self.data, self.out, self.inputs = stage, data, out, inputs
+        self.workers, self.total_bone_length, self.progress = workers, total_bone_length, progress
+        self.device = devices.pick_device(device)
+        self.precision = devices.pick_precision(stage.network.precision, self.device)
+        torch.manual_seed(stage.seed)
+        network = stage.network
+        options = {"width": network.width} if network.width else {}
+        self.model = build_model(network.model, pretrained=network.pretrained and init is None, **options)
+        if init:
+            load_weights(self.model, init)
+        self.weights_source = str(init) if init else self.model.weights_source
+        self.model = self.model.to(self.device, memory_format=torch.channels_last)
+        self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
+        self.optimizer = _optimizer(self.model, stage.training, self.device)
+        self.mix = self._mix()
+        self.history, self.epoch, self.step = [], 0, 0
+
+    def _mix(self):
+        training, stores = self.stage.training, self.data.train
+        count = training.samples_per_epoch or len(stores[0])
+        return Mix(tuple(count for _ in stores), tuple(len(store) for store in stores), self.stage.seed)
+
+    # ---------------------------------------------------------------- the run
+
+    def run(self):
+        """All epochs that are left; then the final record."""
+        self._resume()
+        epochs = self.stage.training.epochs
+        bar = tqdm(total=epochs, initial=self.epoch, desc=self.out.name, unit="epoch", disable=not self.progress, mininterval=PROGRESS_SECONDS)
+        with bar:
+            while self.epoch < epochs:
+                row = {key: float(value) for key, value in self._epoch().items()}
+                self.history.append(row)
+                self.epoch += 1
+                self._save_state()
+                bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])))
+                bar.update()
+        return self._finish()
+
+    @property
+    def scored_model(self):
+        """The weights that are scored and handed on: the averaged ones where the stage averages."""
+        return self.ema.module if self.ema else self.model
+
+    def _epoch(self):
+        self.model.train()
+        start = time.perf_counter()
+        pairs = self.mix.draw(self.epoch)
+        losses, scores, seen = [], Scores(self.data.train), 0
+        for raw in loader(self.data.train, pairs, self.stage.training.batch_size, self.workers, drop_last=True):
+            batch = self._batch(raw)
+            parts, outputs = self._step(batch)
+            losses.append(parts)
+            scores.add(*to_box(*read_outputs(outputs, self.stage.network), batch.change), raw["sample"])
+            seen += len(batch.images)
+        losses = torch.stack(losses).double().cpu().numpy()  # the epoch's one transfer from the device
+        seconds = time.perf_counter() - start
+        self._check_finite(losses, pairs)
+        row = {"epoch": self.epoch + 1, "learning_rate": self._rate(), "seconds": seconds, "images": seen, "images_per_second": seen / seconds}
+        row |= dict(zip(("loss", "loss_heatmap", "loss_depth", "loss_geometry"), losses.mean(0), strict=True))
+        row |= scores.summary(self.total_bone_length)
+        last = self.epoch + 1 == self.stage.training.epochs
+        row |= self._validate() if last or (self.epoch + 1) % self.stage.validate_every == 0 else dict.fromkeys(
+            ("validation_pckh", "validation_pck_crop", "validation_mpjpe"), np.nan
+        )
+        return row
+
+    def _batch(self, raw):
+        pairs = raw["sample"].numpy()
+        names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1]
+        flat = self.data.train_2d is not None
+        turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
+        change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, self.epoch)
+        return assemble(raw, change, self.stage.network.input_size, self.device)
+
+    def _step(self, batch):
+        """One update; returns the losses (total, heat map, depth, geometry) as one tensor and the network's outputs, all on the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate()
+        with devices.autocast(self.device, self.precision):
+            outputs = self.model(self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last))
+        parts = self._losses(outputs, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        parts[0].backward()
+        self.optimizer.step()
+        self.step += 1
+        if self.ema:
+            self.ema.update(self.model, step=self.step)
+        return torch.stack(parts).detach(), {key: outputs[key].detach() for key in ("heatmap", "depth")}
+
+    def _losses(self, outputs, batch):
+        network, training = self.stage.network, self.stage.training
+        maps, depths = outputs["heatmap"].float(), outputs["depth"].float()
+        cells = maps.shape[-1]
+        target = batch.targets(cells, network.sigma)
+        flat = heatmap_loss(maps, target, batch.labelled, scale=network.heatmap_scale, sigma=network.sigma)
+        joints = batch.heatmap_px(cells)
+        deep = depth_loss(depths, joints, batch.depth / network.depth_unit, batch.has_depth)
+        total = flat + training.depth_weight * deep
+        geometry = torch.zeros_like(total)
+        if training.geometry_weight and self.data.train_2d is not None:
+            geometry = self._geometry(depths, joints, batch)
+            total = total + training.geometry_weight * geometry
+        return [total, flat, deep, geometry]
+
+    def _geometry(self, depths, joints, batch):
+        """The bone-length loss on the 2D set's samples: labelled x, y with the predicted depth, in crop units."""
+        of_2d_set = (batch.source["sample"][:, 0] == 0)[:, None]
+        visible = batch.labelled & of_2d_set
+        safe = torch.where(visible[..., None], batch.joints, 0.5)
+        z = read_depth(depths, torch.where(visible[..., None], joints, 0.0)) * self.stage.network.depth_unit
+        return geometric_loss(torch.cat([safe, z[..., None]], -1), visible)
+
+    def _rate(self):
+        """Learning rate of the step in hand: linear warm-up, then constant with drops after whole epochs."""
+        training = self.stage.training
+        drops = sum(self.epoch >= drop for drop in training.drop_after)
+        warm = min(1.0, (self.step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
+        return training.learning_rate * training.drop_factor**drops * warm
+
+    def _check_finite(self, losses, pairs):
+        bad = np.flatnonzero(~np.isfinite(losses).all(1))
+        if len(bad):
+            size = self.stage.training.batch_size
+            ids = pairs[bad[0] * size : (bad[0] + 1) * size]
+            named = ", ".join(f"{self.data.train[store].path.stem}[{index}]" for store, index in ids)
+            step = self.epoch * len(losses) + int(bad[0])
+            raise StudyError(f"{self.out}: the loss is not finite at step {step} (epoch {self.epoch + 1}); its samples: {named}")
+
+    def _validate(self):
+        store = self.data.validation
+        indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
+        scores = Scores([store])
+        for t, depth, sample in predictions(self.scored_model, store, indices, self.stage.network, self.device, self.precision, flip=False):
+            scores.add(t, depth, sample)
+        return {f"validation_{key}": value for key, value in scores.summary(self.total_bone_length).items()}
+
+    # ---------------------------------------------------------------- on disk
+
+    def _save_state(self):
+        state = {
+            "inputs": digest_of(self.inputs),
+            "precision": self.precision,
+            "epoch": self.epoch,
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "ema": self.ema.module.state_dict() if self.ema else None,
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+        }
+        with atomic(self.out / "resume.pt") as part:
+            torch.save(state, part)
+
+    def _resume(self):
+        path = self.out / "resume.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["inputs"] != digest_of(self.inputs) or state["precision"] != self.precision:
+            path.unlink()  # another run's: its parameters or data have changed since
+            return
+        self.model.load_state_dict(state["model"])
+        if self.ema:
+            self.ema.module.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history, self.epoch, self.step = state["history"], state["epoch"], state["step"]
+
+    def _finish(self):
+        history = pd.DataFrame(self.history)
+        record = {
+            **self.inputs,
+            "name": self.out.name,
+            "hash": self.stage.hash,
+            "scheme": self.stage.scheme,
+            "seed": self.stage.seed,
+            "simulated": any(store.simulated for store in self.data.train),
+            "weights_from": self.weights_source,
+            "images_seen": int(history["images"].sum()),
+            "updates": self.step,
+            "seconds": float(history["seconds"].sum()),
+            "seconds_per_epoch": float(history["seconds"].median()),
+            "images_per_second": float(history["images_per_second"].median()),
+            "peak_memory_mb": devices.peak_memory_mb(self.device),
+            "total_bone_length_mm": self.total_bone_length,
+            **devices.provenance(self.device, self.precision),
+        }
+        with atomic(self.out / "history.csv") as part:
+            history.to_csv(part, index=False)
+        with atomic(self.out / "checkpoint.pt") as part:
+            weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
+            network = self.stage.network.model_dump(mode="json")
+            torch.save({"model": weights, "network": network, "identity": digest_of(self.inputs)[:16]}, part)
+        write_json(self.out / "run.json", record)
+        (self.out / "resume.pt").unlink(missing_ok=True)
+        return read_json(self.out / "run.json")
+
+
+def _optimizer(model, training, device):
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimizer]
+    return kind(model.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=device.type in ("cpu", "cuda"))
