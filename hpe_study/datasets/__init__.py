@@ -1,0 +1,51 @@
+"""The seven data sets: raw layout → records. Nothing else in the project knows a raw layout.
+
+One module a data set; each documents the facts it relies on and keeps the set's page, terms, citation and quirks (`INFO`).
+"""
+
+import importlib
+
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.record import Record
+from hpe_study.errors import StudyError
+
+__all__ = ["NAMES", "DatasetInfo", "Record", "info", "open_dataset"]
+
+_READERS = {  # name → module, class
+    "mpii": ("mpii", "Mpii"),
+    "lsp": ("lsp", "Lsp"),
+    "lsp_extended": ("lsp", "LspExtended"),
+    "flic": ("flic", "Flic"),
+    "h36m": ("h36m", "open_h36m"),
+    "mpi_inf_3dhp": ("mpi_inf_3dhp", "open_mpi_inf_3dhp"),
+    "occlusion_person": ("occlusion_person", "OcclusionPerson"),
+    "3dpw": ("threedpw", "ThreeDPW"),
+}
+NAMES = tuple(_READERS)
+
+
+def _module(name):
+    if name not in _READERS:
+        raise StudyError(f"no data set is called {name!r}; there are {', '.join(NAMES)}")
+    module, opener = _READERS[name]
+    module = importlib.import_module(f"hpe_study.datasets.{module}")
+    return module, getattr(module, opener)
+
+
+def open_dataset(name, root, split, strict=False, **options):
+    """The records of a data set, as a sequence of `Record` (`len`, `[i]`, iteration; see `base.Records` for its attributes).
+
+    name: one of `NAMES`; root: the data root, which holds one folder a set; split: "train" or "test".
+    strict: an absent image is an error instead of a record left out, counted and reported once.
+    options: the set's own (see its module): `layout`, `every`, `cameras`, `truth`, `variant`.
+
+    Image coordinates are 0-based px with the integer at the pixel's centre; 3D is mm in the camera frame; missing is NaN.
+    Raises `StudyError` for an unknown name, split or option, a missing folder, and label files that are broken or another set's.
+    """
+    return _module(name)[1](root, split, strict, **options)
+
+
+def info(name):
+    """The `DatasetInfo` of a data set: page, terms, citation, expected counts, quirks."""
+    module, _ = _module(name)
+    return module.EXTENDED_INFO if name == "lsp_extended" else module.INFO

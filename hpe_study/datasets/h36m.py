@@ -1,0 +1,232 @@
+"""Human3.6M: one laboratory, four cameras, one person an image. 3D, 17 joints. Two layouts, which are two benchmarks.
+
+`layout: challenge` (the default) is the subset of the ECCV 2018 challenge, as the study uses it:
+- `ECCV18_Challenge/{Train,Val}/IMG/%05d.jpg` and `POSE/%05d.csv`, 1-based; a CSV is 17 lines of x, y, z in mm, camera frame,
+  relative to the root. The challenge itself has no 2D joints, no intrinsics and no word on who acts.
+- `msra_cache/HM36_eccv_challenge_{Train,Val}_cache/*_keypoint_jnt_bbox_db.pkl` (Sun et al., JimmySuen/integral-human-pose): a list
+  of dicts; used here: `image`, `joints_3d` (18, 3) = u, v px and depth px, `joints_3d_vis`, `joints_3d_relative` (18, 3) mm,
+  `center_x`, `center_y`, `width`, `height` (padded by 1.25, aspect 288:384). Joint 17, the middle of the shoulders, is left to
+  the recipes. The 2D is a similarity fit of the 3D pose to a detector's output: a label, not a measurement.
+- `image` is a path on its maker's disk; only its file name counts, and it decides which image and CSV a record belongs to,
+  whatever the order of the list. A sample of the 3D poses is compared with the CSV files where these are there.
+
+`layout: full` is the whole set as `h36m-fetch` (anibali/h36m-fetch) lays it out:
+- `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera frame, `frame` (1-based), `camera`
+  (serial number) (F,), and `intrinsics/<camera>` = [fx, cx, fy, cy] fitted from the poses; all
+  cameras of a sequence one after the other. Images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
+- 17 of the 32 joints are the common set; a file that holds just 17 is taken in their order. S1, 5, 6, 7, 8 train; S9, 11 test.
+"""
+
+import re
+
+import h5py
+import numpy as np
+
+from hpe_study.datasets.base import Listing, Records, column, head_size_of, missing, text_column
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.matfiles import expect_shape
+from hpe_study.datasets.pickles import load_pickle
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import H36M17
+
+INFO = DatasetInfo(
+    name="h36m",
+    title="Human3.6M (ECCV 2018 challenge subset)",
+    kind="3d",
+    folders=("h36m",),
+    url="http://vision.imar.ro/human3.6m/challenge_open.php",
+    licence="academic use, registration, no redistribution",
+    citation=(
+        "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing in Natural "
+        "Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011"
+    ),
+    expected={"train": 35832, "test": 19312},
+    quirks=(
+        "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose 2D is a similarity fit",
+        "image paths in the caches are those of their maker's disk: only the file name is used",
+        "the full set (layout: full) is another benchmark and never shares a column with the challenge",
+    ),
+    hint="The label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose.",
+    layouts={"challenge": {"layout": "challenge"}, "full": {"layout": "full"}},
+)
+CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}
+FULL_SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
+COMMON_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]  # of the 32 joints, in H36M17's order
+_COMPARED = 16  # poses compared with their CSV files
+
+
+def open_h36m(root, split, strict=False, layout="challenge", **options):
+    """The reader of the chosen layout: "challenge" or "full". Both take `every`: only every n-th label row."""
+    readers = {"challenge": H36MChallenge, "full": H36MFull}
+    if layout not in readers:
+        raise StudyError(f"h36m: layout {layout!r} is not one of {', '.join(readers)}")
+    return readers[layout](root, split, strict, **options)
+
+
+def every_nth(count, every):
+    """Row numbers 0, n, 2n, …; a `StudyError` where n is not a positive whole number."""
+    if not isinstance(every, int) or every < 1:
+        raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
+    return np.arange(0, count, every)
+
+
+class H36MChallenge(Records):
+    """The challenge's images with the labels of the cache."""
+
+    info = INFO
+    skeleton = H36M17
+
+    def load(self, every=1):
+        """Labels as arrays, one row a cache entry."""
+        part = CHALLENGE_FOLDERS[self.split]
+        challenge, cache = (
+            self.root / "h36m" / "ECCV18_Challenge" / part,
+            self.root / "h36m" / "msra_cache" / f"HM36_eccv_challenge_{part}_cache",
+        )
+        self.folder("h36m")
+        if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
+            raise StudyError(f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another benchmark: S9/S11)")
+        path = self.label_file(self._cache_file(cache, part))
+        rows = load_pickle(path)
+        if not isinstance(rows, list):
+            raise StudyError(f"{path}: is not a list of records; this is not the label cache")
+        self._images = [self._image_name(name, path) for name in text_column(rows, "image", path)]
+        if len(set(self._images)) != len(self._images):
+            raise StudyError(f"{path}: names an image twice; every record must have its own")
+        self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
+        self._joints2d[column(rows, "joints_3d_vis", (18, 3), path)[:, :17, 0] <= 0] = np.nan
+        self._joints3d = column(rows, "joints_3d_relative", (18, 3), path)[:, :17]
+        self._boxes = np.stack([column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1)
+        self._folder = challenge
+        self._compare_with_csv(path)
+        kept = every_nth(len(rows), every)
+        self._rows = self.keep_present(kept, Listing(challenge / "IMG"), [self._images[row] for row in kept])
+
+    def _cache_file(self, cache, part):
+        found = sorted(cache.glob(f"HM36_eccv_challenge_{part}*_keypoint_jnt_bbox_db.pkl"))
+        expected = cache / f"HM36_eccv_challenge_{part}_w288xh384_keypoint_jnt_bbox_db.pkl"
+        return expected if expected in found or not found else found[0]
+
+    @staticmethod
+    def _image_name(text, path):
+        name = re.split(r"[/\\]", text)[-1]
+        if not re.fullmatch(r"\d+\.\w+", name):
+            raise StudyError(f"{path}: {text!r} does not end in a numbered image; this is not the label cache")
+        return name
+
+    def _compare_with_csv(self, path):
+        poses = Listing(self._folder / "POSE").names()
+        for row in np.unique(np.linspace(0, len(self._images) - 1, _COMPARED).astype(int)) if self._images else ():
+            name = f"{self._images[row].split('.')[0]}.csv"
+            if name in poses and not np.allclose(self._joints3d[row], read_pose(self._folder / "POSE" / name), atol=1.0):
+                raise StudyError(
+                    f"{path}: the pose of {self._images[row]} is not that of {self._folder / 'POSE' / name}; labels and images do not belong together"
+                )
+
+    def record(self, row):
+        """One image's person."""
+        joints2d = self._joints2d[row].copy()
+        x, y, width, height = self._boxes[row]
+        return Record(
+            image=self._folder / "IMG" / self._images[row],
+            skeleton=H36M17,
+            joints2d=joints2d,
+            labelled=~np.isnan(joints2d).any(-1),
+            occluded=np.full(17, UNKNOWN, np.int8),
+            center=np.array([x, y]),
+            side=float(max(width, height)),
+            joints3d=self._joints3d[row].copy(),
+            head_size=head_size_of(joints2d, H36M17),
+            meta=self.meta(row, frame=int(self._images[row].split(".")[0])),
+        )
+
+
+def read_pose(path):
+    """(17, 3) mm of a challenge CSV; a `StudyError` where it is not that."""
+    try:
+        pose = np.loadtxt(path, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise StudyError(f"{path}: not 17 lines of x, y, z ({error})") from error
+    return expect_shape(pose, (17, 3), path, "the pose")
+
+
+class H36MFull(Records):
+    """The whole set, sequence by sequence."""
+
+    info = INFO
+    skeleton = H36M17
+
+    def load(self, every=1):
+        """Labels of all sequences as arrays, one row a frame of a camera (float32: 7e-5 px, 5e-4 mm)."""
+        folder = self.folder("h36m")
+        parts = []
+        for subject in FULL_SUBJECTS[self.split]:
+            found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
+            if not found:
+                self.missing_parts.append(folder / f"S{subject}")
+            parts += [self._sequence(path, subject) for path in found]
+        if not parts:
+            raise missing(folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5", self.info, self.root)
+        self._labels = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        rows = every_nth(len(self._labels["frame"]), every)
+        self._rows = self.keep_present(rows, Listing(folder), [self._image(row) for row in rows])
+
+    def _sequence(self, path, subject):
+        self.label_file(path)
+        try:
+            with h5py.File(path) as file:
+                absent = [key for key in ("pose/2d", "pose/3d", "frame", "camera", "intrinsics") if key not in file]
+                if absent:
+                    raise StudyError(f"{path}: has no {', '.join(absent)}; make it again with a present h36m-fetch")
+                joints2d, joints3d, frame, camera = (file[key][()] for key in ("pose/2d", "pose/3d", "frame", "camera"))
+                intrinsics = {int(key): value[()] for key, value in file["intrinsics"].items()}
+        except OSError as error:
+            raise StudyError(f"{path}: truncated or not an HDF5 file ({error}); make it again") from error
+        if absent := sorted(set(camera.tolist()) - set(intrinsics)):
+            raise StudyError(f"{path}: has frames but no intrinsics of camera {absent}")
+        common = COMMON_17 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else list(range(17))
+        count = len(frame)
+        joints2d = expect_shape(joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d")
+        joints3d = expect_shape(joints3d, (count, joints2d.shape[1], 3), path, "pose/3d")
+        name = path.parent.name
+        fx, cx, fy, cy = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4).T
+        return {
+            "joints2d": joints2d[:, common].astype(np.float32),
+            "joints3d": joints3d[:, common].astype(np.float32),
+            "frame": frame,
+            "camera": camera,
+            "intrinsics": np.stack([fx, fy, cx, cy], -1),
+            "subject": np.full(count, subject),
+            "sequence": np.full(count, name, "U32"),
+        }
+
+    def _image(self, row):
+        subject, sequence, camera, frame = (self._labels[key][row] for key in ("subject", "sequence", "camera", "frame"))
+        return f"S{subject}/{sequence}/imageSequence/{camera}/img_{frame:06d}.jpg"
+
+    def record(self, row):
+        """One frame of one camera."""
+        labels = self._labels
+        joints2d = labels["joints2d"][row].astype(float)
+        center, side = crop_of(joints2d)
+        return Record(
+            image=self.root / "h36m" / self._image(row),
+            skeleton=H36M17,
+            joints2d=joints2d,
+            labelled=~np.isnan(joints2d).any(-1),
+            occluded=np.full(17, UNKNOWN, np.int8),
+            center=center,
+            side=side,
+            joints3d=labels["joints3d"][row].astype(float),
+            intrinsics=labels["intrinsics"][row].astype(float),
+            head_size=head_size_of(joints2d, H36M17),
+            meta=self.meta(
+                row,
+                subject=f"S{labels['subject'][row]}",
+                sequence=f"S{labels['subject'][row]}/{labels['sequence'][row]}",
+                action=str(labels["sequence"][row]).split("-")[0],
+                camera=str(labels["camera"][row]),
+                frame=int(labels["frame"][row]),
+            ),
+        )

@@ -1,0 +1,114 @@
+"""MPII's original label file, `mpii_human_pose_v1_u12_1.mat`.
+
+Struct `RELEASE` with `annolist` (1 × N images). `annolist(i).image.name`; `annolist(i).annorect(r)` has the head box `x1, y1, x2, y2`,
+`scale`, `objpos.{x, y}` and `annopoints.point(k).{x, y, id, is_visible}`. Pixels are 1-based, `id` 0-based in MPII-16's order.
+Traps, all met: `annorect` may be empty; `annopoints` is missing (the field, or its content) for test images and unfinished people,
+also in some training images; `is_visible` may be missing, empty, a char or a number (missing counts as 1); points come in any order.
+
+The file knows training and test images, and the test images have no joints: there is **no validation split**. Where the
+JSON's valid.json is at hand, its people are the test split (matched by image and position), and their images' other people are left out.
+Otherwise images are dealt by a digest of the video (of the image's name, where the file does not say the video): about 11.7 % of
+them, the share of the common split, are test. Such a split is sound but is not the published one.
+"""
+
+import zlib
+
+import numpy as np
+
+from hpe_study.datasets.base import missing
+from hpe_study.datasets.matfiles import load_mat
+from hpe_study.datasets.record import UNKNOWN
+from hpe_study.errors import StudyError
+from hpe_study.files import read_json
+
+MAT_NAME = "mpii_human_pose_v1_u12_1.mat"
+TEST_SHARE = 117  # of 1,000: 2,958 of 25,204 people
+
+
+def read_mat(records, path, validation_json):
+    """The labels of `records.split` as arrays, 0-based px (see `mpii.Mpii.load`).
+
+    validation_json: the path of valid.json, used for the split where it is there.
+    """
+    if not path.is_file():
+        raise missing(path, records.info, records.root)
+    records.label_files.append(path)
+    release = load_mat(path, "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
+    if release.dtype.names is None or "annolist" not in release.dtype.names:
+        raise StudyError(f"{path}: RELEASE has no annolist; this is not MPII's label file")
+    people = [person for entry in np.atleast_1d(release["annolist"].item()) for person in _people(entry, records)]
+    if validation_json.is_file():
+        records.label_files.append(validation_json)
+        people = _split_by_json(people, records, read_json(validation_json))
+    else:
+        people = [person for person in people if _is_test(person["group"]) == (records.split == "test")]
+    keys = ("joints", "occluded", "center", "scale", "head_size")
+    empty = {"joints": (0, 16, 2), "occluded": (0, 16), "center": (0, 2)}
+    arrays = {key: np.array([person[key] for person in people]).reshape(-1, *empty.get(key, (0,))[1:]) for key in keys}
+    return {**arrays, "image": [person["image"] for person in people]}
+
+
+def _is_test(group):
+    return zlib.crc32(group.encode()) % 1000 < TEST_SHARE
+
+
+def _split_by_json(people, records, validation):
+    """Test: the people of valid.json. Train: the people of images that valid.json does not name."""
+    places = {(entry["image"], *np.round(entry["center"]).astype(int)) for entry in validation}
+    images = {entry["image"] for entry in validation}
+    if records.split == "test":
+        return [person for person in people if (person["image"], *np.round(person["center"] + 1).astype(int)) in places]
+    return [person for person in people if person["image"] not in images]
+
+
+def _field(struct, name, default=None):
+    """A field of a squeezed struct, or `default` where the field or its content is missing."""
+    if getattr(struct, "dtype", None) is None or not struct.dtype.names or name not in struct.dtype.names:
+        return default
+    value = struct[name]
+    value = value.item() if getattr(value, "dtype", None) == object and value.ndim == 0 else value
+    return default if value is None or (isinstance(value, np.ndarray) and value.size == 0) else value
+
+
+def _number(struct, name):
+    value = np.asarray(_field(struct, name, np.nan))
+    return float(value) if value.size == 1 and value.dtype.kind in "fiub" else np.nan
+
+
+def _people(entry, records):
+    """The annotated people of one image."""
+    image = str(_field(_field(entry, "image"), "name", ""))
+    group = _field(entry, "vididx")
+    for number, person in enumerate(np.atleast_1d(_field(entry, "annorect", np.zeros(0)))):
+        points = _field(_field(person, "annopoints"), "point")
+        if points is None:
+            records.leave_out("no joints annotated", 1)
+            continue
+        joints, occluded = _joints(np.atleast_1d(points))
+        position = _field(person, "objpos")
+        box = np.array([_number(person, key) for key in ("x1", "y1", "x2", "y2")])
+        yield {
+            "image": image,
+            "group": f"video {int(group)}" if group is not None else image,
+            "person": number,
+            "joints": joints,
+            "occluded": occluded,
+            "center": np.array([_number(position, "x"), _number(position, "y")]) - 1,
+            "scale": _number(person, "scale"),
+            "head_size": 0.6 * np.hypot(box[2] - box[0], box[3] - box[1]),
+        }
+
+
+def _joints(points):
+    """(16, 2) px, 0-based, and (16,) int8 occlusion of one person's points."""
+    joints, occluded = np.full((16, 2), np.nan), np.full(16, UNKNOWN, np.int8)
+    for point in points:
+        joint = _number(point, "id")
+        if joint not in range(16):
+            continue
+        joints[int(joint)] = _number(point, "x") - 1, _number(point, "y") - 1
+        visible = _field(point, "is_visible", 1)
+        occluded[int(joint)] = 0 if str(np.asarray(visible).item()).strip() in ("1", "1.0", "True", "") else 1
+    occluded[np.isnan(joints).any(-1)] = UNKNOWN
+    joints[np.isnan(joints).any(-1)] = np.nan
+    return joints, occluded
