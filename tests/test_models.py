@@ -1,0 +1,82 @@
+import pytest
+import timm
+import torch
+
+from hpe_study.errors import StudyError
+from hpe_study.models import NAMES, build_model
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_maps_are_a_quarter_of_the_image(name):
+    model = build_model(name).eval()
+    with torch.no_grad():
+        maps = model(torch.zeros(1, 3, 64, 128))
+    assert maps["heatmap"].shape == maps["depth"].shape == (1, 16, 16, 32)
+    assert model.weights_source == "random"
+
+
+@pytest.mark.parametrize(("name", "size"), [("resnet18", 48), ("narrow18", 40), ("hourglass1", 96)])
+def test_sizes_that_do_not_fit_are_refused(name, size):
+    with pytest.raises(StudyError, match="multiples of (32|16|64)"):
+        build_model(name)(torch.zeros(1, 3, size, size))
+
+
+def test_the_narrow_network_takes_48_px():
+    with torch.no_grad():
+        assert build_model("narrow18").eval()(torch.zeros(1, 3, 48, 48))["heatmap"].shape == (1, 16, 12, 12)
+
+
+def test_width_is_that_of_the_first_layer():
+    model = build_model("narrow18", width=8)
+    assert [layer[0].conv1.out_channels for layer in (model.backbone.layer1, model.backbone.layer4)] == [8, 64]
+
+
+def test_the_stacks_are_all_given():
+    """The last stack's maps are the output; every stack learns from its own maps."""
+    model = build_model("hourglass2", features=32)
+    maps = model(torch.randn(2, 3, 64, 64))
+    assert len(maps["stacks"]) == 2
+    assert maps["stacks"][-1]["heatmap"] is maps["heatmap"]
+    maps["stacks"][0]["heatmap"].sum().backward()
+    assert model.stacks[0].heatmap_head.weight.grad is not None
+    assert model.stacks[1].heatmap_head.weight.grad is None
+
+
+def test_every_weight_learns():
+    for name in ("narrow18", "resnet18"):
+        model = build_model(name)
+        maps = model(torch.randn(2, 3, 64, 64))
+        (maps["heatmap"].square().sum() + maps["depth"].square().sum()).backward()
+        assert all(parameter.grad is not None for parameter in model.parameters()), name
+
+
+def test_unknown_names_and_options_are_refused():
+    with pytest.raises(StudyError, match="resnet51.*narrow18"):
+        build_model("resnet51")
+    with pytest.raises(StudyError, match="width"):
+        build_model("resnet18", width=8)
+
+
+def test_without_imagenet_weights_one_line_says_so(monkeypatch, capsys):
+    create = timm.create_model
+
+    def without_network(name, pretrained=False, **options):
+        if pretrained:
+            raise OSError("Name or service not known")
+        return create(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", without_network)
+    model = build_model("resnet18", pretrained=True)
+    assert model.weights_source == "random"
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "training starts from random weights" in said
+
+
+def test_imagenet_weights_are_named(monkeypatch, capsys):
+    create = timm.create_model
+    monkeypatch.setattr(
+        timm, "create_model", lambda name, pretrained=False, pretrained_cfg_overlay=None, **options: create(name, **options)
+    )
+    assert build_model("resnet18", pretrained=True).weights_source == "imagenet"
+    assert capsys.readouterr().out == ""
