@@ -141,7 +141,7 @@ def _check_fit(wanted, given, required, path):
     ]
     if faults:
         depth = depth_from_keys(given)
-        theirs = f" (its keys are those of a ResNet-{depth})" if depth else ""
+        theirs = f" (its keys are those of a ResNet-{depth})" if depth and depth != depth_from_keys(wanted) else ""
         raise StudyError(f"{path}: weights of another network{theirs}; {'; '.join(faults)}")
 
 
