@@ -2,9 +2,10 @@
 the labels, so everything can be scored again without a GPU.
 
 Files that `evaluate` writes into a run's folder:
-    predictions.h5   per test set: joints (N, 16, 2) fractions of the person's box, depth (N, 16) in its sides, score (N, 16) the heat map's
-                     height; the canonical bone lengths that scale the skeletons (attribute, mm); the key of the store
-    metrics.csv      a row per test set, protocol, scorer (the model or a baseline) and metric, with its 95 % interval
+    predictions.h5   a group per test set: joints (N, 16, 2) fractions of the person's box, depth (N, 16) root-relative in its sides,
+                     score (N, 16) the heat map's height; attributes: key of the store. At the top: bones, the canonical lengths (15,) mm
+                     of `MPII16.bones` that give the skeletons their size (mean of the 3D training set; NaN where it lacks the bone)
+    metrics.csv      a row per test set, scorer (the model or a baseline) and metric, with its 95 % interval
 """
 
 from pathlib import Path
@@ -15,24 +16,17 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from hpe_study import devices, streams
-from hpe_study.baselines import best_constant_pose, true_2d_mean_depth
+from hpe_study import devices
 from hpe_study.batches import assemble, crop_fraction, loader, no_change, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
-from hpe_study.metrics import crop_pck, decode, flip_test, joint_errors, pckh, read_depth
+from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
-from hpe_study.protocols import scaled_to_bones
+from hpe_study.scoring import head_sizes, mean_bone_lengths, mpjpe_of, rows_for_set
 from hpe_study.skeletons import MPII16
 
 BATCH = 64
-FIT_LIMIT = 20_000  # training poses that a constant pose is fitted on; more change it by less than a millimetre
-RESAMPLES = 1000
-HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
-
-
-# ---------------------------------------------------------------- predictions
 
 
 def read_outputs(outputs, network):
@@ -57,21 +51,77 @@ def predictions(model, store, indices, network, device, precision, flip, workers
         yield *to_box(joints, depth, batch.change), score, raw["sample"]
 
 
-# ---------------------------------------------------------------- truth and scale
+class Scores:
+    """Predictions gathered over an epoch, in the person's box, and their scores; one transfer from the device at the end."""
+
+    def __init__(self, stores):
+        self.stores, self.parts = stores, []
+
+    def add(self, joints, depth, sample):
+        """joints (B, 16, 2), depth (B, 16), sample (B, 2): (store, index)."""
+        self.parts.append((joints, depth, sample))
+
+    def summary(self, bones):
+        """{"pckh", "pck_crop"} in percent over the labelled samples, {"mpjpe"} in mm over those with 3D labels; NaN where there are none.
+
+        bones: (15,) mm, the lengths that size the predicted skeletons, or None.
+        """
+        joints, depth, sample = (torch.cat(parts).cpu().numpy() for parts in zip(*self.parts, strict=True))
+        truth = {key: self._gather(key, sample) for key in ("joints2d", "labelled", "center", "side", "joints3d")}
+        heads = np.concatenate([head_sizes(store) for store in self.stores])[self._offsets[sample[:, 0]] + sample[:, 1]]
+        true_joints = crop_fraction(*(torch.from_numpy(truth[key]) for key in ("joints2d", "center", "side"))).numpy()
+        return {
+            "pckh": pckh(joints, true_joints, heads / truth["side"], truth["labelled"]),
+            "pck_crop": crop_pck(joints, true_joints, truth["labelled"]),
+            "mpjpe": mpjpe_of(joints, depth, truth["joints3d"], bones) if bones is not None else np.nan,
+        }
+
+    @property
+    def _offsets(self):
+        return np.cumsum([0, *(len(store) for store in self.stores)])[:-1]
+
+    def _gather(self, key, sample):
+        values = np.empty((len(sample), *self.stores[0][key].shape[1:]), self.stores[0][key].dtype)
+        for number, store in enumerate(self.stores):
+            rows = sample[:, 0] == number
+            values[rows] = store[key][sample[rows, 1]]
+        return values
 
 
-def mean_bone_lengths(store):
-    """(15,) mm: mean length of each MPII-16 bone over a store's 3D labels; NaN where the set lacks the bone."""
-    return bone_lengths(store["joints3d"]).pipe_mean() if False else _nan_mean(bone_lengths(store["joints3d"]))
+def load_run_model(folder):
+    """(model, `params.Network`) of a finished run's folder. Raises `StudyError` where it has no whole checkpoint."""
+    path = Path(folder) / "checkpoint.pt"
+    if not path.exists():
+        raise StudyError(f"{path}: not there; this run has not finished training")
+    network = Network(**torch.load(path, map_location="cpu", weights_only=True)["network"])
+    model = build_model(network.model, pretrained=False, **({"width": network.width} if network.width else {}))
+    return load_weights(model, path), network
 
 
-def bone_lengths(joints):
-    """(N, 16, 3) → (N, 15) lengths of `MPII16.bones` in the joints' unit."""
-    parents, children = np.array(MPII16.bone_indices).T
-    return np.linalg.norm(joints[:, children] - joints[:, parents], axis=-1)
+def evaluate(folder, stores, train_3d, device="auto", progress=True):
+    """Predict and score a finished run on its test stores (a dict name → `Store`); returns the rows of `metrics.csv` (a data frame).
 
-
-def _nan_mean(values):
-    known = ~np.isnan(values)
-    count = known.sum(0)
-    return np.where(count > 0, np.where(known, values, 0).sum(0) / np.maximum(count, 1), np.nan)
+    train_3d: the run's 3D training store, which sizes the skeletons and that the baselines are fitted on; None after stage 1.
+    """
+    folder = Path(folder)
+    model, network = load_run_model(folder)
+    device = devices.pick_device(device)
+    precision = devices.pick_precision(network.precision, device)
+    model = model.to(device, memory_format=torch.channels_last)
+    bones = mean_bone_lengths(train_3d["joints3d"]) if train_3d is not None else np.full(len(MPII16.bones), np.nan)
+    rows = []
+    with atomic(folder / "predictions.h5") as part, h5py.File(part, "w") as file:
+        file.attrs["skeleton"] = MPII16.name
+        file.attrs["units"] = "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides; bones: mm"
+        file["bones"] = bones
+        for name, store in tqdm(stores.items(), desc=f"evaluate {folder.name}", unit="set", disable=not progress):
+            found = predictions(model, store, np.arange(len(store)), network, device, precision, network.flip_test)
+            joints, depth, score, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+            group = file.create_group(name)
+            group.attrs["key"], group.attrs["simulated"] = store.attrs["key"], store.simulated
+            group["joints"], group["depth"], group["score"] = joints, depth, score
+            rows += [{"test_set": name, **row} for row in rows_for_set(joints, depth, store, bones, train_3d)]
+    table = pd.DataFrame(rows)
+    with atomic(folder / "metrics.csv") as part:
+        table.to_csv(part, index=False)
+    return table

@@ -1,0 +1,140 @@
+"""Predictions of a test set → rows of scores, each with its 95 % interval, the baselines beside the model.
+
+Every metric is the mean of an (N, J) array with NaN where a joint does not count; the interval is a bootstrap over groups (sequences, or
+images where a set has no sequences), because frames of one sequence are not independent.
+"""
+
+import numpy as np
+
+from hpe_study import streams
+from hpe_study.baselines import best_constant_pose, true_2d_mean_depth
+from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, NOT_IN_PCKH, joint_errors
+from hpe_study.skeletons import MPII16
+
+HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
+FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
+RESAMPLES = 1000
+ROOT = MPII16.index(MPII16.root)
+UNITS = {"mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%"}
+
+
+# ---------------------------------------------------------------- size of a skeleton
+
+
+def bone_lengths(joints):
+    """(N, 16, 3) → (N, 15) lengths of `MPII16.bones`, in the joints' unit."""
+    parents, children = np.array(MPII16.bone_indices).T
+    return np.linalg.norm(joints[:, children] - joints[:, parents], axis=-1)
+
+
+def mean_bone_lengths(joints3d):
+    """(15,) mm: mean length of each bone over (N, 16, 3) poses; NaN where no pose has the bone."""
+    lengths = bone_lengths(np.asarray(joints3d, np.float64))
+    known = ~np.isnan(lengths)
+    return np.where(known.any(0), np.where(known, lengths, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+
+
+def sized(poses, bones):
+    """Poses (N, 16, 3) in any unit, root-relative and in mm: each scaled so that its bones add up to the canonical `bones` (15,) mm.
+
+    Only bones that both the pose and the canonical skeleton have count. Nothing of a pose's own truth is used.
+    """
+    poses = np.asarray(poses, np.float64) - np.asarray(poses, np.float64)[:, [ROOT]]
+    lengths = bone_lengths(poses)
+    both = ~np.isnan(lengths) & ~np.isnan(bones)
+    total, canonical = np.where(both, lengths, 0).sum(1), np.where(both, bones, 0).sum(1)
+    return poses * (canonical / np.maximum(total, 1e-9))[:, None, None]
+
+
+def poses_of(joints, depth):
+    """(N, 16, 2) box fractions and (N, 16) depth in box sides → (N, 16, 3) in box sides: weak perspective."""
+    return np.concatenate([joints, depth[..., None]], -1)
+
+
+def mpjpe_of(joints, depth, joints3d, bones):
+    """Root-relative MPJPE in mm of predictions sized by `bones`, over the samples with 3D labels; NaN where none has."""
+    errors = joint_errors(sized(poses_of(joints, depth), bones), joints3d, root=ROOT)
+    return float(np.nanmean(errors)) if np.isfinite(errors).any() else np.nan
+
+
+def head_sizes(store):
+    """(N,) px: the set's own head size, else 0.75·|head_top − upper_neck| of its joints, else NaN (no head in the set)."""
+    top, neck = (store["joints2d"][:, MPII16.index(joint)] for joint in ("head_top", "upper_neck"))
+    return np.where(np.isfinite(store["head_size"]), store["head_size"], HEAD_FACTOR * np.linalg.norm(top - neck, axis=-1))
+
+
+# ---------------------------------------------------------------- scores
+
+
+def rows_for_set(joints, depth, store, bones, train_3d):
+    """One dict a scorer and metric: scorer, metric, unit, value, low, high, n (samples), groups."""
+    groups = groups_of(store)
+    arrays = {("model", key): values for key, values in _values_2d(joints, store).items()}
+    truth = store["joints3d"].astype(np.float64)
+    if train_3d is not None and np.isfinite(truth).any():
+        arrays |= {("model", key): values for key, values in values_3d(sized(poses_of(joints, depth), bones), truth).items()}
+        for scorer, poses in baselines(store, bones, train_3d).items():
+            arrays |= {(scorer, key): values for key, values in values_3d(poses, truth).items()}
+    return [
+        {"scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
+        for (scorer, metric), values in arrays.items()
+        if np.isfinite(values).any()
+    ]
+
+
+def _values_2d(joints, store):
+    """(N, J) percent arrays: PCKh@0.5 by head size, and the published crop-based score (joints pooled)."""
+    px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
+    errors = joint_errors(px, store["joints2d"], store["labelled"])
+    threshold = 0.5 * head_sizes(store)[:, None]
+    by_head = np.where(np.isnan(errors) | np.isnan(threshold), np.nan, 100.0 * (errors <= threshold))
+    by_head[:, list(NOT_IN_PCKH)] = np.nan
+    by_crop = errors[:, list(CROP_PCK_JOINTS)] / store["side"][:, None]
+    return {"pckh": by_head, "pck_crop": np.where(np.isnan(by_crop), np.nan, 100.0 * (by_crop <= CROP_PCK_THRESHOLD))}
+
+
+def values_3d(poses, truth):
+    """(N, J) arrays of each 3D metric. poses, truth: (N, 16, 3) mm; joints that the scorer cannot give (NaN) do not count."""
+    valid = np.isfinite(poses).all(-1) & np.isfinite(truth).all(-1)
+    errors = joint_errors(poses, truth, valid, root=ROOT)
+    steps = np.mean([errors < threshold for threshold in AUC_THRESHOLDS], 0)
+    return {
+        "mpjpe": errors,
+        "pa_mpjpe": joint_errors(poses, truth, valid, align="procrustes"),
+        "n_mpjpe": joint_errors(poses, truth, valid, root=ROOT, align="scale"),
+        "pck150": np.where(np.isnan(errors), np.nan, 100.0 * (errors < 150)),
+        "auc": np.where(np.isnan(errors), np.nan, 100.0 * steps),
+    }
+
+
+def baselines(store, bones, train_3d):
+    """What any model must beat: {scorer: (N, 16, 3) mm}. Fitted on the run's training poses, sized like the model."""
+    chosen = np.arange(len(train_3d))
+    if len(chosen) > FIT_LIMIT:
+        chosen = np.sort(streams.generator("baseline", 0).choice(len(chosen), FIT_LIMIT, replace=False))
+    constant = best_constant_pose(train_3d["joints3d"][chosen] - train_3d["joints3d"][chosen][:, [ROOT]], bones)
+    flat = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None]
+    return {
+        "best constant pose": np.broadcast_to(constant, store["joints3d"].shape),
+        "true 2D + mean depth": sized(true_2d_mean_depth(flat, train_3d["depth"][chosen]), bones),
+    }
+
+
+def groups_of(store):
+    """(N,) strings: what is resampled together. The sequence, the subject where there are no sequences, else the image."""
+    who = np.char.add(np.char.add(store["subject"], "/"), store["sequence"])
+    return np.where(who == "/", store["image"], who)
+
+
+def estimate(values, groups, seed=0):
+    """Mean of an (N, J) array over what is not NaN, with a 95 % bootstrap interval over groups: value, low, high, n, groups."""
+    known = np.isfinite(values)
+    counted = known.any(1)
+    names, number = np.unique(groups[counted], return_inverse=True)
+    sums = np.bincount(number, np.where(known, values, 0).sum(1)[counted], len(names))
+    counts = np.bincount(number, known.sum(1)[counted], len(names))
+    draws = streams.generator("bootstrap", seed).multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLES)
+    with np.errstate(invalid="ignore"):
+        means = (draws @ sums) / (draws @ counts)
+    low, high = np.nanquantile(means, [0.025, 0.975]) if len(names) > 1 else (np.nan, np.nan)
+    return {"value": sums.sum() / counts.sum(), "low": low, "high": high, "n": int(counted.sum()), "groups": len(names)}
