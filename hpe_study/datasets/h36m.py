@@ -39,7 +39,8 @@ INFO = DatasetInfo(
     licence="academic use, registration, no redistribution",
     citation=(
         "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing in Natural "
-        "Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011"
+        "Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian Sminchisescu: Latent Structured Models for Human Pose "
+        "Estimation. ICCV 2011"
     ),
     expected={"train": 35832, "test": 19312},
     quirks=(
@@ -116,13 +117,14 @@ class H36MChallenge(Records):
         return name
 
     def _compare_with_csv(self, path):
-        poses = Listing(self._folder / "POSE").names()
-        for row in np.unique(np.linspace(0, len(self._images) - 1, _COMPARED).astype(int)) if self._images else ():
+        if not self._images:
+            return
+        folder = self._folder / "POSE"
+        there = Listing(folder).names()
+        for row in np.unique(np.linspace(0, len(self._images) - 1, _COMPARED).astype(int)):
             name = f"{self._images[row].split('.')[0]}.csv"
-            if name in poses and not np.allclose(self._joints3d[row], read_pose(self._folder / "POSE" / name), atol=1.0):
-                raise StudyError(
-                    f"{path}: the pose of {self._images[row]} is not that of {self._folder / 'POSE' / name}; labels and images do not belong together"
-                )
+            if name in there and not np.allclose(self._joints3d[row], read_pose(folder / name), atol=1.0):
+                raise StudyError(f"{path}: the pose of {self._images[row]} is not that of {folder / name}; they do not belong together")
 
     def record(self, row):
         """One image's person."""

@@ -66,7 +66,8 @@ def _field(struct, name, default=None):
     if getattr(struct, "dtype", None) is None or not struct.dtype.names or name not in struct.dtype.names:
         return default
     value = struct[name]
-    value = value.item() if getattr(value, "dtype", None) == object and value.ndim == 0 else value
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim == 0:
+        value = value.item()
     return default if value is None or (isinstance(value, np.ndarray) and value.size == 0) else value
 
 

@@ -1,0 +1,173 @@
+"""Leeds Sports Pose and its extension: one person an image, in the middle of a sport. 2D, 14 joints.
+
+Facts relied on (the sets' pages and README files):
+- LSP: `lsp/joints.mat`, `joints` (3, 14, 2000): x, y, and a flag that is **1 where the joint is occluded** (its coordinates are valid).
+  `images/im0001.jpg` … `im2000.jpg`; the first half (1–1000) train, the second (1001–2000) test.
+- LSP-Extended: `lsp_extended/joints.mat`, `joints` (14, 3, 10000): x, y, and a flag that is **1 where the joint is labelled**; elsewhere
+  x and y are ≤ 0 and mean nothing. `images/im00001.jpg` … `im10000.jpg`, all of it training data.
+- Two downloads of LSP exist with the same shape and different coordinates: people of 150 px (`lsp_dataset.zip`), and the
+  original pictures of up to 1024 px. Their labels do not fit each other's images, which is checked on a sample.
+- Neither gives a box: the crop is 1.25 times the longer extent of the labelled joints, height *or* width (37.6 % of
+  LSP-Extended's people are wider than tall). Neither gives a head box: head size is 0.75 · |head_top − neck| (as on MPII).
+- Pelvis and thorax are midpoints (recipes) and exist only where both hips, or shoulders, are labelled.
+
+`lsp` trains on LSP-Extended and LSP's first half, as the study does; where one of the two is absent it says so and takes the other.
+"""
+
+import numpy as np
+from PIL import Image
+
+from hpe_study.datasets.base import Listing, Records, head_size_of
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.matfiles import expect_shape, load_mat
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import LSP14
+
+INFO = DatasetInfo(
+    name="lsp",
+    title="Leeds Sports Pose (train: LSP-Extended and LSP)",
+    kind="2d",
+    folders=("lsp", "lsp_extended"),
+    url="http://sam.johnson.io/research/lsp.html and http://sam.johnson.io/research/lspet.html",
+    licence="none stated; cite",
+    citation=(
+        "Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation. BMVC 2010; "
+        "Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
+    ),
+    expected={"train": 11000, "test": 1000},
+    quirks=(
+        "LSP's flag means occluded, LSP-Extended's means labelled",
+        "two downloads of LSP share shapes and names but not coordinates: labels are checked against image sizes",
+        "no box and no head box: the crop comes from the joints, head size is 0.75 |head_top - neck|",
+    ),
+)
+EXTENDED_INFO = DatasetInfo(
+    name="lsp_extended",
+    title="Leeds Sports Pose Extended",
+    kind="2d",
+    folders=("lsp_extended",),
+    url="http://sam.johnson.io/research/lspet.html",
+    licence="none stated; cite",
+    citation="Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011",
+    expected={"train": 10000, "test": 0},
+    quirks=("the flag means labelled", "all of it is training data"),
+)
+_COMPARED = 40  # images whose size is compared with their labels
+_FITS = (0.5, 1.15)  # of the image: where the farthest label lies (median of the sample). A person fills most of an LSP image
+
+
+class _Images:
+    """One folder's labels: joints (N, 14, 2) px, occluded (N, 14), and the rows whose image is there."""
+
+    def __init__(self, records, folder, digits):
+        self.folder, self.digits, self.records = folder, digits, records
+        self.path = records.label_file(folder / "joints.mat")
+        self.joints, self.occluded = (read_extended if digits == 5 else read_lsp)(self.path)
+
+    def rows(self, numbers):
+        names = [self.image(row).name for row in numbers]
+        rows = self.records.keep_present(numbers, Listing(self.folder / "images"), names)
+        rows = self.records.keep(rows, "no joint labelled", ~np.isnan(self.joints[rows]).all((1, 2)))
+        self._check_fit(rows)
+        return rows
+
+    def image(self, row):
+        return self.folder / "images" / f"im{row + 1:0{self.digits}d}.jpg"
+
+    def _check_fit(self, rows):
+        """A `StudyError` where the labels are not for images of this size: they come from the other download."""
+        if len(rows) == 0:
+            return
+        sample = rows[np.unique(np.linspace(0, len(rows) - 1, _COMPARED).astype(int))]
+        reach = [np.nanmax(np.nanmax(self.joints[row], 0) / image_size(self.image(row))) for row in sample]
+        if not _FITS[0] <= np.median(reach) <= _FITS[1]:
+            raise StudyError(
+                f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in {self.folder / 'images'}; about 0.9 is "
+                "right. Labels and images come from different downloads (150-px people of lsp_dataset.zip, or the original pictures)"
+            )
+
+
+def image_size(path):
+    """(width, height) in px from the file's header; a `StudyError` where it is no image."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its record out") from error
+
+
+def read_lsp(path):
+    """LSP's labels: joints (N, 14, 2) px, occluded (N, 14) int8."""
+    labels = expect_shape(load_mat(path, "joints")["joints"], (3, 14, None), path, "joints").astype(np.float64).transpose(2, 1, 0)
+    joints, flag = labels[..., :2].copy(), labels[..., 2]
+    joints[~np.isfinite(joints).all(-1)] = np.nan
+    return joints, np.where(np.isnan(joints).any(-1), UNKNOWN, flag > 0).astype(np.int8)
+
+
+def read_extended(path):
+    """LSP-Extended's labels: joints (N, 14, 2) px, occluded (N, 14) int8, which it does not say."""
+    labels = expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints").astype(np.float64).transpose(2, 0, 1)
+    joints = np.where(labels[..., 2:] > 0, labels[..., :2], np.nan)
+    return joints, np.full(joints.shape[:2], UNKNOWN, np.int8)
+
+
+class LspExtended(Records):
+    """LSP-Extended alone. Its test split is empty: all of it is training data."""
+
+    info = EXTENDED_INFO
+    skeleton = LSP14
+
+    def load(self):
+        """Labels as arrays; `_parts` are the folders, `_places` (folder, row of its labels) by record."""
+        images = _Images(self, self.folder("lsp_extended"), digits=5)
+        self.take([(images, np.arange(len(images.joints)) if self.split == "train" else np.zeros(0, int))])
+
+    def take(self, parts):
+        """Set the records: the rows of one folder after those of another. parts: (images, row numbers)."""
+        self._parts = [images for images, _ in parts]
+        rows = [images.rows(numbers) for images, numbers in parts]
+        self._places = np.array([(part, row) for part, kept in enumerate(rows) for row in kept], int).reshape(-1, 2)
+        self._rows = np.arange(len(self._places))
+
+    def record(self, row):
+        """One image's person."""
+        part, number = self._places[row]
+        images = self._parts[part]
+        joints = images.joints[number].copy()
+        center, side = crop_of(joints)
+        return Record(
+            image=images.image(number),
+            skeleton=LSP14,
+            joints2d=joints,
+            labelled=~np.isnan(joints).any(-1),
+            occluded=images.occluded[number].copy(),
+            center=center,
+            side=side,
+            joints3d=np.full((14, 3), np.nan),
+            head_size=head_size_of(joints, LSP14),
+            meta={**self.meta(number), "dataset": images.folder.name},
+        )
+
+
+class Lsp(LspExtended):
+    """Train: LSP-Extended, then LSP's first half. Test: LSP's second half."""
+
+    info = INFO
+
+    def load(self):
+        """Labels as arrays, of those of the two folders that are there."""
+        parts = []
+        if self.split == "train":
+            if (self.root / "lsp_extended").is_dir():
+                extended = _Images(self, self.root / "lsp_extended", digits=5)
+                parts.append((extended, np.arange(len(extended.joints))))
+            else:
+                self.missing_parts.append(self.root / "lsp_extended")
+        if self.split == "test" or not parts or (self.root / "lsp").is_dir():
+            images = _Images(self, self.folder("lsp"), digits=4)
+            half = len(images.joints) // 2
+            parts.append((images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints))))
+        else:
+            self.missing_parts.append(self.root / "lsp")
+        self.take(parts)

@@ -1,0 +1,111 @@
+"""Occlusion-Person: rendered people in rooms whose furniture hides about a fifth of their joints, eight cameras. 3D, 15 joints.
+
+Facts relied on (github.com/zhezh/occlusion_person):
+- `unrealcv_train.pkl`, `unrealcv_validation.pkl`: a list of dicts. Used: `image` (under `images/`), `joints_2d` (15, 2) px, `joints_3d`
+  (15, 3) camera frame, `joints_vis` (15, 1) inside the image, `joints_vis_2d` (15, 1) inside and not occluded (nothing more than 30 cm
+  before it), `center` (2,), `scale` (2,) = box size / 200 without padding, `camera` (fx, fy, cx, cy, …), `subject`, `action`,
+  `subaction`, `video_id`, `image_id`, `camera_id`.
+- A joint outside the image is not labelled in 2D (its 3D is kept); one that is hidden is labelled and `occluded`.
+- `neck` is at shoulder height, and there is no head joint: upper_neck and head_top stay missing.
+- Units are not documented; by all evidence mm. The median thigh decides: 250–600 mm is right, metres and centimetres are
+  converted, anything else is refused.
+- Crop: 1.25 times the longer side of the box.
+"""
+
+import numpy as np
+
+from hpe_study.datasets.base import Listing, Records, column, head_size_of, safe_relative, text_column
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.pickles import load_pickle
+from hpe_study.datasets.record import UNKNOWN, Record
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import UNREALCV15
+
+INFO = DatasetInfo(
+    name="occlusion_person",
+    title="Occlusion-Person",
+    kind="3d",
+    folders=("occlusion_person",),
+    url="https://github.com/zhezh/occlusion_person",
+    licence="none stated",
+    citation="Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose Estimation in the Wild. IJCV 2020",
+    expected={"train": None, "test": None},
+    quirks=(
+        "no head joint; neck is at shoulder height",
+        "units are not documented: checked by the thigh's length",
+        "scale is the box's size / 200 without padding: 1.25 is added",
+    ),
+)
+_FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
+_THIGH = (250.0, 600.0)  # mm
+_UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+_NUMBERS = ("subject", "action", "subaction", "camera_id", "video_id", "image_id")
+
+
+class OcclusionPerson(Records):
+    """No options."""
+
+    info = INFO
+    skeleton = UNREALCV15
+
+    def load(self):
+        """Labels as arrays, one row an entry of the pickle."""
+        folder = self.folder("occlusion_person")
+        path = self.label_file(folder / _FILES[self.split])
+        people = load_pickle(path)
+        if not isinstance(people, list):
+            raise StudyError(f"{path}: is not a list of records; this is not Occlusion-Person's label file")
+        self._images = text_column(people, "image", path)
+        for name in set(self._images):
+            safe_relative(name, path)
+        inside = column(people, "joints_vis", (15, -1), path)[..., 0] > 0
+        seen = column(people, "joints_vis_2d", (15, -1), path)[..., 0] > 0
+        self._joints2d = np.where(inside[..., None], column(people, "joints_2d", (15, 2), path), np.nan)
+        self._occluded = np.where(inside, ~seen, UNKNOWN).astype(np.int8)
+        self._joints3d = in_millimetres(column(people, "joints_3d", (15, 3), path), path)
+        self._center, self._scale = column(people, "center", (2,), path), column(people, "scale", (2,), path)
+        cameras = [person.get("camera") for person in people]
+        self._intrinsics = np.stack([column(cameras, key, (), path) for key in ("fx", "fy", "cx", "cy")], -1)
+        self._numbers = {key: column(people, key, (), path, np.int64) for key in _NUMBERS}
+        rows = self.keep(np.arange(len(people)), "no joint inside the image", inside.any(1))
+        self._rows = self.keep_present(rows, Listing(folder / "images"), [self._images[row] for row in rows])
+
+    def record(self, row):
+        """One person."""
+        joints2d = self._joints2d[row].copy()
+        number = {key: int(values[row]) for key, values in self._numbers.items()}
+        return Record(
+            image=self.root / "occlusion_person" / "images" / self._images[row],
+            skeleton=UNREALCV15,
+            joints2d=joints2d,
+            labelled=~np.isnan(joints2d).any(-1),
+            occluded=self._occluded[row].copy(),
+            center=self._center[row].copy(),
+            side=float(1.25 * 200 * self._scale[row].max()),
+            joints3d=self._joints3d[row].copy(),
+            intrinsics=self._intrinsics[row].copy(),
+            head_size=head_size_of(joints2d, UNREALCV15),
+            meta=self.meta(
+                row,
+                subject=f"s{number['subject']}",
+                sequence=self._images[row].split("/")[0],
+                action=f"a{number['action']}/{number['subaction']}",
+                camera=number["camera_id"],
+                frame=number["image_id"],
+            ),
+        )
+
+
+def in_millimetres(joints3d, path):
+    """Poses (N, 15, 3) in mm, by the length of their thighs; a `StudyError` where no unit makes them 250–600 mm."""
+    if len(joints3d) == 0:
+        return joints3d
+    ends = UNREALCV15.indices("r_hip r_knee l_hip l_knee")
+    thighs = np.linalg.norm(joints3d[:, ends[0::2]] - joints3d[:, ends[1::2]], axis=-1)
+    length = np.nanmedian(thighs)
+    for factor in _UNITS.values():
+        if _THIGH[0] <= length * factor <= _THIGH[1]:
+            return joints3d * factor
+    raise StudyError(
+        f"{path}: the median thigh is {length:.4g} long, which is no human's in mm, cm or m; joints_3d is not what it should be"
+    )

@@ -1,0 +1,128 @@
+"""3DPW: people outdoors, filmed by a hand-held camera, often two in a picture. 3D, SMPL's 24 joints.
+
+Facts relied on (the set's page and its read-me):
+- `sequenceFiles/{train,validation,test}/*.pkl` (Python 2): of N frames and P people, `jointPositions` P × (N, 72) m in the **world**,
+  `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics` (3, 3), `poses2d` P × (N, 3, 18) (`poses2D` in some
+  copies): x, y, confidence of OpenPose's 18 joints. 24 / 12 / 24 sequences; the study trains on train and reports on test.
+- Images `imageFiles/<sequence>/image_%05d.jpg`, 0-based: row j is image j. All people of a frame are records of their own.
+- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), and frames with `campose_valid` 0.
+
+The record's skeleton is SMPL-24, in 2D and in 3D alike: joints3d = R · world + t in mm, and joints2d is its projection by
+`cam_intrinsics`. OpenPose's own 2D is a detector's guess of other joints than SMPL's; mixing the two would pair a depth with another
+place, so it serves for the all-zero test only. A joint behind the camera has no 2D. SMPL's pelvis lies above the middle of
+the hips, so MPII's pelvis is made from the hips; there is no head top.
+"""
+
+import numpy as np
+
+from hpe_study.datasets.base import Listing, Records, head_size_of, missing, safe_relative
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.matfiles import expect_shape
+from hpe_study.datasets.pickles import load_pickle
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import SMPL24
+
+INFO = DatasetInfo(
+    name="3dpw",
+    title="3D Poses in the Wild",
+    kind="3d",
+    folders=("3dpw",),
+    url="https://virtualhumans.mpi-inf.mpg.de/3DPW",
+    licence="non-commercial",
+    citation=(
+        "von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The Wild Using IMUs and a Moving "
+        "Camera. ECCV 2018"
+    ),
+    expected={"train": None, "test": None},
+    quirks=(
+        "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of its 3D",
+        "poses2d is spelt poses2D in some copies",
+        "people whose 2D is all zero and frames with campose_valid 0 are left out",
+        "no head top",
+    ),
+)
+_KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
+
+
+class ThreeDPW(Records):
+    """Option `every`: only every n-th frame of a sequence."""
+
+    info = INFO
+    skeleton = SMPL24
+
+    def load(self, every=1):
+        """Labels of all sequences: world joints (m), cameras, and one row (sequence, person, frame) a record."""
+        if not isinstance(every, int) or every < 1:
+            raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
+        folder = self.folder("3dpw")
+        files = sorted(self.folder("3dpw", "sequenceFiles", self.split).glob("*.pkl"))
+        if not files:
+            raise missing(folder / "sequenceFiles" / self.split / "*.pkl", self.info, self.root)
+        self._sequences = [self._read(self.label_file(path)) for path in files]
+        places = []
+        for number, sequence in enumerate(self._sequences):
+            frames = np.arange(0, len(sequence["cam_poses"]), every)
+            for person in range(len(sequence["joints"])):
+                kept = self.keep(frames, "camera pose not valid", sequence["valid"][person][frames])
+                kept = self.keep(kept, "person not in the picture", sequence["seen"][person][kept] & sequence["in_front"][person][kept])
+                places += [(number, person, frame) for frame in kept]
+        self._places = np.array(places, int).reshape(-1, 3)
+        paths = [self._image(row) for row in range(len(places))]
+        self._rows = self.keep_present(np.arange(len(places)), Listing(folder / "imageFiles"), paths)
+
+    @staticmethod
+    def _read(path):
+        """One sequence's arrays, in float64."""
+        data = load_pickle(path)
+        poses2d_key = next((key for key in ("poses2d", "poses2D") if isinstance(data, dict) and key in data), "poses2d")
+        absent = [key for key in (*_KEYS, poses2d_key) if not isinstance(data, dict) or key not in data]
+        if absent:
+            raise StudyError(f"{path}: has no {', '.join(absent)}; this is not a sequence file of 3DPW")
+        cam_poses = expect_shape(np.asarray(data["cam_poses"], float), (None, 4, 4), path, "cam_poses")
+        count = len(cam_poses)
+        people = range(len(data["jointPositions"]))
+        if any(len(data[key]) != len(people) for key in ("campose_valid", poses2d_key)):
+            raise StudyError(f"{path}: jointPositions, campose_valid and {poses2d_key} are not of the same people")
+
+        def each(key, *shape):
+            return [expect_shape(np.asarray(data[key][person], float), (count, *shape), path, f"{key}[{person}]") for person in people]
+
+        joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
+        depths = [joints_of_one @ cam_poses[:, 2, :3, None] + cam_poses[:, 2, None, 3:] for joints_of_one in joints]
+        return {
+            "name": str(safe_relative(data.get("sequence", path.stem), path)),
+            "joints": joints,
+            "in_front": [(depth > 0).any((1, 2)) for depth in depths],
+            "valid": [values > 0 for values in each("campose_valid")],
+            "seen": [(values != 0).any((1, 2)) for values in each(poses2d_key, 3, 18)],
+            "cam_poses": cam_poses,
+            "intrinsics": expect_shape(np.asarray(data["cam_intrinsics"], float), (3, 3), path, "cam_intrinsics"),
+        }
+
+    def _image(self, row):
+        number, _, frame = self._places[row]
+        return f"{self._sequences[number]['name']}/image_{frame:05d}.jpg"
+
+    def record(self, row):
+        """One person of one frame."""
+        number, person, frame = self._places[row]
+        sequence = self._sequences[number]
+        camera = sequence["cam_poses"][frame]
+        joints3d = 1000 * (sequence["joints"][person][frame] @ camera[:3, :3].T + camera[:3, 3])
+        intrinsics = sequence["intrinsics"][[0, 1, 0, 1], [0, 1, 2, 2]]
+        joints2d = joints3d[:, :2] / np.where(joints3d[:, 2:] > 0, joints3d[:, 2:], np.nan) * intrinsics[:2] + intrinsics[2:]
+        center, side = crop_of(joints2d)
+        return Record(
+            image=self.root / "3dpw" / "imageFiles" / self._image(row),
+            skeleton=SMPL24,
+            joints2d=joints2d,
+            labelled=~np.isnan(joints2d).any(-1),
+            occluded=np.full(24, UNKNOWN, np.int8),
+            center=center,
+            side=side,
+            joints3d=joints3d,
+            intrinsics=intrinsics,
+            head_size=head_size_of(joints2d, SMPL24),
+            meta=self.meta(row, subject=f"{sequence['name']}/{person}", sequence=sequence["name"], frame=int(frame), person=int(person)),
+        )
