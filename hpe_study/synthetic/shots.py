@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Camera:
     """A pinhole camera. x_cam = rotation · (x_world − position); u = fx·X/Z + cx with u = 0 at the first pixel's centre."""
 
@@ -32,7 +32,7 @@ class Camera:
         return xy * np.array([self.fx, self.fy]) + np.array([self.cx, self.cy])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Actor:
     """One person at one moment."""
 
@@ -40,12 +40,13 @@ class Actor:
     clothes: dict  # as `clothes.sample` makes it
     pose: np.ndarray  # (P,) anatomical angles in degrees, order `poses.ANGLES`
     position: tuple = (0.0, 0.0)  # m, world x and z of the pelvis' ground point
-    lift: float | None = 0.0  # m between the floor and the body's lowest point
+    lift: float | None = 0.0  # m between the floor and the body's lowest point; None: `pelvis_height` says how high the person is
+    pelvis_height: float = 0.0  # m between the floor and the mid-hip, where `lift` is None
     action: str = ""
     subject: str = ""  # who this is, in the data set's own words
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shot:
     """What one image shows. `scene` is made by `scene.*`; `seed` drives the sensor noise."""
 
@@ -53,6 +54,7 @@ class Shot:
     camera: Camera
     scene: object
     seed: int = 0
+    clipping: bool = False  # True lets things of the scene cut into people; otherwise such things are taken away
 
 
 @dataclass(frozen=True, eq=False)
