@@ -7,7 +7,6 @@ from (resume.pt, *.parts-*) is not an output, so Snakemake leaves it alone. Each
 job without a change here.
 """
 
-from hpe_study.files import digest_of
 from hpe_study.pipeline import stage_of
 from hpe_study.study import SPLITS, Study
 
@@ -17,7 +16,7 @@ HOME = study.home
 KERNEL = config.get("kernel", "python3")
 RUNS = {run.name: run for run in study.runs}
 SETS = sorted({*PROFILE.two_d, *PROFILE.three_d})
-STEP = f"python -m hpe_study --profile {study.profile_path}"
+STEP = f"exec python -m hpe_study --profile {study.profile_path}"
 
 
 workdir: HOME
@@ -25,7 +24,6 @@ workdir: HOME
 
 wildcard_constraints:
     name="[a-z0-9_]+",
-    split="train|test",
     run="|".join(RUNS),
 
 
@@ -43,28 +41,15 @@ rule all:
         analyses(),
 
 
-if PROFILE.simulate:
-
-    rule standin:
-        output:
-            str(study.raw) + "/{name}/SIMULATED.json",
-        params:
-            settings=lambda w: digest_of([PROFILE.simulate[w.name].model_dump(), PROFILE.simulate_size, PROFILE.simulate_seed]),
-        threads: workflow.cores
-        shell:
-            "{STEP} standin {wildcards.name} --workers {threads}"
-
-
 rule prepare:
-    input:
-        lambda w: [study.raw / w.name / "SIMULATED.json"] if PROFILE.simulate else [],
     output:
-        str(study.store_path("{name}", "{split}")),
+        train=str(study.store_path("{name}", "train")),
+        test=str(study.store_path("{name}", "test")),
     params:
-        settings=lambda w: digest_of([PROFILE.network.input_size, PROFILE.crop_margin, PROFILE.encoding, PROFILE.strict, PROFILE.datasets.get(w.name)]),
+        settings=lambda w: study.data_settings(w.name),
     threads: workflow.cores
     shell:
-        "{STEP} prepare {wildcards.name} {wildcards.split} --workers {threads}"
+        "{STEP} prepare {wildcards.name} --workers {threads}"
 
 
 def needs(run):
@@ -94,8 +79,6 @@ rule evaluate:
         lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
     output:
         multiext(str(study.run_folder_named("{run}")) + "/", "metrics.csv", "predictions.h5", "evaluate.ipynb"),
-    params:
-        settings=digest_of(PROFILE.network.model_dump()),
     resources:
         gpu=1,
     shell:

@@ -34,14 +34,10 @@ def _parser():
     study.add_argument("snakemake", nargs="*", help="words for Snakemake, after --")
     study.set_defaults(command=_study)
 
-    standin = commands.add_parser("standin", help="make the simulated stand-in of one data set")
-    standin.add_argument("name")
-    standin.add_argument("--workers", type=int, default=1)
-    standin.set_defaults(command=_standin)
-
-    prepare = commands.add_parser("prepare", help="prepare the store of one data set's split")
+    prepare = commands.add_parser(
+        "prepare", help="make the stores of one data set (and its simulated stand-in, where the profile asks for one)"
+    )
     prepare.add_argument("name")
-    prepare.add_argument("split", choices=("train", "test"))
     prepare.add_argument("--workers", type=int, default=1)
     prepare.set_defaults(command=_prepare)
 
@@ -69,18 +65,11 @@ def _study(arguments):
     run_study(_open(arguments), arguments.cores, arguments.kernel, arguments.snakemake)
 
 
-def _standin(arguments):
-    from hpe_study.pipeline import make_standin
-
-    end_with_parent()
-    make_standin(_open(arguments), arguments.name, arguments.workers)
-
-
 def _prepare(arguments):
-    from hpe_study.pipeline import prepare_store
+    from hpe_study.pipeline import prepare_set
 
     end_with_parent()
-    prepare_store(_open(arguments), arguments.name, arguments.split, arguments.workers)
+    prepare_set(_open(arguments), arguments.name, arguments.workers)
 
 
 def _execute(arguments):

@@ -23,7 +23,8 @@ from hpe_study.files import atomic
 from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
-from hpe_study.scoring import head_sizes, mean_bone_lengths, mpjpe_of, rows_for_set
+from hpe_study.scoring import head_sizes, mpjpe_of, rows_for_set
+from hpe_study.sizing import mean_bone_lengths
 from hpe_study.skeletons import MPII16
 
 BATCH = 64

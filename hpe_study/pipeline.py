@@ -1,61 +1,39 @@
 """The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its result stands already."""
 
-import json
-import shutil
-from pathlib import Path
-
 import h5py
-import numpy as np
 
 from hpe_study import evaluation, training
-from hpe_study.errors import StudyError
 from hpe_study.files import atomic
-from hpe_study.skeletons import MPII16
-from hpe_study.store import Store, prepare
+from hpe_study.params import Training, checked
+from hpe_study.sizing import mean_bone_lengths
+from hpe_study.store import Store, prepare, stored_key
 from hpe_study.study import SPLITS
 from hpe_study.synthetic import make
 
-FOLDERS = {"lsp": ("lsp", "lsp_extended")}  # raw folders of a set where they are not just its name
 
-
-def make_standin(study, name, workers=1, progress=True):
-    """Make the simulated stand-in of a data set where the profile asks for one."""
-    counts = study.profile.simulate[name]
-    return make(
-        name,
-        study.raw,
-        train=counts.train,
-        test=counts.test,
-        seed=study.profile.simulate_seed,
-        size=study.profile.simulate_size,
-        workers=workers,
-        progress=progress,
-    )
-
-
-def prepare_store(study, name, split, workers=1, progress=True):
-    """Make or reuse the store of a data set's split; for the test split also its labels without pictures. Returns the store's path."""
+def prepare_set(study, name, workers=1, progress=True):
+    """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile asks for one."""
     profile = study.profile
-    path = prepare(
-        name,
-        study.raw,
-        split,
-        study.store_path(name, split),
-        input_size=profile.network.input_size,
-        margin=profile.crop_margin,
-        encoding=profile.encoding,
-        strict=profile.strict,
-        workers=workers,
-        progress=progress,
+    if study.simulated:
+        counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
+        make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, progress=progress)
+    settings = {
+        "input_size": profile.network.input_size,
+        "margin": profile.crop_margin,
+        "encoding": profile.encoding,
+        "strict": profile.strict,
         **profile.datasets.get(name, {}),
-    )
-    if split == "test":
-        _copy_labels(path, study.labels_path(name))
-    return path
+    }
+    return {
+        split: prepare(name, study.raw, split, study.store_path(name, split), workers=workers, progress=progress, **settings)
+        for split in SPLITS
+    }
 
 
-def _copy_labels(store_path, path):
-    """All of a store but its pictures."""
+def copy_labels(store_path, path):
+    """All of a store but its pictures, unless `path` holds that already."""
+    if path.exists() and stored_key(path) == stored_key(store_path):
+        return
     with h5py.File(store_path) as store, atomic(path) as part, h5py.File(part, "w") as labels:
         labels.attrs.update(store.attrs)
         for key in store:
@@ -67,9 +45,7 @@ def open_store(study, name, split):
     """The prepared store; made first where it is not there yet."""
     path = study.store_path(name, split)
     if not path.exists():
-        if name in study.profile.simulate:
-            make_standin(study, name)
-        prepare_store(study, name, split)
+        prepare_set(study, name)
     return Store(path, in_memory=study.profile.in_memory)
 
 
@@ -102,12 +78,10 @@ def train(study, run, device="auto", progress=True, **changes):
     stage, folder = stage_of(study, run), study.run_folder(run)
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:
-        from hpe_study.params import Training, checked
-
         stage = stage.model_copy(update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")})
         folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
     data = data_of(study, run)
-    bones = evaluation.mean_bone_lengths(data.train_3d) if data.train_3d is not None else None
+    bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
     return training.fit(stage, data, folder, init, device, study.profile.workers, bones, progress)
 
 
@@ -117,5 +91,7 @@ def evaluate(study, run, device="auto", progress=True):
     if not (folder / "checkpoint.pt").exists():
         train(study, run, device, progress)
     stores = {name: open_store(study, name, "test") for name in study.test_sets(run)}
+    for name, store in stores.items():
+        copy_labels(store.path, study.labels_path(name))
     train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
     return evaluation.evaluate(folder, stores, train_3d, device, progress)

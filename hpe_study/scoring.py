@@ -9,6 +9,7 @@ import numpy as np
 from hpe_study import streams
 from hpe_study.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, NOT_IN_PCKH, joint_errors
+from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
 
 HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
@@ -18,32 +19,7 @@ ROOT = MPII16.index(MPII16.root)
 UNITS = {"mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%"}
 
 
-# ---------------------------------------------------------------- size of a skeleton
-
-
-def bone_lengths(joints):
-    """(N, 16, 3) → (N, 15) lengths of `MPII16.bones`, in the joints' unit."""
-    parents, children = np.array(MPII16.bone_indices).T
-    return np.linalg.norm(joints[:, children] - joints[:, parents], axis=-1)
-
-
-def mean_bone_lengths(joints3d):
-    """(15,) mm: mean length of each bone over (N, 16, 3) poses; NaN where no pose has the bone."""
-    lengths = bone_lengths(np.asarray(joints3d, np.float64))
-    known = ~np.isnan(lengths)
-    return np.where(known.any(0), np.where(known, lengths, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
-
-
-def sized(poses, bones):
-    """Poses (N, 16, 3) in any unit, root-relative and in mm: each scaled so that its bones add up to the canonical `bones` (15,) mm.
-
-    Only bones that both the pose and the canonical skeleton have count. Nothing of a pose's own truth is used.
-    """
-    poses = np.asarray(poses, np.float64) - np.asarray(poses, np.float64)[:, [ROOT]]
-    lengths = bone_lengths(poses)
-    both = ~np.isnan(lengths) & ~np.isnan(bones)
-    total, canonical = np.where(both, lengths, 0).sum(1), np.where(both, bones, 0).sum(1)
-    return poses * (canonical / np.maximum(total, 1e-9))[:, None, None]
+# ---------------------------------------------------------------- poses
 
 
 def poses_of(joints, depth):

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hpe_study.errors import StudyError
+from hpe_study.files import digest_of
 from hpe_study.params import read_profile
 
 SPLITS = ("train", "test")
@@ -36,7 +37,7 @@ class Run:
 
     @property
     def scheme(self):
-        """"2d" (stage 1), "fusion" or "3d" (3D-only)."""
+        """ "2d" (stage 1), "fusion" or "3d" (3D-only)."""
         return "2d" if self.stage == 1 else "fusion" if self.two_d else "3d"
 
     @property
@@ -126,6 +127,13 @@ class Study:
     def simulated(self):
         """Whether the profile's data are simulated stand-ins."""
         return bool(self.profile.simulate)
+
+    def data_settings(self, name):
+        """Digest of all that a set's stores depend on: how its stand-in is made, how it is read and how it is cropped."""
+        profile = self.profile
+        standin = [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed] if self.simulated else None
+        crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, profile.datasets.get(name)]
+        return digest_of([name, standin, crops])
 
     # ---------------------------------------------------------------- where it lies
 

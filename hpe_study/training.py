@@ -50,10 +50,10 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, total_bone_length=None, progress=True):
+def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
-    init: path of the weights to start from, or None. total_bone_length: mm, scale of the predicted skeletons in the curves.
+    init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the curves; None after stage 1.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
     finite (step and sample ids), when the weights do not fit, or when another process works in `out`.
     """
@@ -66,7 +66,7 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, tota
     with lock(out):
         if finished(out, inputs):
             return read_json(out / "run.json")
-        return Trainer(stage, data, out, init, inputs, device, workers, total_bone_length, progress).run()
+        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
 
 
 def finished(out, inputs):
@@ -80,9 +80,9 @@ def finished(out, inputs):
 class Trainer:
     """The state of one training run and the steps that change it."""
 
-    def __init__(self, stage, data, out, init, inputs, device, workers, total_bone_length, progress):
+    def __init__(self, stage, data, out, init, inputs, device, workers, bones, progress):
         self.stage, self.data, self.out, self.inputs = stage, data, out, inputs
-        self.workers, self.total_bone_length, self.progress = workers, total_bone_length, progress
+        self.workers, self.bones, self.progress = workers, bones, progress
         self.device = devices.pick_device(device)
         self.precision = devices.pick_precision(stage.network.precision, self.device)
         torch.manual_seed(stage.seed)
@@ -109,7 +109,9 @@ class Trainer:
         """All epochs that are left; then the final record."""
         self._resume()
         epochs = self.stage.training.epochs
-        bar = tqdm(total=epochs, initial=self.epoch, desc=self.out.name, unit="epoch", disable=not self.progress, mininterval=PROGRESS_SECONDS)
+        bar = tqdm(
+            total=epochs, initial=self.epoch, desc=self.out.name, unit="epoch", disable=not self.progress, mininterval=PROGRESS_SECONDS
+        )
         with bar:
             while self.epoch < epochs:
                 row = {key: float(value) for key, value in self._epoch().items()}
@@ -134,17 +136,26 @@ class Trainer:
             batch = self._batch(raw)
             parts, outputs = self._step(batch)
             losses.append(parts)
-            scores.add(*to_box(*read_outputs(outputs, self.stage.network), batch.change), raw["sample"])
+            joints, depth, _ = read_outputs(outputs, self.stage.network)
+            scores.add(*to_box(joints, depth, batch.change), raw["sample"])
             seen += len(batch.images)
         losses = torch.stack(losses).double().cpu().numpy()  # the epoch's one transfer from the device
         seconds = time.perf_counter() - start
         self._check_finite(losses, pairs)
-        row = {"epoch": self.epoch + 1, "learning_rate": self._rate(), "seconds": seconds, "images": seen, "images_per_second": seen / seconds}
+        row = {
+            "epoch": self.epoch + 1,
+            "learning_rate": self._rate(),
+            "seconds": seconds,
+            "images": seen,
+            "images_per_second": seen / seconds,
+        }
         row |= dict(zip(("loss", "loss_heatmap", "loss_depth", "loss_geometry"), losses.mean(0), strict=True))
-        row |= scores.summary(self.total_bone_length)
+        row |= scores.summary(self.bones)
         last = self.epoch + 1 == self.stage.training.epochs
-        row |= self._validate() if last or (self.epoch + 1) % self.stage.validate_every == 0 else dict.fromkeys(
-            ("validation_pckh", "validation_pck_crop", "validation_mpjpe"), np.nan
+        row |= (
+            self._validate()
+            if last or (self.epoch + 1) % self.stage.validate_every == 0
+            else dict.fromkeys(("validation_pckh", "validation_pck_crop", "validation_mpjpe"), np.nan)
         )
         return row
 
@@ -214,9 +225,10 @@ class Trainer:
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
         scores = Scores([store])
-        for t, depth, sample in predictions(self.scored_model, store, indices, self.stage.network, self.device, self.precision, flip=False):
-            scores.add(t, depth, sample)
-        return {f"validation_{key}": value for key, value in scores.summary(self.total_bone_length).items()}
+        found = predictions(self.scored_model, store, indices, self.stage.network, self.device, self.precision, flip=False)
+        for joints, depth, _, sample in found:
+            scores.add(joints, depth, sample)
+        return {f"validation_{key}": value for key, value in scores.summary(self.bones).items()}
 
     # ---------------------------------------------------------------- on disk
 
@@ -264,7 +276,7 @@ class Trainer:
             "seconds_per_epoch": float(history["seconds"].median()),
             "images_per_second": float(history["images_per_second"].median()),
             "peak_memory_mb": devices.peak_memory_mb(self.device),
-            "total_bone_length_mm": self.total_bone_length,
+            "bones_mm": None if self.bones is None else self.bones.tolist(),
             **devices.provenance(self.device, self.precision),
         }
         with atomic(self.out / "history.csv") as part:

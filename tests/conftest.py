@@ -1,0 +1,45 @@
+"""What tests share: real labels where they are at hand, and small prepared stores of stick people."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from stick_people import StickPeople
+
+from hpe_study import store as store_module
+from hpe_study.store import Store, prepare
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real label files; the test is skipped where it is absent."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the real label files (shared/realdata) are not at hand")
+    return REAL_DATA
+
+
+def stick_store(folder, count=24, split="train", three_d=True, encoding="raw", in_memory=False, seed=0, name="stick"):
+    """A prepared `Store` of stick people."""
+    return Store(stick_store_path(folder, count, split, three_d, encoding, seed, name), in_memory)
+
+
+def stick_store_path(folder, count=24, split="train", three_d=True, encoding="raw", seed=0, name="stick"):
+    """The path of a prepared store of stick people."""
+    people = StickPeople(folder / "images", count, split, three_d, seed, name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "open_dataset", lambda *args, **options: people)
+        return prepare(name, folder, split, folder / f"{name}-{split}.h5", input_size=64, encoding=encoding, progress=False)
+
+
+@pytest.fixture(scope="session")
+def stick_stores(tmp_path_factory):
+    """{(kind, split): Store}: a "2d" and a "3d" set of stick people."""
+    made = {}
+    for kind in ("2d", "3d"):
+        folder = tmp_path_factory.mktemp(f"stick-{kind}")
+        for split, count in (("train", 40), ("test", 16)):
+            made[kind, split] = stick_store(folder, count, split, kind == "3d", in_memory=True, seed=len(kind) + count, name=f"stick{kind}")
+    return made

@@ -1,0 +1,188 @@
+"""One stage: it learns, it resumes to the bit, it refuses what cannot be right."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from hpe_study import training
+from hpe_study.errors import StudyError
+from hpe_study.evaluation import evaluate
+from hpe_study.params import Augmentation, Network, Stage, Training
+from hpe_study.sizing import mean_bone_lengths
+from hpe_study.training import Data, Trainer, fit
+
+NETWORK = Network(
+    model="narrow18", width=4, pretrained=False, input_size=64, sigma=1.0, heatmap_scale="peak", depth_unit=1 / 16, decode="soft", flip_test=False
+)
+SMALL = Training(epochs=3, batch_size=8, optimizer="adamw", learning_rate=3e-3, warmup_steps=2, drop_after=(2,), ema=0.9, geometry_weight=0.01)
+
+
+def stage(number=2, two_d="stick2d", three_d="stick3d", **changes):
+    settings = SMALL.model_copy(update=changes)
+    return Stage(
+        stage=number,
+        two_d=two_d,
+        three_d=three_d,
+        seed=0,
+        training=settings,
+        augmentation=Augmentation(shift=0.02, colour=0.1),
+        network=NETWORK,
+        validate_every=1,
+        legacy=(),
+    )
+
+
+@pytest.fixture(scope="module")
+def data(stick_stores):
+    return Data(*(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test"))))
+
+
+@pytest.fixture(scope="module")
+def bones(data):
+    return mean_bone_lengths(data.train_3d["joints3d"])
+
+
+def weights(folder):
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+
+
+def assert_same_run(first, second):
+    """Weights to the bit, and the history but for its clocks."""
+    a, b = weights(first), weights(second)
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    clocks = ["seconds", "images_per_second"]
+    frames = [pd.read_csv(folder / "history.csv").drop(columns=clocks) for folder in (first, second)]
+    pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+@pytest.fixture(scope="module")
+def unbroken(data, bones, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken") / "run"
+    fit(stage(), data, folder, device="cpu", bones=bones, progress=False)
+    return folder
+
+
+def test_a_run_leaves_its_record(unbroken, data):
+    record = training.read_json(unbroken / "run.json")
+    history = pd.read_csv(unbroken / "history.csv")
+    assert record["scheme"] == "fusion"
+    assert record["images_seen"] == 3 * 2 * 40 == history["images"].sum()
+    assert record["simulated"] is True
+    assert record["data"]["stick3d-train.h5"] == data.train_3d.attrs["key"]
+    assert history["learning_rate"].tolist() == pytest.approx([3e-3, 3e-3, 3e-4])
+    assert history[["pckh", "mpjpe", "validation_pckh", "validation_mpjpe"]].notna().all().all()
+    assert not (unbroken / "resume.pt").exists()
+
+
+def test_it_learns(data, tmp_path):
+    fit(stage(1, three_d=None, epochs=8, drop_after=(), geometry_weight=0.0), Data(data.train_2d, None, data.test_2d, None), tmp_path, progress=False)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["loss"].iloc[-1] < 0.75 * history["loss"].iloc[0]
+    assert np.isnan(history["mpjpe"]).all()
+
+
+def test_stopping_anywhere_changes_nothing(unbroken, data, bones, tmp_path, monkeypatch):
+    for stop_after in (1, 2):
+        epoch, seen = Trainer._epoch, []
+
+        def stopping(self, epoch=epoch, seen=seen, stop_after=stop_after):
+            if len(seen) == stop_after:
+                raise KeyboardInterrupt
+            seen.append(1)
+            return epoch(self)
+
+        folder = tmp_path / str(stop_after)
+        with monkeypatch.context() as patch:
+            patch.setattr(Trainer, "_epoch", stopping)
+            with pytest.raises(KeyboardInterrupt):
+                fit(stage(), data, folder, device="cpu", bones=bones, progress=False)
+        assert not (folder / "run.json").exists()
+        fit(stage(), data, folder, device="cpu", bones=bones, progress=False)
+        assert_same_run(unbroken, folder)
+
+
+def _fit_in_process(stage_, data, folder, bones):
+    torch.set_num_threads(1)
+    fit(stage_, data, folder, device="cpu", bones=bones, progress=False)
+
+
+def test_kill_9_and_again(unbroken, data, bones, tmp_path):
+    folder = tmp_path / "killed"
+    process = multiprocessing.get_context("fork").Process(target=_fit_in_process, args=(stage(), data, folder, bones))
+    process.start()
+    deadline = time.time() + 60
+    while not (folder / "resume.pt").exists() and time.time() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert not (folder / "run.json").exists()
+    fit(stage(), data, folder, device="cpu", bones=bones, progress=False)
+    assert_same_run(unbroken, folder)
+
+
+def test_a_finished_run_is_not_trained_again(unbroken, data, bones):
+    before = (unbroken / "checkpoint.pt").stat().st_mtime_ns
+    fit(stage(), data, unbroken, device="cpu", bones=bones, progress=False)
+    assert (unbroken / "checkpoint.pt").stat().st_mtime_ns == before
+
+
+def test_other_parameters_do_not_resume_an_old_state(unbroken, data, bones, tmp_path):
+    torch.save({"inputs": "another run's", "precision": "fp32"}, tmp_path / "resume.pt")
+    fit(stage(), data, tmp_path, device="cpu", bones=bones, progress=False)
+    assert_same_run(unbroken, tmp_path)
+
+
+def test_two_processes_never_share_a_folder(data, bones, tmp_path):
+    with training.lock(tmp_path), pytest.raises(StudyError, match="another process is working here"):
+        fit(stage(), data, tmp_path, bones=bones, progress=False)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_samples(data, bones, tmp_path, monkeypatch):
+    step, steps = Trainer._step, []
+
+    def poisoned(self, batch):
+        parts, outputs = step(self, batch)
+        steps.append(batch.source["sample"])
+        return (parts * torch.nan if len(steps) == 12 else parts), outputs
+
+    monkeypatch.setattr(Trainer, "_step", poisoned)
+    with pytest.raises(StudyError) as caught:
+        fit(stage(), data, tmp_path, bones=bones, progress=False)
+    message = str(caught.value)
+    assert "not finite at step 11 (epoch 2)" in message
+    for store, index in steps[11].tolist():
+        assert f"{data.train[store].path.stem}[{index}]" in message
+
+
+def test_a_child_starts_from_its_parent(unbroken, data, bones, tmp_path):
+    record = fit(stage(3, epochs=1, drop_after=()), data, tmp_path, unbroken / "checkpoint.pt", bones=bones, progress=False)
+    assert record["init"] == torch.load(unbroken / "checkpoint.pt", weights_only=True)["identity"]
+    trainer = Trainer(stage(3), data, tmp_path / "other", unbroken / "checkpoint.pt", {}, "cpu", 0, bones, False)
+    parent = weights(unbroken)
+    assert all(torch.equal(value, parent[key]) for key, value in trainer.model.state_dict().items())
+
+
+def test_weights_of_another_network_are_refused(unbroken, data, bones, tmp_path):
+    other = stage().model_copy(update={"network": NETWORK.model_copy(update={"width": 8})})
+    with pytest.raises(StudyError, match="checkpoint.pt"):
+        fit(other, data, tmp_path, unbroken / "checkpoint.pt", bones=bones, progress=False)
+
+
+def test_scores_stand_beside_their_baselines(unbroken, data, tmp_path):
+    stores = {"stick2d": data.test_2d, "stick3d": data.test_3d}
+    table = evaluate(unbroken, stores, data.train_3d, progress=False).set_index(["test_set", "scorer", "metric"])
+    for scorer in ("model", "best constant pose", "true 2D + mean depth"):
+        row = table.loc[("stick3d", scorer, "mpjpe")]
+        assert 0 < row["low"] <= row["value"] <= row["high"]
+        assert row["n"] == 16
+    assert ("stick2d", "model", "pckh") in table.index
+    assert ("stick2d", "model", "mpjpe") not in table.index
+    again = (unbroken / "metrics.csv").read_bytes()
+    evaluate(unbroken, stores, data.train_3d, progress=False)
+    assert (unbroken / "metrics.csv").read_bytes() == again
