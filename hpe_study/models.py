@@ -1,6 +1,6 @@
 """The networks: images in, 16 heat maps and 16 depth maps at a quarter of their size out.
 
-    build_model("resnet50")     the study's network: timm's ResNet-18/34/50/101/152, three deconvolutions (256 channels, kernel 4), 1×1 heads
+    build_model("resnet50")     the study's: timm's ResNet-18/34/50/101/152, three deconvolutions (256 channels, kernel 4), 1×1 heads
     build_model("narrow18")     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a stem of stride 2 without
                                 max-pool, two deconvolutions of 64 channels, lateral 1×1 skips
     build_model("hourglass8")   stacked hourglass of 1, 2, 4 or 8 stacks, see `hpe_study.hourglass`

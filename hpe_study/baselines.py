@@ -1,0 +1,94 @@
+"""What any model must beat: the best constant pose, and true 2D with the training set's mean depth."""
+
+import numpy as np
+import torch
+
+from hpe_study.skeletons import MPII16
+
+SEARCH_LIMIT = 2_000  # poses that the starts are compared on; the best one is then polished on all
+CANDIDATES = 64  # real poses that are looked at as starts …
+STARTS = 3  # … of which so many are followed
+
+
+def best_constant_pose(training, bones=None, skeleton=MPII16):
+    """The one pose that, predicted for everybody, has the lowest MPJPE on the training poses.
+
+    training: (N, J, 3) mm, root-relative, NaN where missing. bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where
+    unknown) that predictions are sized by, see `hpe_study.sizing.sized`: the pose is the best among those of this total length, as
+    a model's predictions are. None: any size (each joint is then the geometric median of its places).
+    Returns (J, 3) mm, the root at 0; NaN for joints that no training pose has. Deterministic. With `bones` the search is not convex
+    (people face all ways), so it starts from the geometric median and from the best of the training poses themselves.
+    """
+    training = torch.as_tensor(np.asarray(training), dtype=torch.float64)
+    known = ~training.isnan().any(-1)
+    has = known.any(0)
+    if not has.any():
+        return np.full(training.shape[1:], np.nan)
+    root = skeleton.index(skeleton.root)
+    rescale = _rescale(bones, skeleton, has) if bones is not None else lambda pose: pose
+    truth = torch.where(known[..., None], training, 0.0)
+    few = slice(None, None, -(-len(truth) // SEARCH_LIMIT))  # every n-th
+
+    def sized(pose):
+        return rescale(pose - pose[[root]])
+
+    def error(pose, chosen=few):
+        return _mpjpe(sized(pose), truth[chosen], known[chosen])
+
+    mean = truth.sum(0) / known.sum(0).clamp(min=1)[:, None]
+    starts = [_descend(lambda pose: _mpjpe(pose - pose[[root]], truth[few], known[few]), mean)]
+    if bones is not None:
+        spread = torch.linspace(0, len(truth) - 1, min(CANDIDATES, len(truth))).long()
+        candidates = torch.where(known[spread][..., None], truth[spread], starts[0])
+        starts += sorted(candidates, key=lambda pose: float(error(pose)))[:STARTS]
+    best = min((_descend(error, start) for start in starts), key=lambda pose: float(error(pose)))
+    pose = sized(_descend(lambda pose: error(pose, slice(None)), best)).numpy()
+    pose[~has.numpy()] = np.nan
+    return pose
+
+
+def _mpjpe(pose, truth, known):
+    distances = (pose - truth).square().sum(-1).add(1e-6).sqrt()  # + (1 µm)²: at 0 the root has no slope
+    return torch.where(known, distances, 0.0).sum() / known.sum()
+
+
+def _rescale(bones, skeleton, has):
+    """A function that scales a pose so that its bones (those with both ends and a canonical length) add up to their canonical sum."""
+    pairs = torch.tensor(skeleton.bone_indices)
+    bones = torch.as_tensor(np.asarray(bones), dtype=torch.float64)
+    used = has[pairs].all(1) & ~bones.isnan()
+    (parents, children), canonical = pairs[used].T, bones[used].sum()
+
+    def rescale(pose):
+        total = (pose[..., children, :] - pose[..., parents, :]).norm(dim=-1).sum(-1)
+        return pose * (canonical / total.clamp(min=1e-9))[..., None, None]
+
+    return rescale
+
+
+def _descend(error, start, steps=200):
+    """The pose that L-BFGS reaches from `start`."""
+    unit = 100.0  # mm: steps of about 1 suit the line search
+    pose = (start / unit).clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([pose], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        value = error(pose * unit)
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    return (pose * unit).detach()
+
+
+def true_2d_mean_depth(joints2d, training_depth):
+    """Poses whose x, y are the truth and whose depth is the training set's mean of each joint: what 2D alone is worth.
+
+    joints2d: (N, J, 2) fractions of the crop, NaN where missing; training_depth: (M, J) root-relative, crop sides, NaN where missing.
+    Returns (N, J, 3) in crop sides, to be sized as a model's predictions are; NaN where a joint has no 2D or no depth in training.
+    """
+    joints2d, depth = np.asarray(joints2d, np.float64), np.asarray(training_depth, np.float64)
+    known = ~np.isnan(depth)
+    mean = np.where(known.any(0), np.where(known, depth, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    return np.concatenate([joints2d, np.broadcast_to(mean[:, None], (*joints2d.shape[:2], 1))], -1)

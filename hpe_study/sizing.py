@@ -1,0 +1,32 @@
+"""The size of a skeleton: lengths of its bones, and giving a pose without a size one. NumPy, MPII-16 unless a skeleton is given."""
+
+import numpy as np
+
+from hpe_study.skeletons import MPII16
+
+
+def bone_lengths(joints, skeleton=MPII16):
+    """(N, J, D) → (N, bones) lengths of `skeleton.bones` in the joints' unit; NaN where an end is missing."""
+    parents, children = np.array(skeleton.bone_indices).T
+    return np.linalg.norm(joints[:, children] - joints[:, parents], axis=-1)
+
+
+def mean_bone_lengths(joints3d, skeleton=MPII16):
+    """(bones,) mm: mean length of each bone over (N, J, 3) poses; NaN where no pose has the bone."""
+    lengths = bone_lengths(np.asarray(joints3d, np.float64), skeleton)
+    known = ~np.isnan(lengths)
+    return np.where(known.any(0), np.where(known, lengths, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+
+
+def sized(poses, bones, skeleton=MPII16):
+    """Poses (N, J, 3) in any unit → mm, relative to the skeleton's root: each scaled so that its bones add up to the canonical `bones`.
+
+    bones: (bones,) mm of `skeleton.bones`, NaN where unknown; only bones that both a pose and `bones` have count. A pose without any
+    length stays a point. Nothing of a pose's own truth is used.
+    """
+    root = skeleton.index(skeleton.root)
+    poses = np.asarray(poses, np.float64) - np.asarray(poses, np.float64)[:, [root]]
+    lengths = bone_lengths(poses, skeleton)
+    both = ~np.isnan(lengths) & ~np.isnan(bones)
+    total, canonical = np.where(both, lengths, 0).sum(1), np.where(both, bones, 0).sum(1)
+    return poses * np.divide(canonical, total, out=np.zeros_like(total), where=total > 0)[:, None, None]
