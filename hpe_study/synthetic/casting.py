@@ -1,0 +1,71 @@
+"""Who is filmed: people kept apart by split, dressed, posed and put in their places."""
+
+import numpy as np
+
+from hpe_study.synthetic import clothes, poses, scene
+from hpe_study.synthetic.filming import body_on, contacts
+from hpe_study.synthetic.shots import Actor
+
+_TEST_EVERY = 5  # every fifth body of the pool plays in test splits only, in all sets alike
+
+
+def pool(split):
+    """(N,) indices of the bodies that may play in this split. The two splits share none, whatever the data set."""
+    people = body_on("cpu").people
+    for_test = np.arange(len(people)) % _TEST_EVERY == _TEST_EVERY - 1
+    return people[for_test if split == "test" else ~for_test]
+
+
+def person(random, split, style="everyday"):
+    """Somebody new: (body, clothes)."""
+    index = int(random.choice(pool(split)))
+    return index, clothes.sample(random, female=bool(body_on("cpu").female[index]), style=style)
+
+
+def company(brief, split, names):
+    """The fixed people of a set's split, no two alike: name → (body, clothes)."""
+    random = brief.random(split, "company")
+    bodies = random.choice(pool(split), len(names), replace=False)
+    return {name: (int(index), clothes.sample(random, female=bool(body_on("cpu").female[index]))) for name, index in zip(names, bodies)}
+
+
+def extra(random, split, theme, position=(0.0, 0.0), heading=None, style="everyday", subject=""):
+    """Somebody new in some pose of the theme, at `position` (m, world x and z)."""
+    body, worn = person(random, split, style)
+    pose = poses.sample(random, theme, contacts(), heading=heading)
+    return Actor(body, worn, pose.angles, tuple(position), pose.lift, action=pose.action, subject=subject)
+
+
+def performer(who, moment, subject):
+    """One of a company at a `motion.Moment`. who: (body, clothes)."""
+    return Actor(*who, moment.angles, moment.position, moment.lift, action=moment.action, subject=subject)
+
+
+def points(actor):
+    """(L, 3) m, world: the actor's landmarks."""
+    return body_on("cpu").place([actor]).landmarks[0]
+
+
+def behind_column(camera, column, depth, height=0.9):
+    """The ground point (x, z) m of somebody who is seen at a column (fraction of the picture's width), `depth` m from the camera.
+
+    height: m above the floor that the column is meant for. The second value is the row (fraction) where that height is seen.
+    """
+    right, down, forward = camera.rotation
+    across = depth * (column * camera.width - camera.cx) / camera.fx
+    below = (height - camera.position[1] - across * right[1] - depth * forward[1]) / down[1]
+    place = camera.position + across * right + below * down + depth * forward
+    return (float(place[0]), float(place[2])), float((below / depth * camera.fy + camera.cy) / camera.height)
+
+
+def with_seats(place, actors):
+    """The scene with something under everybody who sits."""
+    for actor in actors:
+        if actor.action == "sit":
+            place = scene.seat(place, body_on("cpu"), actor, seed=actor.body)
+    return place
+
+
+def seed(random):
+    """A seed for an engine's part."""
+    return int(random.integers(2**31))

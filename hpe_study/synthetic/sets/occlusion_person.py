@@ -1,0 +1,132 @@
+"""Occlusion-Person, simulated: rendered rooms, eight cameras, furniture that hides about a fifth of the joints.
+
+Files: `unrealcv_train.pkl`, `unrealcv_validation.pkl` (lists of dicts) and `images/aXX_saXX_sXX_sceXX/CC_FFFFFF.jpg` (action,
+sub-action, subject, scene / camera, frame). Lengths in mm; x_cam = R · (x_world − T). `joints_vis` says inside the picture,
+`joints_vis_2d` inside and not occluded: occluded is what lies more than 30 cm behind the nearest surface. `scale` is the
+box's size / 200, without padding. There is no head joint.
+"""
+
+import pickle
+from functools import lru_cache
+
+import numpy as np
+
+from hpe_study.files import atomic
+from hpe_study.skeletons import UNREALCV15
+from hpe_study.synthetic import camera, scene
+from hpe_study.synthetic.casting import company, performer, seed
+from hpe_study.synthetic.filming import Take, contacts, film, write_truth
+from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
+from hpe_study.synthetic.motion import Motion
+from hpe_study.synthetic.shots import Shot
+
+FOLDERS = ("occlusion_person",)
+OPTIONS = {}
+TAKES_AN_ITEM = 8
+OCCLUDED_BEHIND = 300.0  # mm
+_FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
+SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people in nine rooms, as in the real set
+ROOMS = {"train": range(6), "test": range(6, 9)}
+CAMERAS = 8
+_OCCLUDERS = 6  # pieces of furniture about the person
+_FRAMES_A_VIDEO, _SECONDS_A_FRAME = 4, 0.8
+_FRAME = (1.8, 1.35)  # the picture's width and height, in sides of a person's crop
+
+
+def items(brief, split):
+    """Moments: each is seen by the eight cameras."""
+    return -(-brief.count(split) // CAMERAS)
+
+
+def takes(brief, split, item):
+    """One moment of one video, from eight sides; the last may lack cameras, so that the records are as many as asked for."""
+    video, frame = divmod(item, _FRAMES_A_VIDEO)
+    subject = SUBJECTS[split][video % len(SUBJECTS[split])]
+    room = ROOMS[split][video % len(ROOMS[split])]
+    action, subaction = 1 + video // len(ROOMS[split]) % 10, 1 + video // (10 * len(ROOMS[split]))
+    motion = Motion(lambda *key: brief.random(split, "video", video, *key), ("occlusion",), contacts(), reach=0.5)
+    actor = performer(_company(brief, split)[str(subject)], motion.at(frame * _SECONDS_A_FRAME), str(subject))
+    name = f"a{action:02d}_sa{subaction:02d}_s{subject:02d}_sce{room:02d}"
+    notes = {"video": video, "frame": frame, "action_id": action, "subaction": subaction}
+    views = _rig(brief, room)[: brief.count(split) - item * CAMERAS]
+    return [
+        Take(
+            f"occlusion_person/images/{name}/{view.number:02d}_{frame:06d}.jpg",
+            Shot((actor,), view, _furnished(brief, split, room), seed(brief.random(split, "noise", item, view.number)), clipping=True),
+            notes,
+        )
+        for view in views
+    ]
+
+
+@lru_cache(maxsize=8)
+def _company(brief, split):
+    return company(brief, split, [str(subject) for subject in SUBJECTS[split]])
+
+
+@lru_cache(maxsize=32)
+def _rig(brief, room):
+    random = brief.random("rig", room)
+    azimuths = 45 * np.arange(CAMERAS) + random.uniform(-12, 12, CAMERAS)
+    elevations, distances = random.uniform(8, 32, CAMERAS), random.uniform(3.6, 4.8, CAMERAS)
+    width, height = (round(share * brief.size) for share in _FRAME)
+    return camera.ring(azimuths, elevations, distances, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)
+
+
+@lru_cache(maxsize=32)
+def _furnished(brief, split, room):
+    return scene.make("room", seed(brief.random(split, "room", room)), cameras=_rig(brief, room), occluders=_OCCLUDERS)
+
+
+def write(work, brief, workers, device, progress):
+    """Write the whole set under `work/occlusion_person`."""
+    folder = work / "occlusion_person"
+    splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in _FILES}
+    splits = {split: footage.people(footage.person == 0) for split, footage in splits.items()}
+    for split, footage in splits.items():
+        with atomic(folder / _FILES[split]) as part, open(part, "wb") as stream:
+            pickle.dump(labels(footage), stream, protocol=4)
+    write_truth(folder / "truth.h5", splits, LANDMARKS)
+
+
+def labels(footage):
+    """The list of dicts that a pickle holds."""
+    rows = rows_of(UNREALCV15)
+    px, inside = footage.px[:, rows], footage.inside[:, rows]
+    seen = inside & ~(footage.in_front[:, rows] > OCCLUDED_BEHIND)
+    size = footage.of_image("size")
+    box = np.concatenate([footage.box[:, :2].clip(0), np.minimum(footage.box[:, 2:], size - 1)], 1)
+    entries = []
+    for i, image in enumerate(map(str, footage.of_image("image"))):
+        fx, fy, cx, cy = footage.of_image("intrinsics")[i]
+        entries.append(
+            {
+                "image": image.removeprefix("occlusion_person/images/"),
+                "joints_2d": px[i],
+                "joints_3d": footage.camera[i, rows],
+                "joints_gt": footage.world[i, rows],
+                "joints_vis": inside[i, :, None].astype(float),
+                "joints_vis_2d": seen[i, :, None].astype(float),
+                "center": (box[i, :2] + box[i, 2:]) / 2,
+                "scale": (box[i, 2:] - box[i, :2]) / 200,
+                "box": box[i],
+                "video_id": int(footage.note("video")[i]),
+                "image_id": int(footage.note("frame")[i]),
+                "subject": int(footage.subject[i]),
+                "action": int(footage.note("action_id")[i]),
+                "subaction": int(footage.note("subaction")[i]),
+                "camera_id": int(footage.of_image("number")[i]),
+                "camera": {
+                    "R": footage.of_image("rotation")[i],
+                    "T": footage.of_image("position")[i][:, None] * 1000,
+                    "fx": float(fx),
+                    "fy": float(fy),
+                    "cx": float(cx),
+                    "cy": float(cy),
+                    "k": np.zeros((3, 1)),
+                    "p": np.zeros((2, 1)),
+                },
+                "source": "unrealcv",
+            }
+        )
+    return entries
