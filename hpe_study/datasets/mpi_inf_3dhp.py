@@ -1,8 +1,8 @@
 """MPI-INF-3DHP: a green-screen studio with 14 cameras to train on, six other scenes (two outdoors) to test on. 3D, 28 and 17 joints.
 
 Facts relied on (the set's read-me and files; the reprojection is measured):
-- Train: `S{1..8}/Seq{1,2}/annot.mat` (version 5): `annot2`, `annot3`, `univ_annot3`, cells (14, 1) of (F, 56), (F, 84), (F, 84), rows x1, y1
-  [, z1], x2, …, in px and mm; `cameras`, `frames` 0-based. `annot3` is in each camera's own frame and reprojects onto `annot2`
+- Train: `S{1..8}/Seq{1,2}/annot.mat` (version 5): `annot2`, `annot3`, `univ_annot3`, cells (14, 1) of (F, 56), (F, 84), (F, 84), rows x1,
+  y1[, z1], x2, …, in px and mm; `cameras`, `frames` 0-based. `annot3` is in each camera's own frame and reprojects onto `annot2`
   (< 0.02 px; hips and spine 1–2 px). `univ_annot3` is `annot3` scaled about the pelvis to one height: it does not reproject.
 - Frames are extracted from `imageSequence/video_{k}.avi` as `imageSequence/video_{k}/frame_%06d.jpg`, **1-based**: frame number f of
   `frames` is file f + 1. They are matched by number; one that is absent is left out and counted (S6/Seq2/video_2 is short).
@@ -140,7 +140,7 @@ class TrainingSet(_Sequences):
             raise StudyError(f"mpi_inf_3dhp: cameras {cameras!r} is not {', '.join(CAMERA_SETS)} or a list of numbers 0 to 13")
         folder = self.folder("mpi_inf_3dhp")
         places, listings = [], []
-        self._calibration = {}
+        self._calibration, self._counts = {}, {}
         for index, name in enumerate(SEQUENCES):
             if not (folder / name / "annot.mat").is_file():
                 self.missing_parts.append(folder / name)
@@ -149,6 +149,7 @@ class TrainingSet(_Sequences):
             frames = load_mat(path, "frames")["frames"].ravel().astype(int)
             if (folder / name / "camera.calibration").is_file():
                 self._calibration[name] = read_calibration(self.label_file(folder / name / "camera.calibration"))
+            self._counts[name] = len(frames)
             rows = np.arange(0, len(frames), every)
             for camera in self.cameras:
                 images = folder / name / "imageSequence" / f"video_{camera}"
@@ -168,8 +169,9 @@ class TrainingSet(_Sequences):
                 raise StudyError(f"{path}: {key} has {len(cells)} cameras, not 14; this is the file of another data set")
             views = [expect_shape(cells[camera], (None, 28 * axes), path, f"{key} of camera {camera}") for camera in self.cameras]
             arrays[key] = np.stack([view.reshape(-1, 28, axes).astype(np.float32) for view in views])
-        if len({array.shape[1] for array in arrays.values()}) > 1:
-            raise StudyError(f"{path}: annot2, annot3 and univ_annot3 differ in their number of frames")
+        counts = {array.shape[1] for array in arrays.values()}
+        if counts != {self._counts[name]}:
+            raise StudyError(f"{path}: frames lists {self._counts[name]} frames, annot2, annot3 and univ_annot3 have {sorted(counts)}")
         return arrays
 
     def record(self, row):

@@ -1,0 +1,86 @@
+"""What of the seven data sets lies under a data root: one table."""
+
+import shutil
+import textwrap
+import warnings
+
+from hpe_study.datasets import NAMES, info, open_dataset
+from hpe_study.datasets.base import SHOWN, SPLITS, MissingSet
+from hpe_study.errors import StudyError
+
+COLUMNS = ("set", "state", "train", "test", "left out, and why", "missing (first few)", "where to get it", "licence")
+_SHARES = (0.10, 0.08, 0.07, 0.07, 0.16, 0.24, 0.17, 0.11)  # of the table's width
+
+
+def check(root):
+    """One row (dict, keys `COLUMNS`) a data set; sets that are there in several layouts have a row for each.
+
+    state: "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file is not readable).
+    """
+    rows = []
+    for name in NAMES:
+        layouts = info(name).layouts or {"": {}}
+        found = [_look(name, layout, options, root) for layout, options in layouts.items()]
+        rows += [row for row in found if row["state"] != "missing"] or found[:1]
+    return rows
+
+
+def _look(name, layout, options, root):
+    about = info(name)
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"set": f"{name} ({layout})" if layout else name, "where to get it": about.url, "licence": about.licence}
+    problems, left_out, absent, simulated = {}, [], [], False
+    for split in SPLITS:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is left out stands in the table
+                records = open_dataset(name, root, split, **options)
+        except MissingSet as error:
+            problems[split] = "missing"
+            absent.append(str(error).split(": not there")[0])
+            continue
+        except StudyError as error:
+            problems[split] = "broken"
+            absent.append(str(error))
+            continue
+        simulated = simulated or records.simulated
+        usual = not records.simulated and options == next(iter(about.layouts.values()), {})
+        row[split] = _count(len(records), sum(records.left_out.values()), about.expected.get(split) if usual else None)
+        left_out += [f"{split}: {count:,} {reason}" for reason, count in records.left_out.items()]
+        absent += [str(path) for path in (*records.missing_parts, *records.examples)]
+    states = set(problems.values())
+    if "broken" in states:
+        row["state"] = "broken"
+    elif len(problems) == len(SPLITS):
+        row["state"] = "missing"
+    else:
+        row["state"] = "partly" if absent else "found"
+    if simulated:
+        row["state"] += ", simulated"
+    row["left out, and why"] = "; ".join(left_out)
+    shown = [text.removeprefix(f"{root}/") for text in dict.fromkeys(absent)]
+    row["missing (first few)"] = ", ".join(shown[:SHOWN])
+    return row
+
+
+def _count(kept, left_out, expected):
+    """A split's records, and the original's number where the labels hold another."""
+    differs = expected is not None and kept + left_out != expected
+    return f"{kept:,} (original {expected:,})" if differs else f"{kept:,}"
+
+
+def as_table(rows, width=None):
+    """The rows as text, cells wrapped so that the table is `width` characters wide (default: the terminal's)."""
+    width = max(width or shutil.get_terminal_size((180, 24)).columns, 120)
+    widths = [int(share * (width - 2 * len(COLUMNS))) for share in _SHARES]
+    lines = _lines(COLUMNS, widths) + ["  ".join("-" * cell for cell in widths)]
+    for row in rows:
+        lines += _lines([row[column] for column in COLUMNS], widths)
+    return "\n".join(lines)
+
+
+def _lines(cells, widths):
+    wrapped = [textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""] for cell, width in zip(cells, widths, strict=True)]
+    height = max(map(len, wrapped))
+    columns = [[*lines, *[""] * (height - len(lines))] for lines in wrapped]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in zip(*columns, strict=True)]
