@@ -143,7 +143,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module.h5py, "File", full)
     with pytest.raises(StudyError, match="the disk is full"):
         prepared(StickPeople(tmp_path / "images", 2), tmp_path, monkeypatch)
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.part.h5"))
     assert not (tmp_path / "stick.h5").exists()
 
 

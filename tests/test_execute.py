@@ -1,0 +1,69 @@
+"""Executing notebooks: whole or not at all, a clear message when a cell fails, and nobody left running after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.execute import execute_notebook
+
+
+def notebook(path, *cells):
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.cells[0].metadata["tags"] = ["parameters"]
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, path)
+    return path
+
+
+def test_parameters_reach_the_cells(tmp_path):
+    source = notebook(tmp_path / "source.ipynb", "word = 'old'", "print(word)\nprint('1\\r2\\r3')")
+    executed = nbformat.read(execute_notebook(source, tmp_path / "out.ipynb", {"word": "new"}), as_version=4)
+    assert executed.cells[-1].outputs[0].text == "new\n3\n"
+    assert "widgets" not in executed.metadata
+
+
+def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
+    source = notebook(tmp_path / "source.ipynb", "x = 1", "from hpe_study.errors import StudyError\nraise StudyError('no such folder: a')")
+    with pytest.raises(StudyError, match="no such folder: a") as caught:
+        execute_notebook(source, tmp_path / "out.ipynb", {})
+    assert "out.failed.ipynb" in str(caught.value)
+    assert not (tmp_path / "out.ipynb").exists()
+    assert (tmp_path / "out.failed.ipynb").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end children with their parent")
+def test_killing_the_parent_ends_the_kernel_too(tmp_path):
+    source = notebook(tmp_path / "source.ipynb", f"folder = {str(tmp_path)!r}", "import os, time\nopen(folder + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(100)")
+    script = f"from hpe_study.execute import *; end_with_parent(); execute_notebook({str(source)!r}, {str(tmp_path / 'out.ipynb')!r}, {{}})"
+    # a shell between, as under Snakemake; its death must reach the kernel two generations below
+    process = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{script}"; true'])
+    pid = _wait_for(tmp_path / "pid")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.time() + 20
+    while _alive(pid) and time.time() < deadline:
+        time.sleep(0.1)
+    assert not _alive(pid)
+    assert not (tmp_path / "out.ipynb").exists()
+
+
+def _wait_for(path):
+    deadline = time.time() + 60
+    while time.time() < deadline:
+        if path.exists() and path.read_text():
+            return int(path.read_text())
+        time.sleep(0.1)
+    raise AssertionError("the kernel did not start")
+
+
+def _alive(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().split()[2] != "Z"
+    except OSError:
+        return False
