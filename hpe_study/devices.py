@@ -36,7 +36,7 @@ def pick_device(name="auto"):
 
 
 def pick_precision(name, device):
-    """"bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 × fp32), else fp32."""
+    """ "bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 × fp32), else fp32."""
     if name != "auto":
         return name
     if device.type == "cuda":

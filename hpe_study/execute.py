@@ -39,7 +39,13 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     with atomic(output) as part:
         try:
             papermill.execute_notebook(
-                str(notebook), str(part), parameters=parameters, kernel_name=kernel, cwd=str(cwd or notebook.parent), progress_bar=False, log_output=False
+                str(notebook),
+                str(part),
+                parameters=parameters,
+                kernel_name=kernel,
+                cwd=str(cwd or notebook.parent),
+                progress_bar=False,
+                log_output=False,
             )
         except papermill.exceptions.PapermillExecutionError as error:
             part.replace(failed)
@@ -60,4 +66,6 @@ def _plain_streams(notebook):
         for output in cell.get("outputs", []):
             if output.get("output_type") == "stream" and "\r" in output["text"]:
                 lines = output["text"].split("\n")
-                output["text"] = "\n".join(line.split("\r")[-1] if line.split("\r")[-1] else line.split("\r")[-2] if "\r" in line else line for line in lines)
+                output["text"] = "\n".join(
+                    line.split("\r")[-1] if line.split("\r")[-1] else line.split("\r")[-2] if "\r" in line else line for line in lines
+                )

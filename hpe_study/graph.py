@@ -29,14 +29,19 @@ def run_study(study, cores=None, kernel="python3", extra=()):
         log = study.folder / "snakemake.log"
         steps, errors = _follow(command, log, study)
         if errors is not None:
-            raise StudyError(f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})")
+            raise StudyError(
+                f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})"
+            )
         _report(study, steps, time.time() - start)
 
 
 def _announce(study):
     done = sum((study.run_folder(run) / "run.json").exists() for run in study.runs)
     kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
-    print(f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before", flush=True)
+    print(
+        f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before",
+        flush=True,
+    )
 
 
 def _follow(command, log, study):
@@ -44,9 +49,18 @@ def _follow(command, log, study):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment.get("PATH", "")])
     steps, errors = 0, []
-    with open(log, "w") as words, subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
-    ) as process:
+    with (
+        open(log, "w") as words,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            preexec_fn=end_with_parent,
+            cwd=study.home,
+        ) as process,
+    ):
         bar = None
         for line in process.stdout:
             words.write(line)

@@ -42,7 +42,9 @@ class Training(Frozen):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     drop_after: tuple[PositiveInt, ...] = ()
     drop_factor: PositiveFloat = 0.1
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay of the averaged weights that are scored and handed on; None: the plain ones
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = (
+        None  # decay of the averaged weights that are scored and handed on; None: the plain ones
+    )
     depth_weight: NonNegative = 0.1  # λ_reg
     geometry_weight: NonNegative = 0.0  # λ_geo
 
@@ -107,7 +109,7 @@ class Stage(Frozen):
 
     @property
     def scheme(self):
-        """"2d" (stage 1), "fusion" (2D and 3D together) or "3d" (3D alone)."""
+        """ "2d" (stage 1), "fusion" (2D and 3D together) or "3d" (3D alone)."""
         return "fusion" if self.two_d and self.three_d else "2d" if self.two_d else "3d"
 
     @property

@@ -210,7 +210,14 @@ BONE_GROUPS = {
     "shoulders": (("thorax", "r_shoulder"), ("thorax", "l_shoulder")),
     "hips": (("pelvis", "r_hip"), ("pelvis", "l_hip")),
 }
-_FRACTION = {"shoulder-elbow": 0.186, "elbow-wrist": 0.146, "hip-knee": 0.245, "knee-ankle": 0.246, "thorax-shoulder": 0.129, "pelvis-hip": 0.0955}
+_FRACTION = {
+    "shoulder-elbow": 0.186,
+    "elbow-wrist": 0.146,
+    "hip-knee": 0.245,
+    "knee-ankle": 0.246,
+    "thorax-shoulder": 0.129,
+    "pelvis-hip": 0.0955,
+}
 CANONICAL_LENGTH = {
     (parent, child): 1700.0 * _FRACTION[f"{parent.removeprefix('l_').removeprefix('r_')}-{child[2:]}"]
     for bones in BONE_GROUPS.values()

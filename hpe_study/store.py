@@ -252,7 +252,10 @@ def _join(part_paths, path, attributes):
                         lengths.append(values[:])
                         continue
                     if key not in store:
-                        chunks = (min(len(values), 1 << 16) if values.ndim == 1 else 1 if key == "crops" else min(len(values), 64), *values.shape[1:])
+                        chunks = (
+                            min(len(values), 1 << 16) if values.ndim == 1 else 1 if key == "crops" else min(len(values), 64),
+                            *values.shape[1:],
+                        )
                         store.create_dataset(key, (0, *values.shape[1:]), values.dtype, maxshape=(None, *values.shape[1:]), chunks=chunks)
                     target = store[key]
                     target.resize(target.shape[0] + values.shape[0], axis=0)
