@@ -11,8 +11,8 @@ from hpe_study.errors import StudyError
 from hpe_study.heatmaps import decode, flip_test, read_depth
 
 __all__ = [
-    "auc3d", "crop_pck", "decode", "flip_test", "joint_errors", "mpjpe", "n_mpjpe", "pa_mpjpe",
-    "pck2d", "pck3d", "pckh", "procrustes", "read_depth",
+    "auc3d", "auc_of_errors", "crop_pck", "decode", "flip_test", "joint_errors", "mean_error", "mpjpe", "n_mpjpe", "pa_mpjpe",
+    "pck2d", "pck3d", "pck_by_image", "pck_of_errors", "pckh", "procrustes", "read_depth",
 ]  # fmt: skip
 
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, MPI-INF-3DHP's own
@@ -84,24 +84,25 @@ def procrustes(prediction, truth, weights):
     return scale[:, None, None] * moved @ rotation.swapaxes(1, 2) + aim_centre
 
 
-def _mean(values):
+def mean_error(values):
+    """Mean of an array over what is not NaN; NaN where nothing is."""
     there = ~np.isnan(values)
     return float(values[there].mean()) if there.any() else float("nan")
 
 
 def mpjpe(prediction, truth, valid=None, root=None):
     """Mean per joint position error in mm of (N, J, 3) poses; `root` moves both to that joint first."""
-    return _mean(joint_errors(prediction, truth, valid, root))
+    return mean_error(joint_errors(prediction, truth, valid, root))
 
 
 def pa_mpjpe(prediction, truth, valid=None):
     """MPJPE after the closest similarity per sample (Procrustes-aligned; "protocol 2"), mm."""
-    return _mean(joint_errors(prediction, truth, valid, align="procrustes"))
+    return mean_error(joint_errors(prediction, truth, valid, align="procrustes"))
 
 
 def n_mpjpe(prediction, truth, valid=None, root=None):
     """MPJPE after the closest scale per sample, mm, of root-relative poses (or give `root`)."""
-    return _mean(joint_errors(prediction, truth, valid, root, align="scale"))
+    return mean_error(joint_errors(prediction, truth, valid, root, align="scale"))
 
 
 def pck3d(prediction, truth, valid=None, threshold=150.0, root=None):
@@ -114,9 +115,9 @@ def auc3d(prediction, truth, valid=None, thresholds=AUC_THRESHOLDS, root=None):
     return auc_of_errors(joint_errors(prediction, truth, valid, root), thresholds)
 
 
-def pck_of_errors(errors, threshold=150.0):
-    """`pck3d` on an array of `joint_errors`."""
-    return 100 * _mean(np.where(np.isnan(errors), np.nan, errors < threshold))
+def pck_of_errors(errors, threshold=150.0, within=False):
+    """Percent of an array of `joint_errors` below `threshold` (in the errors' unit); within: "<=" instead of "<"."""
+    return 100 * mean_error(np.where(np.isnan(errors), np.nan, errors <= threshold if within else errors < threshold))
 
 
 def auc_of_errors(errors, thresholds=AUC_THRESHOLDS):
@@ -137,7 +138,7 @@ def pck2d(prediction, truth, size, labelled, threshold, left_out=()):
     counted = np.asarray(labelled, bool) & (np.nan_to_num(size) > 0)[:, None]
     counted[:, list(left_out)] = False
     errors = joint_errors(prediction, truth, counted)
-    return 100 * _mean(np.where(np.isnan(errors), np.nan, errors <= threshold * size[:, None]))
+    return pck_of_errors(errors / np.where(size > 0, size, np.nan)[:, None], threshold, within=True)
 
 
 def pckh(prediction, truth, head_size, labelled, threshold=0.5, left_out=NOT_IN_PCKH):
@@ -157,7 +158,12 @@ def crop_pck(prediction, truth, labelled, threshold=CROP_PCK_THRESHOLD, joints=C
     """
     joints = list(joints)
     errors = joint_errors(np.asarray(prediction)[:, joints], np.asarray(truth)[:, joints], np.asarray(labelled, bool)[:, joints])
+    return pck_by_image(errors, threshold, nothing_scored)
+
+
+def pck_by_image(errors, threshold, nothing_scored=None):
+    """Percent of errors (N, J) within ("<=") `threshold`, each sample's own mean first; see `crop_pck` for `nothing_scored`."""
     count = (~np.isnan(errors)).sum(1)
     right = (np.nan_to_num(errors, nan=np.inf) <= threshold).sum(1)
     empty = np.nan if nothing_scored is None else nothing_scored
-    return _mean(np.where(count > 0, 100 * right / np.maximum(count, 1), empty))
+    return mean_error(np.where(count > 0, 100 * right / np.maximum(count, 1), empty))
