@@ -77,12 +77,14 @@ class Skeleton:
 
 
 def _mirrored(joint):
-    return {"l_": "r_", "r_": "l_"}.get(joint[:2], joint[:2]) + joint[2:]
+    front = "mid_" if joint.startswith("mid_") else ""  # FLIC's mid_l_upper_arm
+    side = joint[len(front) :][:2]
+    return front + {"l_": "r_", "r_": "l_"}.get(side, side) + joint[len(front) + 2 :]
 
 
 def _skeleton(name, joints, chains, root, own="", family="", **recipes):
     joints = tuple(joints.split())
-    bones = tuple(pair for chain in chains.split() for pair in zip(chain.split("-")[:-1], chain.split("-")[1:]))
+    bones = tuple(pair for chain in chains.split() for pair in zip(chain.split("-")[:-1], chain.split("-")[1:], strict=True))
     unknown = {joint for bone in bones for joint in bone} - set(joints)
     if unknown or root not in joints or len(set(joints)) != len(joints):
         raise ValueError(f"{name}: bones, root and joints do not fit ({sorted(unknown)})")
@@ -91,10 +93,11 @@ def _skeleton(name, joints, chains, root, own="", family="", **recipes):
 
 
 _MID_HIPS = _recipe(l_hip=0.5, r_hip=0.5)
-_MID_SHOULDERS = _recipe(l_shoulder=0.5, r_shoulder=0.5)  # MPII's thorax: within 0.71 px on its 2,958 validation people
+_MID_SHOULDERS = _recipe(l_shoulder=0.5, r_shoulder=0.5)  # MPII's thorax and pelvis: rounded midpoints, within 0.71 px on 99 % of 2,958 people
 _ALONG_HEAD = _recipe(
     exact=False,
-    note="0.20 of the way from thorax to head_top: the median over MPII's validation people (inter-quartile 0.13–0.26)",
+    note="0.20 of the way from thorax to head_top, the median over MPII's validation people (inter-quartile 0.13–0.26); "
+    "there it is off by 0.12 head sizes (median, inter-quartile 0.06–0.22)",
     l_shoulder=0.4,
     r_shoulder=0.4,
     head_top=0.2,
@@ -237,7 +240,7 @@ def sources(source, target):
     """For each joint of `target`: the `Recipe` that makes it of `source`'s joints, or None where it cannot be made."""
     keys = {source.key(joint): joint for joint in source.joints}
     named = [_recipe(**{keys[target.key(joint)]: 1.0}) if target.key(joint) in keys else None for joint in target.joints]
-    return [own or source.recipes.get(target.key(joint)) for own, joint in zip(named, target.joints)]
+    return [own or source.recipes.get(target.key(joint)) for own, joint in zip(named, target.joints, strict=True)]
 
 
 @lru_cache
