@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
 
-__all__ = ["depth_loss", "gaussian_targets", "geometric_loss", "heatmap_loss"]
+__all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
 
 CANONICAL_STATURE = 1700.0  # mm, the height of the person whose bones CANONICAL_LENGTH lists
 
@@ -55,8 +55,13 @@ def depth_loss(depth, joints, target, labelled, beta=1.0, reduction="mean"):
     Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
     """
     place = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
+    return depth_loss_of_values(read_depth(depth, place), target, labelled, beta, reduction)
+
+
+def depth_loss_of_values(read, target, labelled, beta=1.0, reduction="mean"):
+    """`depth_loss` of depths (B, J) that were read already: one reading can serve this loss and the geometric one."""
     target = torch.where(labelled, at_least_float32(target), 0.0)
-    read = torch.where(labelled, read_depth(depth, place), 0.0)
+    read = torch.where(labelled, at_least_float32(read), 0.0)
     return _reduced(F.smooth_l1_loss(read, target, beta=beta, reduction="none"), labelled, reduction)
 
 

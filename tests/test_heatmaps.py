@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.heatmaps import decode, flip_test, gaussian_targets, read_depth
+from hpe_study.heatmaps import DECODERS, decode, flip_test, gaussian_targets, read_depth
 from hpe_study.skeletons import MPII16
 
 
@@ -98,3 +98,13 @@ def test_flip_test_of_a_symmetric_network_changes_nothing():
     plain, tested = network(images), flip_test(network, images)
     torch.testing.assert_close(tested["heatmap"], plain["heatmap"])
     torch.testing.assert_close(tested["depth"], plain["depth"])
+
+
+@pytest.mark.parametrize("method", DECODERS)
+def test_nothing_waits_for_the_host(method):
+    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an if) raises."""
+    heatmap = torch.ones(2, 16, 8, 8, device="meta")
+    joints, score = decode(heatmap, method)
+    assert joints.shape == (2, 16, 2)
+    assert score.shape == read_depth(heatmap, joints).shape == (2, 16)
+    assert flip_test(lambda images: {"heatmap": heatmap, "depth": heatmap}, heatmap)["depth"].shape == heatmap.shape

@@ -227,3 +227,16 @@ def test_half_precision_is_computed_in_single(random):
     high = every_loss(prediction.float(), torch.ones(B, J, 2), torch.ones(B, J), pose.float(), labelled)
     assert all(loss.dtype == torch.float32 for loss in low)
     assert [loss.item() for loss in low] == [loss.item() for loss in high]
+
+
+def test_nothing_waits_for_the_host():
+    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an if) raises."""
+    meta = {"device": "meta"}
+    labelled = torch.ones(B, J, dtype=torch.bool, **meta)
+    prediction, joints, target = torch.ones(B, J, H, W, requires_grad=True, **meta), torch.ones(B, J, 2, **meta), torch.ones(B, J, **meta)
+    pose = torch.ones(B, J, 3, requires_grad=True, **meta)
+    wanted = gaussian_targets(joints, labelled, (H, W), 2.0)
+    losses = heatmap_loss(prediction, wanted, labelled), depth_loss(prediction, joints, target, labelled), geometric_loss(pose, labelled)
+    sum(losses).backward()
+    assert prediction.grad.shape == prediction.shape
+    assert pose.grad.shape == pose.shape
