@@ -74,7 +74,7 @@ def stride(pose, phase, size, running=False):
     """Legs and arms of a walking or running pose at a phase (radians) of its cycle, 0 when the left thigh is level with the right."""
     swing = (48 if running else 26) * size
     for side, angle in (("l", phase), ("r", phase + np.pi)):
-        sine, cosine = np.sin(angle), np.cos(angle)
+        sine = np.sin(angle)
         lifting = max(0.0, np.cos(angle + (0.15 if running else 0.3)))
         put(pose, side, hip=swing * sine + (14 if running else 6),
              knee=22 + 70 * size * lifting if running else 8 + 48 * size * lifting**1.5,
@@ -189,18 +189,9 @@ def _box(rng):
     return pose
 
 
-def _cycle(rng):
-    pose, phase = standing(rng, 0.5), rng.uniform(0, 2 * np.pi)
-    pose |= {"pitch": rng.uniform(25, 50), "spine_bend": rng.uniform(5, 25), "neck_bend": rng.uniform(-40, -15), "lift": rng.uniform(0.1, 0.25)}
-    for k, angle in (("l", phase), ("r", phase + np.pi)):
-        put(pose, k, hip=pose["pitch"] + 45 + 25 * np.sin(angle), knee=70 + 38 * np.sin(angle + 0.5), hip_out=4,
-             arm_lift=rng.normal(80, 5), arm_turn=rng.normal(12, 5), elbow=rng.uniform(8, 35))  # fmt: skip
-    return pose
-
-
 def _climb(rng):
     pose = standing(rng)
-    pose |= {"pitch": rng.normal(5, 8), "neck_bend": rng.uniform(-35, 0), "spine_side": rng.normal(0, 10), "lift": rng.uniform(0.2, 1.2)}
+    pose |= {"pitch": rng.normal(5, 8), "neck_bend": rng.uniform(-35, 0), "spine_side": rng.normal(0, 10), "lift": rng.uniform(0.0, 0.3)}
     for k in "lr":
         put(pose, k, hip=rng.uniform(5, 105), hip_out=rng.uniform(5, 50), hip_twist=rng.uniform(5, 40), arm_lift=rng.uniform(85, 172),
              arm_turn=rng.uniform(15, 80), elbow=rng.uniform(5, 100))  # fmt: skip
@@ -256,6 +247,6 @@ def _kneel(rng):
 
 ON_FEET = {
     "stand": _stand, "walk": _walk, "run": _run, "bend": _bend, "squat": _squat, "lunge": _lunge, "kick": _kick, "throw": _throw,
-    "swing club": _swing_club, "jump": _jump, "dance": _dance, "box": _box, "cycle": _cycle, "climb": _climb,
+    "swing club": _swing_club, "jump": _jump, "dance": _dance, "box": _box, "climb": _climb,
     "sit": _sit, "sit on floor": _sit_on_floor, "kneel": _kneel,
 }  # fmt: skip

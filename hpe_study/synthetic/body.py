@@ -89,16 +89,20 @@ class Body:
         missing = [actor for actor in {id(actor): actor for actor in actors}.values() if id(actor) not in self._placed]
         for group in [[actor] for actor in missing] if self.device.type == "cpu" else [missing] if missing else []:
             vertices, normals, landmarks = self._compute(group)
-            for actor, *parts in zip(group, vertices, normals, landmarks):
+            for actor, *parts in zip(group, vertices, normals, landmarks, strict=True):
                 self._placed[id(actor)] = (actor, *parts)  # the actor is kept too, so its id stays taken
         chosen = [self._placed[id(actor)] for actor in actors]
         while len(self._placed) > _REMEMBERED:
             self._placed.popitem(last=False)
         return Placed(torch.stack([c[1] for c in chosen]), torch.stack([c[2] for c in chosen]), np.stack([c[3] for c in chosen]))
 
+    def skin(self, actors):
+        """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what `scene.clear` wants to know."""
+        return self.place(actors).vertices[:, self.vertex_part == BODY].cpu().numpy()
+
     def landmarks(self, actor):
         """name → (3,) mm, world: every landmark of one actor."""
-        return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000))
+        return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
 
     def rest(self, person):
         """The person (index) in the rest pose, undressed."""

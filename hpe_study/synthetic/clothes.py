@@ -7,7 +7,6 @@ move with the body. Colours are sRGB in 0…1.
 import colorsys
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from hpe_study.synthetic import shading
@@ -103,8 +102,8 @@ class Regions:
                    (part == 1).float(), (part == 2).float(), *vertices.unbind(1))  # fmt: skip
 
     def table(self):
-        """(V, 11): the regions side by side, in the order of the fields."""
-        return torch.stack(list(self.__dict__.values()), 1)
+        """(11, V): the regions in the order of the fields."""
+        return torch.stack(list(self.__dict__.values()))
 
 
 def thickness(worn, at):
@@ -125,15 +124,15 @@ def paint(worn, at, who):
     """Colour and cloth of body pixels.
 
     worn: from `pack`; at: `Regions` of (P,) tensors, interpolated at the pixels; who: (P,) person of each pixel.
-    Returns albedo (P, 3) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on skin, hair and shoes.
+    Returns albedo (3, P) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on skin, hair and shoes.
     """
     number = {name: shading.spread(worn[name], who) for name in _NUMBERS}
-    tone = {name: shading.spread(worn[name], who) for name in _COLOURS}
-    mask = _pattern(number, at)[:, None]
-    colours = tone["skin"].expand(len(at.x), 3)
+    tone = {name: shading.spread(worn[name], who).T for name in _COLOURS}
+    mask = _pattern(number, at)
+    colours = tone["skin"].expand(3, len(at.x))
 
     def over(where, value):
-        return torch.where(where[:, None], value, colours)
+        return torch.where(where, value, colours)
 
     trousers = (at.leg < number["trouser_length"]) & (at.y <= number["hem"]) & (at.arm <= 0.02) & (at.foot < 0.5) & (at.hand < 0.3)
     top = (at.arm < number["sleeve"]) & (at.y > number["hem"]) & (at.head < 0.5) & (at.neck < 0.55) & (at.hand < 0.5) & (at.y < 0.585)
@@ -145,18 +144,21 @@ def paint(worn, at, who):
     colours = over(skirt, tone["trousers"])
 
     strands = 0.8 + 0.45 * shading.noise(at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, number["seed"])
-    hair_tone = tone["hair"] * strands[:, None]
+    hair_tone = tone["hair"] * strands
     scalp = (at.head > 0.5) & (at.y - 0.70 - 0.9 * (at.z - 0.03) > 0.035) & (number["bald"] < 0.5)
-    colours = over(scalp | hair, hair_tone)
+    # long hair hangs in strips: what is seen between them is hair as well
+    behind = (number["long_hair"] > 0.5) & (at.z < 0.06 - 0.35 * (at.y - 0.62).clamp_min(0)) & (at.y > 0.5) & (at.arm <= 0)
+    behind &= (at.head + at.neck > 0.3) | (at.z < -0.02)
+    colours = over(scalp | hair | behind, hair_tone)
     colours = over((at.head > 0.5) & (at.y > 0.765) & (number["hat"] > 0.5) & ~hair, tone["top_second"])
 
     face, side = (at.head > 0.5) & (at.z > 0.06) & ~skirt & ~hair, at.x.abs()
     eye = face & (((side - 0.031) / 0.015) ** 2 + ((at.y - 0.705) / 0.007) ** 2 < 1)
     brow = face & ((side - 0.032).abs() < 0.02) & ((at.y - 0.724 - 0.1 * (side - 0.03)).abs() < 0.004)
     mouth = face & ((at.x / 0.024) ** 2 + ((at.y - 0.624) / 0.007) ** 2 < 1)
-    colours = over(eye, torch.full_like(colours, 0.13))
+    colours = over(eye, torch.full_like(at.x, 0.13))
     colours = over(brow, hair_tone * 0.8)
-    colours = over(mouth, colours * torch.tensor([0.78, 0.52, 0.52], device=colours.device))
+    colours = over(mouth, colours * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device))
     return colours.clamp(0, 1), (trousers | top | skirt).float()
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpe_study.synthetic.shading import BLOTCHES, BRICKS, PLAIN, PLANKS, STRIPES
+from hpe_study.synthetic.shading import BLOTCHES, PLAIN, PLANKS, WINDOWS
 
 PIECES = ("table", "chair", "cabinet", "sofa", "shelf", "low", "pole")
 
@@ -114,11 +114,9 @@ def house(rng, x, z, thing, half=None, yaw=None):
     half = (rng.uniform(2, 5), rng.uniform(1.5, 4.5), rng.uniform(2, 5)) if half is None else half
     yaw = rng.uniform(0, np.pi) if yaw is None else yaw
     wall = np.array((rng.uniform(0.45, 0.9),) * 3) * np.array((1, rng.uniform(0.85, 1), rng.uniform(0.7, 1)))
-    front = Surface(int(rng.choice([PLAIN, BRICKS, STRIPES], p=[0.6, 0.3, 0.1])), wall, wall * 0.8, rng.uniform(0.5, 1), int(rng.integers(1000)))
-    glass = Surface(PLAIN, (0.22, 0.27, 0.33), (0.3, 0.36, 0.42), 1.0, int(rng.integers(1000)))
-    parts = [(0, half[1], 0, *half)]
-    windows = [(0, y, 0, half[0] + 0.02, 0.5, half[2] * 0.8) for y in np.arange(1.5, 2 * half[1] - 0.8, 2.6)]
-    return _assembled(parts, x, z, yaw, front, thing) + _assembled(windows, x, z, yaw, glass, thing)
+    glass = np.array((0.22, 0.27, 0.33)) * rng.uniform(0.7, 1.4)
+    front = Surface(WINDOWS, wall, glass, rng.uniform(0.8, 1.2), int(rng.integers(1000)))
+    return [Box((x, half[1], z), half, yaw, front, thing)]
 
 
 def car(rng, x, z, thing, yaw=0.0):

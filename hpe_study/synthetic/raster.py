@@ -38,7 +38,10 @@ class Windows:
 
     def sample(self, shot, x, y):
         """Flat sample index of raster cells (x, y) of a shot's window."""
-        pixel = self.start[shot] + (y >> 1) * self.width[shot] + (x >> 1)
+        start, width = self.start, self.width
+        if len(start) > 1:
+            start, width = start.index_select(0, shot), width.index_select(0, shot)
+        pixel = start + (y >> 1) * width + (x >> 1)
         return pixel * (SUB * SUB) + ((y & 1) << 1) + (x & 1)
 
     def to_raster(self, shot, px):
@@ -50,10 +53,11 @@ def cells(left, top, width, height):
     """All cells of many rectangles: (owner, x, y), each (total,) int64, rectangle by rectangle, row by row. Inputs (M,) int64."""
     area = width * height
     owner = torch.repeat_interleave(area)
-    within = torch.arange(len(owner), device=owner.device) - (area.cumsum(0) - area)[owner]
+    within = torch.arange(len(owner), device=owner.device) - (area.cumsum(0) - area).index_select(0, owner)
+    wide = width.index_select(0, owner)
     # whole-number division is slow; in float64 the quotient is exact for any image
-    row = ((within.double() + 0.5) / width.double()[owner]).long()
-    return owner, left[owner] + within - row * width[owner], top[owner] + row
+    row = ((within.double() + 0.5) / wide.double()).long()
+    return owner, left.index_select(0, owner) + within - row * wide, top.index_select(0, owner) + row
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +68,19 @@ class Hits:
     person: torch.Tensor  # (P,)
     face: torch.Tensor  # (P,)
     depth: torch.Tensor  # (P,) m along the optical axis
-    weights: torch.Tensor  # (P, 3) of the triangle's corners, corrected for perspective
+    weights: torch.Tensor  # (3, P) of the triangle's corners, corrected for perspective
+
+    def chosen(self, rows):
+        """Some of the hits."""
+        return Hits(*(getattr(self, name).index_select(0, rows) for name in ("sample", "person", "face", "depth")), self.weights.index_select(1, rows))
 
     def interpolate(self, values, faces):
-        """Values at the corners, (N, V, C) of each person or (V, C) of all → (P, C)."""
-        corners = faces[self.face]
+        """Values at the corners, (C, N, V) of each person or (C, V) of all → (C, P)."""
+        corners = faces.index_select(0, self.face).T.contiguous()
         if values.ndim == 3:
-            corners = corners + (self.person * values.shape[1])[:, None]
-            values = values.flatten(0, 1)
-        return sum(values[corners[:, k]] * self.weights[:, k : k + 1] for k in range(3))
+            corners = corners + self.person * values.shape[2]
+            values = values.flatten(1)
+        return sum(values.index_select(1, corner) * weight for corner, weight in zip(corners, self.weights, strict=True))
 
 
 def rasterize(points, shot, faces, drawn, windows):
@@ -84,40 +92,40 @@ def rasterize(points, shot, faces, drawn, windows):
     count, vertices, _ = points.shape
     xy = windows.to_raster(shot[:, None], points[..., :2])
     x, y, depth = xy[..., 0].flatten(), xy[..., 1].flatten(), points[..., 2].flatten()
-    corner = (faces[None] + (torch.arange(count, device=points.device) * vertices)[:, None, None]).view(-1, 3)
-    xs, ys = x[corner], y[corner]  # (N·F, 3)
-    area = (xs[:, 1] - xs[:, 0]) * (ys[:, 2] - ys[:, 0]) - (ys[:, 1] - ys[:, 0]) * (xs[:, 2] - xs[:, 0])
-    width, height = (windows.width[shot] * SUB).repeat_interleave(len(faces)), (windows.height[shot] * SUB).repeat_interleave(len(faces))
-    left, right = xs.amin(1).ceil().clamp_min(0), torch.minimum(xs.amax(1).floor(), width - 1)
-    top, bottom = ys.amin(1).ceil().clamp_min(0), torch.minimum(ys.amax(1).floor(), height - 1)
-    seen = drawn.view(-1) & (area < -1e-6) & (left <= right) & (top <= bottom) & (depth[corner].amin(1) > NEAREST)
+    # corners in rows, (3, N·F): sums and extremes over the first dimension are many times faster than over a last one of three
+    corner = (faces.T[:, None] + (torch.arange(count, device=points.device) * vertices)[:, None]).reshape(3, -1)
+    xs, ys = (axis.index_select(0, corner.flatten()).view(3, -1) for axis in (x, y))
+    area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
+    width, height = ((size[shot] * SUB - 1).repeat_interleave(len(faces)) for size in (windows.width, windows.height))
+    left, right = xs.amin(0).ceil().clamp_min(0), torch.minimum(xs.amax(0).floor(), width)
+    top, bottom = ys.amin(0).ceil().clamp_min(0), torch.minimum(ys.amax(0).floor(), height)
+    seen = drawn.view(-1) & (area < -1e-6) & (left <= right) & (top <= bottom)
+    seen &= (depth > NEAREST).index_select(0, corner.flatten()).view(3, -1).all(0)
     triangle = seen.nonzero()[:, 0]
-    left, right, top, bottom = (side[triangle].long() for side in (left, right, top, bottom))
-    owner, px, py = cells(left, top, right - left + 1, bottom - top + 1)
+    left, right, top, bottom, area = (value.index_select(0, triangle) for value in (left, right, top, bottom, area))
+    owner, px, py = cells(left.long(), top.long(), (right - left + 1).long(), (bottom - top + 1).long())
 
-    # Edge functions are linear in x and y: weight_k = a_k x + b_k y + c_k
-    xs, ys, area = xs[triangle].double(), ys[triangle].double(), area[triangle].double()
-    x1, x2, y1, y2 = xs[:, [1, 2, 0]], xs[:, [2, 0, 1]], ys[:, [1, 2, 0]], ys[:, [2, 0, 1]]
-    a, b = (y1 - y2) / area[:, None], (x2 - x1) / area[:, None]
-    c = (x1 * y2 - x2 * y1) / area[:, None]
-    edges = torch.cat([a, b, c], 1).float()
-    # relative to the triangle's own corner the numbers stay small, which float32 needs
-    edges[:, 6:] = (a * left[:, None] + b * top[:, None] + c).float()
-    edge = edges[owner]
-    dx, dy = (px - left[owner]).float(), (py - top[owner]).float()
-    weight = edge[:, 0:3] * dx[:, None] + edge[:, 3:6] * dy[:, None] + edge[:, 6:9]
-    inside = (weight >= 0).all(1).nonzero()[:, 0]
-    owner, weight = owner[inside], weight[inside]
-    weight = weight / depth[corner[triangle]][owner]
-    total = weight.sum(1)
-    key = ((1e6 / total).long() << 32) | inside
+    # Edge functions are linear: a dx + b dy + c, with dx and dy from the triangle's first cell so that the numbers stay small.
+    # Divided by the corners' depths they are weights that are right in perspective, and their sum is one over the depth.
+    xs, ys = (axis.index_select(1, triangle) - origin for axis, origin in ((xs, left), (ys, top)))
+    near = 1 / depth.index_select(0, corner.index_select(1, triangle).flatten()).view(3, -1) / area
+    x1, x2, y1, y2 = xs[[1, 2, 0]], xs[[2, 0, 1]], ys[[1, 2, 0]], ys[[2, 0, 1]]
+    edges = torch.cat([(y1 - y2) * near, (x2 - x1) * near, (x1 * y2 - x2 * y1) * near])
+    dx, dy = ((cell - origin.index_select(0, owner)).float() for cell, origin in ((px, left), (py, top)))
+    edge = edges.index_select(1, owner)
+    weight = edge[0:3] * dx + edge[3:6] * dy + edge[6:9]
+    inside = (weight.amin(0) >= 0).nonzero()[:, 0]
+    owner, px, py = (value.index_select(0, inside) for value in (owner, px, py))
+    weight = weight.index_select(1, inside)
+    inverse_depth = weight.sum(0)
+    key = ((1e6 / inverse_depth).long() << 32) | torch.arange(len(inside), device=inside.device)
 
-    people = torch.div(triangle, len(faces), rounding_mode="floor")
-    sample = windows.sample(shot[people[owner]], px[inside], py[inside])
+    chosen = triangle.index_select(0, owner)
+    person = torch.div(chosen, len(faces), rounding_mode="floor") if count > 1 else torch.zeros_like(chosen)
+    sample = windows.sample(shot.index_select(0, person), px, py)
     buffer = torch.full((windows.pixels * SUB * SUB,), EMPTY, dtype=torch.int64, device=points.device)
     buffer.scatter_reduce_(0, sample, key, "amin")
-    won = (buffer[sample] == key).nonzero()[:, 0]
-    order = sample[won].argsort()
-    won = won[order]
-    who = owner[won]
-    return Hits(sample[won], people[who], triangle[who] - people[who] * len(faces), 1 / total[won], weight[won] / total[won, None])
+    sample = (buffer != EMPTY).nonzero()[:, 0]
+    won = buffer.index_select(0, sample) & 0xFFFFFFFF
+    person, inverse_depth = person.index_select(0, won), inverse_depth.index_select(0, won)
+    return Hits(sample, person, chosen.index_select(0, won) - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth)

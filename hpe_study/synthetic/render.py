@@ -50,11 +50,11 @@ def _render(shots, body):
     actors = [actor for shot in shots for actor in shot.actors]
     of_shot = [s for s, shot in enumerate(shots) for _ in shot.actors]
     people = body.place(actors) if actors else None
-    scenes = [_cleared(shot, people, [n for n, s in enumerate(of_shot) if s == k]) for k, shot in enumerate(shots)]
+    scenes = [shot.scene if shot.clipping or not shot.actors else scene.clear(shot.scene, body.skin(shot.actors), move=False) for shot in shots]
     views, stage, backdrop = _surroundings([shot.camera for shot in shots], scenes, body.device)
     if not actors:
-        image, boxes, marks = _develop(shots, stage, views, _lit_backdrop(backdrop, stage, views, None)), [], [[]] * len(shots)
-        return [Frame(picture, [], shot) for picture, shot in zip(image, shots)]
+        image = _develop(shots, stage, views, _lit_backdrop(backdrop, stage, views, None))
+        return [Frame(picture, [], shot) for picture, shot in zip(image, shots, strict=True)]
 
     shot_of = torch.tensor(of_shot, device=body.device)
     worn = clothes.pack([actor.clothes for actor in actors], body.device)
@@ -73,13 +73,7 @@ def _render(shots, body):
     light, nearest = _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot_of, shadows, body)
     images = _develop(shots, stage, views, light)
     marks = _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop)
-    return [Frame(image, posed, shot) for image, posed, shot in zip(images, marks, shots)]
-
-
-def _cleared(shot, people, rows):
-    if shot.clipping or not rows:
-        return shot.scene
-    return scene.clear(shot.scene, people.vertices[rows].cpu().numpy(), move=False)
+    return [Frame(image, posed, shot) for image, posed, shot in zip(images, marks, shots, strict=True)]
 
 
 # ---- surroundings ----------------------------------------------------------------------------------------------------------------------
@@ -104,14 +98,13 @@ def _surroundings(cameras, scenes, device):
 
 
 def _lit_backdrop(backdrop, stage, views, shadows):
-    """(Npix, 3) light of the surroundings."""
+    """(3, Npix) light of the surroundings."""
     shadow, ground = torch.zeros_like(backdrop.depth), 1.0
     if shadows is not None:
         shadow = shadows.at(backdrop.position, views.starts, 0.03)
-        contact = shadows.contact(backdrop.position, views.starts)
-        ground = (1 - 0.55 * contact * (backdrop.thing == trace.FLOOR))[:, None]
+        ground = 1 - 0.55 * shadows.contact(backdrop.position, views.starts) * (backdrop.thing == trace.FLOOR)
     light = backdrop.colour * shading.illuminate(stage, views.shot, backdrop.normal, shadow) * ground
-    return torch.where((backdrop.thing == trace.SKY)[:, None], backdrop.colour, light)
+    return torch.where(backdrop.thing == trace.SKY, backdrop.colour, light)
 
 
 # ---- people ----------------------------------------------------------------------------------------------------------------------------
@@ -135,51 +128,58 @@ def _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot
     pixel = torch.tensor(views.starts[:-1], device=light.device)[shot] + y * views.size[shot, 0] + x
     depth = backdrop.depth[pixel].repeat_interleave(_SAMPLES)
     owner = torch.full_like(depth, -1, dtype=torch.int64)
-    kept = (hits.depth < depth[hits.sample]).nonzero()[:, 0]
-    hits = raster.Hits(*(value[kept] for value in hits.__dict__.values()))
+    kept = (hits.depth < depth.index_select(0, hits.sample)).nonzero()[:, 0]
+    hits = hits.chosen(kept)
     depth[hits.sample], owner[hits.sample] = hits.depth, hits.person
 
     colour = _shade(hits, stage, views, people, worn, shot_of, shadows, body)
     touched = torch.zeros(len(pixel), dtype=torch.bool, device=light.device)
-    touched[hits.sample // _SAMPLES] = True
+    touched[hits.sample >> 2] = True
     touched = touched.nonzero()[:, 0]
     row = torch.empty(len(pixel), dtype=torch.int64, device=light.device)
     row[touched] = torch.arange(len(touched), device=light.device)
-    samples = light[pixel[touched]].repeat_interleave(_SAMPLES, 0)
-    samples[row[hits.sample // _SAMPLES] * _SAMPLES + hits.sample % _SAMPLES] = colour
-    light = light.clone()
-    light[pixel[touched]] = samples.view(-1, _SAMPLES, 3).mean(1)
+    samples = light.index_select(1, pixel[touched]).repeat_interleave(_SAMPLES, 1)
+    samples[:, row.index_select(0, hits.sample >> 2) * _SAMPLES + (hits.sample & 3)] = colour
+    light[:, pixel[touched]] = samples.view(3, -1, _SAMPLES).mean(2)
     return light, (depth, owner)
 
 
 def _shade(hits, stage, views, people, worn, shot_of, shadows, body):
-    """(P, 3) light of the hits."""
-    moving = hits.interpolate(torch.cat([people.normals, people.vertices], -1), body.faces)
-    normal, position = moving[:, :3], moving[:, 3:]
-    at = clothes.Regions(*hits.interpolate(body.regions.table(), body.faces).unbind(1))
-    shot = shot_of[hits.person]
+    """(3, P) light of the hits."""
+    moving = hits.interpolate(torch.cat([people.normals, people.vertices], -1).permute(2, 0, 1).contiguous(), body.faces)
+    normal, position = moving[:3], moving[3:]
+    at = clothes.Regions(*hits.interpolate(body.regions.table(), body.faces))
+    shot = shot_of.index_select(0, hits.person)
     albedo, cloth = clothes.paint(worn, at, hits.person)
 
-    fold = hits.person * 1.3
-    wrinkle = torch.stack([
-        torch.sin(at.x * 61 + torch.sin(at.y * 37) * 2 + fold),
-        torch.sin(at.y * 53 + torch.sin(at.x * 45 + at.z * 30) * 2 + fold),
-        torch.sin(at.z * 57 + at.y * 29),
-    ], 1)  # fmt: skip
-    normal = torch.nn.functional.normalize(normal + wrinkle * (0.14 * cloth + 0.02)[:, None], dim=-1)
-    order = shot.argsort(stable=True)  # shadows are looked up shot by shot
-    starts = torch.searchsorted(shot[order], torch.arange(len(views.size) + 1, device=shot.device)).tolist()
+    fold, depth = hits.person * 1.3, 0.14 * cloth + 0.02
+    normal = torch.stack([
+        normal[0] + depth * torch.sin(at.x * 61 + torch.sin(at.y * 37) * 2 + fold),
+        normal[1] + depth * torch.sin(at.y * 53 + torch.sin(at.x * 45 + at.z * 30) * 2 + fold),
+        normal[2] + depth * torch.sin(at.z * 57 + at.y * 29),
+    ])  # fmt: skip
+    normal = normal / shading.dot(normal, normal).sqrt()
+    towards = shading.spread(views.position, shot).T - position
+    rim = (1 - (shading.dot(normal, towards) / shading.dot(towards, towards).sqrt()).clamp(0, 1)) ** 3
+    shadow = _own_shadow(shadows, position, shot, len(views.size))
+    return shading.linear(albedo) * shading.illuminate(stage, shot, normal, shadow) * (1 - 0.3 * rim)
+
+
+def _own_shadow(shadows, position, shot, shots):
+    """(P,) shadow on body points; `shadows` wants them shot by shot."""
+    if shots == 1:
+        return shadows.at(position, [0, len(shot)], 0.09)
+    order = shot.argsort(stable=True)
+    starts = torch.searchsorted(shot[order], torch.arange(shots + 1, device=shot.device)).tolist()
     shadow = torch.empty(len(shot), device=shot.device)
-    shadow[order] = shadows.at(position[order], starts, 0.09)
-    towards = torch.nn.functional.normalize(shading.spread(views.position, shot) - position, dim=-1)
-    rim = (1 - (normal * towards).sum(-1).clamp(0, 1)) ** 3
-    return shading.linear(albedo) * shading.illuminate(stage, shot, normal, shadow) * (1 - 0.3 * rim)[:, None]
+    shadow[order] = shadows.at(position.index_select(1, order), starts, 0.09)
+    return shadow
 
 
 def _develop(shots, stage, views, light):
     """Images (H, W, 3) uint8."""
     starts = views.starts
-    brightness = torch.stack([light[starts[s] : starts[s + 1]].mean() for s in range(len(shots))])
+    brightness = torch.stack([light[:, starts[s] : starts[s + 1]].mean() for s in range(len(shots))])
     flat = shading.develop(light, stage, brightness, [shot.seed for shot in shots], starts).cpu().numpy()
     return [flat[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3) for s, shot in enumerate(shots)]
 

@@ -5,7 +5,7 @@ by any number of cameras and frames. World frame: metres, y up, floor at y = 0; 
 
 >>> place = make("room", seed=3, cameras=[camera], people=[(0.0, 0.0)])
 >>> place = seat(place, body, actor, seed=3)          # something under a person who sits
->>> place = clear(place, vertices_of_all_frames)      # nothing cuts into people
+>>> place = clear(place, body.skin(actors))               # nothing cuts into people
 """
 
 from dataclasses import dataclass, replace
@@ -91,7 +91,7 @@ def _laboratory(rng, kind, seed, eyes, spots):
     boxes = [Box((0.0, 0.004, 0.0), (2.2, 0.004, 2.2), 0.0, Surface(PLAIN, (0.55, 0.20, 0.16), (0.45, 0.16, 0.13)), 0, walkable=True)]
     grey = Surface(PLAIN, (0.25, 0.25, 0.28), (0.2, 0.2, 0.2), seed=3)
     for thing, (x, z, piece) in enumerate(((-3.9, -2.0, "cabinet"), (3.9, 1.5, "cabinet"), (1.0, 4.2, "low"), (-2.0, -4.3, "low"),
-                                           (3.6, -3.6, "pole"), (-3.6, 3.6, "pole"), (-4.0, 2.0, "shelf"), (4.0, -1.2, "panel")), 1):  # fmt: skip
+                                           (3.6, -3.6, "pole"), (-3.6, 3.6, "pole"), (-4.0, 0.6, "shelf")), 1):  # fmt: skip
         boxes += furniture.piece(fixed, piece, x, z, 0.0, grey, thing)
     return Scene(kind, seed, Surface(PLAIN, (0.45, 0.30, 0.20), (0.36, 0.22, 0.15), seed=3), Surface(PLAIN, (0.62, 0.60, 0.56), (0.5, 0.5, 0.5), seed=4),
                  _around(eyes, spots, (-4.2, 4.2, -4.6, 4.6, 3.2)), Lamp((0.25, 0.93, 0.27), 0.62, 0.5), Film(0.2, noise=0.008), boxes=tuple(boxes))  # fmt: skip
@@ -270,15 +270,16 @@ def _sky(rng):
 
 def seat(scene, body, actor, seed=0):
     """The scene with something under a person who sits, shaped so that it does not cut into legs."""
-    vertices = body.place([actor]).vertices[0].cpu().numpy()
+    skin = body.skin([actor])[0]
     marks = body.landmarks(actor)
     hips, knees = marks["pelvis"] / 1000, (marks["l_knee"] + marks["r_knee"]) / 2000
     yaw = float(np.arctan2(knees[0] - hips[0], knees[2] - hips[2]))
     middle = hips[[0, 2]] + 0.06 * np.array([np.sin(yaw), np.cos(yaw)])
     regions = body.regions
-    resting = ((regions.leg < 0.6) & (regions.arm <= 0) & (body.vertex_part == 0)).cpu().numpy()
-    near = resting & (np.hypot(vertices[:, 0] - middle[0], vertices[:, 2] - middle[1]) < 0.24)
-    top = float(vertices[near, 1].min())
+    resting = ((regions.leg < 0.9) & (regions.arm <= 0))[body.vertex_part == 0].cpu().numpy()
+    x, z = skin[:, 0] - middle[0], skin[:, 2] - middle[1]
+    across, along = x * np.cos(yaw) - z * np.sin(yaw), x * np.sin(yaw) + z * np.cos(yaw)
+    top = float(skin[resting & (np.abs(across) < 0.23) & (np.abs(along) < 0.21), 1].min())
     if top < 0.12:
         return scene
     rng = np.random.default_rng((77, seed))
@@ -290,17 +291,17 @@ def seat(scene, body, actor, seed=0):
         rng.shuffle(kinds)
     thing = 500 + len(scene.boxes)
     candidates = [furniture.seat(kind, middle[0], middle[1], yaw, top, paint, thing) for kind in [*kinds, "cushion"]]
-    fitting = next((boxes for boxes in candidates if not _cut(boxes, vertices).any()), candidates[-1])
+    fitting = next((boxes for boxes in candidates if not _cut(boxes, skin).any()), candidates[-1])
     return replace(scene, boxes=scene.boxes + tuple(fitting))
 
 
-def clear(scene, vertices, move=True):
+def clear(scene, skin, move=True):
     """The scene without furniture that cuts into people: it is moved aside where that helps, and taken away where it does not.
 
-    vertices: (..., 3) m, every place that bodies take in this scene: of all people, in all frames that share it. The same scene comes
-    back when nothing is in the way.
+    skin: (..., 3) m, from `Body.skin`: every place that bodies take in this scene, of all people, in all frames that share it. The same
+    scene comes back when nothing is in the way.
     """
-    points = np.asarray(vertices, np.float32).reshape(-1, 3)
+    points = np.asarray(skin, np.float32).reshape(-1, 3)
     cut = _cut(scene.boxes, points)
     if not cut.any():
         return scene
@@ -356,8 +357,7 @@ def pack(scenes, device):
     surfaces = [surface for scene in scenes for surface in (scene.floor, scene.wall, *(box.surface for box in scene.boxes))]
     counts = [2 + len(scene.boxes) for scene in scenes]
     room = np.array([scene.room or (-1e3, 1e3, -1e3, 1e3, 1e3) for scene in scenes], float)
-    triples = [[surface.first, surface.second] for surface in surfaces]
-    colours = tensor(triples)
+    colours = tensor([[surface.first, surface.second] for surface in surfaces])
     return {
         "low_x": tensor(room[:, 0]), "high_x": tensor(room[:, 1]), "low_z": tensor(room[:, 2]), "high_z": tensor(room[:, 3]),
         "low_y": tensor(np.full(len(scenes), -1e3)), "high_y": tensor(room[:, 4]),
@@ -365,7 +365,7 @@ def pack(scenes, device):
         "box_centre": tensor([box.centre for *_, box in boxes]).reshape(-1, 3), "box_half": tensor([box.half for *_, box in boxes]).reshape(-1, 3),
         "box_yaw": tensor([box.yaw for *_, box in boxes]),
         "surface_start": tensor(np.cumsum([0, *counts[:-1]]), torch.int64),
-        "texture": tensor([surface.texture for surface in surfaces], torch.int64), "texture_first": colours[:, 0], "texture_second": colours[:, 1],
+        "texture": tensor([surface.texture for surface in surfaces], torch.int64), "texture_first": colours[:, 0].T.contiguous(), "texture_second": colours[:, 1].T.contiguous(),
         "texture_scale": tensor([surface.scale for surface in surfaces]), "texture_seed": tensor([surface.seed for surface in surfaces]),
         "sky_low": tensor([scene.sky.low for scene in scenes]), "sky_high": tensor([scene.sky.high for scene in scenes]),
         "cloud": tensor([scene.sky.cloud for scene in scenes]), "sky_seed": tensor([scene.sky.seed for scene in scenes]),

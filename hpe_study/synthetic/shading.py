@@ -1,21 +1,25 @@
-"""Noise, textures, light, shadows and film: everything that turns surfaces into colours. Flat lists of points throughout."""
+"""Noise, textures, light, shadows and film: everything that turns surfaces into colours.
+
+Flat lists of P points throughout; vectors and colours are (3, P), a component a row, which is several times faster than (P, 3).
+"""
 
 from functools import lru_cache
 
 import torch
 
-PLAIN, CHECKER, PLANKS, BRICKS, STRIPES, BLOTCHES = range(6)
-_TILE = 256
+PLAIN, CHECKER, PLANKS, BRICKS, STRIPES, BLOTCHES, WINDOWS = range(7)
+_TILE = 1024  # places along a side of the noise tile
+_BLOB = 64  # places a blob
 
 
 def spread(table, index):
     """table (N, …) looked up at index (P,); a single row is left to broadcast, which is much cheaper."""
-    return table if len(table) == 1 else table[index]
+    return table if len(table) == 1 else table.index_select(0, index)
 
 
 @lru_cache
 def _noise_tile(device):
-    """(256, 256) smooth noise around 0.5 that repeats without a seam: four octaves, always the same."""
+    """(1024²,) smooth noise around 0.5 that repeats without a seam: four octaves, always the same."""
     generator, total, weight = torch.Generator().manual_seed(7), 0.0, 1.0
     for cells in (16, 32, 64, 128):
         grid = torch.rand(1, 1, cells, cells, generator=generator)
@@ -36,14 +40,8 @@ def _grain_tile(device):
 
 def noise(u, v, seed):
     """Smooth noise in 0…1 at (P,) places; 1 unit of u, v is about one blob. seed: (P,) or (1,) numbers."""
-    x, y = u * 16 + seed * 37.7, v * 16 + seed * 91.3
-    left, top = x.floor(), y.floor()
-    fx, fy = x - left, y - top
-    left, top = left.long() & (_TILE - 1), (top.long() & (_TILE - 1)) * _TILE
-    right, bottom = (left + 1) & (_TILE - 1), (top + _TILE) & (_TILE * _TILE - 1)
-    tile = _noise_tile(u.device)
-    upper = torch.lerp(tile[top + left], tile[top + right], fx)
-    return torch.lerp(upper, torch.lerp(tile[bottom + left], tile[bottom + right], fx), fy)
+    x, y = (u * _BLOB + seed * 151.7).floor().int() & (_TILE - 1), (v * _BLOB + seed * 365.3).floor().int() & (_TILE - 1)
+    return _noise_tile(u.device).index_select(0, y * _TILE + x)
 
 
 def _scatter(x, y):
@@ -52,29 +50,30 @@ def _scatter(x, y):
 
 
 def texture(kind, u, v, seed, first, second):
-    """Albedo (P, 3), sRGB. kind: (P,) int; u, v: (P,) m on the surface; seed: (P,); first, second: (P, 3) colours."""
+    """Albedo (3, P), sRGB. kind: (P,) int; u, v: (P,) m on the surface; seed: (P,); first, second: (3, P) colours."""
     base = noise(u * 1.4, v * 1.4, seed)
     mask = base * 0.25
-    for wanted in torch.unique(kind).tolist():
+    for wanted in kind.bincount(minlength=PLAIN + 1).nonzero()[:, 0].tolist():
         if wanted == PLAIN:
             continue
         rows = (kind == wanted).nonzero()[:, 0]
-        a, b = u[rows], v[rows]
+        a, b = u.index_select(0, rows), v.index_select(0, rows)
         if wanted == CHECKER:
             value = ((a * 2).floor() + (b * 2).floor()) % 2
         elif wanted == PLANKS:
             plank = (a * 7).floor()
-            value = 0.6 * _scatter(plank, (b * 0.8 + _scatter(plank, plank * 0) * 3).floor()) + 0.4 * noise(a * 8, b * 0.7, seed[rows])
+            value = 0.6 * _scatter(plank, (b * 0.8 + _scatter(plank, 0.0) * 3).floor()) + 0.4 * noise(a * 8, b * 0.7, seed.index_select(0, rows))
         elif wanted == BRICKS:
             row = (b * 6).floor()
             value = ((((a * 3 + 0.5 * (row % 2)) % 1) < 0.06) | ((b * 6) % 1 < 0.12)).float()
         elif wanted == STRIPES:
             value = ((a * 4) % 1 < 0.5).float()
+        elif wanted == WINDOWS:
+            value = (((a * 0.45) % 1 < 0.55) & ((b * 0.4) % 1 > 0.45) & (b > 0.4)).float()
         else:
-            value = (base[rows] * 2.2 - 0.6).clamp(0, 1)
+            value = (base.index_select(0, rows) * 2.2 - 0.6).clamp(0, 1)
         mask[rows] = value
-    mask = (mask * 0.85 + 0.15 * base)[:, None]
-    return first * (1 - mask) + second * mask
+    return first + (second - first) * (mask * 0.85 + 0.15 * base)
 
 
 def linear(srgb):
@@ -82,15 +81,20 @@ def linear(srgb):
     return srgb * srgb
 
 
-def illuminate(lamp, shot, normals, shadow):
-    """(P, 3) light that falls on points: a sky that is brighter above, and one lamp (the sun) with shadows.
+def dot(a, b):
+    """(P,) of two (3, P), or of (3, 1) and (3, P)."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
-    lamp: dict of direction (S, 3), ambient (S,), sun (S,), colour (S, 3); shot: (P,); normals: (P, 3); shadow: (P,) 0 lit … 1 dark.
+
+def illuminate(lamp, shot, normals, shadow):
+    """(3, P) light that falls on points: a sky that is brighter above, and one lamp (the sun) with shadows.
+
+    lamp: dict of direction (S, 3), ambient (S,), sun (S,), colour (S, 3); shot: (P,); normals: (3, P); shadow: (P,) 0 lit … 1 dark.
     """
-    facing = (normals * spread(lamp["direction"], shot)).sum(-1).clamp_min(0)
-    ambient = spread(lamp["ambient"], shot) * (0.70 + 0.30 * normals[:, 1])
-    direct = spread(lamp["sun"], shot) * facing * (1 - 0.85 * shadow)
-    return ambient[:, None] + direct[:, None] * spread(lamp["colour"], shot)
+    direction, colour = spread(lamp["direction"], shot).T, spread(lamp["colour"], shot).T
+    ambient = spread(lamp["ambient"], shot) * (0.70 + 0.30 * normals[1])
+    direct = spread(lamp["sun"], shot) * dot(normals, direction).clamp_min(0) * (1 - 0.85 * shadow)
+    return ambient + direct * colour
 
 
 class Shadows:
@@ -130,64 +134,63 @@ class Shadows:
         return torch.nn.functional.max_pool2d(grid.view(count, 1, size, size), 3, 1, 1).flatten(1)
 
     def at(self, position, starts, bias):
-        """(P,) 0 lit … 1 dark. position: (P, 3) m, the points of shot s being rows starts[s]…starts[s+1]; bias: m, against self-shadowing."""
-        shadow = torch.zeros(len(position), device=position.device)
-        for s, people in enumerate(self._of_shot):
-            rows = slice(starts[s], starts[s + 1])
-            for n in people:
-                shadow[rows] = torch.maximum(shadow[rows], self._cast(n, position[rows], bias))
-        return shadow
-
-    def _cast(self, n, position, bias):
-        across, along, height = ((position - self._centre[n]) @ self._axes[n].T).unbind(-1)
-        size = self.SIZE
-        column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
-        shadow = torch.zeros_like(height)
-        inside = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
-        column, row, height = column[inside], row[inside], height[inside] + bias
-        grid, total = self._map[n], 0
-        for dx, dy in ((-0.7, -0.3), (0.3, -0.7), (0.7, 0.3), (-0.3, 0.7)):
-            total = total + (grid[(row + dy).round().long() * size + (column + dx).round().long()] > height)
-        shadow[inside] = total / 4
-        return shadow
+        """(P,) 0 lit … 1 dark. position: (3, P) m, the points of shot s being starts[s]…starts[s+1]; bias: m, against self-shadowing."""
+        return self._darkest(position, starts, lambda n, points: self._cast(n, points, bias))
 
     def contact(self, position, starts):
-        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (P, 3) m on the floor, by shots as in `at`."""
-        taken = torch.zeros(len(position), device=position.device)
-        size = self.FLOOR_SIZE
+        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor, by shots as in `at`."""
+        return self._darkest(position, starts, self._touch)
+
+    def _darkest(self, position, starts, of_person):
+        """The largest of what the people of a point's own picture do to it; of_person(n, points) → (rows, values)."""
+        result = torch.zeros(position.shape[1], device=position.device)
         for s, people in enumerate(self._of_shot):
-            rows = slice(starts[s], starts[s + 1])
+            own = slice(starts[s], starts[s + 1])
             for n in people:
-                relative = position[rows] - self._centre[n]
-                column, row = ((relative[:, axis] / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5 for axis in (0, 2))
-                inside = ((column > 0) & (column < size - 1) & (row > 0) & (row < size - 1)).nonzero()[:, 0]
-                column, row = column[inside], row[inside]
-                left, top = column.floor(), row.floor()
-                fx, fy = column - left, row - top
-                cell = (top * size + left).long()
-                grid = self._contact[n]
-                value = torch.lerp(torch.lerp(grid[cell], grid[cell + 1], fx), torch.lerp(grid[cell + size], grid[cell + size + 1], fx), fy)
-                here = taken[rows]
-                here[inside] = torch.maximum(here[inside], value)
-        return taken
+                rows, values = of_person(n, position[:, own])
+                here = result[own]
+                here[rows] = torch.maximum(here.index_select(0, rows), values)
+        return result
+
+    def _cast(self, n, position, bias):
+        size, axes = self.SIZE, self._axes[n]
+        across, along, height = axes @ position - (axes @ self._centre[n])[:, None]
+        column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
+        rows = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
+        column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
+        grid, total = self._map[n], torch.zeros_like(height)
+        for dx, dy in ((-0.7, -0.3), (0.3, -0.7), (0.7, 0.3), (-0.3, 0.7)):
+            total += grid.index_select(0, (row + dy).round().int() * size + (column + dx).round().int()) > height
+        return rows, total / 4
+
+    def _touch(self, n, position):
+        size, centre = self.FLOOR_SIZE, self._centre[n].tolist()
+        column, row = (((position[axis] - centre[axis]) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5 for axis in (0, 2))
+        rows = ((column > 0) & (column < size - 1) & (row > 0) & (row < size - 1)).nonzero()[:, 0]
+        column, row = column.index_select(0, rows), row.index_select(0, rows)
+        left, top = column.floor(), row.floor()
+        fx, fy = column - left, row - top
+        cell, grid = (top * size + left).int(), self._contact[n]
+        a, b, c, d = (grid.index_select(0, cell + step) for step in (0, 1, size, size + 1))
+        return rows, torch.lerp(torch.lerp(a, b, fx), torch.lerp(c, d, fx), fy)
 
 
 def develop(light, film, brightness, seed, starts):
-    """uint8 sRGB from light (P, 3): exposure, a soft shoulder for the highlights, contrast, colour cast and sensor noise.
+    """(P, 3) uint8 sRGB from light (3, P): exposure, a soft shoulder for the highlights, contrast, colour cast and sensor noise.
 
     film: dict of exposure, gamma, contrast, noise (S,) and white (S, 3); brightness: (S,) the light that is to become `exposure`;
-    seed: list of S ints; starts: S + 1 rows at which the shots' pixels start.
+    seed: list of S ints; starts: S + 1 columns at which the shots' pixels start.
     """
-    result = torch.empty(light.shape, dtype=torch.uint8, device=light.device)
+    result = torch.empty(light.shape[1], 3, dtype=torch.uint8, device=light.device)
     grain = _grain_tile(light.device)
+    gain = (film["exposure"] / brightness.clamp_min(0.01)).clamp(0.5, 2.5)
     for s, number in enumerate(seed):
-        rows = slice(starts[s], starts[s + 1])
-        gain = (film["exposure"][s] / brightness[s].clamp_min(0.01)).clamp(0.5, 2.5)
-        x = light[rows] * gain
+        own = slice(starts[s], starts[s + 1])
+        x = light[:, own] * gain[s]
         x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
-        x = x.clamp(0, 1) ** (1 / film["gamma"][s])
-        x = ((x - 0.5) * film["contrast"][s] + 0.5) * film["white"][s]
-        first = (number * 7919 + 104729) % (len(grain) // 2)
-        speckle = grain.roll(-first)[: x.numel()] if x.numel() <= len(grain) else grain.repeat(x.numel() // len(grain) + 1)[first:][: x.numel()]
-        result[rows] = ((x + speckle.view_as(x) * film["noise"][s]).clamp(0, 1) * 255 + 0.5).to(torch.uint8)
+        x = x ** (1 / film["gamma"][s])
+        x = ((x - 0.5) * film["contrast"][s] + 0.5) * film["white"][s][:, None]
+        first = (number * 7919 + 104729) % len(grain)
+        speckle = grain.repeat((first + x.numel()) // len(grain) + 1)[first : first + x.numel()]
+        result[own] = ((x + speckle.view_as(x) * film["noise"][s]).clamp(0, 1) * 255 + 0.5).to(torch.uint8).T
     return result

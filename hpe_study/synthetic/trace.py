@@ -55,9 +55,9 @@ class Backdrop:
 
     depth: torch.Tensor  # (Npix,) m along the optical axis
     thing: torch.Tensor  # (Npix,) SKY, FLOOR, WALL, or FIRST_BOX + number of the box
-    position: torch.Tensor  # (Npix, 3) m
-    normal: torch.Tensor  # (Npix, 3)
-    colour: torch.Tensor  # (Npix, 3) albedo as light; the sky's own light where `thing` is SKY
+    position: torch.Tensor  # (3, Npix) m
+    normal: torch.Tensor  # (3, Npix)
+    colour: torch.Tensor  # (3, Npix) albedo as light; the sky's own light where `thing` is SKY
 
 
 def trace(views, stage):
@@ -85,83 +85,117 @@ def trace(views, stage):
         nearer = (reach > 1e-3) & (reach < depth) & (high < 1e2)
         depth, thing = torch.where(nearer, reach, depth), torch.where(nearer, WALL, thing)
         axis_hit, facing = torch.where(nearer, axis, axis_hit), torch.where(nearer, -torch.sign(ray[axis]), facing)
-    normal = torch.zeros(len(depth), 3, device=depth.device).scatter_(1, axis_hit[:, None], facing[:, None])
+    normal = torch.stack([(axis_hit == axis) * facing for axis in range(3)])
     depth, thing, normal = _boxes(views, stage, ray, depth, thing, normal)
 
-    position = torch.stack([o + r * depth for o, r in zip(origin, ray)], 1)
+    position = torch.stack([o + r * depth for o, r in zip(origin, ray, strict=True)])
     colour = shading.linear(_albedo(stage, shot, thing, position, normal))
     outside = (thing == SKY).nonzero()[:, 0]
     if len(outside):
-        colour[outside] = shading.linear(_sky(stage, shot[outside], ray[:, outside]))
+        colour[:, outside] = shading.linear(_sky(stage, shot.index_select(0, outside), ray.index_select(1, outside)))
     return Backdrop(depth, thing, position, normal, colour)
 
 
 def _boxes(views, stage, ray, depth, thing, normal):
-    """Put the boxes before what has been hit: each box is tested on the pixels of its bounding rectangle only."""
-    shot, centre, half, yaw = stage["box_shot"], stage["box_centre"], stage["box_half"], stage["box_yaw"]
+    """Put the boxes before what has been hit, the k-th nearest box of every image at a time."""
+    shot = stage["box_shot"]
     if not len(shot):
         return depth, thing, normal
-    cosine, sine = yaw.cos(), yaw.sin()
+    low, high, nearest = _outlines(views, stage)
+    cosine, sine, half = stage["box_yaw"].cos(), stage["box_yaw"].sin(), stage["box_half"]
+    away = views.position[shot] - stage["box_centre"]
+    away = torch.stack([away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1)
+    seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
+    seen = seen[nearest[seen].argsort(stable=True)]
+    by_shot = [seen[shot[seen] == s] for s in range(len(views.starts) - 1)] if len(views.starts) > 2 else [seen]
+
+    # One image is taken as rows and columns, so that a box is tried on its own rectangle only; several as one long row
+    alone = len(by_shot) == 1
+    shape = (int(views.size[0, 1]), int(views.size[0, 0])) if alone else (1, -1)
+    ray, depth, thing = ray.view(3, *shape), depth.view(shape).clone(), thing.view(shape).clone()
+    upright = 1 / torch.where(ray[1].abs() < 1e-7, 1e-7, ray[1])
+    table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
+    table = torch.cat([table, torch.tensor([[1.0, 0, -1, -1, -1, 0, 0, 0]], device=table.device)])  # row −1: a box that nothing hits
+    for k in range(max(len(boxes) for boxes in by_shot)):
+        if alone:
+            box = by_shot[0][k]
+            (x0, y0), (x1, y1) = low[box].tolist(), high[box].tolist()
+            part = (slice(y0, y1), slice(x0, x1))
+            if bool(nearest[box] > depth[part].amax()):
+                continue  # all hidden by nearer ones
+            c, s, hx, hy, hz, ox, oy, oz = table[box].tolist()
+        else:
+            part = (slice(None), slice(None))
+            box = torch.stack([boxes[min(k, len(boxes) - 1)] if len(boxes) else torch.full_like(shot[0], -1) for boxes in by_shot])[views.shot][None]
+            c, s, hx, hy, hz, ox, oy, oz = table[box].unbind(-1)
+        rx, rz = ray[0][part], ray[2][part]
+        enter = leave = None
+        for origin, extent, slope in (
+            (ox, hx, 1 / (rx * c - rz * s)),
+            (oy, hy, upright[part]),
+            (oz, hz, 1 / (rx * s + rz * c)),
+        ):
+            middle, span = slope * -origin, slope.abs() * extent
+            enter = middle - span if enter is None else torch.maximum(enter, middle - span)
+            leave = middle + span if leave is None else torch.minimum(leave, middle + span)
+        hit = (enter < leave) & (enter > _NEAR) & (enter < depth[part])
+        depth[part] = torch.where(hit, enter, depth[part])
+        thing[part] = torch.where(hit, box + FIRST_BOX, thing[part])
+    depth, thing = depth.flatten(), thing.flatten()
+    return depth, _numbered(thing, stage), _box_normals(ray.flatten(1), depth, thing, normal, table)
+
+
+def _outlines(views, stage):
+    """Each box's rectangle in its image, low and high (B, 2) px, and the least depth of its corners (B,) m; empty rectangles where out of sight."""
+    shot, half, yaw = stage["box_shot"], stage["box_half"], stage["box_yaw"]
     signs = torch.tensor([[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)], device=yaw.device)
-    corner = signs * half[:, None]
-    turned = torch.stack([corner[..., 0] * cosine[:, None] + corner[..., 2] * sine[:, None], corner[..., 1],
-                          corner[..., 2] * cosine[:, None] - corner[..., 0] * sine[:, None]], -1)  # fmt: skip
-    seen = views.project(turned + centre[:, None], shot)
-    around = (seen[..., 2].amin(1) < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the picture
-    size = views.size[shot]
+    corner, cosine, sine = signs * half[:, None], yaw.cos()[:, None], yaw.sin()[:, None]
+    turned = torch.stack([corner[..., 0] * cosine + corner[..., 2] * sine, corner[..., 1], corner[..., 2] * cosine - corner[..., 0] * sine], -1)
+    seen = views.project(turned + stage["box_centre"][:, None], shot)
+    nearest, size = seen[..., 2].amin(1), views.size[shot]
+    around = (nearest < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the picture
     low = torch.where(around, 0, seen[..., :2].amin(1).floor().clamp(-1e6, 1e6).long()).clamp_min(0)
     high = torch.minimum(torch.where(around, size, seen[..., :2].amax(1).ceil().clamp(-1e6, 1e6).long() + 1), size)
-    extent = torch.where((seen[..., 2].amax(1) > _NEAR)[:, None], (high - low).clamp_min(0), 0)
-    extent = torch.where((extent > 0).all(1, keepdim=True), extent, 0)
-    box, x, y = cells(low[:, 0], low[:, 1], extent[:, 0], extent[:, 1])
-    first = torch.tensor(views.starts[:-1], device=box.device)
-    pixel = first[shot][box] + y * size[box, 0] + x
+    high = torch.where((seen[..., 2].amax(1) > _NEAR)[:, None], high, 0)
+    return torch.minimum(low, size), high, nearest
 
-    # in the box's own axes
-    offset = views.position[shot] - centre
-    ox, oz = offset[:, 0] * cosine - offset[:, 2] * sine, offset[:, 0] * sine + offset[:, 2] * cosine
-    rx, ry, rz = ray[0][pixel], ray[1][pixel], ray[2][pixel]
-    c, s = cosine[box], sine[box]
-    direction = (rx * c - rz * s, ry, rx * s + rz * c)
-    enter, leave = [], []
-    for axis, (o, d) in enumerate(zip((ox, offset[:, 1], oz), direction)):
-        slope = 1 / torch.where(d.abs() < 1e-7, 1e-7, d)
-        span, middle = half[:, axis][box] * slope.abs(), o[box] * slope
-        enter.append(-middle - span)
-        leave.append(span - middle)
-    into, axis = torch.stack(enter).max(0)
-    hit = ((into < torch.stack(leave).amin(0)) & (into > _NEAR) & (into < depth[pixel])).nonzero()[:, 0]
 
-    key = ((into[hit] * 1e6).long() << 32) | hit
-    nearest = torch.full((len(depth),), torch.iinfo(torch.int64).max, device=depth.device)
-    nearest.scatter_reduce_(0, pixel[hit], key, "amin")
-    won = hit[nearest[pixel[hit]] == key]
-    where, which, axis = pixel[won], box[won], axis[won]
-    sign = -torch.sign(torch.stack(direction)[axis, won])
-    along = torch.stack([(axis == k).float() * sign for k in range(3)])
-    c, s = cosine[which], sine[which]
-    depth, thing, normal = depth.clone(), thing.clone(), normal.clone()
-    depth[where], thing[where] = into[won], FIRST_BOX + stage["box_number"][which]
-    normal[where] = torch.stack([along[0] * c + along[2] * s, along[1], along[2] * c - along[0] * s], 1)
-    return depth, thing, normal
+def _numbered(thing, stage):
+    """Boxes of the flat list by their numbers within their own scenes."""
+    numbers = torch.cat([torch.arange(FIRST_BOX, device=thing.device), stage["box_number"] + FIRST_BOX])
+    return torch.where(thing >= FIRST_BOX, numbers[thing.clamp_min(0)], thing)
+
+
+def _box_normals(ray, depth, thing, normal, table):
+    """The normals with those of the boxes' sides put in: the side is the one that the hit point, in the box's own axes, lies on."""
+    rows = (thing >= FIRST_BOX).nonzero()[:, 0]
+    c, s, hx, hy, hz, ox, oy, oz = table.T.index_select(1, thing.index_select(0, rows) - FIRST_BOX)
+    rx, ry, rz = ray.index_select(1, rows) * depth.index_select(0, rows)
+    x, y, z = (ox + rx * c - rz * s) / hx, (oy + ry) / hy, (oz + rx * s + rz * c) / hz
+    largest = torch.maximum(torch.maximum(x.abs(), y.abs()), z.abs())
+    nx, ny, nz = (torch.where(v.abs() == largest, torch.sign(v), 0) for v in (x, y, z))
+    normal = normal.clone()
+    normal[:, rows] = torch.stack([nx * c + nz * s, ny, nz * c - nx * s])
+    return normal
 
 
 def _albedo(stage, shot, thing, position, normal):
-    """(Npix, 3) sRGB of the surfaces' textures; u and v run along the surface."""
+    """(3, Npix) sRGB of the surfaces' textures; u and v run along the surface."""
     row = thing.clamp_min(0)
     if len(stage["low_x"]) > 1:
         row = row + stage["surface_start"][shot]
-    scale = stage["texture_scale"][row]
-    flat, sideways = normal[:, 1].abs() > 0.7, normal[:, 0].abs() > normal[:, 2].abs()
-    u = torch.where(flat | ~sideways, position[:, 0], position[:, 2]) * scale
-    v = torch.where(flat, position[:, 2], position[:, 1]) * scale
-    return shading.texture(stage["texture"][row], u, v, stage["texture_seed"][row], stage["texture_first"][row], stage["texture_second"][row])
+    kind, seed, scale = (stage[name].index_select(0, row) for name in ("texture", "texture_seed", "texture_scale"))
+    first, second = (stage[name].index_select(1, row) for name in ("texture_first", "texture_second"))
+    flat, sideways = normal[1].abs() > 0.7, normal[0].abs() > normal[2].abs()
+    u = torch.where(flat | ~sideways, position[0], position[2]) * scale
+    v = torch.where(flat, position[2], position[1]) * scale
+    return shading.texture(kind, u, v, seed, first, second)
 
 
 def _sky(stage, shot, ray):
-    """(P, 3) sRGB: a gradient from the horizon up, and clouds."""
-    unit = ray / ray.norm(dim=0)
-    share = (unit[1] * 1.5 + 0.25).clamp(0, 1)[:, None]
+    """(3, P) sRGB: a gradient from the horizon up, and clouds."""
+    unit = ray / shading.dot(ray, ray).sqrt()
+    share = (unit[1] * 1.5 + 0.25).clamp(0, 1)
     cloud = shading.noise(torch.atan2(unit[0], unit[2]) * 1.05, unit[1] * 2.1, shading.spread(stage["sky_seed"], shot))
-    colour = shading.spread(stage["sky_low"], shot) * (1 - share) + shading.spread(stage["sky_high"], shot) * share
-    return colour + ((cloud - 0.5).clamp_min(0) * shading.spread(stage["cloud"], shot))[:, None]
+    low, high = shading.spread(stage["sky_low"], shot).T, shading.spread(stage["sky_high"], shot).T
+    return low + (high - low) * share + (cloud - 0.5).clamp_min(0) * shading.spread(stage["cloud"], shot)
