@@ -14,7 +14,7 @@ from numpy._core import multiarray, numeric
 from hpe_study.errors import StudyError
 
 _NUMPY = {"_reconstruct": multiarray._reconstruct, "scalar": multiarray.scalar}
-_CONTAINERS = {kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, bytearray, complex)}
+_CONTAINERS = {kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, bytes, bytearray, complex)}
 ADMITTED = {
     **{(f"numpy.{core}.multiarray", name): value for core in ("core", "_core") for name, value in _NUMPY.items()},
     **{(f"numpy.{core}.numeric", "_frombuffer"): numeric._frombuffer for core in ("core", "_core")},

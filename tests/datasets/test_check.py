@@ -1,0 +1,101 @@
+"""The table of what is there, and the contact sheet."""
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets import raw_layouts
+from hpe_study.datasets import NAMES, open_dataset
+from hpe_study.datasets.__main__ import main
+from hpe_study.datasets.check import COLUMNS, as_table, check
+from hpe_study.datasets.sheet import COLORS, contact_sheet
+
+
+def by_set(rows):
+    return {row["set"].split(" ")[0]: row for row in rows}
+
+
+def test_an_empty_root_misses_every_set(tmp_path):
+    rows = check(tmp_path)
+    assert [row["set"].split(" ")[0] for row in rows] == list(NAMES)
+    assert {row["state"] for row in rows} == {"missing"}
+    assert all(row["where to get it"] and row["licence"] and row["missing (first few)"] for row in rows)
+
+
+def test_found_partly_and_broken(tmp_path):
+    raw_layouts.flic(tmp_path)
+    (tmp_path / "flic" / "SIMULATED.json").write_text("{}")
+    raw_layouts.lsp(tmp_path)
+    raw_layouts.mpii_json(tmp_path)
+    raw_layouts.occlusion_person(tmp_path)
+    raw_layouts.occlusion_person(tmp_path, "unrealcv_train.pkl")
+    (tmp_path / "occlusion_person" / "images" / "a05_sa01_s14_sce00" / "02_000007.jpg").unlink()
+    raw_layouts.threedpw(tmp_path)
+    sequence = tmp_path / "3dpw" / "sequenceFiles" / "test" / "downtown_walk_00.pkl"
+    sequence.write_bytes(sequence.read_bytes()[:100])
+    rows = by_set(check(tmp_path))
+    assert rows["flic"]["state"] == "found, simulated"
+    assert (rows["flic"]["train"], rows["flic"]["test"]) == ("2", "1")
+    assert rows["lsp"]["state"] == "partly"
+    assert rows["lsp"]["missing (first few)"] == "lsp_extended"
+    assert rows["mpii"]["state"] == "partly"
+    assert rows["mpii"]["test"] == "4 (original 2,958)"
+    assert rows["mpii"]["missing (first few)"] == "mpii/annot/train.json"
+    assert rows["occlusion_person"]["left out, and why"] == "train: 1 image absent; test: 1 image absent"
+    assert rows["occlusion_person"]["missing (first few)"] == "occlusion_person/images/a05_sa01_s14_sce00/02_000007.jpg"
+    assert rows["3dpw"]["state"] == "broken"
+    assert "downtown_walk_00.pkl: truncated" in rows["3dpw"]["missing (first few)"]
+    assert rows["h36m"]["state"] == "missing"
+
+
+def test_every_layout_that_is_there_has_its_row(tmp_path):
+    raw_layouts.h36m_full(tmp_path)
+    raw_layouts.flic(tmp_path)
+    raw_layouts.flic(tmp_path, "flic_full", ((1, 0), (0, 1)), bad=(0, 0))
+    sets = [row["set"] for row in check(tmp_path) if row["state"] in ("found", "partly")]
+    assert sets == ["flic (flic)", "flic (full)", "flic (plus)", "h36m (full)"]
+
+
+def test_the_table_fits_its_width_and_loses_nothing(tmp_path):
+    raw_layouts.lsp(tmp_path)
+    rows = check(tmp_path)
+    text = as_table(rows, width=150)
+    assert max(map(len, text.splitlines())) <= 150
+    assert text.splitlines()[0].split() == " ".join(COLUMNS).split()
+    letters = sorted("".join(text.split()).replace("-", ""))
+    cells = [str(cell) for cell in (*COLUMNS, *(row[column] for row in rows for column in COLUMNS))]
+    assert letters == sorted("".join("".join(cells).split()).replace("-", ""))
+
+
+def test_the_command_line(tmp_path, capsys):
+    raw_layouts.lsp(tmp_path)
+    assert main(["check", str(tmp_path)]) == 0
+    assert "lsp_extended" in capsys.readouterr().out
+    out = tmp_path / "page.png"
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
+    assert cv2.imread(str(out)) is not None
+    assert main(["contact-sheet", "coco", str(tmp_path)]) == 1
+    assert "no data set is called 'coco'" in capsys.readouterr().err
+    assert main(["contact-sheet", "h36m", str(tmp_path), "--option", "layout=full"]) == 1
+    assert "h36m: not there" in capsys.readouterr().err
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--option", "layout"]) == 1
+    assert "is not KEY=VALUE" in capsys.readouterr().err
+
+
+def test_a_sheet_shows_boxes_bones_and_hidden_joints(tmp_path):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    plt.switch_backend("Agg")
+    raw_layouts.lsp(tmp_path)
+    records = open_dataset("lsp", tmp_path, "test")
+    figure = contact_sheet(records, count=3)
+    axis, record = figure.axes[1], records[1]
+    box = axis.patches[0]
+    np.testing.assert_allclose([box.get_x(), box.get_width()], [record.center[0] - record.side / 2, record.side])
+    dots = {tuple(line.get_xydata()[0]): line for line in axis.lines if len(line.get_xydata()) == 1}
+    hollow = [record.skeleton.joints[i] for i, place in enumerate(record.joints2d) if dots[tuple(place)].get_markerfacecolor() == "none"]
+    assert hollow == ["l_hip"]
+    bones = [line for line in axis.lines if len(line.get_xydata()) == 2]
+    assert len(bones) == len(record.skeleton.bones)
+    assert {line.get_color() for line in bones} == set(COLORS.values())
+    assert figure.get_suptitle() == "lsp (test): 3 of 3 records"
+    plt.close(figure)

@@ -1,0 +1,113 @@
+"""MPI-INF-3DHP: frames by number, camera sets, both truths, valid frames only."""
+
+import h5py
+import numpy as np
+import pytest
+
+from datasets import raw_layouts
+from hpe_study.datasets import open_dataset
+from hpe_study.errors import StudyError
+
+
+def open_quietly(*arguments, **options):
+    """The other sequences are not there, which is said."""
+    with pytest.warns(UserWarning, match="not there"):
+        return open_dataset("mpi_inf_3dhp", *arguments, **options)
+
+
+def test_training_records(tmp_path):
+    arrays = raw_layouts.mpi_inf_3dhp_train(tmp_path)
+    records = open_quietly(tmp_path, "train")
+    assert len(records) == 8 * 6
+    assert len(records.missing_parts) == 15
+    for record in records:
+        camera, frame = record.meta["camera"], record.meta["frame"]
+        assert record.image == tmp_path / f"mpi_inf_3dhp/S1/Seq1/imageSequence/video_{camera}/frame_{frame + 1:06d}.jpg"
+        np.testing.assert_allclose(record.joints2d, arrays["annot2"][camera, frame], atol=1e-5)
+        np.testing.assert_allclose(record.joints3d, arrays["annot3"][camera, frame], atol=1e-5)
+        np.testing.assert_allclose(record.joints3d_universal, arrays["univ_annot3"][camera, frame], atol=1e-5)
+        np.testing.assert_allclose(record.intrinsics, [1500 + camera, 1501 + camera, 1024.7, 1051.4])
+        assert record.image_size == (64, 48)
+        assert (record.meta["subject"], record.meta["sequence"]) == ("S1", "S1/Seq1")
+
+
+@pytest.mark.parametrize(("cameras", "expected"), [("vnect", {0, 1, 2, 4, 5, 6, 7, 8}), ("chest", {0, 2, 4, 7, 8}), ([4, 2], {2, 4})])
+def test_camera_sets(tmp_path, cameras, expected):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=2)
+    assert {record.meta["camera"] for record in open_quietly(tmp_path, "train", cameras=cameras)} == expected
+
+
+def test_an_absent_frame_shifts_nobody(tmp_path):
+    arrays = raw_layouts.mpi_inf_3dhp_train(tmp_path, cameras=(2,))
+    gone = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_2/frame_000003.jpg"
+    gone.unlink()
+    with pytest.warns(UserWarning, match=f"1 of 6 records left out because their image is absent .first: {gone}"):
+        records = open_dataset("mpi_inf_3dhp", tmp_path, "train", cameras=[2])
+    assert [record.meta["frame"] for record in records] == [0, 1, 3, 4, 5]
+    for record in records:
+        number = int(record.image.stem.removeprefix("frame_"))
+        np.testing.assert_allclose(record.joints2d, arrays["annot2"][2, number - 1], atol=1e-5)
+
+
+def test_frames_that_were_not_extracted_are_counted(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=3, cameras=())
+    records = open_quietly(tmp_path, "train")
+    assert len(records) == 0
+    assert records.left_out == {"image absent": 24}
+
+
+def test_every_nth_frame_and_few_sequences_in_memory(tmp_path):
+    for name in ("S1/Seq1", "S1/Seq2", "S2/Seq1"):
+        raw_layouts.mpi_inf_3dhp_train(tmp_path, name, frames=5, cameras=(0, 8))
+    records = open_quietly(tmp_path, "train", cameras=[0, 8], every=2)
+    assert [record.meta["frame"] for record in records] == 6 * [0, 2, 4]
+    assert len(records._held) == 2
+    assert records._held["S2/Seq1"]["annot3"].shape == (2, 5, 28, 3)
+
+
+def test_only_valid_test_frames_count(tmp_path):
+    arrays = raw_layouts.mpi_inf_3dhp_test(tmp_path)
+    raw_layouts.mpi_inf_3dhp_test(tmp_path, "TS5", valid=(0, 0, 1))
+    records = open_quietly(tmp_path, "test", truth="univ")
+    assert [(record.meta["sequence"], record.meta["frame"]) for record in records] == [("TS1", 0), ("TS1", 2), ("TS1", 3), ("TS5", 2)]
+    assert records.left_out == {"not a valid frame": 3}
+    for record in records[0], records[2]:
+        frame = record.meta["frame"]
+        assert record.image.name == f"img_{frame + 1:06d}.jpg"
+        np.testing.assert_allclose(record.joints2d, arrays["annot2"][frame])
+        np.testing.assert_allclose(record.joints3d, arrays["annot3"][frame])
+        np.testing.assert_allclose(record.joints3d_universal, 1.1 * arrays["annot3"][frame])
+        np.testing.assert_allclose(record.intrinsics, [100, 110, 30, 20])
+        assert record.meta["action"] == 3
+
+
+def test_no_camera_is_made_up_where_none_fits(tmp_path):
+    raw_layouts.mpi_inf_3dhp_test(tmp_path)
+    with h5py.File(tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        file["annot2"][...] = raw_layouts.numbers(4, 1, 17, 2, high=2000)
+    assert np.isnan(open_quietly(tmp_path, "test")[0].intrinsics).all()
+
+
+def test_wrong_options_and_broken_files_are_named(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=2)
+    for options, message in (
+        ({"cameras": "all"}, "cameras 'all' is not vnect, chest, ceiling"),
+        ({"cameras": [14]}, "cameras .14. is not"),
+        ({"every": 0}, "every 0 is not"),
+        ({"truth": "annot2"}, "truth 'annot2' is not one of univ, annot3"),
+    ):
+        with pytest.raises(StudyError, match=message):
+            open_dataset("mpi_inf_3dhp", tmp_path, "train", **options)
+    path = tmp_path / "mpi_inf_3dhp/S1/Seq1/annot.mat"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(StudyError, match="annot.mat: truncated"):
+        list(open_quietly(tmp_path, "train"))
+    raw_layouts.save_mat(path, joints=np.zeros(3))
+    with pytest.raises(StudyError, match="annot.mat: has no frames but joints"):
+        open_dataset("mpi_inf_3dhp", tmp_path, "train")
+    path.write_bytes(whole)
+    calibration = path.with_name("camera.calibration")
+    calibration.write_text("Skeletool\nname 0\n size a b\n")
+    with pytest.raises(StudyError, match="camera.calibration: 'size a b' cannot be read"):
+        open_dataset("mpi_inf_3dhp", tmp_path, "train")

@@ -1,0 +1,56 @@
+"""3DPW: everybody in a frame, world → camera, metres → millimetres, and who is left out."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from datasets import raw_layouts
+from hpe_study.datasets import open_dataset
+from hpe_study.errors import StudyError
+
+
+@pytest.mark.parametrize("key", ["poses2d", "poses2D"])
+def test_people_of_all_frames(tmp_path, key):
+    world = raw_layouts.threedpw(tmp_path, key=key)
+    records = open_dataset("3dpw", tmp_path, "test")
+    assert [(record.meta["person"], record.meta["frame"]) for record in records] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)]
+    assert records.left_out == {"camera pose not valid": 1, "person not in the picture": 1}
+    for record in records:
+        person, frame = record.meta["person"], record.meta["frame"]
+        camera = 1000 * (world[person, frame] * [1, -1, -1] + [0.1, 0.2, 5.0])
+        np.testing.assert_allclose(record.joints3d, camera)
+        np.testing.assert_allclose(record.joints2d, camera[:, :2] / camera[:, 2:] * [60, 61] + [32, 24])
+        np.testing.assert_allclose(record.intrinsics, [60, 61, 32, 24])
+        assert record.labelled.all()
+        assert record.image == tmp_path / "3dpw/imageFiles/downtown_walk_00" / f"image_{frame:05d}.jpg"
+        assert record.meta["subject"] == f"downtown_walk_00/{person}"
+
+
+def test_every_nth_frame(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    assert [(r.meta["person"], r.meta["frame"]) for r in open_dataset("3dpw", tmp_path, "test", every=2)] == [(0, 0), (0, 2), (1, 0)]
+
+
+def test_a_split_without_sequences_is_missing(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    with pytest.raises(StudyError, match="3dpw/sequenceFiles/train: not there"):
+        open_dataset("3dpw", tmp_path, "train")
+
+
+def test_foreign_and_contradicting_files_are_named(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    path = tmp_path / "3dpw/sequenceFiles/test/downtown_walk_00.pkl"
+    good = pickle.loads(path.read_bytes())
+    for changes, message in (
+        ({"jointPositions": [np.zeros((4, 72))]}, "are not of the same people"),
+        ({"cam_poses": np.zeros((4, 3, 4))}, r"cam_poses has shape \(4, 3, 4\)"),
+        ({"poses2d": [np.zeros((4, 3, 18)), np.zeros((3, 3, 18))]}, r"poses2d\[1\] has shape \(3, 3, 18\)"),
+        ({"sequence": "../../elsewhere"}, "image path"),
+    ):
+        raw_layouts.save_pickle(path, good | changes)
+        with pytest.raises(StudyError, match=f"downtown_walk_00.pkl: .*{message}"):
+            open_dataset("3dpw", tmp_path, "test")
+    raw_layouts.save_pickle(path, [1, 2])
+    with pytest.raises(StudyError, match="is not a sequence file of 3DPW"):
+        open_dataset("3dpw", tmp_path, "test")
