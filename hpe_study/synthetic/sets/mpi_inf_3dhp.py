@@ -149,6 +149,8 @@ def write(work, brief, workers, device, progress):
             part.write_text(calibration(rig(brief)))
     for name in np.unique(test.note("sequence")):
         _write_test(folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat", test.people(test.note("sequence") == name))
+    train = train.people(np.lexsort((train.note("frame"), train.of_image("number"), train.note("sequence"))))
+    test = test.people(np.lexsort((test.note("frame"), test.note("sequence"))))
     write_truth(folder / "truth.h5", {"train": train, "test": test.people(test.note("valid") == 1)}, LANDMARKS)
 
 

@@ -28,6 +28,7 @@ SPLITS = ("train", "test")
 _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_A_SEQUENCE = 16  # at least, where there are so many
 _SECONDS_A_FRAME = 0.4
+_STAYING = (("stand", "walk"), ("stand", "bend", "throw"), ("sit",), ("box", "stand", "dance"))  # what people do who do not go anywhere
 _FRAME = (2.3, 1.3)  # the picture's long and short side (16:9), in sides of a person's crop
 
 
@@ -88,7 +89,7 @@ def _sequence(brief, split, number):
     motions = [
         Motion(
             lambda *key, person=person: brief.random(split, "sequence", number, person, *key),
-            ("walk",) if way.any() else ("street",),
+            ("walk",) if way.any() else _STAYING[random.integers(len(_STAYING))],
             contacts(),
             center=beside * (1.1 * person - 0.55 * (people - 1)),
             reach=0.2,
@@ -118,6 +119,7 @@ def write(work, brief, workers, device, progress):
     """Write the whole set under `work/3dpw`."""
     folder = work / "3dpw"
     splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in SPLITS}
+    splits = {split: footage.people(np.lexsort((footage.person, footage.note("sequence")))) for split, footage in splits.items()}
     (folder / "sequenceFiles" / "validation").mkdir(parents=True, exist_ok=True)
     for split, footage in splits.items():
         for name in np.unique(footage.note("sequence")):
