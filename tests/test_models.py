@@ -31,17 +31,6 @@ def test_width_is_that_of_the_first_layer():
     assert [layer[0].conv1.out_channels for layer in (model.backbone.layer1, model.backbone.layer4)] == [8, 64]
 
 
-def test_the_stacks_are_all_given():
-    """The last stack's maps are the output; every stack learns from its own maps."""
-    model = build_model("hourglass2", features=32)
-    maps = model(torch.randn(2, 3, 64, 64))
-    assert len(maps["stacks"]) == 2
-    assert maps["stacks"][-1]["heatmap"] is maps["heatmap"]
-    maps["stacks"][0]["heatmap"].sum().backward()
-    assert model.stacks[0].heatmap_head.weight.grad is not None
-    assert model.stacks[1].heatmap_head.weight.grad is None
-
-
 def test_every_weight_learns():
     for name in ("narrow18", "resnet18"):
         model = build_model(name)
