@@ -85,12 +85,12 @@ class Records(Sequence):
             raise StudyError(f"{self.info.name}: split {split!r} is not one of {', '.join(SPLITS)}")
         self.root, self.split, self.strict = Path(root), split, strict
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
+        self.simulated = any((self.root / folder / "SIMULATED.json").exists() for folder in self.info.folders)
         self._rows = np.zeros(0, np.int64)
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
             raise StudyError(f"{self.info.name}: no option {', '.join(unknown)}; this data set has {', '.join(known) or 'none'}")
         self.load(**options)
-        self.simulated = any((self.root / folder / "SIMULATED.json").exists() for folder in self.info.folders)
         self._report()
 
     @property
@@ -133,6 +133,11 @@ class Records(Sequence):
             raise missing(path, self.info, self.root)
         self.label_files.append(path)
         return path
+
+    def part_missing(self, path):
+        """Note a part of the set that is not there. A stand-in is complete as it is, however few sequences it has."""
+        if not self.simulated:
+            self.missing_parts.append(path)
 
     def leave_out(self, reason, count):
         """Count records that are not used, and why."""

@@ -166,7 +166,7 @@ class H36MFull(Records):
         for subject in FULL_SUBJECTS[self.split]:
             found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
             if not found:
-                self.missing_parts.append(folder / f"S{subject}")
+                self.part_missing(folder / f"S{subject}")
             parts += [self._sequence(path, subject) for path in found]
         if not parts:
             raise missing(folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5", self.info, self.root)

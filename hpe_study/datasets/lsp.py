@@ -163,11 +163,11 @@ class Lsp(LspExtended):
                 extended = _Images(self, self.root / "lsp_extended", digits=5)
                 parts.append((extended, np.arange(len(extended.joints))))
             else:
-                self.missing_parts.append(self.root / "lsp_extended")
+                self.part_missing(self.root / "lsp_extended")
         if self.split == "test" or not parts or (self.root / "lsp").is_dir():
             images = _Images(self, self.folder("lsp"), digits=4)
             half = len(images.joints) // 2
             parts.append((images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints))))
         else:
-            self.missing_parts.append(self.root / "lsp")
+            self.part_missing(self.root / "lsp")
         self.take(parts)

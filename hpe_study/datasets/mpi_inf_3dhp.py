@@ -143,7 +143,7 @@ class TrainingSet(_Sequences):
         self._calibration, self._counts = {}, {}
         for index, name in enumerate(SEQUENCES):
             if not (folder / name / "annot.mat").is_file():
-                self.missing_parts.append(folder / name)
+                self.part_missing(folder / name)
                 continue
             path = self.label_file(folder / name / "annot.mat")
             frames = load_mat(path, "frames")["frames"].ravel().astype(int)
@@ -208,7 +208,7 @@ class TestSet(_Sequences):
         places, listings = [], []
         for index, name in enumerate(TEST_SEQUENCES):
             if not (folder / name / "annot_data.mat").is_file():
-                self.missing_parts.append(folder / name)
+                self.part_missing(folder / name)
                 continue
             path = self.label_file(folder / name / "annot_data.mat")
             valid = load_mat73(path, "valid_frame")["valid_frame"].ravel() > 0

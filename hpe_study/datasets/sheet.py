@@ -48,7 +48,6 @@ def draw(axis, record):
     left, top = np.floor(record.center - _SHOWN * half).astype(int)
     right, bottom = np.ceil(record.center + _SHOWN * half).astype(int)
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, image.shape[1]), min(bottom, image.shape[0])
-    axis.set_facecolor("black")
     if x1 > x0 and y1 > y0:  # the integer is the centre of a pixel
         axis.imshow(image[y0:y1, x0:x1, ::-1], extent=(x0 - 0.5, x1 - 0.5, y1 - 0.5, y0 - 0.5))
     axis.add_patch(plt.Rectangle(record.center - half, record.side, record.side, fill=False, color="#7CFC00", linewidth=0.6))

@@ -111,3 +111,11 @@ def test_wrong_options_and_broken_files_are_named(tmp_path):
     calibration.write_text("Skeletool\nname 0\n size a b\n")
     with pytest.raises(StudyError, match="camera.calibration: 'size a b' cannot be read"):
         open_dataset("mpi_inf_3dhp", tmp_path, "train")
+
+
+def test_a_stand_in_is_complete_with_the_sequences_it_has(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=1)
+    (tmp_path / "mpi_inf_3dhp" / "SIMULATED.json").write_text("{}")
+    records = open_dataset("mpi_inf_3dhp", tmp_path, "train", strict=True)
+    assert records.simulated
+    assert not records.missing_parts
