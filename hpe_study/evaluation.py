@@ -23,7 +23,7 @@ from hpe_study.files import atomic
 from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
-from hpe_study.scoring import head_sizes, mpjpe_of, rows_for_set
+from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.skeletons import MPII16
 
@@ -110,6 +110,7 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True):
     precision = devices.pick_precision(network.precision, device)
     model = model.to(device, memory_format=torch.channels_last)
     bones = mean_bone_lengths(train_3d["joints3d"]) if train_3d is not None else np.full(len(MPII16.bones), np.nan)
+    fitted = fit_baselines(train_3d, bones) if train_3d is not None else None
     rows = []
     with atomic(folder / "predictions.h5") as part, h5py.File(part, "w") as file:
         file.attrs["skeleton"] = MPII16.name
@@ -121,7 +122,7 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True):
             group = file.create_group(name)
             group.attrs["key"], group.attrs["simulated"] = store.attrs["key"], store.simulated
             group["joints"], group["depth"], group["score"] = joints, depth, score
-            rows += [{"test_set": name, **row} for row in rows_for_set(joints, depth, store, bones, train_3d)]
+            rows += [{"test_set": name, **row} for row in rows_for_set(joints, depth, store, bones, fitted)]
     table = pd.DataFrame(rows)
     with atomic(folder / "metrics.csv") as part:
         table.to_csv(part, index=False)

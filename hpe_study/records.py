@@ -2,7 +2,7 @@
 
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed     which run
-    test_set, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups      what it scored:
+    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups   its scores:
         low and high bound the 95 % bootstrap interval over `groups` groups of n samples
     simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
     epochs, images_seen, images_per_second, peak_memory_mb, weights_from, legacy                                       how it was made
@@ -15,7 +15,7 @@ from hpe_study.errors import StudyError
 from hpe_study.files import atomic, read_json
 
 RUN_COLUMNS = ["run", "scheme", "stage", "two_d", "three_d", "target", "epoch_scale", "seed"]
-SCORE_COLUMNS = ["test_set", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
+SCORE_COLUMNS = ["test_set", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
 RECORD_COLUMNS = [
     "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen",
     "images_per_second", "peak_memory_mb", "weights_from", "legacy",

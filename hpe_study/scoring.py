@@ -16,6 +16,7 @@ HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured 
 FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
 RESAMPLES = 1000
 ROOT = MPII16.index(MPII16.root)
+PROTOCOL = "study"  # every joint of MPII-16 that the set has, root-relative, sized by the training set's mean bone lengths
 UNITS = {"mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%"}
 
 
@@ -42,17 +43,20 @@ def head_sizes(store):
 # ---------------------------------------------------------------- scores
 
 
-def rows_for_set(joints, depth, store, bones, train_3d):
-    """One dict a scorer and metric: scorer, metric, unit, value, low, high, n (samples), groups."""
+def rows_for_set(joints, depth, store, bones, fitted=None):
+    """One dict a scorer and metric: protocol, scorer, metric, unit, value, low, high, n (samples), groups.
+
+    joints, depth: predictions as in `evaluation`; bones: (15,) mm, the canonical lengths; fitted: what `fit_baselines` gives, or None
+    where the run has learnt no depth.
+    """
     groups = groups_of(store)
     arrays = {("model", key): values for key, values in _values_2d(joints, store).items()}
     truth = store["joints3d"].astype(np.float64)
-    if train_3d is not None and np.isfinite(truth).any():
-        arrays |= {("model", key): values for key, values in values_3d(sized(poses_of(joints, depth), bones), truth).items()}
-        for scorer, poses in baselines(store, bones, train_3d).items():
-            arrays |= {(scorer, key): values for key, values in values_3d(poses, truth).items()}
+    if fitted is not None and np.isfinite(truth).any():
+        poses = {"model": sized(poses_of(joints, depth), bones), **baselines(store, bones, fitted)}
+        arrays |= {(scorer, key): values for scorer, pose in poses.items() for key, values in values_3d(pose, truth).items()}
     return [
-        {"scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
+        {"protocol": PROTOCOL, "scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
         for (scorer, metric), values in arrays.items()
         if np.isfinite(values).any()
     ]
@@ -83,16 +87,22 @@ def values_3d(poses, truth):
     }
 
 
-def baselines(store, bones, train_3d):
-    """What any model must beat: {scorer: (N, 16, 3) mm}. Fitted on the run's training poses, sized like the model."""
+def fit_baselines(train_3d, bones):
+    """(the best constant pose (16, 3) mm, depths (M, 16) in crop sides of training poses): fitted on a run's 3D training store."""
     chosen = np.arange(len(train_3d))
     if len(chosen) > FIT_LIMIT:
         chosen = np.sort(streams.generator("baseline", 0).choice(len(chosen), FIT_LIMIT, replace=False))
-    constant = best_constant_pose(train_3d["joints3d"][chosen] - train_3d["joints3d"][chosen][:, [ROOT]], bones)
+    poses = train_3d["joints3d"][chosen]
+    return best_constant_pose(poses - poses[:, [ROOT]], bones), train_3d["depth"][chosen]
+
+
+def baselines(store, bones, fitted):
+    """What any model must beat on a test store: {scorer: (N, 16, 3) mm}, sized like the model."""
+    constant, depths = fitted
     flat = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None]
     return {
         "best constant pose": np.broadcast_to(constant, store["joints3d"].shape),
-        "true 2D + mean depth": sized(true_2d_mean_depth(flat, train_3d["depth"][chosen]), bones),
+        "true 2D + mean depth": sized(true_2d_mean_depth(flat, depths), bones),
     }
 
 

@@ -6,7 +6,7 @@ run's numbers equal an unbroken run's, because every random number is keyed by (
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from hpe_study.batches import Mix, assemble, draw_change, loader, to_box
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
-from hpe_study.losses import depth_loss, geometric_loss, heatmap_loss
+from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Stage
@@ -183,27 +183,27 @@ class Trainer:
         return torch.stack(parts).detach(), {key: outputs[key].detach() for key in ("heatmap", "depth")}
 
     def _losses(self, outputs, batch):
+        """[total, heat map, depth, geometry]; of a stacked network each stack's losses, summed (intermediate supervision)."""
+        stacks = outputs.get("stacks", [outputs])
+        return [sum(parts) for parts in zip(*(self._losses_of(stack, batch) for stack in stacks), strict=True)]
+
+    def _losses_of(self, outputs, batch):
         network, training = self.stage.network, self.stage.training
         maps, depths = outputs["heatmap"].float(), outputs["depth"].float()
         cells = maps.shape[-1]
-        target = batch.targets(cells, network.sigma)
-        flat = heatmap_loss(maps, target, batch.labelled, scale=network.heatmap_scale, sigma=network.sigma)
-        joints = batch.heatmap_px(cells)
-        deep = depth_loss(depths, joints, batch.depth / network.depth_unit, batch.has_depth)
+        flat = heatmap_loss(maps, batch.targets(cells, network.sigma), batch.labelled, scale=network.heatmap_scale, sigma=network.sigma)
+        places = torch.where(batch.labelled[..., None], batch.heatmap_px(cells), 0.0)
+        read = read_depth(depths, places)  # once, for both losses
+        deep = depth_loss_of_values(read, batch.depth / network.depth_unit, batch.has_depth)
         total = flat + training.depth_weight * deep
         geometry = torch.zeros_like(total)
         if training.geometry_weight and self.data.train_2d is not None:
-            geometry = self._geometry(depths, joints, batch)
+            # on the 2D set's samples: labelled x, y with the predicted depth, in crop units
+            visible = batch.labelled & (batch.source["sample"][:, :1] == 0)
+            poses = torch.cat([torch.where(visible[..., None], batch.joints, 0.5), (read * network.depth_unit)[..., None]], -1)
+            geometry = geometric_loss(poses, visible)
             total = total + training.geometry_weight * geometry
         return [total, flat, deep, geometry]
-
-    def _geometry(self, depths, joints, batch):
-        """The bone-length loss on the 2D set's samples: labelled x, y with the predicted depth, in crop units."""
-        of_2d_set = (batch.source["sample"][:, 0] == 0)[:, None]
-        visible = batch.labelled & of_2d_set
-        safe = torch.where(visible[..., None], batch.joints, 0.5)
-        z = read_depth(depths, torch.where(visible[..., None], joints, 0.0)) * self.stage.network.depth_unit
-        return geometric_loss(torch.cat([safe, z[..., None]], -1), visible)
 
     def _rate(self):
         """Learning rate of the step in hand: linear warm-up, then constant with drops after whole epochs."""
@@ -284,7 +284,9 @@ class Trainer:
         with atomic(self.out / "checkpoint.pt") as part:
             weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
             network = self.stage.network.model_dump(mode="json")
-            torch.save({"model": weights, "network": network, "identity": digest_of(self.inputs)[:16]}, part)
+            pixels = asdict(self.scored_model.preprocessing)
+            identity = digest_of(self.inputs)[:16]
+            torch.save({"model": weights, "network": network, "preprocessing": pixels, "identity": identity}, part)
         write_json(self.out / "run.json", record)
         (self.out / "resume.pt").unlink(missing_ok=True)
         return read_json(self.out / "run.json")

@@ -1,0 +1,124 @@
+"""What tables, figures and claims read: `runs.csv`, `history.csv`, and for single people the predictions and the labels of the test sets."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import h5py
+import numpy as np
+
+from hpe_study.errors import StudyError
+from hpe_study.records import read_history, read_runs
+from hpe_study.report import intervals
+from hpe_study.scoring import groups_of, poses_of, values_3d
+from hpe_study.sizing import sized
+from hpe_study.store import Store
+
+MODEL = "model"
+BASELINES = ("best constant pose", "true 2D + mean depth")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One run on one test set: joints (N, 16, 2) as fractions of the person's box, poses (N, 16, 3) mm, root-relative."""
+
+    joints: np.ndarray
+    poses: np.ndarray
+
+
+class Results:
+    """The run records of a study. Raises `StudyError` naming the file where one is missing or not what it should be."""
+
+    def __init__(self, study):
+        self.study = study
+        self.runs = read_runs(study.folder / "runs.csv")
+        self.history = read_history(study.folder / "history.csv")
+        self._predictions, self._errors = {}, {}
+
+    @property
+    def simulated(self):
+        """Whether any run learnt from simulated people."""
+        return is_simulated(self.runs)
+
+    @cached_property
+    def seeds(self):
+        """The seeds that there are runs of."""
+        return seeds_of(self.runs)
+
+    # ---------------------------------------------------------------- single people
+
+    def labels(self, test_set):
+        """The labels of a test set (a store without pictures), or None where they are not at hand."""
+        path = self.study.labels_path(test_set)
+        return Store(path) if path.exists() else None
+
+    def pictures(self, test_set):
+        """The prepared store with the pictures, or None where it is not at hand or another than the labels'."""
+        path, labels = self.study.store_path(test_set, "test"), self.labels(test_set)
+        if not path.exists() or labels is None:
+            return None
+        store = Store(path)
+        return store if store.attrs["key"] == labels.attrs["key"] else None
+
+    def prediction(self, name, test_set):
+        """The `Prediction` of the run of that name, or None where it is not at hand or of other labels."""
+        if (name, test_set) not in self._predictions:
+            self._predictions[name, test_set] = self._read_prediction(name, test_set)
+        return self._predictions[name, test_set]
+
+    def _read_prediction(self, name, test_set):
+        path, labels = self.study.run_folder_named(name) / "predictions.h5", self.labels(test_set)
+        if labels is None or not path.exists():
+            return None
+        try:
+            with h5py.File(path) as file:
+                if test_set not in file or file[test_set].attrs["key"] != labels.attrs["key"]:
+                    return None
+                joints, depth, bones = file[test_set]["joints"][:], file[test_set]["depth"][:], file["bones"][:]
+        except (OSError, KeyError) as error:
+            raise StudyError(f"{path}: not readable ({error}); delete it and run the study's command again") from error
+        return Prediction(joints, sized(poses_of(joints, depth), bones))
+
+    def errors(self, name, test_set):
+        """(N, 16) mm, root-relative joint errors of a run, NaN where a joint does not count; None where they are not at hand."""
+        if (name, test_set) not in self._errors:
+            prediction = self.prediction(name, test_set)
+            truth = None if prediction is None else self.labels(test_set)["joints3d"].astype(np.float64)
+            self._errors[name, test_set] = None if prediction is None else values_3d(prediction.poses, truth)["mpjpe"]
+        return self._errors[name, test_set]
+
+    # ---------------------------------------------------------------- conditions
+
+    def of(self, run, test_set, metric="mpjpe", scorer=MODEL):
+        """The rows of `runs.csv` of a run, one a seed (see `rows_of`)."""
+        return rows_of(self.runs, run, test_set, metric, scorer)
+
+    def draws(self, run, test_set):
+        """(value, draws, from predictions?) of a run's MPJPE over its seeds; None where the run was not made or has no such score."""
+        rows = self.of(run, test_set)
+        if len(rows) == 0:
+            return None
+        arrays = [self.errors(name, test_set) for name in rows["run"]]
+        if any(array is None for array in arrays):
+            return *intervals.draws_of_rows(rows, f"{run.name} {test_set}"), False
+        return *intervals.mean_draws(arrays, groups_of(self.labels(test_set)), test_set), True
+
+
+def seeds_of(runs):
+    """Seeds of a table of runs, in order."""
+    return sorted(int(seed) for seed in runs["seed"].unique())
+
+
+def is_simulated(runs):
+    """Whether any run of the table learnt from simulated people."""
+    return bool(runs["simulated"].astype(bool).any())
+
+
+def named(runs, run):
+    """The rows of a `study.Run`, whatever its seed: runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3."""
+    return runs[runs["run"].isin([replace(run, seed=seed).name for seed in seeds_of(runs)])]
+
+
+def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
+    """The rows of one score of a `study.Run`, one a seed, the seeds in order."""
+    rows = named(runs, run)
+    return rows[(rows["test_set"] == test_set) & (rows["metric"] == metric) & (rows["scorer"] == scorer)].sort_values("seed")

@@ -1,0 +1,109 @@
+"""The study from raw files to a table, by one command, in a folder of its own; then again, with changes, and after a kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A project folder with everything but results; the study has run there once."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "params", "notebooks"):
+        source = PROJECT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    first = study(folder)
+    assert first.returncode == 0, first.stdout + first.stderr
+    return folder
+
+
+def command(home, *words):
+    return [sys.executable, "-m", "hpe_study", *words]
+
+
+def study(home):
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command(home, "study", "params/quick.yaml"), cwd=home, env=environment, capture_output=True, text=True, timeout=280)
+
+
+def marks(home):
+    """{run: time its weights were written}."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in (home / "runs" / "quick").glob("*/checkpoint.pt")}
+
+
+def change(home, edit):
+    path = home / "params" / "quick.yaml"
+    values = yaml.safe_load(path.read_text())
+    edit(values)
+    path.write_text(yaml.safe_dump(values))
+
+
+def test_every_run_has_its_record_and_the_table_its_rows(home):
+    runs = pd.read_csv(home / "runs" / "quick" / "runs.csv")
+    assert set(runs["run"]) == {
+        "stage1-mpii-seed0",
+        "stage2-mpii-h36m-seed0",
+        "stage3-mpii-h36m-h36m-seed0",
+        "stage2-only3d-h36m-seed0",
+        "stage3-only3d-h36m-h36m-seed0",
+    }
+    assert runs["simulated"].all()
+    assert (home / "figures" / "quick" / "table1.html").exists()
+
+
+def test_a_second_time_does_nothing_and_says_so(home):
+    before = marks(home)
+    again = study(home)
+    assert again.returncode == 0
+    assert "Everything is up to date" in again.stdout
+    assert marks(home) == before
+
+
+def test_a_deleted_run_costs_itself_and_its_descendants(home):
+    before = marks(home)
+    shutil.rmtree(home / "runs" / "quick" / "stage2-mpii-h36m-seed0")
+    assert study(home).returncode == 0
+    after = marks(home)
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"stage2-mpii-h36m-seed0", "stage3-mpii-h36m-h36m-seed0"}
+
+
+def test_a_stage_3_parameter_does_not_touch_stage_1(home):
+    before = marks(home)
+    change(home, lambda values: values["stage3"].update(learning_rate=1e-4))
+    assert study(home).returncode == 0
+    after = marks(home)
+    assert {name for name in before if after[name] != before[name]} == {"stage3-mpii-h36m-h36m-seed0"}
+
+
+def test_kill_9_in_the_middle_and_again(home):
+    shutil.rmtree(home / "runs" / "quick" / "stage1-mpii-seed0")
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    process = subprocess.Popen(command(home, "study", "params/quick.yaml"), cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 100
+    while not (home / "runs" / "quick" / "stage1-mpii-seed0" / ".lock").exists() and time.time() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(2)  # the kernel notices within a second that its parent is gone
+    again = study(home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (home / "runs" / "quick" / "stage1-mpii-seed0" / "run.json").exists()
+
+
+def test_what_the_user_can_mend_is_one_line(home):
+    change(home, lambda values: values["stage3"].update(epochs=0))
+    wrong = study(home)
+    assert wrong.returncode == 1
+    assert "stage3.epochs" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
