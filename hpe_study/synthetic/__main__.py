@@ -11,7 +11,7 @@ from hpe_study.synthetic import NAMES, make
 
 def main(arguments=None):
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hpe_study.synthetic", description="Simulated people in the layouts of the real data sets.")
+    parser = argparse.ArgumentParser(prog="python -m hpe_study.synthetic", description="Simulated stand-ins of the real data sets.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("make", help="write the stand-in of one data set under a data root")
     command.add_argument("name", metavar="NAME", help=", ".join(NAMES))
@@ -26,7 +26,8 @@ def main(arguments=None):
     asked = parser.parse_args(arguments)
     start = time.monotonic()
     try:
-        folders = make(asked.name, asked.root, asked.train, asked.test, asked.seed, asked.size, asked.workers, asked.device, not asked.quiet)
+        made = vars(asked) | {"progress": not asked.quiet}
+        folders = make(**{key: value for key, value in made.items() if key not in ("command", "quiet")})
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1

@@ -19,14 +19,15 @@ def pool(split):
 def person(random, split, style="everyday"):
     """Somebody new: (body, clothes)."""
     index = int(random.choice(pool(split)))
-    return index, clothes.sample(random, female=bool(body_on("cpu").female[index]), style=style)
+    return index, clothes.sample(random, bool(body_on("cpu").female[index]), style)
 
 
 def company(brief, split, names):
     """The fixed people of a set's split, no two alike: name → (body, clothes)."""
     random = brief.random(split, "company")
     bodies = random.choice(pool(split), len(names), replace=False)
-    return {name: (int(index), clothes.sample(random, female=bool(body_on("cpu").female[index]))) for name, index in zip(names, bodies)}
+    female = body_on("cpu").female
+    return {name: (int(index), clothes.sample(random, bool(female[index]))) for name, index in zip(names, bodies, strict=True)}
 
 
 def extra(random, split, theme, position=(0.0, 0.0), heading=None, style="everyday", subject=""):

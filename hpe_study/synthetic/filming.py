@@ -50,7 +50,7 @@ class Footage:
     position: np.ndarray  # (I, 3) m, world
     intrinsics: np.ndarray  # (I, 4) px: fx, fy, cx, cy
     number: np.ndarray  # (I,) the camera's id
-    notes: np.ndarray  # (I,) structured: the takes' notes
+    notes: np.ndarray  # (I,) structured: `item`, and the takes' notes
     owner: np.ndarray  # (P,) index of the image
     person: np.ndarray  # (P,) index among the image's people
     body: np.ndarray  # (P,) index into the body pool
@@ -98,8 +98,8 @@ def film(brief, module, split, folder, workers=1, device="cpu", progress=True):
     """Film one split of a set and return its `Footage`.
 
     module: the name of the set's module; its `items(brief, split)` says how many items the plan has, `takes(brief, split, item)`
-    gives the takes of one, `TAKES_AN_ITEM` how many these are. folder: the work folder; images go where the takes say, parts to `parts/`. Batches that are there already
-    are not filmed again. Raises StudyError when a worker process dies.
+    gives the takes of one, `TAKES_AN_ITEM` how many these are at most. folder: the work folder; images go where the takes say, parts to
+    `parts/`. Batches that are there already are not filmed again. Raises StudyError when a worker process dies.
     """
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
@@ -108,10 +108,11 @@ def film(brief, module, split, folder, workers=1, device="cpu", progress=True):
     names = [parts / f"{split}_{number:05d}.npz" for number in range(len(batches))]
     jobs = [
         (brief, module, split, list(batch), str(folder), str(name), device)
-        for batch, name in zip(batches, names)
+        for batch, name in zip(batches, names, strict=True)
         if not name.exists()
     ]
-    with tqdm(total=len(batches), initial=len(batches) - len(jobs), desc=f"{brief.name} {split}", unit="batch", disable=not progress) as bar:
+    title = f"simulated {brief.name} {split}"
+    with tqdm(total=len(batches), initial=len(batches) - len(jobs), desc=title, unit="batch", disable=not progress) as bar:
         for _ in _run(jobs, workers):
             bar.update()
     return joined([_load(name) for name in names])
@@ -137,7 +138,7 @@ def _run(jobs, workers):
             for done in as_completed(waiting):
                 yield done.result()
         except BrokenProcessPool as error:
-            raise StudyError("a rendering process was ended from outside (short of memory?); run the same command again to go on") from error
+            raise StudyError("a rendering process was ended from outside (out of memory?); run the same command again to go on") from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -168,12 +169,12 @@ def contacts():
 def _film_batch(job):
     brief, module, split, batch, folder, name, device = job
     plan = importlib.import_module(module)
-    takes = [take for item in batch for take in plan.takes(brief, split, item)]
+    items, takes = zip(*((item, take) for item in batch for take in plan.takes(brief, split, item)), strict=True)
     frames = render([take.shot for take in takes], body_on(device), device=device)
-    for take, frame in zip(takes, frames):
+    for take, frame in zip(takes, frames, strict=True):
         _write_image(os.path.join(folder, take.path), frame.image)
     with atomic(name) as part, open(part, "wb") as stream:
-        np.savez(stream, **_table(takes, frames))
+        np.savez(stream, **_table(items, takes, frames))
     return len(takes)
 
 
@@ -184,14 +185,11 @@ def _write_image(path, rgb):
         raise StudyError(f"{path}: could not be written; is the disk full?")
 
 
-def _table(takes, frames):
-    """The columns of `Footage` for some takes."""
+def _table(items, takes, frames):
+    """The columns of `Footage` for some takes. items: the item that each belongs to."""
+    names = ["item", *takes[0].notes]
     cameras = [take.shot.camera for take in takes]
     people = [(owner, person, posed) for owner, frame in enumerate(frames) for person, posed in enumerate(frame.people)]
-    kinds = [(key, np.array([value]).dtype.kind) for key, value in takes[0].notes.items()]
-    notes = np.array(
-        [tuple(take.notes.values()) for take in takes], [(key, {"U": "U64", "f": "f8"}.get(kind, "i8")) for key, kind in kinds] or [("none", "i8")]
-    ) if kinds else np.zeros(len(takes), [("none", "i8")])
     columns = {
         "image": np.array([take.path for take in takes]),
         "size": np.array([(camera.width, camera.height) for camera in cameras]),
@@ -199,7 +197,9 @@ def _table(takes, frames):
         "position": np.array([camera.position for camera in cameras]),
         "intrinsics": np.array([(camera.fx, camera.fy, camera.cx, camera.cy) for camera in cameras]),
         "number": np.array([camera.number for camera in cameras]),
-        "notes": notes,
+        "notes": np.asarray(
+            np.rec.fromrecords([(item, *take.notes.values()) for item, take in zip(items, takes, strict=True)], names=names)
+        ),
         "owner": np.array([owner for owner, _, _ in people]),
         "person": np.array([person for _, person, _ in people]),
         "body": np.array([posed.actor.body for _, _, posed in people]),
@@ -220,7 +220,7 @@ def joined(footages):
     """Several footages as one."""
     columns = {f.name: np.concatenate([getattr(footage, f.name) for footage in footages]) for f in fields(Footage)}
     offsets = np.cumsum([0] + [len(footage.image) for footage in footages])
-    columns["owner"] = np.concatenate([footage.owner + offset for footage, offset in zip(footages, offsets)])
+    columns["owner"] = np.concatenate([footage.owner + offset for footage, offset in zip(footages, offsets[:-1], strict=True)])
     return Footage(**columns)
 
 

@@ -45,7 +45,8 @@ def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", pro
     root = Path(root)
     finals = [root / folder for folder in module.FOLDERS]
     order = {"name": name, "train": train, "test": test, "seed": seed, "size": size, "version": VERSION, **options}
-    if all([_is_made(final, order) for final in finals]):  # a list: every folder is looked at
+    made = [_is_made(final, order) for final in finals]
+    if all(made):
         return finals
     work = root / f".{name}.partial"
     with lock(work):
@@ -79,6 +80,8 @@ def _checked(brief, module):
         if value not in module.OPTIONS.get(key, ()):
             allowed = ", ".join(f"{option}={' or '.join(map(repr, values))}" for option, values in module.OPTIONS.items()) or "none"
             raise StudyError(f"{brief.name}: there is no option {key}={value!r}; options: {allowed}")
+    if hasattr(module, "check"):
+        module.check(brief)
     return brief
 
 

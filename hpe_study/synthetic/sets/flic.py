@@ -99,5 +99,6 @@ def labels(footage, split):
             footage.note("frame"),
             boxes,
             footage.of_image("size"),
+            strict=True,
         )
     ]

@@ -77,7 +77,7 @@ def takes(brief, split, item):
             Shot((actor,), view, place, seed(brief.random(split, "noise", item, number))),
             {"action": action, "frame": frame, "camera": CAMERAS[number]},
         )
-        for number, (view, name) in enumerate(zip(_rig(brief, subject)[:wanted], names))
+        for number, (view, name) in enumerate(zip(_rig(brief, subject)[:wanted], names, strict=False))
     ]
 
 
@@ -105,7 +105,7 @@ def _rig(brief, subject):
     shifted = [(view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3)) for view in cameras]
     return [
         camera.pinhole(position, target, view.fx, side, side, number=number)
-        for view, (position, target), number in zip(cameras, shifted, CAMERAS)
+        for view, (position, target), number in zip(cameras, shifted, CAMERAS, strict=True)
     ]
 
 
@@ -128,7 +128,7 @@ def _write_challenge(folder, part_name, footage):
     relative = joints - joints[:, :1]
     poses = folder / "ECCV18_Challenge" / part_name / "POSE"
     poses.mkdir(parents=True, exist_ok=True)
-    for image, pose in zip(footage.of_image("image"), relative):
+    for image, pose in zip(footage.of_image("image"), relative, strict=True):
         np.savetxt(poses / f"{image.rsplit('/', 1)[-1][:-4]}.csv", pose, fmt="%.6f", delimiter=",")
     name = f"HM36_eccv_challenge_{part_name}"
     cache = folder / "msra_cache" / f"{name}_cache" / f"{name}_w{_PATCH[0]}xh{_PATCH[1]}_keypoint_jnt_bbox_db.pkl"

@@ -23,8 +23,8 @@ OPTIONS = {}
 TAKES_AN_ITEM = 1
 NOISE = {"lsp": 0.008, "lsp_extended": 0.016}  # standard deviation, share of the person's extent
 _EXCHANGED = 0.02  # share of the extension's people whose left and right legs or arms are exchanged
-_FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % in the real set)
-_FORGOTTEN, _OCCLUDED_LEFT_OUT = 0.02, 0.7  # shares of the extension's seen and occluded joints without a label (12 % of all in the real set)
+_FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % of the real set's)
+_FORGOTTEN, _OCCLUDED_LEFT_OUT = 0.02, 0.7  # shares of the extension's seen and occluded joints without a label
 
 
 _ON_THE_FLOOR = 0.42  # share of people in floor work; the others do sports
@@ -60,10 +60,16 @@ def _image(brief, split, item):
     return f"lsp/images/im{item + 1 + (brief.test if split == 'test' else 0):04d}.jpg"
 
 
-def write(work, brief, workers, device, progress):
-    """Write both folders under `work`. Raises StudyError unless there are more training than test records."""
+def check(brief):
+    """Raise StudyError unless there are more training than test records."""
     if brief.train <= brief.test:
-        raise StudyError(f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP has equal halves, its extension only adds training")
+        raise StudyError(
+            f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP's halves are equal, its extension adds the rest"
+        )
+
+
+def write(work, brief, workers, device, progress):
+    """Write both folders under `work`."""
     train, test = (film(brief, __name__, split, work, workers, device, progress) for split in ("train", "test"))
     train, test = (footage.people(footage.person == 0) for footage in (train, test))
     first, rest = train.people(np.arange(brief.test)), train.people(np.arange(brief.test, brief.train))

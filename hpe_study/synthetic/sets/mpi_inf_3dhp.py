@@ -25,7 +25,7 @@ OPTIONS = {}
 TAKES_AN_ITEM = 8
 UNIVERSAL_HEIGHT = 1.7  # m
 FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
-# Of each of the 14 cameras: azimuth, elevation (degrees), distance (m). 0, 2, 4, 7, 8 at chest height; 1, 6 high; 5 low; 11–13 at the ceiling.
+# Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high, 5 low, 11–13 above.
 _PLACES = np.array(
     [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8), (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9),
      (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6), (180, 75, 3.6), (300, 70, 3.6)]
@@ -34,8 +34,15 @@ TRAIN_SEQUENCES = tuple(f"S{subject}/Seq{sequence}" for sequence in (1, 2) for s
 TEST_SEQUENCES = tuple(f"TS{number}" for number in range(1, 7))
 OUTDOORS = ("TS5", "TS6")
 # What people do in each of the seven activities that the test labels number from 1.
-ACTIVITIES = (("stand", "walk"), ("lunge", "dance", "kick"), ("sit",), ("squat", "bend", "stand"), ("sit on floor", "kneel", "lie", "crawl"),
-              ("throw", "kick", "jump", "box"), ("studio",))  # fmt: skip
+ACTIVITIES = (
+    ("stand", "walk"),
+    ("lunge", "dance", "kick"),
+    ("sit",),
+    ("squat", "bend", "stand"),
+    ("sit on floor", "kneel", "lie", "crawl"),
+    ("throw", "kick", "jump", "box"),
+    ("studio",),
+)
 _FRAMES_AN_ACTIVITY = 8
 _SECONDS_A_FRAME = 0.6
 _FIELD = 1.5  # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
@@ -56,7 +63,7 @@ def takes(brief, split, item):
     sequence = TRAIN_SEQUENCES[number]
     actor = _actor(brief, "train", sequence.split("/")[0], sequence, number, frame)
     place = with_seats(_studio(brief), [actor])
-    notes = {"sequence": sequence, "frame": frame + 1, "valid": 1, "activity": _activity(number, frame) + 1, "stature": _stature(actor)}
+    notes = _notes(sequence, frame, True, number, actor)
     return [
         Take(
             f"mpi_inf_3dhp/{sequence}/imageSequence/video_{number}/frame_{frame + 1:06d}.jpg",
@@ -88,7 +95,7 @@ def _is_valid(frame):
 def _test_take(brief, sequence, frame):
     place = TEST_SEQUENCES.index(sequence)
     actor = _actor(brief, "test", sequence, sequence, place, frame)
-    notes = {"sequence": sequence, "frame": frame + 1, "valid": int(_is_valid(frame)), "activity": _activity(place, frame) + 1, "stature": _stature(actor)}
+    notes = _notes(sequence, frame, _is_valid(frame), place, actor)
     view, scenery = _test_set(brief, sequence)
     shot = Shot((actor,), view, with_seats(scenery, [actor]), seed(brief.random("test", "noise", sequence, frame)))
     return Take(f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes)
@@ -106,8 +113,10 @@ def _actor(brief, split, subject, sequence, place, frame):
     return performer((body, worn), motion.at(frame * _SECONDS_A_FRAME), subject)
 
 
-def _stature(actor):
-    return float(body_on("cpu").height[actor.body])
+def _notes(sequence, frame, valid, place, actor):
+    """`frame` is numbered from 1, as the image; `stature` is the person's height in m."""
+    stature = float(body_on("cpu").height[actor.body])
+    return {"sequence": sequence, "frame": frame + 1, "valid": int(valid), "activity": _activity(place, frame) + 1, "stature": stature}
 
 
 @lru_cache(maxsize=4)
@@ -134,7 +143,8 @@ def _test_set(brief, sequence):
     outdoors = sequence in OUTDOORS
     height = round((1.35 if outdoors else _FIELD) * brief.size)
     width = round(height * 16 / 9) if outdoors else height
-    view = camera.ring([random.uniform(0, 360)], [random.uniform(2, 12)], [random.uniform(3.6, 4.4)], (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)[0]
+    place = [random.uniform(0, 360)], [random.uniform(2, 12)], [random.uniform(3.6, 4.4)]
+    view = camera.ring(*place, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)[0]
     return view, scene.make("outdoor" if outdoors else "studio", seed(random), cameras=[view])
 
 
@@ -160,10 +170,10 @@ def train_labels(footage, cameras):
     world = footage.world[first][:, rows_of(MPI_INF_3DHP28)]
     scale = UNIVERSAL_HEIGHT / footage.note("stature")[first, None, None]
     annot2, annot3, universal = [], [], []
-    for camera in cameras:
-        joints = camera.to_camera(world / 1000) * 1000
+    for view in cameras:
+        joints = view.to_camera(world / 1000) * 1000
         pelvis = joints[:, [MPI_INF_3DHP28.index("pelvis")]]
-        annot2.append(camera.project(joints).reshape(len(moments), -1))
+        annot2.append(view.project(joints).reshape(len(moments), -1))
         annot3.append(joints.reshape(len(moments), -1))
         universal.append((pelvis + scale * (joints - pelvis)).reshape(len(moments), -1))
     return {
@@ -178,15 +188,15 @@ def train_labels(footage, cameras):
 def calibration(cameras):
     """The text of `camera.calibration`."""
     lines = ["Skeletool Camera Calibration File V1.0"]
-    for camera in cameras:
+    for view in cameras:
         intrinsic, extrinsic = np.eye(4), np.eye(4)
-        intrinsic[:2, :3] = [[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy]]
-        extrinsic[:3, :3] = camera.rotation
-        extrinsic[:3, 3] = -camera.rotation @ camera.position * 1000
+        intrinsic[:2, :3] = [[view.fx, 0, view.cx], [0, view.fy, view.cy]]
+        extrinsic[:3, :3] = view.rotation
+        extrinsic[:3, 3] = -view.rotation @ view.position * 1000
         lines += [
-            f"name          {camera.number}",
+            f"name          {view.number}",
             "  sensor      10 10",
-            f"  size        {camera.width} {camera.height}",
+            f"  size        {view.width} {view.height}",
             "  animated    0",
             f"  intrinsic   {_numbers(intrinsic)}",
             f"  extrinsic   {_numbers(extrinsic)}",

@@ -1,8 +1,8 @@
 """MPII Human Pose, simulated: everyday life and sports, many places, several people in a picture.
 
 Files (the common JSON layout): `annot/train.json`, `annot/valid.json`, `images/*.jpg`. Coordinates are 1-based; `center` is the
-middle of the person's joints and `scale` the person's height in the picture / 200 px, taken from the head's size. A joint outside the picture is not
-annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not annotated.
+middle of the person's joints and `scale` the person's height in the picture / 200 px, taken from the head's size. A joint outside the
+picture is not annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not annotated.
 """
 
 import json
@@ -83,7 +83,7 @@ def _room_about(points):
 
 
 def _place(random, view, actors, depths):
-    """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's), as far from the others as can be."""
+    """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's), clear of the others."""
     nearest = np.linalg.norm(view.position[[0, 2]] - actors[0].position)
     places, room = [], []
     for _ in range(12):
@@ -130,5 +130,7 @@ def labels(footage):
             "scale": round(float(size), 6),
             "center": (middle + 1).round(4).tolist(),
         }
-        for person, missing, image, size, middle in zip(joints, np.isnan(joints[..., 0]), footage.of_image("image"), scale, center)
+        for person, missing, image, size, middle in zip(
+            joints, np.isnan(joints[..., 0]), footage.of_image("image"), scale, center, strict=True
+        )
     ]

@@ -43,7 +43,7 @@ def _plan(brief, split):
         number = min((number for number in range(count) if people[number] <= wanted), key=frames.__getitem__)
         frames[number] += 1
         wanted -= people[number]
-    return list(zip(people, frames))
+    return list(zip(people, frames, strict=True))
 
 
 @lru_cache(maxsize=4)
@@ -70,7 +70,7 @@ def takes(brief, split, item):
 def _take(brief, split, number, frame):
     name, time = f"simulated_{split}_{number:02d}", frame * _SECONDS_A_FRAME
     cast, scenery, way, motions = _sequence(brief, split, number)
-    actors = tuple(performer(who, motion.at(time), subject) for (subject, who), motion in zip(cast.items(), motions))
+    actors = tuple(performer(who, motion.at(time), subject) for (subject, who), motion in zip(cast.items(), motions, strict=True))
     view = _view(brief, split, number, time, way)
     shot = Shot(actors, view, with_seats(scenery, actors), seed(brief.random(split, "noise", number, frame)))
     return Take(f"3dpw/imageFiles/{name}/image_{frame:05d}.jpg", shot, {"sequence": name, "frame": frame})
