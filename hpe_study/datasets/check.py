@@ -28,7 +28,11 @@ def check(root):
 def _look(name, layout, options, root):
     about = info(name)
     row = dict.fromkeys(COLUMNS, "")
-    row |= {"set": f"{name} ({layout})" if layout else name, "where to get it": about.url, "licence": about.licence}
+    row |= {
+        "set": f"{name} ({layout})" if layout else name,
+        "where to get it": about.url.replace("https://", "").replace("http://", ""),
+        "licence": about.licence,
+    }
     problems, left_out, absent, simulated = {}, [], [], False
     for split in SPLITS:
         try:

@@ -32,7 +32,7 @@ from hpe_study.skeletons import H36M17
 
 INFO = DatasetInfo(
     name="h36m",
-    title="Human3.6M (ECCV 2018 challenge subset)",
+    title="Human3.6M",
     kind="3d",
     folders=("h36m",),
     url="http://vision.imar.ro/human3.6m/challenge_open.php",
@@ -48,7 +48,10 @@ INFO = DatasetInfo(
         "image paths in the caches are those of their maker's disk: only the file name is used",
         "the full set (layout: full) is another benchmark and never shares a column with the challenge",
     ),
-    hint="The label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose.",
+    hint=(
+        "The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the full set is laid out by "
+        "github.com/anibali/h36m-fetch."
+    ),
     layouts={"challenge": {"layout": "challenge"}, "full": {"layout": "full"}},
 )
 CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}

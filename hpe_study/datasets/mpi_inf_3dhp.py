@@ -38,7 +38,7 @@ INFO = DatasetInfo(
         "Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In The Wild Using Improved CNN "
         "Supervision. 3DV 2017"
     ),
-    expected={"train": 1096512, "test": 2929},
+    expected={"train": 8 * 131592, "test": 2929},  # eight cameras, 16 sequences
     quirks=(
         "the images are videos: frames have to be extracted first",
         "frames are matched by number, never by their place in a folder",
