@@ -39,7 +39,11 @@ def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end children with their parent")
 def test_killing_the_parent_ends_the_kernel_too(tmp_path):
-    source = notebook(tmp_path / "source.ipynb", f"folder = {str(tmp_path)!r}", "import os, time\nopen(folder + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(100)")
+    source = notebook(
+        tmp_path / "source.ipynb",
+        f"folder = {str(tmp_path)!r}",
+        "import os, time\nopen(folder + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(100)",
+    )
     script = f"from hpe_study.execute import *; end_with_parent(); execute_notebook({str(source)!r}, {str(tmp_path / 'out.ipynb')!r}, {{}})"
     # a shell between, as under Snakemake; its death must reach the kernel two generations below
     process = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{script}"; true'])

@@ -33,7 +33,9 @@ def command(home, *words):
 
 def study(home):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    return subprocess.run(command(home, "study", "params/quick.yaml"), cwd=home, env=environment, capture_output=True, text=True, timeout=280)
+    return subprocess.run(
+        command(home, "study", "params/quick.yaml"), cwd=home, env=environment, capture_output=True, text=True, timeout=280
+    )
 
 
 def marks(home):
@@ -89,7 +91,9 @@ def test_a_stage_3_parameter_does_not_touch_stage_1(home):
 def test_kill_9_in_the_middle_and_again(home):
     shutil.rmtree(home / "runs" / "quick" / "stage1-mpii-seed0")
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    process = subprocess.Popen(command(home, "study", "params/quick.yaml"), cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command(home, "study", "params/quick.yaml"), cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     deadline = time.time() + 100
     while not (home / "runs" / "quick" / "stage1-mpii-seed0" / ".lock").exists() and time.time() < deadline:
         time.sleep(0.05)

@@ -18,9 +18,19 @@ from hpe_study.sizing import mean_bone_lengths
 from hpe_study.training import Data, Trainer, fit
 
 NETWORK = Network(
-    model="narrow18", width=4, pretrained=False, input_size=64, sigma=1.0, heatmap_scale="peak", depth_unit=1 / 16, decode="soft", flip_test=False
+    model="narrow18",
+    width=4,
+    pretrained=False,
+    input_size=64,
+    sigma=1.0,
+    heatmap_scale="peak",
+    depth_unit=1 / 16,
+    decode="soft",
+    flip_test=False,
 )
-SMALL = Training(epochs=3, batch_size=8, optimizer="adamw", learning_rate=3e-3, warmup_steps=2, drop_after=(2,), ema=0.9, geometry_weight=0.01)
+SMALL = Training(
+    epochs=3, batch_size=8, optimizer="adamw", learning_rate=3e-3, warmup_steps=2, drop_after=(2,), ema=0.9, geometry_weight=0.01
+)
 
 
 def stage(number=2, two_d="stick2d", three_d="stick3d", **changes):
@@ -81,7 +91,12 @@ def test_a_run_leaves_its_record(unbroken, data):
 
 
 def test_it_learns(data, tmp_path):
-    fit(stage(1, three_d=None, epochs=8, drop_after=(), geometry_weight=0.0), Data(data.train_2d, None, data.test_2d, None), tmp_path, progress=False)
+    fit(
+        stage(1, three_d=None, epochs=8, drop_after=(), geometry_weight=0.0),
+        Data(data.train_2d, None, data.test_2d, None),
+        tmp_path,
+        progress=False,
+    )
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["loss"].iloc[-1] < 0.75 * history["loss"].iloc[0]
     assert np.isnan(history["mpjpe"]).all()

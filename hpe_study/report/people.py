@@ -24,11 +24,15 @@ def crop_with_joints(axis, store, index, joints):
     extent = store["side"][index] / side * len(image)
     axis.imshow(image, extent=(0, len(image), len(image), 0), interpolation="bilinear")
     for kind, places in joints.items():
-        px = low + places * extent
-        for parent, child in MPII16.bone_indices:
-            axis.plot(*px[[parent, child]].T, color=colour(MPII16.joints[child]), solid_capstyle="round", **STYLES[kind])
-        axis.plot(*px.T, ".", color="white" if kind == "true" else "black", markersize=3)
+        joints_over(axis, low + places * extent, kind)
     axis.set(xlim=(low[0], low[0] + extent), ylim=(low[1] + extent, low[1]), xticks=[], yticks=[])
+
+
+def joints_over(axis, px, kind):
+    """A skeleton, (16, 2) in the axis' own coordinates, as "true" or "predicted"; NaN joints and their bones are not drawn."""
+    for parent, child in MPII16.bone_indices:
+        axis.plot(*px[[parent, child]].T, color=colour(MPII16.joints[child]), solid_capstyle="round", **STYLES[kind])
+    axis.plot(*px.T, ".", color="white" if kind == "true" else "black", markersize=3)
 
 
 def wireframes(axis, poses, turn=0.0):

@@ -105,7 +105,9 @@ def scores(study, metrics):
     shown = metrics.assign(text=[f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}] {row.unit}" for row in metrics.itertuples()])
     table = shown.pivot(index=["test_set", "scorer", "n"], columns="metric", values="text")
     kind = "simulated people" if study.simulated else "real data"
-    return table[[key for key in metrics["metric"].unique() if key in table]].fillna("–").style.set_caption(f"Scores on test people, {kind}")
+    return (
+        table[[key for key in metrics["metric"].unique() if key in table]].fillna("–").style.set_caption(f"Scores on test people, {kind}")
+    )
 
 
 def _errors(study, run):

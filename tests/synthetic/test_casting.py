@@ -1,10 +1,13 @@
 """People kept apart by split, and places in the picture."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from hpe_study.synthetic import camera, casting
+from hpe_study.synthetic import camera, casting, scene
 from hpe_study.synthetic.brief import Brief
+from hpe_study.synthetic.furniture import Box
 
 
 def test_bodies_of_train_and_test_are_all_of_the_pool_and_never_the_same():
@@ -31,3 +34,16 @@ def test_somebody_is_seen_at_the_column_asked_for(elevation):
     seen = view.to_camera(np.array([x, 0.9, z]))
     np.testing.assert_allclose(view.project(seen), [0.3 * 200, row * 120], atol=1e-9)
     assert seen[2] == pytest.approx(6.0)
+
+
+def test_what_hides_a_chest_is_taken_away_and_what_hides_legs_stays():
+    actor = casting.extra(np.random.default_rng(0), "train", "stand")
+    view = camera.pinhole((3.0, 1.2, 3.0), (0.0, 1.2, 0.0), 150.0, 200, 120)
+    place = scene.make("outdoor", 0, [view])
+    surface = place.floor
+    wall = Box((1.5, 1.0, 1.5), (1.0, 1.0, 0.1), np.pi / 4, surface, 901)
+    bench = Box((1.5, 0.2, 1.5), (1.0, 0.2, 0.1), np.pi / 4, surface, 902)
+    behind = Box((-3.0, 1.0, -3.0), (1.0, 1.0, 0.1), np.pi / 4, surface, 903)
+    beside = Box((2.6, 1.0, 0.4), (1.0, 1.0, 0.1), np.pi / 4, surface, 904)
+    seen = casting.in_view(replace(place, boxes=(wall, bench, behind, beside)), view, [actor])
+    assert seen.boxes == (bench, behind, beside)

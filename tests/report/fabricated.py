@@ -1,0 +1,149 @@
+"""A study's records without a study: every run of Tables 1 to 3, its predictions being the truth plus noise of a known size.
+
+The files are those of real runs (run.json, metrics.csv, history.csv, predictions.h5, the labels of the test sets, one store with pictures),
+gathered by the study's own `collect`. The numbers mean nothing; they only have an order that the tests know.
+"""
+
+import json
+
+import h5py
+import numpy as np
+import pandas as pd
+from conftest import stick_store_path
+
+from hpe_study.pipeline import copy_labels
+from hpe_study.records import collect
+from hpe_study.report.results import BASELINES
+from hpe_study.scoring import PROTOCOL, estimate, groups_of, poses_of, values_3d
+from hpe_study.sizing import mean_bone_lengths, sized
+from hpe_study.store import Store
+from hpe_study.study import Study
+
+PEOPLE = 20  # of each test set
+PROFILE = """
+name: fabricated
+question: Do the tables say what the records say?
+data_root: data
+simulate: {{{simulate}}}
+two_d: [mpii, lsp, flic]
+three_d: [h36m, mpi_inf_3dhp, occlusion_person]
+tables: [1, 2, 3]
+seeds: {seeds}
+network: {{model: narrow18, width: 8, pretrained: false, input_size: 64}}
+"""
+SIMULATE = "mpii: {train: 400, test: 20}, lsp: {train: 200, test: 20}, flic: {train: 100, test: 20}, h36m: {train: 100, test: 20}, mpi_inf_3dhp: {train: 300, test: 20}, occlusion_person: {train: 200, test: 20}"
+NOISE_2D = {"mpii": 0.0, "lsp": 20.0, "flic": 60.0, None: 40.0}  # mm that a 2D set adds: MPII best, FLIC worst
+DROP = 8  # the epoch after which the learning rate drops and the error jumps, of EPOCHS
+EPOCHS = 12
+BASELINE = {"best constant pose": 250.0, "true 2D + mean depth": 150.0}
+
+
+def noise_of(run, test_set):
+    """mm of noise per coordinate in a run's prediction: the order that the tests rely on."""
+    base = 40.0 if test_set == run.target else 70.0 if test_set == run.three_d else 100.0
+    doubled = 10.0 if run.epoch_scale == 2 else 0.0
+    return base + NOISE_2D[run.two_d] - doubled
+
+
+def fabricate(home, seeds=(0,), simulated=True, lacking=()):
+    """Write the records of a study under `home` and gather them; returns the `Study`. lacking: names of runs that were not made."""
+    (home / "params").mkdir(parents=True, exist_ok=True)
+    (home / "params" / "fabricated.yaml").write_text(PROFILE.format(simulate=SIMULATE if simulated else "", seeds=list(seeds)))
+    study = Study(home / "params" / "fabricated.yaml")
+    labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}
+    bones = mean_bone_lengths(labels["h36m"]["joints3d"])
+    study.__dict__["runs"] = [run for run in study.runs if run.name not in lacking]
+    for number, run in enumerate(study.runs):
+        _write_run(study, run, number, labels, bones, simulated)
+    collect(study)
+    return study
+
+
+def _test_set(study, name):
+    path = study.store_path(name, "test")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = stick_store_path(path.parent, PEOPLE, "test", name in study.profile.three_d, seed=len(name), name=name)
+    if made != path:
+        made.rename(path)
+    with h5py.File(path, "r+") as store:
+        store["occluded"][::2, [4, 5, 11]] = 1
+    copy_labels(path, study.labels_path(name))
+    return Store(study.labels_path(name))
+
+
+def _write_run(study, run, number, labels, bones, simulated):
+    folder = study.run_folder(run)
+    folder.mkdir(parents=True)
+    rows = []
+    with h5py.File(folder / "predictions.h5", "w") as file:
+        file["bones"] = bones
+        for test_set in study.test_sets(run):
+            store = labels[test_set]
+            random = np.random.default_rng([number, len(test_set)])
+            joints = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
+            depth = np.nan_to_num(store["depth"].astype(float))
+            noise = noise_of(run, test_set) * 0.04 / store["side"][:, None]  # stick people are drawn at 0.04 px a mm
+            joints = joints + noise[..., None] * random.normal(size=joints.shape)
+            depth = depth + noise * random.normal(size=depth.shape)
+            group = file.create_group(test_set)
+            group.attrs["key"] = store.attrs["key"]
+            group["joints"], group["depth"] = joints, depth
+            rows += _rows(test_set, joints, depth, store, bones)
+    pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
+    pd.DataFrame(_history(run)).to_csv(folder / "history.csv", index=False)
+    (folder / "run.json").write_text(json.dumps(_record(run, simulated)))
+
+
+def _rows(test_set, joints, depth, store, bones):
+    groups, size = groups_of(store), joints.shape[:2]
+    rows = [
+        {"scorer": "model", "metric": metric, "unit": "%", **estimate(np.full(size, value) + joints[..., 0], groups)}
+        for metric, value in (("pckh", 60.0), ("pck_crop", 50.0))
+    ]
+    if np.isfinite(store["joints3d"]).any():
+        values = values_3d(sized(poses_of(joints, depth), bones), store["joints3d"].astype(float))
+        rows += [{"scorer": "model", "metric": metric, "unit": "mm", **estimate(values[metric], groups)} for metric in ("mpjpe", "pa_mpjpe")]
+        rows += [{"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(np.full(size, BASELINE[name]), groups)} for name in BASELINES]
+    return [{"test_set": test_set, "protocol": PROTOCOL, **row} for row in rows]
+
+
+def seconds_of(run):
+    """Training seconds of one epoch of a run: 3D-only epochs take three times as long."""
+    return 6.0 if run.two_d else 18.0
+
+
+def _history(run):
+    epochs = EPOCHS * run.epoch_scale
+    drop = DROP * run.epoch_scale
+    for epoch in range(1, epochs + 1):
+        error = 300.0 - 2.0 * epoch / run.epoch_scale - (60.0 if epoch > drop else 0.0) + (epoch % 2)
+        yield {
+            "epoch": epoch,
+            "learning_rate": 1e-3 if epoch <= drop else 1e-4,
+            "seconds": seconds_of(run) + 0.1 * (epoch % 3),
+            "images": 100,
+            "images_per_second": 100 / seconds_of(run),
+            "loss": error / 300,
+            "pckh": 110.0 - error / 5,
+            "mpjpe": np.nan if run.stage == 1 else error,
+            "validation_pckh": 100.0 - error / 5 if epoch % 2 == 0 else np.nan,
+            "validation_mpjpe": error + 20 if run.stage > 1 and epoch % 2 == 0 else np.nan,
+        }
+
+
+def _record(run, simulated):
+    seconds = sum(row["seconds"] for row in _history(run))
+    return {
+        "parameters": {"training": {"epochs": EPOCHS * run.epoch_scale}, "legacy": []},
+        "simulated": simulated,
+        "hash": "0" * 12,
+        "code": "fabricated",
+        "device": "no device",
+        "precision": "fp32",
+        "seconds": seconds,
+        "seconds_per_epoch": seconds / (EPOCHS * run.epoch_scale),
+        "images_seen": 100 * EPOCHS * run.epoch_scale,
+        "images_per_second": 100 / seconds_of(run),
+        "peak_memory_mb": 100.0,
+        "weights_from": "nothing",
+    }
