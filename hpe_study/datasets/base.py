@@ -85,12 +85,13 @@ class Records(Sequence):
             raise StudyError(f"{self.info.name}: split {split!r} is not one of {', '.join(SPLITS)}")
         self.root, self.split, self.strict = Path(root), split, strict
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
-        self.simulated = any((self.root / folder / "SIMULATED.json").exists() for folder in self.info.folders)
+        self.simulated = self._is_simulated(self.info.folders)
         self._rows = np.zeros(0, np.int64)
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
             raise StudyError(f"{self.info.name}: no option {', '.join(unknown)}; this data set has {', '.join(known) or 'none'}")
         self.load(**options)
+        self.simulated = self._is_simulated({path.relative_to(self.root).parts[0] for path in self.label_files})
         self._report()
 
     @property
@@ -156,6 +157,9 @@ class Records(Sequence):
         absent = np.flatnonzero(~there)
         self.examples += [listing.folder / str(paths[i]) for i in absent[: SHOWN - len(self.examples)]]
         return self.keep(rows, IMAGE_ABSENT, there)
+
+    def _is_simulated(self, folders):
+        return any((self.root / folder / "SIMULATED.json").exists() for folder in folders)
 
     def _report(self):
         lines = []

@@ -16,7 +16,7 @@ Facts relied on (the set's page; the counts and columns measured on all 5,003 pe
 
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, missing, safe_relative
+from hpe_study.datasets.base import Listing, Records, safe_relative
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import expect_shape, load_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
@@ -85,10 +85,7 @@ class Flic(Records):
         return self.keep(rows, "image of FLIC's test split", clean)
 
     def _plus_rows(self, count):
-        path = self._folder / "tr_plus_indices.mat"
-        if not path.is_file():
-            raise missing(path, self.info, self.root)
-        self.label_files.append(path)
+        path = self.label_file(self._folder / "tr_plus_indices.mat")
         indices = load_mat(path, "tr_plus_indices")["tr_plus_indices"].astype(np.int64).ravel()
         if len(indices) == 0 or indices.min() < 1 or indices.max() > count:
             raise StudyError(f"{path}: its indices are not within 1 … {count}, the people of {self._folder / 'examples.mat'}")

@@ -101,3 +101,11 @@ def test_the_real_labels(real_data, tmp_path):
     inside = [(np.abs(record.joints2d - record.center) <= record.side / 2) | ~record.labelled[:, None] for record in test]
     assert np.all(inside)
     assert np.isfinite([record.head_size for record in test]).mean() > 0.99
+
+
+def test_only_the_folder_that_is_read_decides_what_is_simulated(tmp_path):
+    raw_layouts.flic(tmp_path)
+    raw_layouts.flic(tmp_path, "flic_full", MARKS, bad=(0,) * 5)
+    (tmp_path / "flic_full" / "SIMULATED.json").write_text("{}")
+    assert not open_dataset("flic", tmp_path, "train").simulated
+    assert open_dataset("flic", tmp_path, "test", variant="full").simulated
