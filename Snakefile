@@ -7,7 +7,6 @@ from (resume.pt, *.parts-*) is not an output, so Snakemake leaves it alone. Each
 job without a change here.
 """
 
-from hpe_study.pipeline import stage_of
 from hpe_study.study import SPLITS, Study
 
 study = Study(config.get("profile", "params/demo.yaml"))
@@ -65,7 +64,7 @@ rule stage:
     output:
         multiext(str(study.run_folder_named("{run}")) + "/", "run.json", "history.csv", "checkpoint.pt", "stage.ipynb"),
     params:
-        settings=lambda w: stage_of(study, RUNS[w.run]).hash,
+        settings=lambda w: PROFILE.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
     resources:
         gpu=1,

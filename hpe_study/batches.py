@@ -29,13 +29,20 @@ class Mix:
     counts: tuple
     lengths: tuple
     seed: int
+    chosen: np.ndarray | None = None  # indices of the first store that may be drawn; None: all
+
+    @property
+    def first_set(self):
+        """How many different samples of the first store there are to draw."""
+        return self.lengths[0] if self.chosen is None else len(self.chosen)
 
     def draw(self, epoch):
         """(sum of counts, 2) int64: (store, index) of the epoch's samples in the order they are seen; a fresh draw each epoch."""
         random = streams.generator("mix", self.seed, epoch)
         chosen = []
         for store, (count, length) in enumerate(zip(self.counts, self.lengths, strict=True)):
-            rounds = [random.permutation(length) for _ in range(-(-count // length))]
+            pool = self.chosen if store == 0 and self.chosen is not None else np.arange(length)
+            rounds = [random.permutation(pool) for _ in range(-(-count // len(pool)))]
             chosen.append(np.stack([np.full(count, store), np.concatenate(rounds)[:count]], 1))
         return random.permutation(np.concatenate(chosen))
 
@@ -106,7 +113,9 @@ def no_change(count):
 
 
 def draw_change(settings, samples, turns, seed, epoch):
-    """The `Change` of a batch. settings: `params.Augmentation`; samples: (B,) whole numbers naming them; turns: (B,) bool, may be rotated."""
+    """The `Change` of a batch. settings: `params.Augmentation`; samples: (B,) integers that name them;
+    turns: (B,) bool, those that may be rotated.
+    """
     u = streams.uniform("augmentation", seed, epoch, samples, 16)
     normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
     scale, angle = (np.clip(normal / 2, -1, 1)).T  # half the limit is the deviation, cut at the limit

@@ -34,6 +34,7 @@ class Training(Frozen):
     """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch of `drop_after`."""
 
     epochs: PositiveInt = 1
+    seconds: PositiveFloat | None = None  # training time after which no further epoch is begun (Table 4's equal times); None: no limit
     samples_per_epoch: PositiveInt | None = None  # drawn anew each epoch; None: all of the 2D set (3D-only: all of the 3D set)
     batch_size: PositiveInt = 32
     optimizer: Literal["adam", "adamw"] = "adam"
@@ -105,6 +106,7 @@ class Stage(Frozen):
     augmentation: Augmentation
     network: Network
     validate_every: PositiveInt
+    share_2d: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the 2D set's images that are used at all (Table 5)
     legacy: tuple[str, ...]
 
     @property
@@ -116,6 +118,25 @@ class Stage(Frozen):
     def hash(self):
         """First 12 hex digits of the digest of these parameters."""
         return digest_of(self.model_dump())[:12]
+
+
+class Fair(Frozen):
+    """Table 4: what every arm may spend, so that they differ in nothing but pre-training and mixing."""
+
+    two_d: str = "mpii"
+    three_d: str = "h36m"
+    images: PositiveInt  # seen in all stages together, 2D and 3D
+    pretraining_share: Annotated[float, Field(gt=0, lt=1)] = 0.4  # of these in stage 1, where an arm has one
+    seconds: PositiveFloat  # of training in all stages together, in the comparison at equal time
+
+
+class Size(Frozen):
+    """Table 5: networks and shares of the 2D set, at equal updates."""
+
+    two_d: str = "mpii"
+    three_d: str = "h36m"
+    backbones: Annotated[tuple[str, ...], Field(min_length=1)]  # "resnet50", or "narrow18:24" with the first layer's channels
+    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 1.0)
 
 
 class Profile(Frozen):
@@ -148,6 +169,8 @@ class Profile(Frozen):
     large_sets: tuple[str, ...] = ()  # 3D sets whose 3D-only stages have their own settings:
     stage2_3d_only_large: Training | None = None
     stage3_3d_only_large: Training | None = None
+    fair: Fair | None = None  # for Table 4
+    size: Size | None = None  # for Table 5
     legacy: tuple[str, ...] = ()  # defects of the published code to turn on, by name (README, "The audit")
 
     @model_validator(mode="after")
@@ -158,6 +181,9 @@ class Profile(Frozen):
                     raise ValueError(f"{key}: {name!r} is not one of {', '.join(allowed)}")
         if self.simulate and (lacking := set(self.two_d + self.three_d) - set(self.simulate)):
             raise ValueError(f"simulate: no counts for {', '.join(sorted(lacking))}")
+        for table, section in ((4, self.fair), (5, self.size)):
+            if table in self.tables and section is None:
+                raise ValueError(f"tables: table {table} needs the section {'fair' if table == 4 else 'size'}")
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
@@ -168,19 +194,44 @@ class Profile(Frozen):
             return getattr(self, f"stage{stage}")
         return getattr(self, f"stage{stage}_3d_only{'_large' if three_d in self.large_sets else ''}")
 
-    def stage(self, stage, two_d, three_d, seed, epoch_scale=1):
-        """The `Stage` of one run of this profile."""
+    def stage(self, run):
+        """The `Stage` of one run (`study.Run`) of this profile."""
+        three_d = run.trained_3d
+        training = self.training(run.stage, run.two_d, three_d).scaled(run.epoch_scale)
+        if not run.geometry:
+            training = training.model_copy(update={"geometry_weight": 0.0})
+        if run.budget:
+            training = self._within_budget(training, run)
         return Stage(
-            stage=stage,
-            two_d=two_d,
+            stage=run.stage,
+            two_d=run.two_d,
             three_d=three_d,
-            seed=seed,
-            training=self.training(stage, two_d, three_d).scaled(epoch_scale),
+            seed=run.seed,
+            training=training,
             augmentation=self.augmentation,
-            network=self.network,
+            network=self._network(run.backbone),
             validate_every=self.validate_every,
+            share_2d=run.share,
             legacy=self.legacy,
         )
+
+    def _within_budget(self, training, run):
+        """Stage 1's or stage 2's part of what an arm of Table 4 may spend; stage 3 is the profile's own."""
+        if run.stage == 3:
+            return training
+        part = self.fair.pretraining_share if run.stage == 1 else 1 - self.fair.pretraining_share if run.start else 1.0
+        sets = 2 if run.two_d and run.three_d else 1
+        samples = round(self.fair.images * part / sets / training.epochs)
+        update = {"samples_per_epoch": samples}
+        if run.budget == "time":
+            update |= {"seconds": self.fair.seconds * part, "epochs": 10 * training.epochs, "drop_after": ()}
+        return training.model_copy(update=update)
+
+    def _network(self, backbone):
+        if not backbone:
+            return self.network
+        model, _, width = backbone.partition(":")
+        return self.network.model_copy(update={"model": model, "width": int(width) if width else None})
 
 
 def read_profile(path):

@@ -49,11 +49,6 @@ def open_store(study, name, split):
     return Store(path, in_memory=study.profile.in_memory)
 
 
-def stage_of(study, run):
-    """The parameters of a run."""
-    return study.profile.stage(run.stage, run.two_d, run.trained_3d if run.stage > 1 else None, run.seed, run.epoch_scale)
-
-
 def data_of(study, run):
     """The stores that a run learns from and is validated on."""
     deep = run.trained_3d
@@ -75,7 +70,7 @@ def train(study, run, device="auto", progress=True, **changes):
     if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
         train(study, run.parent, device, progress)
     init = study.run_folder(run.parent) / "checkpoint.pt" if run.parent else None
-    stage, folder = stage_of(study, run), study.run_folder(run)
+    stage, folder = study.profile.stage(run), study.run_folder(run)
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:
         stage = stage.model_copy(update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")})

@@ -1,11 +1,13 @@
 """Run records → the two tables that every analysis reads: `runs.csv` and `history.csv`.
 
 runs.csv, one row per run, test set, scorer and metric:
-    run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed     which run
-    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups   its scores:
+    run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed,
+    arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of the 2D set, Table 5), geometry: which run it is;
+    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups: its scores;
         low and high bound the 95 % bootstrap interval over `groups` groups of n samples
     simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
-    epochs, images_seen, images_per_second, peak_memory_mb, weights_from, legacy                                       how it was made
+    epochs, images_seen, images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
+        how it was made
 history.csv, one row per run and epoch: the columns of each run's own history after the columns that say which run.
 """
 
@@ -14,10 +16,12 @@ import pandas as pd
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, read_json
 
-RUN_COLUMNS = ["run", "scheme", "stage", "two_d", "three_d", "target", "epoch_scale", "seed"]
+RUN_COLUMNS = [
+    "run", "scheme", "stage", "two_d", "three_d", "target", "epoch_scale", "seed", "arm", "budget", "backbone", "share", "geometry",
+]  # fmt: skip
 SCORE_COLUMNS = ["test_set", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
 RECORD_COLUMNS = [
-    "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen",
+    "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen", "images_2d",
     "images_per_second", "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
 

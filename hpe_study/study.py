@@ -4,7 +4,7 @@ A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name t
 need 45 runs a seed (three 2D sets, three 3D sets); a profile that has fewer sets has fewer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,9 +17,18 @@ TABLES = (1,)  # those that have a notebook
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
 
 
+SAME = "same"
+
+
 @dataclass(frozen=True)
 class Run:
-    """One training. `three_d` is the 3D set of stage 2, `target` that of stage 3; `two_d` is None in the 3D-only scheme."""
+    """One training.
+
+    `two_d` is the 2D set that is learnt from in this run (None: 3D-only), `three_d` the 3D set of stage 2, `target` that of stage 3.
+    `start` is the 2D set of the stage 1 that the line begins with: the paper's runs begin with their own `two_d` (SAME), the arms of
+    Table 4 set it apart (None: no stage 1). budget: "" | "images" | "time" (Table 4). backbone, share: Table 5's network and share of the
+    2D set. geometry: False leaves the geometric loss out.
+    """
 
     stage: int
     two_d: str | None
@@ -27,18 +36,36 @@ class Run:
     target: str | None = None
     epoch_scale: int = 1
     seed: int = 0
+    start: str | None = SAME
+    budget: str = ""
+    backbone: str = ""
+    share: float = 1.0
+    geometry: bool = True
+
+    def __post_init__(self):
+        if self.start == SAME:
+            object.__setattr__(self, "start", self.two_d)
 
     @property
     def name(self):
         """Folder and label of the run, e.g. `stage3-lsp-x2-h36m-occlusion_person-seed0`, `stage2-only3d-h36m-seed0`."""
+        start = None if self.start == self.two_d else f"from_{self.start or 'scratch'}"
         scale = f"x{self.epoch_scale}" if self.epoch_scale != 1 else None
-        parts = (f"stage{self.stage}", self.two_d or "only3d", scale, self.three_d, self.target, f"seed{self.seed}")
+        size = (self.backbone.replace(":", "_"), f"share{self.share:g}" if self.share != 1 else None)
+        special = (start, scale, self.budget and f"equal_{self.budget}", *size, None if self.geometry else "no_geometry")
+        parts = (f"stage{self.stage}", self.two_d or "only3d", *special, self.three_d, self.target, f"seed{self.seed}")
         return "-".join(part for part in parts if part)
 
     @property
     def scheme(self):
         """ "2d" (stage 1), "fusion" or "3d" (3D-only)."""
         return "2d" if self.stage == 1 else "fusion" if self.two_d else "3d"
+
+    @property
+    def arm(self):
+        """What Table 4 calls it: none, 2d pre-training, mixing or both."""
+        mixing = bool(self.two_d) and self.stage > 1
+        return ("both" if mixing else "2d pre-training") if self.start else "mixing" if mixing else "none"
 
     @property
     def trained_3d(self):
@@ -49,8 +76,10 @@ class Run:
     def parent(self):
         """The run whose weights this one starts from, or None."""
         if self.stage == 3:
-            return Run(2, self.two_d, self.three_d, None, self.epoch_scale, self.seed)
-        return Run(1, self.two_d, None, None, self.epoch_scale, self.seed) if self.stage == 2 and self.two_d else None
+            return replace(self, stage=2, target=None, geometry=True)
+        if self.stage == 2 and self.start:
+            return replace(self, stage=1, two_d=self.start, three_d=None, geometry=True)
+        return None
 
     @property
     def line(self):
@@ -73,17 +102,36 @@ class Row:
 
 def rows(profile):
     """All rows of the profile's tables, seed by seed."""
-    made = []
-    for seed in profile.seeds:
-        if 1 in profile.tables:
-            made += [Row(1, Run(3, flat, deep, deep, seed=seed)) for flat in profile.two_d for deep in profile.three_d]
-        if 2 in profile.tables:
-            made += [Row(2, Run(3, None, first, last, seed=seed)) for first in profile.three_d for last in profile.three_d]
-        if 3 in profile.tables:
-            made += [
-                Row(3, Run(3, flat, profile.three_d[0], last, LEVEL_SET[flat], seed)) for flat in profile.two_d for last in profile.three_d
-            ]
-    return made
+    makers = {1: _table1, 2: _table2, 3: _table3, 4: _table4, 5: _table5}
+    return [Row(table, run) for seed in profile.seeds for table in profile.tables for run in makers[table](profile, seed)]
+
+
+def _table1(profile, seed):
+    return [Run(3, flat, deep, deep, seed=seed) for flat in profile.two_d for deep in profile.three_d]
+
+
+def _table2(profile, seed):
+    return [Run(3, None, first, last, seed=seed) for first in profile.three_d for last in profile.three_d]
+
+
+def _table3(profile, seed):
+    first = profile.three_d[0]
+    return [Run(3, flat, first, last, LEVEL_SET[flat], seed) for flat in profile.two_d for last in profile.three_d]
+
+
+def _table4(profile, seed):
+    """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss, from "both"."""
+    flat, deep = profile.fair.two_d, profile.fair.three_d
+    arms = [(None, None), (None, flat), (flat, None), (flat, flat)]
+    made = [Run(2, mixed, deep, seed=seed, start=start, budget=budget) for budget in ("images", "time") for mixed, start in arms]
+    return made + [Run(3, flat, deep, deep, seed=seed, budget="images", geometry=geometry) for geometry in (True, False)]
+
+
+def _table5(profile, seed):
+    size = profile.size
+    return [
+        Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share) for backbone in size.backbones for share in size.shares
+    ]
 
 
 class Study:

@@ -15,7 +15,7 @@ import torch
 from timm.utils import ModelEmaV3
 from tqdm.auto import tqdm
 
-from hpe_study import devices
+from hpe_study import devices, streams
 from hpe_study.batches import Mix, assemble, draw_change, loader, to_box
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import Scores, predictions, read_outputs
@@ -53,7 +53,8 @@ class Data:
 def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
-    init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the curves; None after stage 1.
+    init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
+    curves; None in stage 1.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
     finite (step and sample ids), when the weights do not fit, or when another process works in `out`.
     """
@@ -100,8 +101,13 @@ class Trainer:
 
     def _mix(self):
         training, stores = self.stage.training, self.data.train
-        count = training.samples_per_epoch or len(stores[0])
-        return Mix(tuple(count for _ in stores), tuple(len(store) for store in stores), self.stage.seed)
+        lengths = [len(store) for store in stores]
+        chosen = None
+        if self.stage.share_2d < 1:  # a fixed draw of the 2D set's images; counts stay, so updates are equal
+            keep = max(1, round(lengths[0] * self.stage.share_2d))
+            chosen = np.sort(streams.generator("share", self.stage.seed).permutation(lengths[0])[:keep])
+        count = training.samples_per_epoch or lengths[0]
+        return Mix(tuple(count for _ in stores), tuple(lengths), self.stage.seed, chosen)
 
     # ---------------------------------------------------------------- the run
 
@@ -113,7 +119,7 @@ class Trainer:
             total=epochs, initial=self.epoch, desc=self.out.name, unit="epoch", disable=not self.progress, mininterval=PROGRESS_SECONDS
         )
         with bar:
-            while self.epoch < epochs:
+            while self.epoch < epochs and not self._out_of_time():
                 row = {key: float(value) for key, value in self._epoch().items()}
                 self.history.append(row)
                 self.epoch += 1
@@ -121,6 +127,10 @@ class Trainer:
                 bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])))
                 bar.update()
         return self._finish()
+
+    def _out_of_time(self):
+        limit = self.stage.training.seconds
+        return limit is not None and sum(row["seconds"] for row in self.history) >= limit
 
     @property
     def scored_model(self):
@@ -271,6 +281,7 @@ class Trainer:
             "simulated": any(store.simulated for store in self.data.train),
             "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
+            "images_2d": self.mix.first_set if self.data.train_2d is not None else 0,
             "updates": self.step,
             "seconds": float(history["seconds"].sum()),
             "seconds_per_epoch": float(history["seconds"].median()),

@@ -1,16 +1,19 @@
 """Parameter files: what fits is read, what does not is one line that names file, key and what is allowed."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from hpe_study.errors import StudyError
 from hpe_study.params import read_profile
+from hpe_study.study import Run
 
 QUICK = "params/quick.yaml"
 
 
 def written(tmp_path, change):
-    values = yaml.safe_load(open(QUICK))
+    values = yaml.safe_load(Path(QUICK).read_text())
     change(values)
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -63,15 +66,15 @@ def test_absent_and_unreadable_files_are_named(tmp_path):
 def test_the_hash_follows_what_the_run_depends_on(tmp_path):
     base = read_profile(QUICK)
     other = read_profile(written(tmp_path, lambda v: v["stage3"].update(learning_rate=1e-5)))
-    assert base.stage(1, "mpii", None, 0).hash == other.stage(1, "mpii", None, 0).hash
-    assert base.stage(3, "mpii", "h36m", 0).hash != other.stage(3, "mpii", "h36m", 0).hash
-    assert base.stage(1, "mpii", None, 0).hash != base.stage(1, "mpii", None, 1).hash
+    assert base.stage(Run(1, "mpii")).hash == other.stage(Run(1, "mpii")).hash
+    assert base.stage(Run(3, "mpii", "h36m", "h36m")).hash != other.stage(Run(3, "mpii", "h36m", "h36m")).hash
+    assert base.stage(Run(1, "mpii")).hash != base.stage(Run(1, "mpii", seed=1)).hash
 
 
 def test_doubled_epochs_stretch_the_drops_too():
     paper = read_profile("params/paper.yaml")
-    assert paper.stage(1, "lsp", None, 0, epoch_scale=2).training.epochs == 280
-    assert paper.stage(1, "lsp", None, 0, epoch_scale=2).training.drop_after == (180, 240)
+    assert paper.stage(Run(1, "lsp", epoch_scale=2)).training.epochs == 280
+    assert paper.stage(Run(1, "lsp", epoch_scale=2)).training.drop_after == (180, 240)
 
 
 def test_large_sets_have_their_own_3d_only_schedule():

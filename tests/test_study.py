@@ -3,7 +3,7 @@
 import pytest
 
 from hpe_study.errors import StudyError
-from hpe_study.params import read_profile
+from hpe_study.params import Profile, read_profile
 from hpe_study.study import Run, Study, rows
 
 
@@ -25,7 +25,10 @@ def test_each_run_starts_from_the_stage_before_it():
         "stage2-lsp-x2-h36m-seed1",
         "stage3-lsp-x2-h36m-occlusion_person-seed1",
     ]
-    assert [run.name for run in Run(3, None, "h36m", "mpi_inf_3dhp").line] == ["stage2-only3d-h36m-seed0", "stage3-only3d-h36m-mpi_inf_3dhp-seed0"]
+    assert [run.name for run in Run(3, None, "h36m", "mpi_inf_3dhp").line] == [
+        "stage2-only3d-h36m-seed0",
+        "stage3-only3d-h36m-mpi_inf_3dhp-seed0",
+    ]
 
 
 def test_parents_come_before_children_and_once():
@@ -37,3 +40,43 @@ def test_parents_come_before_children_and_once():
         seen.add(run)
     with pytest.raises(StudyError, match="has no run 'stage9'"):
         study.run("stage9")
+
+
+def fair_profile():
+    values = read_profile("params/demo.yaml").model_dump() | {"tables": (4, 5)}
+    values["fair"] = {"images": 24000, "pretraining_share": 0.4, "seconds": 60}
+    values["size"] = {"backbones": ("narrow18:8", "narrow18:16")}
+    return Profile(**values)
+
+
+def test_table_4_spends_the_same_in_every_arm():
+    profile = fair_profile()
+    arms = [row.run for row in rows(profile) if row.table == 4 and row.run.stage == 2]
+    assert [(run.arm, run.budget) for run in arms] == [
+        (arm, budget) for budget in ("images", "time") for arm in ("none", "2d pre-training", "mixing", "both")
+    ]
+    for run in arms:
+        spent = 0
+        for part in run.line:
+            training = profile.stage(part).training
+            sets = 2 if part.scheme == "fusion" else 1
+            spent += training.seconds if run.budget == "time" else training.epochs * training.samples_per_epoch * sets
+        assert spent == pytest.approx(60 if run.budget == "time" else 24000, rel=0.001), run.name
+
+
+def test_table_4_compares_stage_3_with_and_without_the_geometric_loss():
+    profile = fair_profile()
+    last = [row.run for row in rows(profile) if row.table == 4 and row.run.stage == 3]
+    assert [profile.stage(run).training.geometry_weight > 0 for run in last] == [True, False]
+    assert last[0].parent == last[1].parent
+
+
+def test_table_5_changes_network_and_share_at_equal_updates():
+    profile = fair_profile()
+    runs = [row.run for row in rows(profile) if row.table == 5]
+    assert len(runs) == 6
+    stages = [profile.stage(part) for run in runs for part in run.line]
+    assert {stage.network.width for stage in stages} == {8, 16}
+    assert {stage.share_2d for stage in stages} == {0.25, 0.5, 1.0}
+    assert len({stage.training.samples_per_epoch for stage in stages if stage.stage == 2}) == 1
+    assert len({run.name for row in rows(profile) for run in row.run.line}) == len({run for row in rows(profile) for run in row.run.line})
