@@ -63,7 +63,7 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
 
 
 def draws_of_rows(rows, name, count=RESAMPLES):
-    """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, and not paired with any other's. name: keys the draws."""
+    """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, not paired with any other's. name: keys the draws."""
     estimate = mean_of_rows(rows)
     spread = (estimate.high - estimate.low) / (2 * Z)
     return estimate.value, estimate.value + spread * streams.generator(f"draws of {name}", 0).standard_normal(count)

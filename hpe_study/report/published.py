@@ -1,4 +1,4 @@
-"""The paper's own numbers, as printed: `published_numbers/*.csv`. They were measured on the real data sets and never share a column with ours.
+"""The paper's own numbers, as printed: `published_numbers/*.csv`. They are of the real data sets and never share a column with ours.
 
 table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN where the paper prints nothing; `note` says what is odd
 timing                   minutes per epoch and epochs, per comparison, scheme and stage

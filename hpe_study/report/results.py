@@ -1,20 +1,22 @@
-"""What tables, figures and claims read: `runs.csv`, `history.csv`, and for single people the predictions and the labels of the test sets."""
+"""What tables, figures and claims read: `runs.csv`, `history.csv`, and for single people the predictions and the test sets' labels."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import h5py
 import numpy as np
+import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.records import read_history, read_runs
+from hpe_study.records import RUN_COLUMNS, read_runs
 from hpe_study.report import intervals
-from hpe_study.scoring import groups_of, poses_of, values_3d
+from hpe_study.scoring import PROTOCOL, groups_of, poses_of, values_3d
 from hpe_study.sizing import sized
 from hpe_study.store import Store
 
 MODEL = "model"
 BASELINES = ("best constant pose", "true 2D + mean depth")
+CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe")
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,17 @@ class Results:
         return *intervals.mean_draws(arrays, groups_of(self.labels(test_set)), test_set), True
 
 
+def read_history(path):
+    """`history.csv` as a data frame, its columns checked. Raises `StudyError` naming the file."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{path}: not readable ({error}); run the study's command again to have it made") from error
+    if lacking := [column for column in (*RUN_COLUMNS, *CURVES) if column not in table]:
+        raise StudyError(f"{path}: not a table of epochs; it lacks the columns {', '.join(lacking)}")
+    return table
+
+
 def seeds_of(runs):
     """Seeds of a table of runs, in order."""
     return sorted(int(seed) for seed in runs["seed"].unique())
@@ -119,6 +132,11 @@ def named(runs, run):
 
 
 def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one score of a `study.Run`, one a seed, the seeds in order."""
-    rows = named(runs, run)
-    return rows[(rows["test_set"] == test_set) & (rows["metric"] == metric) & (rows["scorer"] == scorer)].sort_values("seed")
+    """The rows of one score of a `study.Run` under the study's protocol, one a seed, the seeds in order."""
+    return scored(named(runs, run), test_set, metric, scorer)
+
+
+def scored(rows, test_set, metric="mpjpe", scorer=MODEL):
+    """The rows of one score under the study's protocol, the seeds in order."""
+    wanted = {"test_set": test_set, "metric": metric, "scorer": scorer, "protocol": PROTOCOL}
+    return rows[np.logical_and.reduce([rows[key] == value for key, value in wanted.items()])].sort_values("seed")

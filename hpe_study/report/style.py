@@ -1,0 +1,77 @@
+"""How everything looks, once: theme, colours, names, and the files that a figure becomes.
+
+Colours are Okabe & Ito's, which people with the common colour blindnesses tell apart; each data set and each scheme keeps its own in every
+figure, and a marker beside it, so that nothing hangs on colour alone. The ground is opaque white: the same picture reads on a light and on
+a dark page.
+"""
+
+import contextlib
+import textwrap
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import seaborn as sns
+
+from hpe_study.files import atomic
+from hpe_study.report.published import TITLES
+
+SETS = ("mpii", "lsp", "flic", "h36m", "mpi_inf_3dhp", "occlusion_person", "3dpw")
+SET_COLOURS = dict(zip(SETS, ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555"), strict=True))
+SET_MARKERS = dict(zip(SETS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
+SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
+SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
+UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh@0.5 (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
+RESOLUTION = 150  # dots per inch of a PNG
+ALT = "Description"  # where a PNG keeps its words
+
+
+def set_title(name):
+    """A data set's name for people."""
+    return TITLES.get(name, name)
+
+
+@contextlib.contextmanager
+def theme():
+    """Draw with the study's theme inside the block; nothing is left behind."""
+    settings = {
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "axes.titlesize": "medium",
+        "axes.titleweight": "bold",
+        "grid.color": "#e5e5e5",
+        "svg.hashsalt": "hpe_study",  # the same figure gives the same file
+        "figure.constrained_layout.use": True,
+        "legend.frameon": False,
+    }
+    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.85), plt.rc_context(settings):
+        yield
+
+
+def titled(words, simulated):
+    """A title that says so where the people are simulated."""
+    return f"{words} (simulated people)" if simulated else words
+
+
+def headline(figure, words, simulated, width=100):
+    """The figure's title, wrapped; says "simulated" where that is so."""
+    figure.suptitle(textwrap.fill(titled(words, simulated), width), fontweight="bold")
+
+
+def save_figure(figure, folder, name, alt):
+    """Write a matplotlib figure as PNG and SVG, each carrying its words for those who do not see it; returns both paths."""
+    folder = Path(folder)
+    paths = []
+    for kind, metadata in (("png", {ALT: alt, "Software": None}), ("svg", {"Description": alt, "Date": None, "Creator": None})):
+        path = folder / f"{name}.{kind}"
+        with atomic(path) as part:
+            figure.savefig(part, format=kind, dpi=RESOLUTION, metadata=metadata)
+        paths.append(path)
+    return paths
+
+
+def save_interactive(figure, folder, name):
+    """Write a plotly figure as one HTML file that needs no network; returns its path."""
+    path = Path(folder) / f"{name}.html"
+    with atomic(path) as part:
+        part.write_text(figure.to_html(include_plotlyjs=True, full_html=True, div_id=name), encoding="utf-8")
+    return path
