@@ -145,7 +145,12 @@ def _kick(rng):
 def _throw(rng):
     pose, (k, o) = standing(rng), sides(rng)
     turned = 1 if k == "l" else -1
-    pose |= {"spine_twist": rng.normal(10, 14) * turned, "spine_side": rng.normal(0, 10), "spine_bend": rng.normal(8, 12), "pitch": rng.normal(8, 10)}
+    pose |= {
+        "spine_twist": rng.normal(10, 14) * turned,
+        "spine_side": rng.normal(0, 10),
+        "spine_bend": rng.normal(8, 12),
+        "pitch": rng.normal(8, 10),
+    }
     arm(pose, k, rng, choice(rng, up=3, wave=3, reach=1))
     arm(pose, o, rng, choice(rng, **{"reach": 2, "aside": 2, "busy in front": 2, "relaxed": 1}))
     put(pose, o, hip=rng.uniform(10, 55), knee=rng.uniform(10, 55))
@@ -160,7 +165,8 @@ def _swing_club(rng):
     lift = rng.uniform(45, 125)
     for k, sign in (("l", 1), ("r", -1)):
         put(pose, k, arm_lift=lift + rng.normal(0, 6), arm_turn=np.clip(-10 + sign * turned * 1.4, -38, 60), elbow=rng.uniform(15, 80),
-             arm_twist=rng.normal(10, 12), hip=pose["pitch"] + rng.uniform(0, 25), knee=rng.uniform(10, 40), hip_out=rng.uniform(10, 25))  # fmt: skip
+             arm_twist=rng.normal(10, 12), hip=pose["pitch"] + rng.uniform(0, 25), knee=rng.uniform(10, 40),
+             hip_out=rng.uniform(10, 25))  # fmt: skip
     return pose
 
 
@@ -184,8 +190,26 @@ def _dance(rng):
 def _box(rng):
     pose, (k, o) = standing(rng), sides(rng)
     pose |= {"spine_bend": rng.uniform(5, 22), "spine_twist": rng.normal(0, 18), "pitch": rng.uniform(0, 14)}
-    put(pose, k, arm_lift=rng.uniform(50, 95), arm_turn=rng.uniform(0, 30), arm_twist=rng.normal(10, 15), elbow=rng.uniform(0, 60), hip=25, knee=30)
-    put(pose, o, arm_lift=rng.uniform(30, 55), arm_turn=rng.uniform(15, 45), arm_twist=rng.normal(10, 10), elbow=rng.uniform(100, 132), hip=-8, knee=25)
+    put(
+        pose,
+        k,
+        arm_lift=rng.uniform(50, 95),
+        arm_turn=rng.uniform(0, 30),
+        arm_twist=rng.normal(10, 15),
+        elbow=rng.uniform(0, 60),
+        hip=25,
+        knee=30,
+    )
+    put(
+        pose,
+        o,
+        arm_lift=rng.uniform(30, 55),
+        arm_turn=rng.uniform(15, 45),
+        arm_twist=rng.normal(10, 10),
+        elbow=rng.uniform(100, 132),
+        hip=-8,
+        knee=25,
+    )
     return pose
 
 

@@ -148,7 +148,9 @@ class Body:
         return shift
 
     def _tensor(self, name, dtype=torch.float32):
-        return torch.as_tensor(self._data[name].astype(np.float32 if dtype.is_floating_point else np.int64), dtype=dtype, device=self.device)
+        return torch.as_tensor(
+            self._data[name].astype(np.float32 if dtype.is_floating_point else np.int64), dtype=dtype, device=self.device
+        )
 
     def _dense_weights(self):
         weight = self._tensor("ww")

@@ -30,8 +30,17 @@ def around(target, azimuth, elevation, distance):
 
 def pinhole(position, target, focal, width, height, roll=0.0, number=0):
     """A camera with the principal point in the middle of the image. focal: px."""
-    return Camera(look_at(position, target, roll), np.asarray(position, float), float(focal), float(focal), (width - 1) / 2, (height - 1) / 2,
-                  int(width), int(height), number)  # fmt: skip
+    return Camera(
+        look_at(position, target, roll),
+        np.asarray(position, float),
+        float(focal),
+        float(focal),
+        (width - 1) / 2,
+        (height - 1) / 2,
+        int(width),
+        int(height),
+        number,
+    )
 
 
 def extent(camera, points):
@@ -46,23 +55,17 @@ def framed(points, azimuth, elevation, distance, size, width, height, at=(0.5, 0
     size: px of the square crop, i.e. of the longer side of the points' bounding box times `padding`.
     """
     points = np.asarray(points, float)
-    centre = (points.min(0) + points.max(0)) / 2
-    position = around(centre, azimuth, elevation, distance)
-    camera = pinhole(position, centre, 1.0, width, height, roll, number)
-    focal = size / (padding * extent(camera, points))
-    # turn the camera away so that the person comes to lie where wanted
-    for _ in range(3):
-        camera = pinhole(position, _aim(position, centre, focal, width, height, at, roll), focal, width, height, roll, number)
+    target = (points.min(0) + points.max(0)) / 2
+    position = around(target, azimuth, elevation, distance)
+    focal, wanted = 1.0, np.array([at[0] * width, at[1] * height]) - 0.5
+    for _ in range(5):  # turning the camera changes the size a little, and the size the place
+        camera = pinhole(position, target, focal, width, height, roll, number)
         focal *= size / (padding * extent(camera, points))
-    return pinhole(position, _aim(position, centre, focal, width, height, at, roll), focal, width, height, roll, number)
-
-
-def _aim(position, centre, focal, width, height, at, roll):
-    """The point to look at so that `centre` is seen at the fraction `at` of the image."""
-    rotation = look_at(position, centre, roll)
-    distance = np.linalg.norm(centre - position)
-    across, down = (0.5 - at[0]) * width * distance / focal, (0.5 - at[1]) * height * distance / focal
-    return centre + across * rotation[0] + down * rotation[1]
+        camera = pinhole(position, target, focal, width, height, roll, number)
+        px = camera.project(camera.to_camera(points))
+        off = ((px.min(0) + px.max(0)) / 2 - wanted) / focal * np.linalg.norm(target - position)
+        target = target + off[0] * camera.rotation[0] + off[1] * camera.rotation[1]
+    return pinhole(position, target, focal, width, height, roll, number)
 
 
 def field_of_view(camera):
@@ -75,13 +78,13 @@ def rig(places, target, focal, width, height, numbers=None):
     count = len(places)
     focal, width, height = (np.broadcast_to(value, count) for value in (focal, width, height))
     numbers = range(count) if numbers is None else numbers
-    return [pinhole(place, target, f, w, h, number=n) for place, f, w, h, n in zip(places, focal, width, height, numbers)]
+    return [pinhole(place, target, f, w, h, number=n) for place, f, w, h, n in zip(places, focal, width, height, numbers, strict=False)]
 
 
 def ring(azimuths, elevations, distances, target, size_of_stage, size, width, height, numbers=None):
     """A rig by directions: a thing of `size_of_stage` m at `target` is seen `size` px large by every camera."""
     azimuths, elevations, distances = np.broadcast_arrays(azimuths, elevations, distances)
-    places = [around(target, a, e, d) for a, e, d in zip(azimuths, elevations, distances)]
+    places = [around(target, a, e, d) for a, e, d in zip(azimuths, elevations, distances, strict=False)]
     focal = [size * np.linalg.norm(place - np.asarray(target)) / size_of_stage for place in places]
     return rig(places, target, focal, width, height, numbers)
 

@@ -11,8 +11,24 @@ import torch
 
 from hpe_study.synthetic import shading
 
-SKIN = ((0.90, 0.73, 0.63), (0.86, 0.66, 0.54), (0.78, 0.58, 0.45), (0.67, 0.48, 0.36), (0.53, 0.37, 0.27), (0.40, 0.27, 0.19), (0.31, 0.21, 0.16))
-HAIR = ((0.07, 0.06, 0.06), (0.13, 0.09, 0.07), (0.26, 0.17, 0.11), (0.42, 0.29, 0.17), (0.66, 0.52, 0.31), (0.52, 0.50, 0.48), (0.36, 0.15, 0.08))
+SKIN = (
+    (0.90, 0.73, 0.63),
+    (0.86, 0.66, 0.54),
+    (0.78, 0.58, 0.45),
+    (0.67, 0.48, 0.36),
+    (0.53, 0.37, 0.27),
+    (0.40, 0.27, 0.19),
+    (0.31, 0.21, 0.16),
+)
+HAIR = (
+    (0.07, 0.06, 0.06),
+    (0.13, 0.09, 0.07),
+    (0.26, 0.17, 0.11),
+    (0.42, 0.29, 0.17),
+    (0.66, 0.52, 0.31),
+    (0.52, 0.50, 0.48),
+    (0.36, 0.15, 0.08),
+)
 _HAIR_SHARE = (0.25, 0.2, 0.2, 0.12, 0.1, 0.08, 0.05)
 PATTERNS = ("plain", "stripes", "bars", "checks", "print", "blotches")
 _PATTERN_SHARE = (0.5, 0.14, 0.1, 0.08, 0.12, 0.06)
@@ -43,7 +59,9 @@ def sample(rng, female=False, style="everyday"):
         "pattern": int(rng.choice(len(PATTERNS), p=_PATTERN_SHARE)),
         "pattern_size": rng.uniform(0.6, 1.8),
         # along the limb: 0 at shoulder or hip, 1 at elbow or knee, 2 at wrist or ankle
-        "sleeve": (0.12, rng.uniform(0.45, 0.75), rng.uniform(1.75, 1.93))[rng.choice(3, p=(0.3, 0.5, 0.2) if sport else (0.1, 0.48, 0.42))],
+        "sleeve": (0.12, rng.uniform(0.45, 0.75), rng.uniform(1.75, 1.93))[
+            rng.choice(3, p=(0.3, 0.5, 0.2) if sport else (0.1, 0.48, 0.42))
+        ],
         "trouser_length": rng.uniform(0.35, 0.85) if shorts else (rng.uniform(1.2, 1.6) if rng.random() < 0.1 else 1.93),
         "skirt": float(female and not sport and rng.random() < 0.22),
         "skirt_length": rng.uniform(0.5, 1.0),

@@ -1,7 +1,7 @@
 """Do a pose's limbs cut into the body? Answered for many poses at once, on a stick figure of average build.
 
-Limbs are capsules (a segment and a radius), the trunk an elliptic cylinder in the chest's and in the hips' axes, the head a ball. Bodies are
-soft and touching is common (hands on hips, folded arms), so radii are those of bone and firm flesh: what this lets pass shows
+Limbs are capsules (a segment and a radius), the trunk an elliptic cylinder in the chest's and in the hips' axes, the head a ball. Bodies
+are soft and touching is common (hands on hips, folded arms), so radii are those of bone and firm flesh: what this lets pass shows
 at most a dent of about 2 cm on the skin.
 """
 
@@ -12,8 +12,8 @@ from hpe_study.synthetic import kinematics
 
 TOLERANCE = 0.02  # m of overlap that flesh gives way to
 
-_HALF_WIDTH, _HALF_DEPTH = 0.125, 0.085  # m, the trunk
-_RADIUS = {"upper_arm": 0.040, "forearm": 0.034, "hand": 0.030, "thigh": 0.062, "shin": 0.046, "foot": 0.035, "head": 0.088, "neck": 0.05}
+_HALF_WIDTH, _HALF_DEPTH = 0.135, 0.095  # m, the trunk
+_RADIUS = {"upper_arm": 0.042, "forearm": 0.036, "hand": 0.032, "thigh": 0.070, "shin": 0.050, "foot": 0.037, "head": 0.092, "neck": 0.05}
 _ENDS = {"upper_arm": ("Arm", "ForeArm"), "forearm": ("ForeArm", "Hand"), "hand": ("Hand", "HandFinger1"),
          "thigh": ("UpLeg", "Leg"), "shin": ("Leg", "Foot"), "foot": ("Foot", "ToeBase")}  # fmt: skip
 _AGAINST = {  # which limbs are looked at together; "other" is the limb of the other side
@@ -49,8 +49,12 @@ class Contacts:
         capsules = [(side, part) for side in ("Left", "Right") for part in _ENDS] + [("", "head"), ("", "neck")]
         row = {capsule: number for number, capsule in enumerate(capsules)}
         bone = self._bone_index
-        self._start = [bone[side + _ENDS[part][0]] if part in _ENDS else bone["Head" if part == "head" else "Neck"] for side, part in capsules]
-        self._end = [bone[side + _ENDS[part][1]] if part in _ENDS else bone["Head" if part == "head" else "Neck1"] for side, part in capsules]
+        self._start = [
+            bone[side + _ENDS[part][0]] if part in _ENDS else bone["Head" if part == "head" else "Neck"] for side, part in capsules
+        ]
+        self._end = [
+            bone[side + _ENDS[part][1]] if part in _ENDS else bone["Head" if part == "head" else "Neck1"] for side, part in capsules
+        ]
         self._radius = np.array([_RADIUS[part] for _, part in capsules])
         self._head = row["", "head"]
         pairs = [(a, b if b[1] not in ("head", "neck") else ("", b[1])) for a, b in _pairs()]

@@ -29,10 +29,10 @@ def _lie(rng):
 
 def _crawl(rng):
     pose, phase = standing(rng, 0.5), rng.uniform(0, 2 * np.pi)
-    pose |= {"pitch": rng.normal(76, 4), "spine_bend": rng.normal(2, 6), "neck_bend": rng.uniform(-40, 0)}
+    pose |= {"pitch": rng.normal(72, 3), "spine_bend": rng.normal(4, 5), "neck_bend": rng.uniform(-40, 0)}
     for k, angle in (("l", phase), ("r", phase + np.pi)):
-        put(pose, k, hip=78 + 16 * np.sin(angle), knee=88 + 8 * np.cos(angle), ankle=-36, hip_out=5,
-            arm_lift=76 + 18 * np.sin(angle + np.pi), arm_turn=rng.normal(6, 4), elbow=abs(rng.normal(0, 10)), wrist=-20)  # fmt: skip
+        put(pose, k, hip=74 + 14 * np.sin(angle), knee=106 + 6 * np.cos(angle), ankle=-38, hip_out=5,
+            arm_lift=72 + 15 * np.sin(angle + np.pi), arm_turn=rng.normal(6, 4), elbow=abs(rng.normal(0, 10)), wrist=-20)  # fmt: skip
     return pose
 
 
@@ -66,7 +66,8 @@ def _bridge(rng):
     hands = rng.random() < 0.6
     for k in "lr":
         put(pose, k, hip=-rng.uniform(8, 26), knee=rng.normal(88, 8), hip_out=rng.uniform(4, 14), ankle=5,
-            arm_lift=rng.normal(168, 4) if hands else rng.normal(25, 8), arm_turn=60 if hands else 95, elbow=rng.uniform(0, 25))  # fmt: skip
+            arm_lift=rng.normal(168, 4) if hands else rng.normal(25, 8), arm_turn=60 if hands else 95,
+            elbow=rng.uniform(0, 25))  # fmt: skip
     if not hands:
         pose["pitch"] = -rng.normal(122, 4)  # shoulders stay down
     return pose
@@ -77,7 +78,8 @@ def _handstand(rng):
     pose |= {"pitch": rng.normal(180, 7), "roll": rng.normal(0, 7), "neck_bend": rng.uniform(-40, 0), "spine_bend": rng.normal(-4, 7)}
     split = rng.uniform(0, 60) if rng.random() < 0.5 else 0
     for k, sign in (("l", 1), ("r", -1)):
-        put(pose, k, hip=np.clip(sign * split + rng.normal(0, 8), -26, 90), hip_out=rng.uniform(0, 35), knee=abs(rng.normal(0, 30)), ankle=-30,
+        put(pose, k, hip=np.clip(sign * split + rng.normal(0, 8), -26, 90), hip_out=rng.uniform(0, 35), knee=abs(rng.normal(0, 30)),
+            ankle=-30,
             arm_lift=rng.normal(168, 5), arm_turn=70, elbow=abs(rng.normal(0, 8)))  # fmt: skip
     return pose
 
@@ -144,7 +146,12 @@ def _split(rng):
 def _roll(rng):
     """Rolling over the back or the shoulders, curled up."""
     pose = standing(rng, 0.6)
-    pose |= {"pitch": rng.uniform(-150, -60), "spine_bend": rng.uniform(35, 65), "neck_bend": rng.uniform(25, 45), "roll": rng.normal(0, 10)}
+    pose |= {
+        "pitch": rng.uniform(-150, -60),
+        "spine_bend": rng.uniform(35, 65),
+        "neck_bend": rng.uniform(25, 45),
+        "roll": rng.normal(0, 10),
+    }
     for k in "lr":
         put(pose, k, hip=rng.uniform(85, 120), knee=rng.uniform(40, 125), hip_out=rng.uniform(4, 16))
         arm(pose, k, rng, choice(rng, reach=3, aside=1))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hpe_study.synthetic.clothes import colour
 from hpe_study.synthetic.shading import BLOTCHES, PLAIN, PLANKS, WINDOWS
 
 PIECES = ("table", "chair", "cabinet", "sofa", "shelf", "low", "pole")
@@ -37,10 +38,25 @@ class Box:
         return replace(self, centre=(self.centre[0] + x, self.centre[1], self.centre[2] + z))
 
 
+def paint(rng):
+    """The surface of some piece of furniture."""
+    first = np.array(colour(rng, (0.05, 0.6), (0.15, 0.85)))
+    return Surface(
+        int(rng.choice([PLAIN, PLANKS, BLOTCHES], p=[0.55, 0.37, 0.08])),
+        first,
+        first * rng.uniform(0.5, 0.85),
+        1.0,
+        int(rng.integers(1000)),
+    )
+
+
 def _assembled(parts, x, z, yaw, surface, thing, seat=False):
     """Parts given as (x, y, z, half x, half y, half z) about the piece's own place, as boxes of the world."""
     c, s = np.cos(yaw), np.sin(yaw)
-    return [Box((x + px * c + pz * s, py, z - px * s + pz * c), (hx, hy, hz), yaw, surface, thing, seat=seat) for px, py, pz, hx, hy, hz in parts]
+    return [
+        Box((x + px * c + pz * s, py, z - px * s + pz * c), (hx, hy, hz), yaw, surface, thing, seat=seat)
+        for px, py, pz, hx, hy, hz in parts
+    ]
 
 
 def _legs(width, depth, height, thickness):
@@ -87,7 +103,7 @@ def seat(kind, x, z, yaw, top, surface, thing):
         "stool": [board, *_legs(0.19, 0.17, top - 0.04, 0.018)],
         "block": [(0, top / 2, -0.02, 0.28, top / 2, 0.20)],
         "pedestal": [board, (0, top / 2 - 0.02, -0.05, 0.05, top / 2 - 0.02, 0.05), (0, 0.012, -0.05, 0.2, 0.012, 0.14)],
-        "cushion": [board],
+        "cushion": [(0, top - 0.02, -0.03, 0.14, 0.02, 0.12)],  # what always fits
     }[kind]
     return _assembled(parts, x, z, yaw, surface, thing, seat=True)
 
@@ -124,7 +140,9 @@ def car(rng, x, z, thing, yaw=0.0):
     paint = np.array([(0.75, 0.75, 0.77), (0.12, 0.12, 0.14), (0.55, 0.10, 0.10), (0.12, 0.22, 0.45), (0.85, 0.85, 0.82)][rng.integers(5)])
     metal, dark = Surface(PLAIN, paint, paint * 0.85), Surface(PLAIN, (0.1, 0.12, 0.14), (0.16, 0.18, 0.2))
     shell = _assembled([(0, 0.62, 0, 0.85, 0.36, 2.1)], x, z, yaw, metal, thing)
-    cabin = _assembled([(0, 1.2, -0.2, 0.72, 0.26, 1.05), (0, 0.3, 1.3, 0.86, 0.3, 0.3), (0, 0.3, -1.3, 0.86, 0.3, 0.3)], x, z, yaw, dark, thing)
+    cabin = _assembled(
+        [(0, 1.2, -0.2, 0.72, 0.26, 1.05), (0, 0.3, 1.3, 0.86, 0.3, 0.3), (0, 0.3, -1.3, 0.86, 0.3, 0.3)], x, z, yaw, dark, thing
+    )
     return shell + cabin
 
 

@@ -57,7 +57,9 @@ for _name, _angle, _axis, _factor, _mirrored in (
 _COLUMNS = {**INDEX, "l_collar": len(ANGLES), "r_collar": len(ANGLES) + 1}
 _TURN_COLUMN = [_COLUMNS[angle] for _, angle, _, _ in _TURNS]
 _TURN_FACTOR = torch.tensor([factor for *_, factor in _TURNS])
-_GENERATOR = torch.tensor([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]).float()
+_GENERATOR = torch.tensor(
+    [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]
+).float()
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
 _TURN_SLOTS = {name: [slot for slot, turn in enumerate(_TURNS) if turn[0] == name] for name, *_ in _TURNS}
 

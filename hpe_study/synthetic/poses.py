@@ -1,7 +1,7 @@
 """Poses by action or theme: drawn from templates, inside the joints' limits, with no limb through the body.
 
->>> draw = sample(np.random.default_rng(0), "sports", contacts)
->>> draw.action, draw.angles.shape, draw.lift
+>>> pose = sample(np.random.default_rng(0), "sports", contacts)
+>>> pose.action, pose.angles.shape, pose.lift
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from hpe_study.synthetic.contact import TOLERANCE
 from hpe_study.synthetic.floorwork import ON_THE_FLOOR
 from hpe_study.synthetic.kinematics import ANGLES, INDEX, LIMITS, limited, mirrored, vector
 
-__all__ = ["ACTIONS", "ANGLES", "INDEX", "LIMITS", "THEMES", "Draw", "limited", "mirrored", "sample", "vector"]
+__all__ = ["ACTIONS", "ANGLES", "INDEX", "LIMITS", "THEMES", "Draw", "limited", "draw", "mirrored", "sample", "vector"]
 
 ACTIONS = ON_FEET | ON_THE_FLOOR
 
@@ -56,8 +56,8 @@ def sample(rng, theme, contacts=None, heading=None):
     action = theme if theme in ACTIONS else choice(rng, **THEMES[theme])
     best, best_depth = None, np.inf
     for _ in range(_ROUNDS):
-        drawn = [_draw(rng, action) for _ in range(_CANDIDATES if contacts else 1)]
-        depths = contacts.depth(np.stack([draw.angles for draw in drawn])) if contacts else np.zeros(1)
+        drawn = [draw(rng, action) for _ in range(_CANDIDATES if contacts else 1)]
+        depths = contacts.depth(np.stack([one.angles for one in drawn])) if contacts else np.zeros(1)
         first = int(np.argmax(depths < TOLERANCE)) if (depths < TOLERANCE).any() else int(depths.argmin())
         if depths[first] < best_depth:
             best, best_depth = drawn[first], depths[first]
@@ -67,7 +67,8 @@ def sample(rng, theme, contacts=None, heading=None):
     return best
 
 
-def _draw(rng, action):
+def draw(rng, action):
+    """A pose of one action as its template has it, or its mirror image; yaw is 0."""
     pose = ACTIONS[action](rng)
     lift = pose.pop("lift", 0.0)
     angles = vector(pose)

@@ -72,7 +72,10 @@ class Hits:
 
     def chosen(self, rows):
         """Some of the hits."""
-        return Hits(*(getattr(self, name).index_select(0, rows) for name in ("sample", "person", "face", "depth")), self.weights.index_select(1, rows))
+        return Hits(
+            *(getattr(self, name).index_select(0, rows) for name in ("sample", "person", "face", "depth")),
+            self.weights.index_select(1, rows),
+        )
 
     def interpolate(self, values, faces):
         """Values at the corners, (C, N, V) of each person or (C, V) of all → (C, P)."""
@@ -128,4 +131,6 @@ def rasterize(points, shot, faces, drawn, windows):
     sample = (buffer != EMPTY).nonzero()[:, 0]
     won = buffer.index_select(0, sample) & 0xFFFFFFFF
     person, inverse_depth = person.index_select(0, won), inverse_depth.index_select(0, won)
-    return Hits(sample, person, chosen.index_select(0, won) - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth)
+    return Hits(
+        sample, person, chosen.index_select(0, won) - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth
+    )

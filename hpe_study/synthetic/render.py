@@ -12,10 +12,11 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from hpe_study.synthetic import clothes, raster, scene, shading, trace
+from hpe_study.synthetic import clothes, raster, shading, staging, trace
 from hpe_study.synthetic.body import HAIR, SKIRT
 from hpe_study.synthetic.landmarks import FLESH
 from hpe_study.synthetic.shots import Frame, Posed
+from hpe_study.synthetic.stage import pack
 
 _PIXELS_AT_ONCE = 4_000_000  # of CUDA batches
 _SAMPLES = raster.SUB**2
@@ -50,7 +51,9 @@ def _render(shots, body):
     actors = [actor for shot in shots for actor in shot.actors]
     of_shot = [s for s, shot in enumerate(shots) for _ in shot.actors]
     people = body.place(actors) if actors else None
-    scenes = [shot.scene if shot.clipping or not shot.actors else scene.clear(shot.scene, body.skin(shot.actors), move=False) for shot in shots]
+    scenes = [
+        shot.scene if shot.clipping or not shot.actors else staging.clear(shot.scene, body.skin(shot.actors), move=False) for shot in shots
+    ]
     views, stage, backdrop = _surroundings([shot.camera for shot in shots], scenes, body.device)
     if not actors:
         image = _develop(shots, stage, views, _lit_backdrop(backdrop, stage, views, None))
@@ -88,7 +91,7 @@ def _surroundings(cameras, scenes, device):
     if key in _remembered:
         _remembered.move_to_end(key)
         return _remembered[key][:3]
-    views, stage = trace.Views.of(cameras, device), scene.pack(scenes, device)
+    views, stage = trace.Views.of(cameras, device), pack(scenes, device)
     result = views, stage, trace.trace(views, stage)
     if key:
         _remembered[key] = (*result, cameras[0], scenes[0])  # both are kept, so their ids stay taken
@@ -152,7 +155,7 @@ def _shade(hits, stage, views, people, worn, shot_of, shadows, body):
     shot = shot_of.index_select(0, hits.person)
     albedo, cloth = clothes.paint(worn, at, hits.person)
 
-    fold, depth = hits.person * 1.3, 0.14 * cloth + 0.02
+    fold, depth = shading.spread(worn["seed"], hits.person), 0.14 * cloth + 0.02
     normal = torch.stack([
         normal[0] + depth * torch.sin(at.x * 61 + torch.sin(at.y * 37) * 2 + fold),
         normal[1] + depth * torch.sin(at.y * 53 + torch.sin(at.x * 45 + at.z * 30) * 2 + fold),
@@ -221,7 +224,9 @@ def _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdro
         in_front = np.where(inside, np.maximum(distance, 0) * 1000, np.nan)
         flesh = FLESH / 1000 * body.height[actor.body] / 1.7
         hidden = inside & (np.nan_to_num(distance) > np.where(who == n, flesh, _BEFORE_OTHERS))
-        result[s].append(Posed(actor, world * 1000, camera * 1000, px, inside, in_front, hidden, _bounds(outline[n, head]), _bounds(outline[n, skin])))
+        result[s].append(
+            Posed(actor, world * 1000, camera * 1000, px, inside, in_front, hidden, _bounds(outline[n, head]), _bounds(outline[n, skin]))
+        )
     return result
 
 

@@ -62,7 +62,9 @@ def texture(kind, u, v, seed, first, second):
             value = ((a * 2).floor() + (b * 2).floor()) % 2
         elif wanted == PLANKS:
             plank = (a * 7).floor()
-            value = 0.6 * _scatter(plank, (b * 0.8 + _scatter(plank, 0.0) * 3).floor()) + 0.4 * noise(a * 8, b * 0.7, seed.index_select(0, rows))
+            value = 0.6 * _scatter(plank, (b * 0.8 + _scatter(plank, 0.0) * 3).floor()) + 0.4 * noise(
+                a * 8, b * 0.7, seed.index_select(0, rows)
+            )
         elif wanted == BRICKS:
             row = (b * 6).floor()
             value = ((((a * 3 + 0.5 * (row % 2)) % 1) < 0.06) | ((b * 6) % 1 < 0.12)).float()
@@ -128,7 +130,11 @@ class Shadows:
         count = len(x)
         column, row = ((axis / reach * 0.5 + 0.5) * size for axis in (x, y))
         fits = casting & (column >= 0) & (column < size) & (row >= 0) & (row < size)
-        cell = torch.arange(count, device=x.device)[:, None] * size * size + row.clamp(0, size - 1).long() * size + column.clamp(0, size - 1).long()
+        cell = (
+            torch.arange(count, device=x.device)[:, None] * size * size
+            + row.clamp(0, size - 1).long() * size
+            + column.clamp(0, size - 1).long()
+        )
         grid = torch.full((count * size * size,), empty, device=x.device)
         grid.scatter_reduce_(0, cell[fits], value[fits], "amax")
         return torch.nn.functional.max_pool2d(grid.view(count, 1, size, size), 3, 1, 1).flatten(1)

@@ -66,7 +66,9 @@ class Posed:
     camera: np.ndarray  # (L, 3) mm, camera frame
     px: np.ndarray  # (L, 2) px
     inside: np.ndarray  # (L,) bool: within the image and before the camera
-    in_front: np.ndarray  # (L,) mm: how far the nearest surface on the landmark's ray lies before it (0 where none does; NaN outside the image)
+    in_front: (
+        np.ndarray
+    )  # (L,) mm: how far the nearest surface on the landmark's ray lies before it (0 where none does; NaN outside the image)
     hidden: np.ndarray  # (L,) bool: inside, and covered by the person's own body (beyond the flesh), another person or a thing
     head_box: np.ndarray  # (4,) x1 y1 x2 y2 px around the head
     box: np.ndarray  # (4,) x1 y1 x2 y2 px around the whole body's projection, not clipped to the image

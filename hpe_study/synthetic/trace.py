@@ -40,7 +40,8 @@ class Views:
         for camera in cameras:
             starts.append(starts[-1] + camera.width * camera.height)
         return cls(tensor([c.rotation.tolist() for c in cameras]), tensor([c.position.tolist() for c in cameras]),
-                   tensor([[c.fx, c.fy] for c in cameras]), tensor([[c.cx, c.cy] for c in cameras]), size, starts, shot, x.float(), y.float())  # fmt: skip
+                   tensor([[c.fx, c.fy] for c in cameras]), tensor([[c.cx, c.cy] for c in cameras]),
+                   size, starts, shot, x.float(), y.float())  # fmt: skip
 
     def project(self, points, shot):
         """World points (N, V, 3) m seen by the cameras of shots (N,) → (N, V, 3): px, px, depth in m."""
@@ -61,7 +62,7 @@ class Backdrop:
 
 
 def trace(views, stage):
-    """`Backdrop` of the scenes `stage` (tensors of S scenes, see `scene.pack`) in `views`."""
+    """`Backdrop` of the scenes `stage` (tensors of S scenes, see `stage.pack`) in `views`."""
     shot = views.shot
     in_camera = torch.stack([
         (views.x - shading.spread(views.centre[:, 0], shot)) / shading.spread(views.focal[:, 0], shot),
@@ -126,7 +127,9 @@ def _boxes(views, stage, ray, depth, thing, normal):
             c, s, hx, hy, hz, ox, oy, oz = table[box].tolist()
         else:
             part = (slice(None), slice(None))
-            box = torch.stack([boxes[min(k, len(boxes) - 1)] if len(boxes) else torch.full_like(shot[0], -1) for boxes in by_shot])[views.shot][None]
+            box = torch.stack([boxes[min(k, len(boxes) - 1)] if len(boxes) else torch.full_like(shot[0], -1) for boxes in by_shot])[
+                views.shot
+            ][None]
             c, s, hx, hy, hz, ox, oy, oz = table[box].unbind(-1)
         rx, rz = ray[0][part], ray[2][part]
         enter = leave = None
@@ -146,11 +149,13 @@ def _boxes(views, stage, ray, depth, thing, normal):
 
 
 def _outlines(views, stage):
-    """Each box's rectangle in its image, low and high (B, 2) px, and the least depth of its corners (B,) m; empty rectangles where out of sight."""
+    """Each box's rectangle in its image, low and high (B, 2) px (empty where out of sight), and the least depth of its corners (B,) m."""
     shot, half, yaw = stage["box_shot"], stage["box_half"], stage["box_yaw"]
     signs = torch.tensor([[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)], device=yaw.device)
     corner, cosine, sine = signs * half[:, None], yaw.cos()[:, None], yaw.sin()[:, None]
-    turned = torch.stack([corner[..., 0] * cosine + corner[..., 2] * sine, corner[..., 1], corner[..., 2] * cosine - corner[..., 0] * sine], -1)
+    turned = torch.stack(
+        [corner[..., 0] * cosine + corner[..., 2] * sine, corner[..., 1], corner[..., 2] * cosine - corner[..., 0] * sine], -1
+    )
     seen = views.project(turned + stage["box_centre"][:, None], shot)
     nearest, size = seen[..., 2].amin(1), views.size[shot]
     around = (nearest < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the picture

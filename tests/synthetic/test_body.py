@@ -12,7 +12,8 @@ from hpe_study.synthetic.body import BODY, INDEX, Body
 
 def test_the_pool_holds_hundreds_of_people_of_both_sexes(body):
     assert len(body.people) > 500
-    assert 1.42 < body.height[body.people].min() < 1.6 and 1.8 < body.height[body.people].max() < 2.0
+    assert 1.42 < body.height[body.people].min() < 1.6
+    assert 1.8 < body.height[body.people].max() < 2.0
     assert 0.3 < body.female[body.people].mean() < 0.7
 
 
@@ -52,7 +53,8 @@ def test_landmarks_lie_within_the_skin(body, actor_of):
         offset = skin - placed.landmarks[0, INDEX[joint]]
         near = offset[np.linalg.norm(offset, axis=1) < reach]
         assert len(near) > 5, joint
-        assert (near.min(0)[[0, 2]] < 0).all() and (near.max(0)[[0, 2]] > 0).all(), joint
+        assert (near.min(0)[[0, 2]] < 0).all(), joint
+        assert (near.max(0)[[0, 2]] > 0).all(), joint
 
 
 def test_normals_point_outward(body):

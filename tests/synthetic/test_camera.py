@@ -8,7 +8,8 @@ from hpe_study.synthetic import camera
 
 def test_axes_are_right_down_and_away():
     view = camera.pinhole((0, 1, 5), (0, 1, 0), 100, 64, 48)
-    assert np.allclose(view.rotation @ view.rotation.T, np.eye(3)) and np.linalg.det(view.rotation) == pytest.approx(1)
+    assert np.allclose(view.rotation @ view.rotation.T, np.eye(3))
+    assert np.linalg.det(view.rotation) == pytest.approx(1)
     assert np.allclose(view.to_camera(np.array([[0.0, 1, 0]])), [[0, 0, 5]])
     left_of_a_person_who_faces_the_camera = view.to_camera(np.array([1.0, 1, 0]))
     assert left_of_a_person_who_faces_the_camera[0] == pytest.approx(1), "is to the right in the picture"
@@ -44,11 +45,15 @@ def test_azimuth_0_looks_a_person_in_the_face():
 
 def test_rigs():
     laboratory, studio = camera.laboratory_rig(128, 200, 200), camera.studio_rig(128, 200, 200)
-    assert len(laboratory) == 4 and [view.number for view in studio] == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert len(laboratory) == 4
+    assert [view.number for view in studio] == [0, 1, 2, 4, 5, 6, 7, 8]
     stand = np.array([[0, 0.05, 0], [0, 1.75, 0]])
     for view in laboratory + studio:
         px = view.project(view.to_camera(stand))
-        assert 60 < np.ptp(px, axis=0).max() < 140 and (px > 0).all() and (px < 200).all()
+        assert 60 < np.ptp(px, axis=0).max() < 140
+        assert (px > 0).all()
+        assert (px < 200).all()
     heights = [view.position[1] for view in studio]
-    assert max(heights) > 2.5 and min(heights) < 0.6
+    assert max(heights) > 2.5
+    assert min(heights) < 0.6
     assert 15 < camera.field_of_view(laboratory[0]) < 60

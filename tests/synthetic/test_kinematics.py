@@ -26,7 +26,8 @@ def test_the_zero_pose_stands_upright_with_hanging_limbs_and_faces_forward(marks
     assert m["l_hip"][0] > m["r_hip"][0], "the left is towards +x"
     for chain in (("l_shoulder", "l_elbow", "l_wrist"), ("r_hip", "r_knee", "r_ankle")):
         top, middle, end = (m[name] for name in chain)
-        assert np.allclose((middle - top)[[0, 2]], 0, atol=1) and np.allclose((end - middle)[[0, 2]], 0, atol=1)
+        assert np.allclose((middle - top)[[0, 2]], 0, atol=1)
+        assert np.allclose((end - middle)[[0, 2]], 0, atol=1)
 
 
 @pytest.mark.parametrize(

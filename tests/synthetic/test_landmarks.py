@@ -20,7 +20,8 @@ def test_every_joint_of_every_skeleton_is_a_landmark(skeleton):
 
 def test_weights_sum_to_one(body):
     assert np.allclose(mixing_matrix(body.points).sum(1), 1)
-    assert len(FLESH) == len(LANDMARKS) and (FLESH > 0).all()
+    assert len(FLESH) == len(LANDMARKS)
+    assert (FLESH > 0).all()
 
 
 def test_pelvis_and_thorax_are_exact_midpoints(upright):
@@ -59,4 +60,5 @@ def test_joints_of_a_posed_person():
     camera = np.arange(count * 3.0).reshape(count, 3)
     posed = Posed(None, camera, camera + 1, camera[:, :2], np.ones(count, bool), camera[:, 0], np.zeros(count, bool), None, None)
     assert np.array_equal(joints(posed, MPII16), (camera + 1)[rows_of(MPII16)])
-    assert joints(posed, MPII16, "px").shape == (16, 2) and joints(posed, MPII16, "hidden").shape == (16,)
+    assert joints(posed, MPII16, "px").shape == (16, 2)
+    assert joints(posed, MPII16, "hidden").shape == (16,)

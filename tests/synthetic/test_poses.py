@@ -11,14 +11,16 @@ from hpe_study.synthetic.kinematics import vector
 @pytest.mark.parametrize("action", poses.ACTIONS)
 def test_an_action_gives_varied_poses_inside_the_limits(action):
     drawn = np.stack([poses.draw(np.random.default_rng(seed), action).angles for seed in range(20)])
-    assert np.array_equal(drawn, poses.limited(drawn)) and np.isfinite(drawn).all()
+    assert np.array_equal(drawn, poses.limited(drawn))
+    assert np.isfinite(drawn).all()
     assert drawn.std(0).max() > 5
     assert all(poses.draw(np.random.default_rng(seed), action).lift >= 0 for seed in range(5))
 
 
 def test_the_same_generator_gives_the_same_pose(contacts):
     first, second = (poses.sample(np.random.default_rng(5), "sports", contacts) for _ in range(2))
-    assert first.action == second.action and np.array_equal(first.angles, second.angles)
+    assert first.action == second.action
+    assert np.array_equal(first.angles, second.angles)
 
 
 def test_themes_name_actions_that_exist():
@@ -55,13 +57,18 @@ def test_floor_and_acrobatics_reach_the_ground_as_they_should(body, contacts, ac
         found = []
         for seed in range(8):
             pose = poses.sample(np.random.default_rng(seed), action, contacts)
-            found.append(body.landmarks(actor_of(seed, pose=pose.angles, lift=0.0))[name][1])
+            marks = body.landmarks(actor_of(seed, pose=pose.angles, lift=0.0))
+            found.append(min(marks[mark][1] for mark in marks if mark.removeprefix("l_").removeprefix("r_") == name))
         return np.median(found)
 
-    assert height("handstand", "pelvis") > 700 > height("handstand", "l_wrist") + 300
-    assert height("lie", "head_top") < 400 and height("lie", "pelvis") < 300
-    assert height("crawl", "pelvis") < 740 and height("crawl", "l_wrist") < 280 and height("crawl", "r_knee") < 250
-    assert height("push up", "r_wrist") < 250 and height("push up", "pelvis") < 600
+    assert height("handstand", "pelvis") > 700 > height("handstand", "wrist") + 300
+    assert height("lie", "head_top") < 400
+    assert height("lie", "pelvis") < 300
+    assert height("crawl", "pelvis") < 740
+    assert height("crawl", "wrist") < 260
+    assert height("crawl", "knee") < 200
+    assert height("push up", "wrist") < 250
+    assert height("push up", "pelvis") < 600
     assert height("sit on floor", "pelvis") < 330
 
 
@@ -89,4 +96,5 @@ def test_on_the_real_skin_forearms_stay_out_of_the_rest_of_the_body(body, contac
         inside = vertices[limb][np.abs(_winding(vertices[limb], vertices[others])) > 0.5]
         gap = [np.linalg.norm(vertices[corners] - point, axis=1).min() for point in inside]
         depths.append(max(gap, default=0.0))
-    assert np.median(depths) < 0.005 and np.max(depths) < 0.04, np.round(depths, 3)
+    assert np.median(depths) < 0.005, np.round(depths, 3)
+    assert np.max(depths) < 0.04, np.round(depths, 3)

@@ -46,7 +46,9 @@ def test_it_agrees_with_a_literal_z_buffer():
     points = np.concatenate([rng.uniform(-4, 18, (40, 2)), rng.uniform(1, 5, (40, 1))], 1).astype(np.float32)
     faces = rng.integers(0, 40, (30, 3))
     faces = faces[[len(set(face)) == 3 for face in faces.tolist()]]
-    hits = rasterize(torch.tensor(points)[None], torch.tensor([0]), torch.tensor(faces), torch.ones(1, len(faces), dtype=torch.bool), _window(14, 11))
+    hits = rasterize(
+        torch.tensor(points)[None], torch.tensor([0]), torch.tensor(faces), torch.ones(1, len(faces), dtype=torch.bool), _window(14, 11)
+    )
     depth, face = _literal(points, faces, 14, 11)
     mine = _grid(hits.face.numpy(), hits, 14, 11, -1)
     assert (mine != face).mean() < 0.01  # samples that lie on an edge may fall either way
@@ -72,7 +74,9 @@ def test_interpolation_is_right_in_perspective():
 def test_an_integer_is_a_pixels_centre():
     """A small square drawn around pixel (7, 5) covers just that pixel's samples."""
     around = torch.tensor([[6.5, 4.5, 2], [7.5, 4.5, 2], [7.5, 5.5, 2], [6.5, 5.5, 2]])
-    hits = rasterize(around[None], torch.tensor([0]), torch.tensor([[0, 2, 1], [0, 3, 2]]), torch.ones(1, 2, dtype=torch.bool), _window(12, 9))
+    hits = rasterize(
+        around[None], torch.tensor([0]), torch.tensor([[0, 2, 1], [0, 3, 2]]), torch.ones(1, 2, dtype=torch.bool), _window(12, 9)
+    )
     assert sorted(hits.sample.tolist()) == [(5 * 12 + 7) * 4 + k for k in range(4)]
 
 
@@ -80,9 +84,12 @@ def test_people_of_several_images_do_not_meet():
     triangle = torch.tensor([[1.0, 1, 2], [1, 6, 2], [6, 1, 2]])
     both = Windows(*(torch.tensor(values) for values in ([0, 2], [0, 1], [8, 4], [7, 5], [0, 56])), pixels=76)
     alone = rasterize(triangle[None], torch.tensor([0]), torch.tensor([[0, 1, 2]]), torch.ones(1, 1, dtype=torch.bool), _window(8, 7))
-    hits = rasterize(triangle[None].repeat(2, 1, 1), torch.tensor([0, 1]), torch.tensor([[0, 1, 2]]), torch.ones(2, 1, dtype=torch.bool), both)
+    hits = rasterize(
+        triangle[None].repeat(2, 1, 1), torch.tensor([0, 1]), torch.tensor([[0, 1, 2]]), torch.ones(2, 1, dtype=torch.bool), both
+    )
     assert torch.equal(hits.sample[hits.person == 0], alone.sample)
-    assert 0 < (hits.person == 1).sum() < len(alone.sample) and hits.sample[hits.person == 1].min() >= 56 * 4
+    assert 0 < (hits.person == 1).sum() < len(alone.sample)
+    assert hits.sample[hits.person == 1].min() >= 56 * 4
 
 
 def test_backs_and_what_is_behind_the_camera_are_left_out():
@@ -98,6 +105,9 @@ def test_cells_list_rectangles_row_by_row():
 
 
 def test_windows_are_clipped_to_the_image():
-    windows = Windows.around(torch.tensor([[-5.0, 3.2], [1e6, 1e6]]), torch.tensor([[4.1, 300.0], [-1e6, -1e6]]), torch.tensor([[20, 30], [20, 30]]))
+    windows = Windows.around(
+        torch.tensor([[-5.0, 3.2], [1e6, 1e6]]), torch.tensor([[4.1, 300.0], [-1e6, -1e6]]), torch.tensor([[20, 30], [20, 30]])
+    )
     assert (windows.left[0], windows.top[0], windows.width[0], windows.height[0]) == (0, 2, 7, 28)
-    assert windows.width[1] * windows.height[1] == 0 and windows.pixels == 7 * 28
+    assert windows.width[1] * windows.height[1] == 0
+    assert windows.pixels == 7 * 28

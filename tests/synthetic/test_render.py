@@ -11,13 +11,13 @@ from hpe_study.synthetic import render as renderer
 from hpe_study.synthetic.body import INDEX, Body
 from hpe_study.synthetic.furniture import Box, Surface
 from hpe_study.synthetic.render import render
-from hpe_study.synthetic.shots import Camera, Shot
+from hpe_study.synthetic.shots import Shot
 
 
 def _scaled(view, factor):
     """The same view with `factor` times the pixels; pixel centres: u' = factor · (u + ½) − ½."""
-    return Camera(view.rotation, view.position, view.fx * factor, view.fy * factor, factor * (view.cx + 0.5) - 0.5, factor * (view.cy + 0.5) - 0.5,
-                  view.width * factor, view.height * factor)  # fmt: skip
+    cx, cy = factor * (view.cx + 0.5) - 0.5, factor * (view.cy + 0.5) - 0.5
+    return replace(view, fx=view.fx * factor, fy=view.fy * factor, cx=cx, cy=cy, width=view.width * factor, height=view.height * factor)
 
 
 def _silhouette(shot, body):
@@ -37,16 +37,21 @@ def test_frames_are_what_the_shots_say(shot_of, body):
     shots = [shot_of(seed, action) for seed, action in enumerate(("stand", "run", "sit"))]
     for shot, frame in zip(shots, render(shots, body), strict=True):
         person = frame.people[0]
-        assert frame.image.shape == (72, 80, 3) and frame.image.dtype == np.uint8 and frame.shot is shot
+        assert frame.image.shape == (72, 80, 3)
+        assert frame.image.dtype == np.uint8
+        assert frame.shot is shot
         assert person.actor is shot.actors[0]
         assert np.allclose(person.world, body.place(shot.actors).landmarks[0] * 1000)
         assert np.allclose(person.camera, shot.camera.to_camera(person.world / 1000) * 1000)
         assert np.allclose(person.px, shot.camera.project(person.camera))
-        assert person.inside.all() and np.isfinite(person.in_front).all()
+        assert person.inside.all()
+        assert np.isfinite(person.in_front).all()
         low, high = person.box[:2], person.box[2:]
-        assert (person.px >= low - 2).all() and (person.px <= high + 2).all()
+        assert (person.px >= low - 2).all()
+        assert (person.px <= high + 2).all()
         head = person.px[INDEX["nose"]]
-        assert (head >= person.head_box[:2] - 1).all() and (head <= person.head_box[2:] + 1).all()
+        assert (head >= person.head_box[:2] - 1).all()
+        assert (head <= person.head_box[2:] + 1).all()
         assert 20 < frame.image.mean() < 200
 
 
@@ -71,7 +76,10 @@ def test_the_picture_changes_around_the_joints_and_nowhere_far(shot_of, body):
 
 
 def test_bytes_do_not_depend_on_company_order_or_history(shot_of):
-    shots = [shot_of(seed, action, kind) for seed, (action, kind) in enumerate([("walk", "room"), ("sit", "outdoor"), ("lie", "hall"), ("kick", "studio")])]
+    shots = [
+        shot_of(seed, action, kind)
+        for seed, (action, kind) in enumerate([("walk", "room"), ("sit", "outdoor"), ("lie", "hall"), ("kick", "studio")])
+    ]
     together = [frame.image for frame in render(shots, Body())]
     body = Body()
     for place in (2, 0, 3, 1):
@@ -86,7 +94,8 @@ def test_many_at_once_give_the_same_pictures_as_one_by_one(shot_of, body):
     for one, many in zip(render(shots, body), renderer._render(shots, body), strict=True):
         assert (np.abs(one.image.astype(int) - many.image) > 2).mean() < 2e-3
         for a, b in zip(one.people, many.people, strict=True):
-            assert np.allclose(a.px, b.px) and (a.hidden != b.hidden).mean() < 0.02
+            assert np.allclose(a.px, b.px)
+            assert (a.hidden != b.hidden).mean() < 0.02
 
 
 def test_a_wall_before_a_person_hides_every_joint(shot_of, body):
@@ -118,7 +127,8 @@ def test_people_hide_each_other_and_both_are_labelled(shot_of, body):
     toward = (shot.camera.position * [1, 0, 1]) / np.linalg.norm(shot.camera.position * [1, 0, 1])
     before = replace(shot.actors[0], position=(toward[0] * 0.8, toward[2] * 0.8))
     person, other = render([replace(shot, actors=(shot.actors[0], before))], body)[0].people
-    assert person.hidden[INDEX["pelvis"]] and not other.hidden[INDEX["pelvis"]]
+    assert person.hidden[INDEX["pelvis"]]
+    assert not other.hidden[INDEX["pelvis"]]
     assert other.camera[INDEX["pelvis"], 2] < person.camera[INDEX["pelvis"], 2] - 700
 
 
@@ -127,8 +137,11 @@ def test_outside_the_image_nothing_is_known(shot_of, body):
     half = replace(shot.camera, height=shot.camera.height // 2)
     person = render([replace(shot, camera=half)], body)[0].people[0]
     ankle, head = INDEX["l_ankle"], INDEX["head_top"]
-    assert not person.inside[ankle] and np.isnan(person.in_front[ankle]) and not person.hidden[ankle]
-    assert person.inside[head] and np.isfinite(person.px[ankle]).all()
+    assert not person.inside[ankle]
+    assert np.isnan(person.in_front[ankle])
+    assert not person.hidden[ankle]
+    assert person.inside[head]
+    assert np.isfinite(person.px[ankle]).all()
 
 
 def test_a_person_behind_the_camera_leaves_no_trace(shot_of, body):
@@ -136,7 +149,8 @@ def test_a_person_behind_the_camera_leaves_no_trace(shot_of, body):
     away = shot.camera.position * [1, 0, 1] * 1.8
     behind = replace(shot.actors[0], position=(away[0], away[2]))
     frame = render([replace(shot, actors=(shot.actors[0], behind))], body)[0]
-    assert not frame.people[1].inside.any() and np.isnan(frame.people[1].px).all()
+    assert not frame.people[1].inside.any()
+    assert np.isnan(frame.people[1].px).all()
 
 
 def test_things_in_the_way_of_a_body_go_unless_clipping_is_wanted(shot_of, body):
@@ -162,7 +176,10 @@ def test_one_moment_from_four_cameras(actor_of, body):
 def test_skin_is_not_blown_out(shot_of, body):
     shots = [shot_of(seed, "stand", kind) for seed, kind in enumerate(["outdoor", "street", "room", "hall", "studio", "laboratory"] * 2)]
     for shot in shots:
-        pale = replace(shot.actors[0], clothes=shot.actors[0].clothes | {"skin": (0.9, 0.73, 0.63), "bald": 1.0, "sleeve": 0.0, "long_hair": 0.0, "hat": 0.0})
+        pale = replace(
+            shot.actors[0],
+            clothes=shot.actors[0].clothes | {"skin": (0.9, 0.73, 0.63), "bald": 1.0, "sleeve": 0.0, "long_hair": 0.0, "hat": 0.0},
+        )
         frame = render([replace(shot, actors=(pale,))], body)[0]
         x0, y0, x1, y1 = np.clip(frame.people[0].head_box.astype(int), 0, 71)
         head = frame.image[y0:y1, x0:x1].astype(int).min(-1)

@@ -12,7 +12,8 @@ from hpe_study.synthetic.landmarks import INDEX
 def test_a_sequence_is_smooth_and_repeatable(body, contacts, actor_of, action):
     angles = sequences.sequence(np.random.default_rng(2), action, 30, 30, contacts)
     again = sequences.sequence(np.random.default_rng(2), action, 30, 30, contacts)
-    assert angles.shape == (30, len(sequences.ANGLES)) and np.array_equal(angles, again)
+    assert angles.shape == (30, len(sequences.ANGLES))
+    assert np.array_equal(angles, again)
     who = actor_of(1)
     marks = np.stack([body.place([actor_of(1, body=who.body, pose=pose, lift=0.0)]).landmarks[0] for pose in angles])
     relative = marks - marks[:, [INDEX["pelvis"]]]

@@ -8,6 +8,7 @@ import torch
 
 from hpe_study.synthetic import camera, scene, trace
 from hpe_study.synthetic.furniture import Box, Surface
+from hpe_study.synthetic.stage import pack
 
 
 def _place(*boxes, room=(-4.0, 4.0, -5.0, 5.0, 3.0)):
@@ -51,7 +52,7 @@ VIEWS = (camera.pinhole((2.5, 1.4, 4), (0, 0.7, 0), 24, 30, 26), camera.pinhole(
 
 def test_rays_agree_with_a_literal_tracer(furnished):
     for view in VIEWS:
-        seen = trace.trace(trace.Views.of([view], "cpu"), scene.pack([furnished], "cpu"))
+        seen = trace.trace(trace.Views.of([view], "cpu"), pack([furnished], "cpu"))
         depth, thing = _literal(view, furnished)
         same = seen.thing.view(view.height, view.width).numpy() == thing
         assert same.mean() > 0.995
@@ -60,10 +61,10 @@ def test_rays_agree_with_a_literal_tracer(furnished):
 
 def test_several_pictures_at_once_are_the_same_as_one_by_one(furnished):
     places = [furnished, _place(_box(0, 0.5, 0))]
-    together = trace.trace(trace.Views.of(VIEWS, "cpu"), scene.pack(places, "cpu"))
+    together = trace.trace(trace.Views.of(VIEWS, "cpu"), pack(places, "cpu"))
     start = 0
     for view, place in zip(VIEWS, places, strict=True):
-        alone = trace.trace(trace.Views.of([view], "cpu"), scene.pack([place], "cpu"))
+        alone = trace.trace(trace.Views.of([view], "cpu"), pack([place], "cpu"))
         end = start + view.width * view.height
         assert (together.thing[start:end] == alone.thing).float().mean() > 0.998
         assert torch.allclose(together.colour[:, start:end], alone.colour, atol=1e-3) or (
@@ -73,7 +74,7 @@ def test_several_pictures_at_once_are_the_same_as_one_by_one(furnished):
 
 def test_normals_face_the_camera_and_have_length_one(furnished):
     views = trace.Views.of([VIEWS[0]], "cpu")
-    seen = trace.trace(views, scene.pack([furnished], "cpu"))
+    seen = trace.trace(views, pack([furnished], "cpu"))
     assert torch.allclose(seen.normal.norm(dim=0), torch.ones(len(seen.depth)), atol=1e-4)
     towards = views.position[0][:, None] - seen.position
     assert ((seen.normal * towards).sum(0) > 0).float().mean() > 0.99
@@ -82,7 +83,7 @@ def test_normals_face_the_camera_and_have_length_one(furnished):
 def test_a_small_box_is_seen_where_the_camera_projects_it():
     """Pixels of a 6 cm cube have their middle where the camera puts its centre: an integer is a pixel's centre."""
     view, centre = camera.pinhole((0.3, 1.2, 4), (0, 1, 0), 300, 121, 91), np.array([0.21, 1.13, 0.05])
-    seen = trace.trace(trace.Views.of([view], "cpu"), scene.pack([_place(_box(*centre, half=(0.03, 0.03, 0.03), yaw=0.5))], "cpu"))
+    seen = trace.trace(trace.Views.of([view], "cpu"), pack([_place(_box(*centre, half=(0.03, 0.03, 0.03), yaw=0.5))], "cpu"))
     row, column = np.nonzero(seen.thing.view(91, 121).numpy() == trace.FIRST_BOX)
     assert len(row) > 12
     assert np.allclose([column.mean(), row.mean()], view.project(view.to_camera(centre)), atol=0.3)
@@ -90,14 +91,16 @@ def test_a_small_box_is_seen_where_the_camera_projects_it():
 
 def test_the_open_air_has_sky_above_the_horizon():
     view = camera.pinhole((0, 1.5, 5), (0, 1.5, 0), 60, 40, 40)
-    seen = trace.trace(trace.Views.of([view], "cpu"), scene.pack([replace(_place(), room=None)], "cpu"))
+    seen = trace.trace(trace.Views.of([view], "cpu"), pack([replace(_place(), room=None)], "cpu"))
     thing = seen.thing.view(40, 40)
-    assert (thing[:18] == trace.SKY).all() and (thing[24:] == trace.FLOOR).all()
+    assert (thing[:18] == trace.SKY).all()
+    assert (thing[24:] == trace.FLOOR).all()
 
 
 def test_a_camera_inside_the_shadow_of_a_big_box_sees_it_all_around():
     """A box that reaches behind the camera fills its part of the picture."""
     view = camera.pinhole((0, 1.0, 3), (0, 1.0, 0), 30, 20, 20)
     wall = Box((0.9, 1.0, 2.5), (0.4, 1.0, 3.0), 0.0, Surface(), 0)
-    thing = trace.trace(trace.Views.of([view], "cpu"), scene.pack([_place(wall)], "cpu")).thing.view(20, 20)
-    assert (thing[:, -3:] == trace.FIRST_BOX).any() and (thing[:, :8] != trace.FIRST_BOX).all()
+    thing = trace.trace(trace.Views.of([view], "cpu"), pack([_place(wall)], "cpu")).thing.view(20, 20)
+    assert (thing[:, -3:] == trace.FIRST_BOX).any()
+    assert (thing[:, :8] != trace.FIRST_BOX).all()
