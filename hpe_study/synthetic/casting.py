@@ -1,9 +1,12 @@
 """Who is filmed: people kept apart by split, dressed, posed and put in their places."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from hpe_study.synthetic import clothes, poses, scene
 from hpe_study.synthetic.filming import body_on, contacts
+from hpe_study.synthetic.landmarks import INDEX
 from hpe_study.synthetic.shots import Actor
 
 _TEST_EVERY = 5  # every fifth body of the pool plays in test splits only, in all sets alike
@@ -39,7 +42,7 @@ def extra(random, split, theme, position=(0.0, 0.0), heading=None, style="everyd
 
 def performer(who, moment, subject):
     """One of a company at a `motion.Moment`. who: (body, clothes)."""
-    return Actor(*who, moment.angles, moment.position, moment.lift, action=moment.action, subject=subject)
+    return Actor(*who, moment.angles, moment.position, action=moment.action, subject=subject)
 
 
 def points(actor):
@@ -65,6 +68,29 @@ def with_seats(place, actors):
         if actor.action == "sit":
             place = scene.seat(place, body_on("cpu"), actor, seed=actor.body)
     return place
+
+
+def in_view(place, view, actors):
+    """The scene without things that hide somebody's chest from the camera (what hides less stays)."""
+    if not place.boxes:
+        return place
+    centre, half = (np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half"))
+    yaw = np.array([box.yaw for box in place.boxes])
+    blocking = set()
+    for actor in actors:
+        along = points(actor)[INDEX["thorax"]] - view.position
+        start, along = (_turned(vector, yaw) for vector in (view.position - centre, along))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ends = np.stack([(-half - start) / along, (half - start) / along])
+        enter, leave = np.nanmax(ends.min(0), 1), np.nanmin(ends.max(0), 1)
+        blocking |= {place.boxes[k].thing for k in np.flatnonzero((enter < leave) & (enter < 1) & (leave > 0))}
+    return replace(place, boxes=tuple(box for box in place.boxes if box.thing not in blocking)) if blocking else place
+
+
+def _turned(vector, yaw):
+    """World vectors (…, 3) in the axes of boxes turned by `yaw` (N,) radians: (N, 3)."""
+    x, y, z = np.broadcast_to(vector, (len(yaw), 3)).T
+    return np.stack([x * np.cos(yaw) - z * np.sin(yaw), y, x * np.sin(yaw) + z * np.cos(yaw)], 1)
 
 
 def seed(random):

@@ -1,67 +1,57 @@
-"""Movement in sequences: key poses a second apart, blended smoothly, so that neighbouring frames look alike and cameras agree.
+"""Films of one person: clips of a few seconds, one after the other, from which single frames are taken.
 
-A key depends only on its number, so any moment can be had without the ones before it.
+A clip depends only on its number, so any frame can be had without the ones before it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_study.synthetic import contact, poses
+from hpe_study.synthetic import sequences
 
-SECONDS_A_KEY = 1.0
-_WALKING = ("walk", "run")
-_YAW = poses.INDEX["yaw"]
+FRAMES_A_CLIP = 16
+_FPS = 10  # of the movement itself, of which frames are taken
+_REMEMBERED = 2  # clips
 
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """How somebody is at one time: angles (P,) in degrees, lift and position in m (world x and z), and what they do."""
+    """How somebody is at one time: angles (P,) in degrees, place in m (world x and z), and what they do."""
 
     angles: np.ndarray
-    lift: float
     position: tuple
     action: str
 
 
 class Motion:
-    """One person's movement. random(*key) gives a generator; themes: what `poses.sample` takes, one of them a key; contacts: or None.
+    """One person's movement.
 
-    center (x, z), reach: m, where and how far about it the person moves; drift (x, z): m/s that the centre moves by.
+    random(*key) gives a generator; actions: names of `poses.ACTIONS`, one of them for each clip; contacts: `contact.Contacts` or None.
+    every: tenths of a second between frames. reach: m, how far off (0, 0) a clip takes place. heading: degrees, random where None.
+    turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 80 its radius is about 1 m).
     """
 
-    def __init__(self, random, themes, contacts, center=(0.0, 0.0), reach=0.8, drift=(0.0, 0.0)):
-        self._random, self._themes, self._contacts = random, themes, contacts
-        self._center, self._reach, self._drift = np.asarray(center, float), reach, np.asarray(drift, float)
+    def __init__(self, random, actions, contacts, every=6, reach=0.5, heading=None, turning=80):
+        self._random, self._actions, self._contacts = random, actions, contacts
+        self._every, self._reach, self._heading, self._turning = every, reach, heading, turning
+        self._clips = {}
 
-    def at(self, time):
-        """The `Moment` at a time in seconds."""
-        number = int(time // SECONDS_A_KEY)
-        share = time / SECONDS_A_KEY - number
-        share = share * share * (3 - 2 * share)  # rest at the keys, fastest between them
-        (start, here), (end, there) = self._key(number), self._key(number + 1)
-        if "sit" in (start.action, end.action):  # a chair neither slides nor rises
-            there = here
-            share = round(share) if start.action != end.action else share
-        angles = start.angles + share * (end.angles - start.angles)
-        turn = (end.angles[_YAW] - start.angles[_YAW] + 180) % 360 - 180
-        angles[_YAW] = (start.angles[_YAW] + share * turn) % 360
-        if self._contacts and self._contacts.depth(angles[None])[0] > 1.5 * contact.TOLERANCE:  # a limb would pass through the body
-            angles = (start if share < 0.5 else end).angles
-        lift = start.lift + share * (end.lift - start.lift)
-        return Moment(angles, lift, tuple(here + share * (there - here)), (start if share < 0.5 else end).action)
+    def at(self, frame):
+        """The `Moment` of a frame, counted from 0."""
+        number, place = divmod(frame, FRAMES_A_CLIP)
+        action, angles, path = self._clip(number)
+        return Moment(angles[place], tuple(path[place]), action)
 
-    def _key(self, number):
-        """(pose, place) of one key."""
-        random = self._random("key", number)
-        place = self._place(number)
-        theme = self._themes[random.integers(len(self._themes))]
-        pose = poses.sample(random, theme, self._contacts)
-        if pose.action in _WALKING:  # people face where they walk
-            ahead = self._place(number + 1) - place
-            pose.angles[_YAW] = np.degrees(np.arctan2(ahead[0], ahead[1])) % 360
-        return pose, place
-
-    def _place(self, number):
-        aimed = self._center + self._drift * number * SECONDS_A_KEY
-        return aimed + self._random("place", number).uniform(-self._reach, self._reach, 2)
+    def _clip(self, number):
+        """(action, angles (F, P), places (F, 2)) of one clip."""
+        if number not in self._clips:
+            random = self._random("clip", number)
+            action = self._actions[random.integers(len(self._actions))]
+            turning, about = random.choice([-1, 1]) * self._turning, random.uniform(-self._reach, self._reach, 2)
+            frames = FRAMES_A_CLIP * self._every
+            angles = sequences.sequence(random, action, frames, _FPS, self._contacts, self._heading, turning)
+            path = about + sequences.path(action, angles, _FPS)
+            while len(self._clips) >= _REMEMBERED:
+                del self._clips[next(iter(self._clips))]
+            self._clips[number] = action, angles[:: self._every], path[:: self._every]
+        return self._clips[number]

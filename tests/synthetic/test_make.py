@@ -47,12 +47,12 @@ def test_killed_and_started_again_gives_what_an_unbroken_run_gives(unbroken, tmp
     order = ["h36m", str(tmp_path), "--train", "80", "--test", "8", "--size", "32", "--workers", "1", "--quiet"]
     process = subprocess.Popen([sys.executable, "-m", "hpe_study.synthetic", "make", *order], cwd=REPOSITORY)
     parts = tmp_path / ".h36m.partial" / "parts"
-    while process.poll() is None and not list(parts.glob("*.npz")):
+    while process.poll() is None and not list(parts.glob("train_*.npz")):
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "h36m").exists()
-    done = {path: path.stat().st_mtime_ns for path in parts.glob("*.npz")}
+    done = {path: path.stat().st_mtime_ns for path in parts.glob("train_*.npz")}
     kept = []
     with pytest.MonkeyPatch.context() as patch:
         load = filming._load

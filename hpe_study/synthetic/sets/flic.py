@@ -18,7 +18,7 @@ OPTIONS = {}
 TAKES_AN_ITEM = 1
 LABELLED = FLIC29.indices("l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip r_hip l_eye r_eye nose")
 
-_FRAME = (1.8, 1.2)  # the still's width and height, in sides of a person's crop
+_FRAME = (1.65, 1.1)  # the still's width and height, in sides of a person's crop
 _ON_LOCATION = 0.25  # share of stills taken in a street
 _STILLS_A_MOVIE = 25
 _BEHIND = (0.6, 0.3, 0.1)  # shares of stills with none, one and two more people behind
@@ -52,7 +52,7 @@ def takes(brief, split, item):
         actors.append(casting.extra(random, split, "film", place))
     kind = "street" if random.random() < _ON_LOCATION else "film set"
     place = scene.make(kind, casting.seed(random), [view], [actor.position for actor in actors])
-    shot = Shot(tuple(actors), view, casting.with_seats(place, actors), casting.seed(random))
+    shot = Shot(tuple(actors), view, casting.with_seats(casting.in_view(place, view, actors[:1]), actors), casting.seed(random))
     movie, frame = f"simulated-{split}-{item // _STILLS_A_MOVIE:04d}", 1 + 24 * (item % _STILLS_A_MOVIE)
     return [Take(f"flic/images/{movie}-{frame:08d}.jpg", shot, {"movie": movie, "frame": frame})]
 

@@ -49,7 +49,6 @@ ACTIONS = {
 }
 CAMERAS = (54138969, 55011271, 58860488, 60457274)
 _PLACES = (30, 150, 210, 330), (11, 9, 12, 10), (5.2, 5.6, 5.3, 5.7)  # azimuths and elevations in degrees, distances in m
-_SECONDS_A_FRAME = 0.7
 _FIELD = 1.5  # the picture's side, in sides of a person's crop
 _PARTS = {"train": "Train", "test": "Val"}
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
@@ -66,7 +65,7 @@ def items(brief, split):
 def takes(brief, split, item):
     """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many as asked for."""
     subject, action, frame = _moment(split, item)
-    moment = _motion(brief, split, subject, action).at(frame * _SECONDS_A_FRAME)
+    moment = _motion(brief, split, subject, action).at(frame)
     actor = performer(_company(brief, split)[subject], moment, subject)
     place = with_seats(_laboratory(brief, split, subject), [actor])
     wanted = brief.count(split) - item * len(CAMERAS)
@@ -92,8 +91,9 @@ def _company(brief, split):
     return company(brief, split, SUBJECTS[split])
 
 
+@lru_cache(maxsize=128)
 def _motion(brief, split, subject, action):
-    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts(), reach=0.7)
+    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts(), reach=0.6)
 
 
 @lru_cache(maxsize=32)

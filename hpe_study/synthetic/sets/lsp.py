@@ -50,7 +50,7 @@ def takes(brief, split, item):
     width, height = np.round(brief.size * np.maximum(extent / extent.max(), 0.6) * _MARGIN / 1.25).astype(int)
     view = camera.framed(points, **direction, size=brief.size, width=width, height=height, at=at, roll=roll)
     place = scene.make("outdoor" if random.random() < _IN_THE_OPEN else "hall", casting.seed(random), [view], [actor.position])
-    shot = Shot((actor,), view, casting.with_seats(place, [actor]), casting.seed(random))
+    shot = Shot((actor,), view, casting.with_seats(casting.in_view(place, view, [actor]), [actor]), casting.seed(random))
     return [Take(_image(brief, split, item), shot)]
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from hpe_study.files import atomic
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
 from hpe_study.synthetic import camera, clothes, matlab, scene
-from hpe_study.synthetic.casting import company, performer, seed, with_seats
+from hpe_study.synthetic.casting import company, in_view, performer, seed, with_seats
 from hpe_study.synthetic.filming import Take, body_on, contacts, film, write_truth
 from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
-from hpe_study.synthetic.motion import Motion
+from hpe_study.synthetic.motion import FRAMES_A_CLIP, Motion
+from hpe_study.synthetic.poses import THEMES
 from hpe_study.synthetic.shots import Shot
 
 FOLDERS = ("mpi_inf_3dhp",)
@@ -41,10 +42,9 @@ ACTIVITIES = (
     ("squat", "bend", "stand"),
     ("sit on floor", "kneel", "lie", "crawl"),
     ("throw", "kick", "jump", "box"),
-    ("studio",),
+    tuple(THEMES["studio"]),
 )
-_FRAMES_AN_ACTIVITY = 8
-_SECONDS_A_FRAME = 0.6
+_FRAMES_AN_ACTIVITY = FRAMES_A_CLIP
 _FIELD = 1.5  # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
 _NOT_VALID = 9  # of so many test frames one is not valid
 
@@ -97,7 +97,7 @@ def _test_take(brief, sequence, frame):
     actor = _actor(brief, "test", sequence, sequence, place, frame)
     notes = _notes(sequence, frame, _is_valid(frame), place, actor)
     view, scenery = _test_set(brief, sequence)
-    shot = Shot((actor,), view, with_seats(scenery, [actor]), seed(brief.random("test", "noise", sequence, frame)))
+    shot = Shot((actor,), view, with_seats(in_view(scenery, view, [actor]), [actor]), seed(brief.random("test", "noise", sequence, frame)))
     return Take(f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes)
 
 
@@ -106,11 +106,15 @@ def _activity(place, frame):
 
 
 def _actor(brief, split, subject, sequence, place, frame):
-    motion = Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[_activity(place, frame)], contacts(), reach=0.5)
     body, worn = _company(brief, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
         worn = clothes.sample(brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body]))
-    return performer((body, worn), motion.at(frame * _SECONDS_A_FRAME), subject)
+    return performer((body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject)
+
+
+@lru_cache(maxsize=32)
+def _motion(brief, split, sequence, activity):
+    return Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[activity], contacts(), reach=0.4)
 
 
 def _notes(sequence, frame, valid, place, actor):

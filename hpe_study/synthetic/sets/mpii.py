@@ -72,7 +72,7 @@ def takes(brief, split, item):
     kind = random.choice(list(_PLACES), p=list(_PLACES.values()))
     people = [actor.position for actor in actors]
     place = scene.make(kind, casting.seed(random), [view], people, occluders=int(random.random() < _SOMETHING_BEFORE))
-    shot = Shot(tuple(actors), view, casting.with_seats(place, actors), casting.seed(random))
+    shot = Shot(tuple(actors), view, casting.with_seats(casting.in_view(place, view, actors[:annotated]), actors), casting.seed(random))
     return [Take(f"mpii/images/{_FIRST_NAME[split] + item:09d}.jpg", shot, {"annotated": annotated})]
 
 

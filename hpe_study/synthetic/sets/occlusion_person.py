@@ -18,6 +18,7 @@ from hpe_study.synthetic.casting import company, performer, seed
 from hpe_study.synthetic.filming import Take, contacts, film, write_truth
 from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
 from hpe_study.synthetic.motion import Motion
+from hpe_study.synthetic.poses import THEMES
 from hpe_study.synthetic.shots import Shot
 
 FOLDERS = ("occlusion_person",)
@@ -29,7 +30,7 @@ SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people in nine r
 ROOMS = {"train": range(6), "test": range(6, 9)}
 CAMERAS = 8
 _OCCLUDERS = 5  # pieces of furniture about the person: hides 20 % of the joints (18–23 % from seed to seed), as in the real set
-_FRAMES_A_VIDEO, _SECONDS_A_FRAME = 4, 0.8
+_FRAMES_A_VIDEO = 4
 _FRAME = (1.8, 1.35)  # the picture's width and height, in sides of a person's crop
 
 
@@ -44,8 +45,7 @@ def takes(brief, split, item):
     subject = SUBJECTS[split][video % len(SUBJECTS[split])]
     room = ROOMS[split][video % len(ROOMS[split])]
     action, subaction = 1 + video // len(ROOMS[split]) % 10, 1 + video // (10 * len(ROOMS[split]))
-    motion = Motion(lambda *key: brief.random(split, "video", video, *key), ("occlusion",), contacts(), reach=0.5)
-    actor = performer(_company(brief, split)[str(subject)], motion.at(frame * _SECONDS_A_FRAME), str(subject))
+    actor = performer(_company(brief, split)[str(subject)], _motion(brief, split, video).at(frame), str(subject))
     name = f"a{action:02d}_sa{subaction:02d}_s{subject:02d}_sce{room:02d}"
     notes = {"video": video, "frame": frame, "action_id": action, "subaction": subaction}
     views = _rig(brief, room)[: brief.count(split) - item * CAMERAS]
@@ -57,6 +57,11 @@ def takes(brief, split, item):
         )
         for view in views
     ]
+
+
+@lru_cache(maxsize=8)
+def _motion(brief, split, video):
+    return Motion(lambda *key: brief.random(split, "video", video, *key), tuple(THEMES["occlusion"]), contacts(), reach=0.4)
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ have the right shapes and are zero, `trans` is the pelvis. `validation` is writt
 """
 
 import pickle
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from hpe_study.files import atomic
 from hpe_study.skeletons import OPENPOSE18, SMPL24
 from hpe_study.synthetic import camera, scene
-from hpe_study.synthetic.casting import company, performer, seed, with_seats
+from hpe_study.synthetic.casting import company, in_view, performer, seed, with_seats
 from hpe_study.synthetic.filming import Take, contacts, film, write_truth
 from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
 from hpe_study.synthetic.motion import Motion
@@ -27,8 +28,9 @@ TAKES_AN_ITEM = 4
 SPLITS = ("train", "test")
 _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_A_SEQUENCE = 16  # at least, where there are so many
-_SECONDS_A_FRAME = 0.4
-_STAYING = (("stand", "walk"), ("stand", "bend", "throw"), ("sit",), ("box", "stand", "dance"))  # what people do who do not go anywhere
+_TENTHS_A_FRAME = 4
+_WALKING = 0.5  # share of sequences in which people walk along; in the others they stay
+_STAYING = (("stand",), ("bend", "throw"), ("sit",), ("box", "dance"))  # what people do who do not go anywhere
 _FRAME = (2.3, 1.3)  # the picture's long and short side (16:9), in sides of a person's crop
 
 
@@ -68,47 +70,57 @@ def takes(brief, split, item):
 
 
 def _take(brief, split, number, frame):
-    name, time = f"simulated_{split}_{number:02d}", frame * _SECONDS_A_FRAME
-    cast, scenery, way, motions = _sequence(brief, split, number)
-    actors = tuple(performer(who, motion.at(time), subject) for (subject, who), motion in zip(cast.items(), motions, strict=True))
-    view = _view(brief, split, number, time, way)
-    shot = Shot(actors, view, with_seats(scenery, actors), seed(brief.random(split, "noise", number, frame)))
+    name = f"simulated_{split}_{number:02d}"
+    cast, scenery, motions, apart = _sequence(brief, split, number)
+    moments = [motion.at(frame) for motion in motions]
+    lead = np.array(moments[0].position)
+    actors = tuple(
+        performer(who, replace(moment, position=tuple(lead + apart * (person - (len(cast) - 1) / 2))), subject)
+        for person, ((subject, who), moment) in enumerate(zip(cast.items(), moments, strict=True))
+    )
+    view = _view(brief, split, number, frame * _TENTHS_A_FRAME / 10, lead)
+    shot = Shot(actors, view, with_seats(in_view(scenery, view, actors), actors), seed(brief.random(split, "noise", number, frame)))
     return Take(f"3dpw/imageFiles/{name}/image_{frame:05d}.jpg", shot, {"sequence": name, "frame": frame})
 
 
 @lru_cache(maxsize=32)
 def _sequence(brief, split, number):
-    """Who is in a sequence, where it is, which way (x, z in m/s) they go, and how each of them moves."""
+    """Who is in a sequence, where it is, how each of them moves, and how far apart (x, z in m) they stay."""
     random = brief.random(split, "sequence", number)
     people = _plan(brief, split)[number][0]
     everybody = company(brief, split, [f"{sequence}-{person}" for sequence in range(_SEQUENCES) for person in range(2)])
     cast = {f"{number}-{person}": everybody[f"{number}-{person}"] for person in range(people)}
-    angle = random.uniform(0, 2 * np.pi)
-    way = random.choice([0.0, 0.9]) * np.array([np.sin(angle), np.cos(angle)])
-    beside = np.array([np.cos(angle), -np.sin(angle)])
+    walking, heading = random.random() < _WALKING, random.uniform(0, 360)
     motions = [
         Motion(
             lambda *key, person=person: brief.random(split, "sequence", number, person, *key),
-            ("walk",) if way.any() else _STAYING[random.integers(len(_STAYING))],
+            ("walk",) if walking else _STAYING[random.integers(len(_STAYING))],
             contacts(),
-            center=beside * (1.1 * person - 0.55 * (people - 1)),
-            reach=0.2,
-            drift=way,
+            every=_TENTHS_A_FRAME,
+            reach=0.1,
+            heading=heading if walking else None,
+            turning=0 if walking else 80,
         )
         for person in range(people)
     ]
-    ends = [tuple(way * _SECONDS_A_FRAME * frame) for frame in (0, _plan(brief, split)[number][1])]
-    return cast, scene.make(random.choice(("street", "outdoor")), seed(random), people=ends), way, motions
+    beside = np.radians(heading + 90)
+    spots = (
+        [(0.0, 0.0)]
+        if not walking
+        else [(length * np.sin(np.radians(heading)), length * np.cos(np.radians(heading))) for length in (-4, 4)]
+    )
+    scenery = scene.make(random.choice(("street", "outdoor")), seed(random), people=spots)
+    return cast, scenery, motions, random.uniform(0.8, 1.2) * np.array([np.sin(beside), np.cos(beside)])
 
 
-def _view(brief, split, number, time, way):
-    """The hand-held camera at a time: it goes along, swings about the people and shakes a little. Its lens stays the same."""
+def _view(brief, split, number, time, lead):
+    """The hand-held camera at a time (s): it goes along, swings about the people and shakes a little. Its lens stays the same."""
     random = brief.random(split, "camera", number)
     azimuth, swing, distance = random.uniform(0, 360), random.uniform(-8, 8), random.uniform(4.2, 6)
     sides = np.round(np.array(_FRAME) * brief.size).astype(int)
     width, height = sides if random.random() < 0.7 else sides[::-1]
     phase = random.uniform(0, 6.28, 4)
-    middle = np.array([way[0] * time, 0.92, way[1] * time])
+    middle = np.array([lead[0], 0.92, lead[1]])
     shake = 0.06 * np.sin(phase[:3] + np.array([1.1, 1.7, 1.3]) * time)
     position = camera.around(middle, azimuth + swing * time, random.uniform(2, 9), distance)
     roll = 1.5 * np.sin(phase[3] + time)
