@@ -19,6 +19,7 @@ Arrays of a store, N records (image coordinates: 0-based px, integer = pixel cen
 import json
 import multiprocessing
 import shutil
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -28,6 +29,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hpe_study.datasets import open_dataset
+from hpe_study.datasets.fit import check_fit
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, digest, digest_of
 from hpe_study.skeletons import MPII16, by_name, convert
@@ -74,8 +76,8 @@ def cut(image, region, size):
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
 
 
-def read_image(path, stated_size=None):
-    """(H, W, 3) uint8 RGB. Raises `StudyError` naming the file when it is absent, truncated, no image, or not of the stated (width, height)."""
+def read_image(path):
+    """(H, W, 3) uint8 RGB. Raises `StudyError` naming the file when it is absent, truncated or no image."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -85,11 +87,6 @@ def read_image(path, stated_size=None):
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if whole and data else None
     if image is None:
         raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its records out")
-    if stated_size is not None and tuple(stated_size) != (image.shape[1], image.shape[0]):
-        raise StudyError(
-            f"{path}: is {image.shape[1]}×{image.shape[0]} px but its labels are for {stated_size[0]}×{stated_size[1]} px; "
-            "images and labels come from different downloads"
-        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -146,7 +143,9 @@ _opened = {}  # of a worker process: the data set it was started for
 
 def _start_worker(name, root, split, strict, options):
     cv2.setNumThreads(1)
-    _opened["records"] = open_dataset(name, root, split, strict=strict, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what was left out has been said once, by the parent
+        _opened["records"] = open_dataset(name, root, split, strict=strict, **options)
 
 
 def _write_part(path, start, stop, root, size, margin, encoding):
@@ -159,7 +158,8 @@ def _write_part(path, start, stop, root, size, margin, encoding):
         record = records[i]
         check_record(record)
         if record.image != image_path:  # several people of one image often stand next to each other
-            image, image_path = read_image(record.image, record.image_size), record.image
+            image, image_path = read_image(record.image), record.image
+        check_fit(record, image.shape[1], image.shape[0])
         rows.append(row_of(record, root, size, margin, encoding, image))
     with atomic(path) as part, h5py.File(part, "w") as file:
         for key in rows[0]:
