@@ -108,7 +108,7 @@ def test_broken_input_is_named(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match=r"train1\.png: truncated or not an image"):
         prepared(people, tmp_path, monkeypatch)
     cv2.imwrite(str(picture), np.zeros((50, 60, 3), np.uint8))
-    with pytest.raises(StudyError, match=r"train1\.png: is 60×50 px but its labels are for 96×96 px"):
+    with pytest.raises(StudyError, match=r"train1\.png: is 60×50 px, but its labels are for 96×96 px"):
         prepared(people, tmp_path, monkeypatch)
     assert not (tmp_path / "stick.h5").exists()
     empty = StickPeople(tmp_path / "none", 0)
