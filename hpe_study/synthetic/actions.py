@@ -238,20 +238,22 @@ def _sit(rng):
 
 def _sit_on_floor(rng):
     pose = _sit(rng)
+    pose |= {"pitch": rng.normal(-18, 4), "spine_bend": rng.normal(30, 7)}  # the hips roll back, the back is round
     kind = choice(rng, legs_out=2, cross_legged=2, hugging_knees=1.5, one_up=1.5, leaning_back=1.5)
     for k in "lr":
         if kind in ("legs_out", "leaning_back"):
-            put(pose, k, hip=rng.normal(85, 8), knee=rng.uniform(0, 60), hip_out=rng.uniform(4, 30))
+            knee = rng.uniform(0, 60)
+            put(pose, k, hip=rng.normal(78, 4) + 0.55 * knee, knee=knee, hip_out=rng.uniform(4, 30))  # the heel stays on the floor
         elif kind == "cross_legged":
-            put(pose, k, hip=rng.normal(92, 6), hip_out=rng.normal(46, 5), hip_twist=rng.normal(30, 6), knee=rng.normal(112, 8))
+            put(pose, k, hip=rng.normal(97, 5), hip_out=rng.normal(50, 4), hip_twist=rng.normal(42, 3), knee=rng.normal(122, 6))
         else:
-            put(pose, k, hip=rng.normal(112, 6), knee=rng.normal(108, 10), hip_out=rng.uniform(5, 20))
+            put(pose, k, hip=rng.normal(118, 4), knee=rng.normal(122, 8), hip_out=rng.uniform(5, 20))
     if kind == "one_up":
-        put(pose, "l", hip=rng.normal(82, 5), knee=rng.uniform(0, 30))
+        put(pose, "l", hip=rng.normal(80, 3), knee=rng.uniform(0, 15))
     if kind == "leaning_back":
         pose |= {"pitch": rng.uniform(-40, -20), "spine_bend": rng.uniform(0, 15)}
         for k in "lr":
-            put(pose, k, arm_lift=rng.uniform(25, 45), arm_turn=rng.uniform(145, 165), elbow=rng.uniform(0, 15), hip=pose[f"{k}_hip"] - 20)
+            put(pose, k, arm_lift=rng.uniform(45, 65), arm_turn=rng.uniform(145, 165), elbow=rng.uniform(0, 15), hip=pose[f"{k}_hip"] - 15)
     return pose
 
 
