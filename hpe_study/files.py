@@ -70,15 +70,21 @@ def digest_of(value):
 
 
 @contextlib.contextmanager
-def lock(folder):
-    """Hold `folder` for this process; the kernel lets go of it when the process ends, however it ends."""
+def lock(folder, wait=False):
+    """Hold `folder` for this process; the kernel lets go of it when the process ends, however it ends.
+
+    Where another process holds it: wait for that one (saying so), or raise `StudyError`.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
+            if not wait:
+                raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
+            print(f"{folder.name}: another process is at work on it; waiting", flush=True)
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 
 

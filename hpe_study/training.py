@@ -56,7 +56,7 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
     init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
     curves; None in stage 1.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
-    finite (step and sample ids), when the weights do not fit, or when another process works in `out`.
+    finite (step and sample ids) or when the weights do not fit. Waits while another process works in `out`.
     """
     out = Path(out)
     inputs = {
@@ -64,7 +64,7 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
         "data": {store.path.name: store.attrs["key"] for store in (*data.train, data.validation)},
         "init": torch.load(init, weights_only=True, map_location="cpu")["identity"] if init else None,
     }
-    with lock(out):
+    with lock(out, wait=True):
         if finished(out, inputs):
             return read_json(out / "run.json")
         return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from hpe_study import training
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import evaluate
+from hpe_study.files import lock
 from hpe_study.params import Augmentation, Network, Stage, Training
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.training import Data, Trainer, fit
@@ -153,9 +155,24 @@ def test_other_parameters_do_not_resume_an_old_state(unbroken, data, bones, tmp_
     assert_same_run(unbroken, tmp_path)
 
 
-def test_two_processes_never_share_a_folder(data, bones, tmp_path):
-    with training.lock(tmp_path), pytest.raises(StudyError, match="another process is working here"):
-        fit(stage(), data, tmp_path, bones=bones, progress=False)
+def test_two_processes_never_work_in_one_folder(data, bones, tmp_path, capsys):
+    held, events = threading.Event(), []
+
+    def hold():
+        with lock(tmp_path):
+            held.set()
+            time.sleep(0.5)
+            events.append("let go")
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    with pytest.raises(StudyError, match="another process is working here"), lock(tmp_path):
+        pass
+    fit(stage(epochs=1, drop_after=()), data, tmp_path, bones=bones, progress=False)
+    assert events == ["let go"]
+    assert "waiting" in capsys.readouterr().out
+    holder.join()
 
 
 def test_a_loss_that_is_not_finite_names_step_and_samples(data, bones, tmp_path, monkeypatch):
