@@ -30,9 +30,10 @@ from tqdm import tqdm
 
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
+from hpe_study.datasets.reading import CORRECTED, reading
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, digest, digest_of
-from hpe_study.skeletons import MPII16, by_name, convert
+from hpe_study.skeletons import MPII16, by_name
 
 VERSION = 1
 CHUNK = 256  # records a part file holds
@@ -93,29 +94,30 @@ def read_image(path):
 # ---------------------------------------------------------------- preparation
 
 
-def row_of(record, root, size, margin, encoding, image):
-    """One record as the store's values (see the module's list)."""
-    common2d = convert(record.joints2d, record.skeleton, MPII16)
-    common3d = convert(record.joints3d, record.skeleton, MPII16)
+def row_of(record, root, size, margin, encoding, image, way=CORRECTED):
+    """One record as the store's values (see the module's list). way: the `Reading` of its data set."""
+    center, side = way.box(record)
+    common2d = way.joints(record.joints2d, record.skeleton)
+    common3d = way.joints(record.joints3d, record.skeleton)
     scale = similarity_scale(record.joints3d, record.joints2d)
     root_depth = common3d[MPII16.index(MPII16.root), 2]
-    region = stored_region(record.center, record.side, margin)
+    region = stored_region(center, side, margin)
     crop = cut(image, region, size)
     if encoding == "jpeg":
         crop = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].ravel()
     universal = record.joints3d_universal if record.joints3d_universal is not None else np.full_like(record.joints3d, np.nan)
-    occluded = convert(np.where(record.occluded < 0, np.nan, record.occluded)[:, None].astype(float), record.skeleton, MPII16)[:, 0]
+    occluded = way.joints(np.where(record.occluded < 0, np.nan, record.occluded)[:, None].astype(float), record.skeleton)[:, 0]
     meta = record.meta
     return {
         "crop": crop,
         "region": np.array(region, np.int32),
-        "center": np.asarray(record.center, np.float32),
-        "side": np.float32(record.side),
+        "center": np.asarray(center, np.float32),
+        "side": np.float32(side),
         "joints2d": common2d.astype(np.float32),
         "labelled": ~np.isnan(common2d).any(-1),
         "occluded": np.where(np.isnan(occluded), -1, occluded > 0).astype(np.int8),
         "joints3d": common3d.astype(np.float32),
-        "depth": (scale * (common3d[:, 2] - root_depth) / record.side).astype(np.float32),
+        "depth": (scale * (common3d[:, 2] - root_depth) / side).astype(np.float32),
         "scale": np.float64(scale),
         "intrinsics": np.asarray(record.intrinsics, np.float64),
         "head_size": np.float32(record.head_size),
@@ -141,18 +143,18 @@ def check_record(record):
 _opened = {}  # of a worker process: the data set it was started for
 
 
-def _start_worker(name, root, split, strict, options):
+def _start_worker(name, root, split, strict, way, options):
     cv2.setNumThreads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what was left out has been said once, by the parent
-        _opened["records"] = open_dataset(name, root, split, strict=strict, **options)
+        _opened.update(records=open_dataset(name, root, split, strict=strict, **options, **way.options), way=way)
 
 
 def _write_part(path, start, stop, root, size, margin, encoding):
     """Prepare records start … stop−1 into one part file, unless it is there already."""
     if path.exists():
         return stop - start
-    records = _opened["records"]
+    records, way = _opened["records"], _opened["way"]
     rows, image, image_path = [], None, None
     for i in range(start, stop):
         record = records[i]
@@ -160,7 +162,7 @@ def _write_part(path, start, stop, root, size, margin, encoding):
         if record.image != image_path:  # several people of one image often stand next to each other
             image, image_path = read_image(record.image), record.image
         check_fit(record, image.shape[1], image.shape[0])
-        rows.append(row_of(record, root, size, margin, encoding, image))
+        rows.append(row_of(record, root, size, margin, encoding, image, way))
     with atomic(path) as part, h5py.File(part, "w") as file:
         for key in rows[0]:
             values = [row[key] for row in rows]
@@ -179,14 +181,20 @@ def store_key(records, settings):
     return digest_of({"settings": settings, "labels": digest(*records.label_files), "records": len(records), "version": VERSION})
 
 
-def prepare(name, root, split, path, *, input_size, margin=1.5, encoding="jpeg", strict=False, workers=1, progress=True, **options):
+def prepare(
+    name, root, split, path, *, input_size, margin=1.5, encoding="jpeg", strict=False, legacy=(), workers=1, progress=True, **options
+):
     """Make (or reuse) the store of one data set and split; returns its path.
 
-    The stored square has input_size·margin px a side. Raises `StudyError` for a missing set, an empty split or a broken image.
+    The stored square has input_size·margin px a side. legacy: a `legacy:` list; those switches that change how this set is read are part
+    of the store's settings. Raises `StudyError` for a missing set, an empty split or a broken image.
     """
     path, root = Path(path), Path(root)
     settings = {"name": name, "split": split, "input_size": input_size, "margin": margin, "encoding": encoding, "strict": strict, **options}
-    records = open_dataset(name, root, split, strict=strict, **options)
+    way = reading(name, legacy)
+    if way.legacy:
+        settings["legacy"] = list(way.legacy)
+    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
     if len(records) == 0:
         raise StudyError(f"{root}: {name} has no usable record in its {split} split (left out: {dict(records.left_out) or 'none'})")
     key = store_key(records, settings)
@@ -200,7 +208,7 @@ def prepare(name, root, split, path, *, input_size, margin=1.5, encoding="jpeg",
     spans = [(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)]
     jobs = [(parts / f"{start:08d}.h5", start, stop, root, size, margin, encoding) for start, stop in spans]
     with tqdm(total=len(records), desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
-        for done in _run_jobs(jobs, (name, root, split, strict, options), workers):
+        for done in _run_jobs(jobs, (name, root, split, strict, way, options), workers):
             bar.update(done)
     attributes = {
         "key": key,

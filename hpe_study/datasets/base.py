@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
+from PIL import Image
 
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, convert
@@ -174,6 +175,15 @@ class Records(Sequence):
         if self.strict:
             raise StudyError(f"{message}. `strict` is on; complete the set or turn `strict` off. {self.info.how_to_get(self.root)}")
         warnings.warn(message, stacklevel=4)
+
+
+def image_size(path):
+    """(width, height) in px from the file's header; a `StudyError` where it is no image."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError as error:
+        raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its record out") from error
 
 
 def head_size_of(joints2d, skeleton):

@@ -15,9 +15,8 @@ Facts relied on (the sets' pages and README files):
 """
 
 import numpy as np
-from PIL import Image
 
-from hpe_study.datasets.base import Listing, Records, head_size_of
+from hpe_study.datasets.base import Listing, Records, head_size_of, image_size
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import expect_shape, load_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
@@ -87,15 +86,6 @@ class _Images:
                 f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in {self.folder / 'images'}; about 0.9 is "
                 "right. Labels and images come from different downloads (150-px people of lsp_dataset.zip, or the original pictures)"
             )
-
-
-def image_size(path):
-    """(width, height) in px from the file's header; a `StudyError` where it is no image."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError as error:
-        raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its record out") from error
 
 
 def read_lsp(path):

@@ -20,7 +20,7 @@ import re
 
 import numpy as np
 
-from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, Listing, Records, head_size_of, missing
+from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, Listing, Records, head_size_of, image_size, missing
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
@@ -51,19 +51,22 @@ CAMERA_SETS = {"vnect": [0, 1, 2, 4, 5, 6, 7, 8], "chest": [0, 2, 4, 7, 8], "cei
 SEQUENCES = [f"S{subject}/Seq{number}" for subject in range(1, 9) for number in (1, 2)]
 TEST_SEQUENCES = [f"TS{number}" for number in range(1, 7)]
 TRUTHS = ("univ", "annot3")
+FRAMES = ("valid", "inside")
 _ARRAYS = {"annot2": 2, "annot3": 3, "univ_annot3": 3}
 _HELD = 2  # sequences whose label arrays are kept in memory; a store reads them one after another
 _FITS = 2.0  # px
 
 
 def open_mpi_inf_3dhp(root, split, strict=False, **options):
-    """The reader of the split. Options: `cameras`, `every` (train), `every` (test), and `truth` ("univ" or "annot3") in both.
+    """The reader of the split. Options: `cameras`, `every` (train), `every`, `frames` (test), and `truth` ("univ" or "annot3") in both.
 
     `truth` names the 3D truth that a protocol scores against. A record carries both, so it changes no record; it is checked here
     and kept in the sequence's attribute `truth`.
     """
     if split == "test":
         options.pop("cameras", None)  # the camera set is a choice of training frames
+    else:
+        options.pop("frames", None)  # and which frames count, one of the test's
     return (TestSet if split == "test" else TrainingSet)(root, split, strict, **options)
 
 
@@ -196,14 +199,18 @@ class TrainingSet(_Sequences):
 
 
 class TestSet(_Sequences):
-    """Options: `every` (only every n-th valid frame), `truth`. The official protocol takes every valid frame and truth "univ"."""
+    """Options: `every` (only every n-th frame that counts), `truth`, `frames`: "valid", or "inside" for those with every joint in the
+    picture, as the published code takes them. The official protocol takes every valid frame and truth "univ".
+    """
 
     __test__ = False  # not one of pytest's
     skeleton = MPI_INF_3DHP17
 
-    def load(self, every=1, truth="univ"):
-        """One row a valid frame."""
+    def load(self, every=1, truth="univ", frames="valid"):
+        """One row a frame that counts."""
         self.choose(truth, every)
+        if frames not in FRAMES:
+            raise StudyError(f"mpi_inf_3dhp: frames {frames!r} is not one of {', '.join(FRAMES)}")
         folder = self.folder("mpi_inf_3dhp", "mpi_inf_3dhp_test_set")
         places, listings = [], []
         for index, name in enumerate(TEST_SEQUENCES):
@@ -211,9 +218,12 @@ class TestSet(_Sequences):
                 self.part_missing(folder / name)
                 continue
             path = self.label_file(folder / name / "annot_data.mat")
-            valid = load_mat73(path, "valid_frame")["valid_frame"].ravel() > 0
-            rows = self.keep(np.arange(len(valid)), "not a valid frame", valid)[::every]
             images = folder / name / "imageSequence"
+            if frames == "valid":
+                counted, reason = load_mat73(path, "valid_frame")["valid_frame"].ravel() > 0, "not a valid frame"
+            else:
+                counted, reason = all_inside(path, images), "a joint outside the picture"
+            rows = self.keep(np.arange(len(counted)), reason, counted)[::every]
             places.append((index, 0, rows, rows + 1, lambda number, images=images: images / f"img_{number:06d}.jpg"))
             listings.append(numbers_in(Listing(images).names(), "img_"))
         if not places:
@@ -246,6 +256,16 @@ class TestSet(_Sequences):
             action=int(labels["activity_annotation"].ravel()[frame]),
             frame=int(frame),
         )
+
+
+def all_inside(path, images):
+    """(F,) bool: the frames of a test sequence whose every joint lies in the picture. images: their folder; one gives the size."""
+    joints = load_mat73(path, "annot2")["annot2"].reshape(-1, 17, 2)
+    numbers = numbers_in(Listing(images).names(), "img_")
+    if len(numbers) == 0:
+        return np.ones(len(joints), bool)  # no picture, no record: they are left out as absent
+    size = np.array(image_size(next(images.glob(f"img_{numbers[0]:06d}.*"))))
+    return ((joints >= 0) & (joints <= size - 1)).all((1, 2))
 
 
 def fit_intrinsics(joints2d, joints3d):
