@@ -27,10 +27,10 @@ STYLE = [
     {"selector": "caption", "props": "caption-side: top; text-align: left; font-weight: bold; padding: 0.4em 0"},
     {
         "selector": "th, td",
-        "props": "text-align: right; padding: 0.12em 0.45em; vertical-align: top; white-space: nowrap; line-height: 1.25",
+        "props": "text-align: right; padding: 0.12em 0.45em; vertical-align: top; white-space: nowrap",
     },
     {"selector": "tbody tr", "props": "border-top: 1px solid #8883"},
-    {"selector": "th.row_heading", "props": "text-align: left; font-weight: normal; white-space: normal; max-width: 14em"},
+    {"selector": "th.row_heading", "props": "text-align: left; font-weight: normal; white-space: normal; min-width: 8em; max-width: 14em"},
     {"selector": "th.index_name", "props": "text-align: left; vertical-align: bottom"},
     {"selector": "th.col_heading", "props": "white-space: normal; border-bottom: 1px solid #8886; vertical-align: bottom"},
     {"selector": "th.col_heading.level0, th.col_heading.level1", "props": "text-align: center"},
@@ -188,12 +188,17 @@ class Table:
 
     def save(self, folder):
         """Write `<name>.csv`, `.html` and `.tex` into a folder; returns the table, to be shown."""
-        head = f'<meta charset="utf-8"><title>{self.heading}</title><style>{PAGE}</style>'
-        page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{self.html()}</body></html>\n'
-        for kind, text in (("csv", self.tidy().to_csv(index=False)), ("html", page), ("tex", self.latex())):
-            with atomic(Path(folder) / f"{self.name}.{kind}") as part:
-                part.write_text(text, encoding="utf-8")
+        write_texts(folder, self.name, self.heading, self.tidy(), self.html(), self.latex())
         return self
+
+
+def write_texts(folder, name, heading, data, body, latex):
+    """A table's three files, each whole or not there: `<name>.csv` of its numbers, `.html`, a page of its own, and `.tex`."""
+    head = f'<meta charset="utf-8"><title>{heading}</title><style>{PAGE}</style>'
+    page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+    for kind, text in (("csv", data.to_csv(index=False)), ("html", page), ("tex", latex)):
+        with atomic(Path(folder) / f"{name}.{kind}") as part:
+            part.write_text(text, encoding="utf-8")
 
 
 def _latex_text(text):

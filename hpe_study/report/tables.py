@@ -1,13 +1,13 @@
 """Tables 1 to 5: functions of `runs.csv` (`records.read_runs`) and of the published numbers, and of nothing else.
 
-Tables 4 and 5 read two columns each that only their runs have, see `table4` and `table5`.
+Tables 1 to 3 are the paper's, so every row stands there whether it was run or not; Tables 4 and 5 are our own.
 """
 
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.protocols import protocol
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.published import PCKH_NOTE, published
-from hpe_study.report.results import BASELINES, MODEL, is_simulated, named, rows_of, scored, seeds_of
+from hpe_study.report.results import BASELINES, is_simulated, named, rows_of, seeds_of
 from hpe_study.report.style import set_title
 from hpe_study.report.table import MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.scoring import PROTOCOL
@@ -94,7 +94,7 @@ def notes_of(runs):
     simulated = "Simulated: our runs learnt from and were scored on simulated people; published numbers are of the real data sets."
     return [
         *([simulated] if is_simulated(runs) else []),
-        f"Ours: mean of n = {count} seed{'s' * (count != 1)}; below it the 95 % interval (bootstrap over the test set's sequences{spread}). "
+        f"Ours: mean of n = {count} seed{'s' * (count != 1)}; below it the 95 % interval (bootstrap over test sequences{spread}). "
         f"3D scores: protocol “{found.name}” ({found.title}; skeletons sized by the 3D training set's bones).",
         "† does not beat the best constant pose; ‡ does not beat the true 2D joints with the training set's mean depth. "
         "Bold: best model of the column. Baselines are fitted on the 3D set named in their row.",
@@ -169,89 +169,79 @@ def _baseline_cell(runs, run, test_set, scorer):
 
 # ---------------------------------------------------------------- our own two studies
 
-ARMS = {  # of Table 4, in reading order: the value in `arm` → what the row says
+ARMS = {  # of Table 4, in reading order: `arm` → what the row says
     "none": "no pre-training, 3D only",
     "2d pre-training": "2D pre-training, then 3D only",
     "mixing": "2D and 3D mixed from the start",
     "both": "2D pre-training, then mixed",
-    "both+stage 3 with geometry": "… and stage 3 with the geometric loss",
-    "both+stage 3 without": "… and stage 3 without it",
 }
+STAGE_3 = {True: "… and stage 3 with the geometric loss", False: "… and stage 3 without it"}
 BUDGETS = {"images": "equal images seen", "time": "equal training time"}
+COST = (Column(OURS, "cost", "images seen", None, 0), Column(OURS, "cost", "minutes", None, 2))
 
 
 def table4(runs):
     """A fair comparison: what is pre-training worth, what mixing, at equal images seen and again at equal training time.
 
-    Reads three columns of `runs.csv` besides the usual ones, filled for an arm's last run and empty for all others:
-    arm: one of `ARMS`; budget: "images", "time", or both words where one run serves both; images_line: images seen by the run and its
-    ancestors. In domain is the test set of the 3D set that the arm learnt from; every other 3D test set is out of domain.
+    In domain is the test set of the 3D set that all arms learnt from; every other 3D test set is out of domain.
     """
-    arms = _with(runs, "arm", "budget", "images_line")
-    chosen = arms.dropna(subset=["arm"])
-    trained = set(chosen["target"].fillna(chosen["three_d"]).dropna()) or {SETS_3D[0]}
-    domains = {name: "in domain" if name in trained else "out of domain" for name in SETS_3D}
-    columns = {name: Column(OURS, f"{domain}: MPJPE (mm)", set_title(name)) for name, domain in domains.items()}
-    ordered = sorted(columns.values(), key=lambda column: column.group)
-    cost = (Column(OURS, "cost", "images seen", None, 0), Column(OURS, "cost", "minutes", None))
-    table = Table("table4", "Table 4. Pre-training and mixing at equal cost", ("budget", "scheme"), (*ordered, *cost), is_simulated(runs))
-    table.notes += [*notes_of(runs), "Same λ and the same 3D data in every row. Bold is the best of both budgets together."]
+    arms = runs[runs["budget"].isin(BUDGETS)]
+    flat = next(iter(arms["two_d"].dropna()), SETS_2D[0])
+    deep = next(iter(arms["three_d"].dropna()), SETS_3D[0])
+    domains = {name: "in domain" if name == deep else "out of domain" for name in SETS_3D}
+    tests = {name: Column(OURS, f"{domain}: MPJPE (mm)", set_title(name)) for name, domain in domains.items()}
+    columns = (*sorted(tests.values(), key=lambda column: column.group), *COST)
+    table = Table("table4", "Table 4. Pre-training and mixing at equal cost", ("budget", "scheme"), columns, is_simulated(runs))
+    sets = f"2D set: {set_title(flat)}; 3D set: {set_title(deep)}, the same λ and the same 3D data in every row."
+    table.notes += [*notes_of(runs), f"{sets} Bold is the best of both budgets together."]
+    starts = dict(zip(ARMS, ((None, None), (None, flat), (flat, None), (flat, flat)), strict=True))
     for budget, spent in BUDGETS.items():
-        for arm, title in ARMS.items():
-            rows = arms[(arms["arm"] == arm) & arms["budget"].fillna("").str.split().map(lambda words, budget=budget: budget in words)]
-            table.add((spent, title), _cells_of(rows, columns) | _cost_cells(rows, cost))
-    for scorer in BASELINES:
-        table.add(("", f"baseline: {scorer}"), _cells_of(chosen, columns, scorer))
+        for arm, (mixed, start) in starts.items():
+            run = Run(2, mixed, deep, start=start, budget=budget)
+            table.add((spent, ARMS[arm]), _study_cells(runs, run, tests))
+    for geometry, title in STAGE_3.items():
+        run = Run(3, flat, deep, deep, budget="images", geometry=geometry)
+        table.add((f"{BUDGETS['images']}, and a stage more", title), _study_cells(runs, run, tests))
+    _add_study_baselines(table, runs, Run(2, flat, deep, budget="images"), tests)
     return table
 
 
 def table5(runs):
-    """Size: backbone × number of 2D images at equal updates.
-
-    Reads two columns of `runs.csv` besides the usual ones, filled for a cell's last run and empty for all others: backbone (a name) and
-    images_2d (how many images of the largest 2D set it learnt from).
-    """
-    cells = _with(runs, "backbone", "images_2d", "images_line")
-    chosen = cells.dropna(subset=["backbone", "images_2d"])
-    columns = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
-    flat = {name: Column(OURS, "PCKh@0.5 (%) on", set_title(name), "higher") for name in SETS_2D if name in set(chosen["test_set"])}
-    cost = (Column(OURS, "cost", "images seen", None, 0), Column(OURS, "cost", "minutes", None))
-    title = "Table 5. Size of the network and of the 2D set at equal updates"
-    table = Table("table5", title, ("backbone", "2D images"), (*flat.values(), *columns.values(), *cost), is_simulated(runs))
+    """Size: backbone × share of the largest 2D set at equal updates."""
+    chosen = runs[runs["backbone"].notna() & (runs["stage"] == 2)]
+    tests = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
+    flat = next(iter(chosen["two_d"].dropna()), SETS_2D[0])
+    pckh = Column(OURS, "PCKh@0.5 (%) on the test set of", set_title(flat), "higher")
+    title = "Table 5. Size of the network and of the 2D set, at equal updates"
+    table = Table("table5", title, ("backbone", "2D images"), (pckh, *tests.values(), *COST), is_simulated(runs))
     table.notes += notes_of(runs)
-    for backbone in chosen["backbone"].drop_duplicates():
-        for images in sorted(chosen.loc[chosen["backbone"] == backbone, "images_2d"].unique()):
-            rows = chosen[(chosen["backbone"] == backbone) & (chosen["images_2d"] == images)]
-            made = _cells_of(rows, columns) | _cells_of(rows, flat, metric="pckh") | _cost_cells(rows, cost)
-            table.add((str(backbone), f"{int(images):,}"), made)
+    cells = chosen.drop_duplicates(["backbone", "share"]).sort_values(["share"]).sort_values("backbone", key=_size_of, kind="stable")
+    for row in cells.to_dict("records"):
+        run = Run(2, row["two_d"], row["three_d"], backbone=row["backbone"], share=row["share"])
+        made = _study_cells(runs, run, tests) | {pckh: score_cell(runs, run, row["two_d"], "pckh")}
+        table.add((row["backbone"], f"{int(row['images_2d']):,} ({row['share']:.0%})"), made)
     if chosen.empty:
-        table.add(("all", "¼, ½, 1 of the largest set"), {column: Cell(words=NOT_RUN) for column in table.columns})
-    for scorer in BASELINES if len(chosen) else ():
-        table.add((f"baseline: {scorer}", ""), _cells_of(chosen, columns, scorer))
+        table.add(("any", "any share"), {column: Cell(words=NOT_RUN) for column in table.columns})
+    else:
+        _add_study_baselines(table, runs, run, tests)
     return table
 
 
-def _with(runs, *columns):
-    return runs.assign(**{column: float("nan") for column in columns if column not in runs})
+def _size_of(backbones):
+    """Backbones by the number in their name (resnet18 … resnet101, narrow18:8 …), so that they stand from small to large."""
+    return backbones.str.extract(r"(\d+)\D*$")[0].astype(float)
 
 
-def _cells_of(rows, columns, scorer=MODEL, metric="mpjpe"):
-    """Cells of rows that belong to one table row: {column: Cell}, by test set."""
-    cells = {}
-    for test_set, column in columns.items():
-        if scorer == MODEL:
-            cell = cell_of(scored(rows, test_set, metric), {name: scored(rows, test_set, metric, name) for name in BASELINES})
-            cells[column] = cell or Cell(words=NOT_RUN if rows.empty else "–")
-        else:
-            estimate = mean_of_rows(scored(rows, test_set, metric, scorer).head(1))
-            cells[column] = Cell(estimate.value, estimate.low, estimate.high, competes=False) if estimate else Cell(words="–")
-    return cells
+def _study_cells(runs, run, tests):
+    """Test scores of one run over its seeds, and what it cost with its ancestors."""
+    cells = {column: score_cell(runs, run, name) for name, column in tests.items()}
+    line = [named(runs, member).drop_duplicates("run") for member in run.line]
+    if any(len(member) == 0 for member in line):
+        return cells | {column: Cell(words=NOT_RUN) for column in COST}
+    images, minutes = sum(member["images_seen"].mean() for member in line), line[-1]["seconds_line"].mean() / 60
+    return cells | {COST[0]: Cell(images, seeds=len(line[-1])), COST[1]: Cell(minutes, seeds=len(line[-1]))}
 
 
-def _cost_cells(rows, columns):
-    """Images seen and minutes of a row's runs with their ancestors: means over seeds."""
-    runs = rows.drop_duplicates("run")
-    if runs.empty:
-        return {column: Cell(words=NOT_RUN) for column in columns}
-    images, minutes = runs["images_line"].mean(), runs["seconds_line"].mean() / 60
-    return {column: Cell(value, seeds=len(runs)) for column, value in zip(columns, (images, minutes), strict=True)}
+def _add_study_baselines(table, runs, run, tests):
+    for scorer in BASELINES:
+        table.add((f"baseline: {scorer}", ""), {column: _baseline_cell(runs, run, name, scorer) for name, column in tests.items()})

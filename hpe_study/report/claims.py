@@ -1,0 +1,289 @@
+"""The ledger of the paper's claims: statement, published evidence, the contrast on our runs, and the verdict; computed, never typed.
+
+A claim is a statement and a function from a world (`contrasts.Printed` or `contrasts.Ours`) to contrasts; the same function is asked in both.
+A profile that lacks the runs, or whose data cannot bear on a claim, cannot tell, and says why.
+"""
+
+import html
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hpe_study.params import SETS_2D, SETS_3D
+from hpe_study.report.contrasts import ABOVE, BELOW, Contrast, Missing, Ours, Printed, verdict
+from hpe_study.report.published import published
+from hpe_study.report.style import set_title, titled
+from hpe_study.report.table import write_texts
+from hpe_study.report.timing import label
+from hpe_study.study import LEVEL_SET, Run
+
+H36M, INF, OCCLUSION = SETS_3D
+SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
+BARELY = 10.0  # percent: what counts as "barely better"
+
+
+def fusion(flat, deep, last=None, scale=1):
+    """The last run of a row of Table 1 or 3."""
+    return Run(3, flat, deep, last or deep, scale)
+
+
+def only(first, last):
+    """The last run of a row of Table 2."""
+    return Run(3, None, first, last)
+
+
+TABLE_1 = [fusion(flat, deep) for flat in SETS_2D for deep in SETS_3D]
+TABLE_2 = [only(first, last) for first in SETS_3D for last in SETS_3D]
+
+
+# ---------------------------------------------------------------- the claims, as contrasts
+
+
+def matches_reference(world):
+    """Percent by which MPII + H36M differs from the MPJPE that Zhou et al. (2017) report on H36M."""
+    title = f"{label(fusion('mpii', H36M))} against the reference on H36M"
+    if world.simulated:
+        return [Missing(title, "these are simulated people; the reference's number is of real ones")]
+    reference = published("table1")["test_h36m"].iloc[0]
+    found = world.score(fusion("mpii", H36M), H36M)
+    if found is None:
+        return [Missing(title, "not run")]
+    value, draws = (100 * (part - reference) / reference for part in found[:2])
+    return [Contrast(title, value, *world.bounds(value, draws), (-SLIGHT, SLIGHT), "%", found[2])]
+
+
+def larger_2d_is_better(world):
+    """Each 2D set against the next smaller one, on the test set of the 3D set trained on, mean over the three 3D sets."""
+    sizes = [world.sizes.get(flat) for flat in SETS_2D]
+    if None in sizes or not sizes[0] > sizes[1] > sizes[2]:
+        told = ", ".join(f"{set_title(flat)} {size or 'none'}" for flat, size in zip(SETS_2D, sizes, strict=True))
+        return [Missing("", f"the 2D sets at hand are not MPII > LSP > FLIC in training images ({told})")]
+    return [
+        world.difference(
+            f"{set_title(more)} − {set_title(less)}, own test set", [(fusion(more, deep), fusion(less, deep), deep) for deep in SETS_3D]
+        )
+        for more, less in zip(SETS_2D[:-1], SETS_2D[1:], strict=True)
+    ]
+
+
+def lsp_generalises_best(world):
+    """LSP + H36M against the best other row of Table 1, on MPI-INF-3DHP."""
+    own = fusion("lsp", H36M)
+    others = [run for run in TABLE_1 if run != own]
+    best = world.best(others, INF)
+    parts = [world.difference(f"{label(own)} − best other ({label(best)})", [(own, best, INF)])] if best else []
+    absent = world.lacking([own, *others], INF)
+    return parts + ([Missing("all rows of Table 1 on MPI-INF-3DHP", f"not run: {', '.join(map(label, absent))}")] if absent else [])
+
+
+def best_against_best(world, test_set, inside, relative=False, swap=False):
+    """The best row of Table 1 − the best of Table 2 (swapped: the other way round) on a test set."""
+    sides = [world.best(TABLE_1, test_set), world.best(TABLE_2, test_set)]
+    if None in sides:
+        return Missing(f"best of Table 1 against best of Table 2 on {set_title(test_set)}", "not run")
+    first, second = reversed(sides) if swap else sides
+    title = f"best {'3D-only' if swap else 'pre-trained'} ({label(first)}) − best {'pre-trained' if swap else '3D-only'} ({label(second)})"
+    return world.difference(f"{title} on {set_title(test_set)}", [(first, second, test_set)], inside, relative)
+
+
+def pretraining_beats_3d_only(world):
+    """Best against best on H36M and on MPI-INF-3DHP."""
+    return [best_against_best(world, test_set, BELOW) for test_set in (H36M, INF)]
+
+
+def barely_better_on_occlusion(world):
+    """3D-only better on Occlusion-Person, but by less than `BARELY` percent."""
+    return [best_against_best(world, OCCLUSION, (-BARELY, 0.0), relative=True, swap=True)]
+
+
+def target_last_larger_first(world):
+    """For each target: the best row with the target in stage 3 and a larger set in stage 2 − the best other row of Table 2."""
+    parts = []
+    for target in SETS_3D:
+        larger = [first for first in SETS_3D if world.sizes.get(first, 0) > world.sizes.get(target, 0)]
+        chosen = [only(first, target) for first in larger]
+        best, other = world.best(chosen, target), world.best([run for run in TABLE_2 if run not in chosen], target)
+        if larger and best and other:
+            parts.append(world.difference(f"{label(best)} − best other ({label(other)}) on {set_title(target)}", [(best, other, target)]))
+        elif larger:
+            parts.append(Missing(f"a larger set, then {set_title(target)}", "not run"))
+    return parts or [Missing("", "no 3D set at hand is larger than another")]
+
+
+def pretraining_is_faster(world):
+    """Minutes of training, 2D pre-training − 3D-only, in the paper's two comparisons."""
+    parts = []
+    for comparison in ("best_occlusion_person", "best_mpi_inf_3dhp"):
+        title = f"2D pre-training − 3D-only, best schemes for {set_title(comparison.removeprefix('best_'))}"
+        a, b = world.minutes(comparison, "2d_pretraining"), world.minutes(comparison, "3d_only")
+        if not (a and b):
+            parts.append(Missing(title, "not run"))
+            continue
+        value, draws = a[0] - b[0], a[1] - b[1]
+        parts.append(Contrast(title, value, *world.bounds(value, draws), BELOW, "min"))
+    return parts
+
+
+def doubling_helps(world):
+    """Doubled − plain epochs: FLIC on all three test sets, LSP on H36M (by less than `SLIGHT` percent)."""
+    flic, lsp = (fusion(flat, H36M, scale=LEVEL_SET[flat]) for flat in ("flic", "lsp"))
+    parts = [world.difference(f"FLIC ×2 − ×1 on {set_title(name)}", [(flic, fusion("flic", H36M), name)]) for name in SETS_3D]
+    return [*parts, world.difference("LSP ×2 − ×1 on H36M", [(lsp, fusion("lsp", H36M), H36M)], (-SLIGHT, 0.0), relative=True)]
+
+
+def doubling_does_not_reach_mpii(world):
+    """MPII at plain epochs − LSP and FLIC at doubled ones, on H36M."""
+    return [
+        world.difference(f"MPII − {set_title(flat)} ×2 on H36M", [(fusion("mpii", H36M), fusion(flat, H36M, scale=LEVEL_SET[flat]), H36M)])
+        for flat in ("lsp", "flic")
+    ]
+
+
+def varied_3d_generalises(world):
+    """A second 3D set in stage 3 − H36M again, on the third set, which neither has seen; mean over all of Table 3."""
+    pairs = []
+    for flat, scale in LEVEL_SET.items():
+        for last, unseen in ((INF, OCCLUSION), (OCCLUSION, INF)):
+            pairs.append((fusion(flat, H36M, last, scale), fusion(flat, H36M, H36M, scale), unseen))
+    return [world.difference("H36M, then another set − H36M alone, on the set that neither saw", pairs)]
+
+
+def synthetic_generalises_poorly(world):
+    """Trained on Occlusion-Person − trained on the other foreign set, on H36M and on MPI-INF-3DHP; mean over the 2D sets."""
+    return [
+        world.difference(
+            f"Occlusion-Person − {set_title(rival)}, on {set_title(test_set)}",
+            [(fusion(flat, OCCLUSION), fusion(flat, rival), test_set) for flat in SETS_2D],
+            ABOVE,
+        )
+        for test_set, rival in ((H36M, INF), (INF, H36M))
+    ]
+
+
+def jump_at_the_drop(world):
+    """Change of MPJPE across the drop of the learning rate in stage 2, less the change just before it; mean over runs."""
+    parts = []
+    for key, words in (("mpjpe", "training"), ("validation_mpjpe", "validation")):
+        title, found = f"{words} MPJPE across the drop, less its trend", world.jumps(key)
+        if found is None:
+            parts.append(Missing(title, world.no_curves))
+        else:
+            parts.append(Contrast(title, found[0], *world.bounds(*found[:2])))
+    return parts
+
+
+CLAIMS = {
+    f"The reproduction matches the reference's H36M result (within {SLIGHT:.0f} %).": matches_reference,
+    "The larger the 2D set, the better: MPII, LSP, FLIC.": larger_2d_is_better,
+    "LSP + H36M generalises best to MPI-INF-3DHP.": lsp_generalises_best,
+    "2D pre-training beats 3D-only on H36M and MPI-INF-3DHP.": pretraining_beats_3d_only,
+    f"3D-only is barely better on Occlusion-Person (by less than {BARELY:.0f} %).": barely_better_on_occlusion,
+    "3D-only is best with the target set in stage 3 and a larger set in stage 2.": target_last_larger_first,
+    "2D pre-training takes less time.": pretraining_is_faster,
+    f"Doubling epochs helps FLIC on all three tests, LSP on H36M slightly (by less than {SLIGHT:.0f} %).": doubling_helps,
+    "But no doubling beats MPII on H36M.": doubling_does_not_reach_mpii,
+    "Varied 3D data improve generalisation.": varied_3d_generalises,
+    "Training on the synthetic set generalises poorly to the others.": synthetic_generalises_poorly,
+    "Accuracy jumps when the learning rate drops at three quarters.": jump_at_the_drop,
+}
+
+
+# ---------------------------------------------------------------- the ledger
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim: what the printed numbers and what our runs say of it."""
+
+    number: int
+    statement: str
+    definition: str
+    printed: list
+    ours: list
+
+    @property
+    def published_verdict(self):
+        """The verdict on the paper's own numbers."""
+        return verdict(self.printed)
+
+    @property
+    def verdict(self):
+        """The verdict on our runs."""
+        return verdict(self.ours)
+
+
+class Ledger:
+    """All claims of a study, to be shown and saved."""
+
+    name = "claims"
+
+    def __init__(self, entries, simulated):
+        self.entries, self.simulated = entries, simulated
+
+    @property
+    def heading(self):
+        """The title; says "simulated" where our runs are."""
+        return titled("The paper's claims", self.simulated)
+
+    def tidy(self):
+        """A row a claim: texts and verdicts; published and ours in columns of their own."""
+        return pd.DataFrame(
+            {
+                "claim": entry.number,
+                "statement": entry.statement,
+                "contrast": entry.definition,
+                "published: evidence": "; ".join(map(str, entry.printed)),
+                "published: verdict": entry.published_verdict,
+                "ours: simulated": self.simulated,
+                "ours: evidence": "; ".join(map(str, entry.ours)),
+                "ours: verdict": entry.verdict,
+            }
+            for entry in self.entries
+        )
+
+    def html(self):
+        """The ledger as a piece of HTML."""
+        ours = "ours (simulated people)" if self.simulated else "ours"
+        lines = [_line(entry) for entry in self.entries]
+        head = f"<tr><th>claim</th><th>published (real data)</th><th>{ours}</th></tr>"
+        caption = f"<caption>{self.heading}. Differences of MPJPE with 95 % intervals; negative: the first is better.</caption>"
+        style = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.4em .8em;border-top:1px solid #8884}" + (
+            ".claims caption{text-align:left;font-weight:bold}.claims{border-collapse:collapse}.claims td{max-width:34em}</style>"
+        )
+        return f'{style}<table class="claims">{caption}<thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
+
+    def _repr_html_(self):
+        return self.html()
+
+    def latex(self):
+        """The ledger for a paper (package booktabs)."""
+        table = self.tidy()[["claim", "statement", "published: verdict", "ours: verdict"]]
+        return (
+            table.style.hide(axis=0)
+            .format(escape="latex")
+            .set_caption(self.heading)
+            .to_latex(hrules=True, column_format="rp{0.6\\linewidth}ll")
+        )
+
+    def save(self, folder):
+        """Write `claims.csv`, `.html` and `.tex` into a folder; returns the ledger, to be shown."""
+        write_texts(folder, self.name, self.heading, self.tidy(), self.html(), self.latex())
+        return self
+
+
+def _line(entry):
+    def told(parts, word):
+        shown = "".join(f"<li>{html.escape(str(part))} <i>({part.says})</i></li>" for part in parts)
+        return f"<td><b>{word}</b><ul>{shown}</ul></td>"
+
+    claim = f"<td><b>{entry.number}. {html.escape(entry.statement)}</b><br><small>{html.escape(entry.definition)}</small></td>"
+    return f"<tr>{claim}{told(entry.printed, entry.published_verdict)}{told(entry.ours, entry.verdict)}</tr>"
+
+
+def ledger(results):
+    """The ledger of a study's `Results`."""
+    printed, ours = Printed(), Ours(results)
+    entries = [
+        Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours)) for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
+    ]
+    return Ledger(entries, results.simulated)
