@@ -10,6 +10,7 @@ from hpe_study.synthetic.landmarks import INDEX
 from hpe_study.synthetic.shots import Actor
 
 _TEST_EVERY = 5  # every fifth body of the pool plays in test splits only, in all sets alike
+_IN_SKIRTS = ("stand", "walk", "dance")  # actions that a skirt is made for
 
 
 def pool(split):
@@ -26,17 +27,21 @@ def person(random, split, style="everyday"):
 
 
 def company(brief, split, names):
-    """The fixed people of a set's split, no two alike: name → (body, clothes)."""
+    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also sit, kneel and kick."""
     random = brief.random(split, "company")
     bodies = random.choice(pool(split), len(names), replace=False)
     female = body_on("cpu").female
-    return {name: (int(index), clothes.sample(random, bool(female[index]))) for name, index in zip(names, bodies, strict=True)}
+    return {
+        name: (int(index), clothes.sample(random, bool(female[index])) | {"skirt": 0.0}) for name, index in zip(names, bodies, strict=True)
+    }
 
 
 def extra(random, split, theme, position=(0.0, 0.0), heading=None, style="everyday", subject=""):
     """Somebody new in some pose of the theme, at `position` (m, world x and z)."""
     body, worn = person(random, split, style)
     pose = poses.sample(random, theme, contacts(), heading=heading)
+    if pose.action not in _IN_SKIRTS:
+        worn = worn | {"skirt": 0.0}
     return Actor(body, worn, pose.angles, tuple(position), pose.lift, action=pose.action, subject=subject)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from hpe_study.synthetic import sequences
 
-FRAMES_A_CLIP = 16
 _FPS = 10  # of the movement itself, of which frames are taken
 _REMEMBERED = 2  # clips
 
@@ -27,18 +26,19 @@ class Motion:
     """One person's movement.
 
     random(*key) gives a generator; actions: names of `poses.ACTIONS`, one of them for each clip; contacts: `contact.Contacts` or None.
-    every: tenths of a second between frames. reach: m, how far off (0, 0) a clip takes place. heading: degrees, random where None.
-    turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 80 its radius is about 1 m).
+    every: tenths of a second between frames; frames: of a clip. reach: m, how far off (0, 0) a clip takes place. heading: degrees, random
+    where None. turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 80 its radius
+    is about 1 m).
     """
 
-    def __init__(self, random, actions, contacts, every=6, reach=0.5, heading=None, turning=80):
+    def __init__(self, random, actions, contacts, every=6, frames=5, reach=0.3, heading=None, turning=80):
         self._random, self._actions, self._contacts = random, actions, contacts
-        self._every, self._reach, self._heading, self._turning = every, reach, heading, turning
+        self._every, self._frames, self._reach, self._heading, self._turning = every, frames, reach, heading, turning
         self._clips = {}
 
     def at(self, frame):
         """The `Moment` of a frame, counted from 0."""
-        number, place = divmod(frame, FRAMES_A_CLIP)
+        number, place = divmod(frame, self._frames)
         action, angles, path = self._clip(number)
         return Moment(angles[place], tuple(path[place]), action)
 
@@ -48,7 +48,7 @@ class Motion:
             random = self._random("clip", number)
             action = self._actions[random.integers(len(self._actions))]
             turning, about = random.choice([-1, 1]) * self._turning, random.uniform(-self._reach, self._reach, 2)
-            frames = FRAMES_A_CLIP * self._every
+            frames = self._frames * self._every
             angles = sequences.sequence(random, action, frames, _FPS, self._contacts, self._heading, turning)
             path = about + sequences.path(action, angles, _FPS)
             while len(self._clips) >= _REMEMBERED:

@@ -5,17 +5,18 @@ import pytest
 
 from hpe_study.synthetic import poses
 from hpe_study.synthetic.brief import Brief
-from hpe_study.synthetic.motion import FRAMES_A_CLIP, Motion
+from hpe_study.synthetic.motion import Motion
 
 BRIEF = Brief("test", 1, 1)
+FRAMES = 16
 
 
 def motion(*actions, **options):
-    return Motion(lambda *key: BRIEF.random("sequence", *key), actions, None, **options)
+    return Motion(lambda *key: BRIEF.random("sequence", *key), actions, None, frames=FRAMES, **options)
 
 
 def test_a_moment_does_not_depend_on_what_was_asked_before():
-    moving, frames = motion("stand", "walk", "lunge"), range(0, 5 * FRAMES_A_CLIP, 7)
+    moving, frames = motion("stand", "walk", "lunge"), range(0, 5 * FRAMES, 7)
     forward = [moving.at(frame).angles for frame in frames]
     backward = [motion("stand", "walk", "lunge").at(frame).angles for frame in reversed(frames)][::-1]
     np.testing.assert_array_equal(forward, backward)
@@ -23,7 +24,7 @@ def test_a_moment_does_not_depend_on_what_was_asked_before():
 
 def test_neighbouring_frames_look_alike_and_the_action_stays_within_a_clip():
     moving = motion("stand", "sit", "walk", every=1)
-    moments = [moving.at(frame) for frame in range(FRAMES_A_CLIP)]
+    moments = [moving.at(frame) for frame in range(FRAMES)]
     assert len({moment.action for moment in moments}) == 1
     steady = [index for name, index in poses.INDEX.items() if not name.endswith(("arm_turn", "arm_twist"))]  # a hanging arm turns freely
     assert np.abs(np.diff([moment.angles[steady] for moment in moments], axis=0)).max() < 50  # degrees in a tenth of a second
@@ -33,10 +34,10 @@ def test_neighbouring_frames_look_alike_and_the_action_stays_within_a_clip():
 @pytest.mark.parametrize("heading", [0.0, 90.0, 200.0])
 def test_walkers_go_where_they_face(heading):
     moving = motion("walk", heading=heading, turning=0)
-    way = np.subtract(moving.at(FRAMES_A_CLIP - 1).position, moving.at(0).position)
+    way = np.subtract(moving.at(FRAMES - 1).position, moving.at(0).position)
     assert way @ [np.sin(np.radians(heading)), np.cos(np.radians(heading))] > 0.98 * np.linalg.norm(way) > 3
 
 
 def test_walkers_in_the_laboratory_stay_in_it():
-    places = np.array([motion("walk", reach=0.6).at(frame).position for frame in range(FRAMES_A_CLIP)])
+    places = np.array([motion("walk", reach=0.6).at(frame).position for frame in range(FRAMES)])
     assert np.abs(places).max() < 2.2

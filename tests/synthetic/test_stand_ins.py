@@ -210,3 +210,35 @@ def test_3dpw_sequences_show_one_and_two_people_by_a_moving_camera(stand_in):
         assert np.shape(sequence["jointPositions"]) == (people, frames, 72)
         assert len({pose.tobytes() for pose in sequence["cam_poses"]}) == frames
     assert (folder / "validation").is_dir()
+
+
+def test_h36m_in_full_is_read_as_such(tmp_path):
+    make("h36m", tmp_path, TRAIN, TEST, size=SIZE, progress=False, layout="full")
+    for split, count in (("train", TRAIN), ("test", TEST)):
+        records, known = open_dataset("h36m", tmp_path, split, layout="full"), truth(tmp_path, "h36m", split)
+        assert len(records) == count
+        rows = rows_of(records.skeleton)
+        for record, image, px, camera, intrinsics in zip(
+            records, *(known[key] for key in ("image", "px", "camera", "intrinsics")), strict=True
+        ):
+            assert record.image == tmp_path / image.decode()
+            np.testing.assert_allclose(record.joints2d, px[rows], atol=1e-3)
+            np.testing.assert_allclose(record.joints3d, camera[rows], atol=0.01)
+            np.testing.assert_allclose(record.intrinsics, intrinsics, rtol=1e-6)
+
+
+def test_mpii_original_file_has_the_people_of_the_json(tmp_path):
+    make("mpii", tmp_path, TRAIN, TEST, size=SIZE, progress=False, matlab=True)
+    for split in ("train", "test"):
+        by_json, by_mat = (open_dataset("mpii", tmp_path, split, layout=layout) for layout in ("json", "mat"))
+        assert len(by_json) == len(by_mat)
+        for one, other in zip(sorted(by_json, key=_place), sorted(by_mat, key=_place), strict=True):
+            assert one.image == other.image
+            np.testing.assert_allclose(one.joints2d, other.joints2d, atol=1e-3)
+            np.testing.assert_allclose([*one.center, one.side], [*other.center, other.side], atol=1e-2)
+        hidden = truth(tmp_path, "mpii", split)["hidden"][:, rows_of(by_mat.skeleton)]
+        assert sum((record.occluded == 1).sum() for record in by_mat) == sum((hidden[k] & r.labelled).sum() for k, r in enumerate(by_json))
+
+
+def _place(record):
+    return str(record.image), tuple(record.center.round(1))

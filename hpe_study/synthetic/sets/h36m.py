@@ -5,8 +5,9 @@ The numbered images are single frames in no order of time. CSV: 17 × 3 mm, came
 is [u, v, depth in px]; here u, v are the joints' true projections, where the real cache has a similarity fit to a detector's
 output; `s`, `rot`, `t` are the fit of the pose's x, y to them, and depth is s · z.
 
-`layout="full"` (as h36m-fetch writes it): `S*/<action>/annot.h5` (`pose/2d`, `pose/3d`, `camera`, `frame`, `subject`, `action`,
-`intrinsics/<camera>`) beside `imageSequence/<camera>/img_%06d.jpg`.
+`layout="full"` (as h36m-fetch writes it): `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera
+frame, `pose/3d-univ` (the same: there is no other body here), `frame` from 1 in fifths, `camera`, `subject`, `action`, `subaction` (F,) and
+`intrinsics/<camera>` = [fx, cx, fy, cy], the cameras one after the other; images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
 
 Train: S1, S5, S6, S7, S8; test: S9, S11. The room is the same for both, as it is in the real set.
 """
@@ -14,6 +15,7 @@ Train: S1, S5, S6, S7, S8; test: S9, S11. The room is the same for both, as it i
 import pickle
 from functools import lru_cache
 
+import h5py
 import numpy as np
 
 from hpe_study.files import atomic
@@ -21,7 +23,7 @@ from hpe_study.skeletons import H36M17
 from hpe_study.synthetic import camera, scene
 from hpe_study.synthetic.casting import company, performer, seed, with_seats
 from hpe_study.synthetic.filming import Take, contacts, film, write_truth
-from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
+from hpe_study.synthetic.landmarks import INDEX, LANDMARKS, rows_of
 from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.shots import Shot
 
@@ -49,9 +51,17 @@ ACTIONS = {
 }
 CAMERAS = (54138969, 55011271, 58860488, 60457274)
 _PLACES = (30, 150, 210, 330), (11, 9, 12, 10), (5.2, 5.6, 5.3, 5.7)  # azimuths and elevations in degrees, distances in m
-_FIELD = 1.5  # the picture's side, in sides of a person's crop
+_FIELD = 1.55  # the picture's side, in sides of a person's crop
 _PARTS = {"train": "Train", "test": "Val"}
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
+_FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
+# The 32 joints of the full layout; the set repeats some.
+_JOINTS_32 = [
+    *("pelvis", "r_hip", "r_knee", "r_ankle", "r_foot", "r_toe", "l_hip", "l_knee", "l_ankle", "l_foot", "l_toe"),
+    *("pelvis", "h36m.spine", "h36m.thorax", "h36m.nose", "head_top"),
+    *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
+    *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
+]
 # Facts of the cache: 17 joints and the mid-shoulder (17).
 _FLIP_PAIRS = np.array([(1, 4), (2, 5), (3, 6), (14, 11), (15, 12), (16, 13)])
 _PARENTS = np.array([0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0])
@@ -70,14 +80,19 @@ def takes(brief, split, item):
     place = with_seats(_laboratory(brief, split, subject), [actor])
     wanted = brief.count(split) - item * len(CAMERAS)
     names = brief.random(split, "names").permutation(brief.count(split))[item * len(CAMERAS) :]
+    full = f"h36m/{subject}/{action}-1/imageSequence/{{}}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
     return [
         Take(
-            f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
+            full.format(CAMERAS[number]) if _is_full(brief) else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
             Shot((actor,), view, place, seed(brief.random(split, "noise", item, number))),
             {"action": action, "frame": frame, "camera": CAMERAS[number]},
         )
         for number, (view, name) in enumerate(zip(_rig(brief, subject)[:wanted], names, strict=False))
     ]
+
+
+def _is_full(brief):
+    return brief.option("layout", "challenge") == "full"
 
 
 def _moment(split, item):
@@ -93,7 +108,7 @@ def _company(brief, split):
 
 @lru_cache(maxsize=128)
 def _motion(brief, split, subject, action):
-    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts(), reach=0.6)
+    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts())
 
 
 @lru_cache(maxsize=32)
@@ -117,10 +132,42 @@ def _laboratory(brief, split, subject):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/h36m`."""
     splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in SUBJECTS}
-    splits = {split: footage.people(np.argsort(footage.of_image("image"))) for split, footage in splits.items()}
+    splits = {split: footage.people(_order(footage)) for split, footage in splits.items()}
     for split, footage in splits.items():
-        _write_challenge(work / "h36m", _PARTS[split], footage)
+        if _is_full(brief):
+            _write_full(work / "h36m", footage)
+        else:
+            _write_challenge(work / "h36m", _PARTS[split], footage)
     write_truth(work / "h36m" / "truth.h5", splits, LANDMARKS)
+
+
+def _order(footage):
+    """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full set's sequences and cameras."""
+    full = [str(image).count("imageSequence") for image in footage.of_image("image")]
+    number = [int(subject[1:]) for subject in footage.subject]
+    return np.lexsort((footage.of_image("image"), np.multiply(full, number)))
+
+
+def _write_full(folder, footage):
+    rows = [INDEX[name] for name in _JOINTS_32]
+    names = footage.note("action")
+    for subject, action in sorted({*zip(map(str, footage.subject), map(str, names), strict=True)}):
+        people = footage.people((footage.subject == subject) & (names == action))
+        labels = {
+            "pose/2d": people.px[:, rows],
+            "pose/3d": people.camera[:, rows],
+            "pose/3d-univ": people.camera[:, rows],
+            "frame": _FRAMES_APART * people.note("frame") + 1,
+            "camera": people.note("camera"),
+            "subject": np.full(len(people), int(subject[1:])),
+            "action": np.full(len(people), 2 + list(ACTIONS).index(action)),
+            "subaction": np.ones(len(people), int),
+        }
+        for number, (fx, fy, cx, cy) in zip(people.note("camera"), people.of_image("intrinsics"), strict=True):
+            labels[f"intrinsics/{number}"] = np.array([fx, cx, fy, cy])
+        with atomic(folder / subject / f"{action}-1" / "annot.h5") as part, h5py.File(part, "w") as store:
+            for key, value in labels.items():
+                store[key] = value
 
 
 def _write_challenge(folder, part_name, footage):

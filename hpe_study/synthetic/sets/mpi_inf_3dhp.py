@@ -17,7 +17,7 @@ from hpe_study.synthetic import camera, clothes, matlab, scene
 from hpe_study.synthetic.casting import company, in_view, performer, seed, with_seats
 from hpe_study.synthetic.filming import Take, body_on, contacts, film, write_truth
 from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
-from hpe_study.synthetic.motion import FRAMES_A_CLIP, Motion
+from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.poses import THEMES
 from hpe_study.synthetic.shots import Shot
 
@@ -44,7 +44,7 @@ ACTIVITIES = (
     ("throw", "kick", "jump", "box"),
     tuple(THEMES["studio"]),
 )
-_FRAMES_AN_ACTIVITY = FRAMES_A_CLIP
+_FRAMES_AN_ACTIVITY = 4
 _FIELD = 1.5  # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
 _NOT_VALID = 9  # of so many test frames one is not valid
 
@@ -108,13 +108,13 @@ def _activity(place, frame):
 def _actor(brief, split, subject, sequence, place, frame):
     body, worn = _company(brief, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
-        worn = clothes.sample(brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body]))
+        worn = clothes.sample(brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body])) | {"skirt": 0.0}
     return performer((body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject)
 
 
 @lru_cache(maxsize=32)
 def _motion(brief, split, sequence, activity):
-    return Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[activity], contacts(), reach=0.4)
+    return Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[activity], contacts(), frames=_FRAMES_AN_ACTIVITY)
 
 
 def _notes(sequence, frame, valid, place, actor):

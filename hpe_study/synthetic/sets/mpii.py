@@ -3,6 +3,9 @@
 Files (the common JSON layout): `annot/train.json`, `annot/valid.json`, `images/*.jpg`. Coordinates are 1-based; `center` is the
 middle of the person's joints and `scale` the person's height in the picture / 200 px, taken from the head's size. A joint outside the
 picture is not annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not annotated.
+
+With `matlab=True` also the original `mpii_human_pose_v1_u12_1.mat`, with all people: head boxes, `is_visible`, and passers-by as people
+without `annopoints`.
 """
 
 import json
@@ -12,15 +15,16 @@ import numpy as np
 
 from hpe_study.files import atomic
 from hpe_study.skeletons import MPII16
-from hpe_study.synthetic import camera, casting, scene
-from hpe_study.synthetic.filming import Take, film, write_truth
+from hpe_study.synthetic import camera, casting, matlab, scene
+from hpe_study.synthetic.filming import Take, film, joined, write_truth
 from hpe_study.synthetic.landmarks import LANDMARKS, rows_of
 from hpe_study.synthetic.shots import Shot
 
 FOLDERS = ("mpii",)
-OPTIONS = {}
+OPTIONS = {"matlab": (False, True)}
 TAKES_AN_ITEM = 1
 HEADS_A_PERSON = 4.8  # the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
+_ANNORECT = ("x1", "y1", "x2", "y2", "scale", "objpos", "annopoints")
 _FILES = {"train": "train.json", "test": "valid.json"}
 
 
@@ -97,10 +101,13 @@ def _place(random, view, actors, depths):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/mpii`."""
     folder = work / "mpii"
-    splits = {split: annotated(film(brief, __name__, split, work, workers, device, progress)) for split in _FILES}
+    everybody = {split: film(brief, __name__, split, work, workers, device, progress) for split in _FILES}
+    splits = {split: annotated(footage) for split, footage in everybody.items()}
     for split, footage in splits.items():
         with atomic(folder / "annot" / _FILES[split]) as part:
             part.write_text(json.dumps(labels(footage)))
+    if brief.option("matlab", False):
+        matlab.save(folder / "mpii_human_pose_v1_u12_1.mat", RELEASE=release(joined(list(everybody.values()))))
     write_truth(folder / "truth.h5", splits, LANDMARKS)
 
 
@@ -120,8 +127,7 @@ def joints2d(footage):
 def labels(footage):
     """The list of dicts that the JSON file holds."""
     joints = joints2d(footage)
-    center = (np.nanmin(joints, 1) + np.nanmax(joints, 1)) / 2
-    scale = np.linalg.norm(footage.head_box[:, 2:] - footage.head_box[:, :2], axis=1) * HEADS_A_PERSON / 200
+    center, scale = _center(joints), _scale(footage)
     return [
         {
             "joints_vis": (~missing).astype(int).tolist(),
@@ -134,3 +140,50 @@ def labels(footage):
             joints, np.isnan(joints[..., 0]), footage.of_image("image"), scale, center, strict=True
         )
     ]
+
+
+def _center(joints):
+    return (np.nanmin(joints, 1) + np.nanmax(joints, 1)) / 2
+
+
+def _scale(footage):
+    return np.linalg.norm(footage.head_box[:, 2:] - footage.head_box[:, :2], axis=1) * HEADS_A_PERSON / 200
+
+
+def release(footage):
+    """The struct `RELEASE` of the original label file, for all people of all pictures; every picture is one of img_train."""
+    joints, scale = joints2d(footage), _scale(footage)
+    seen = ~footage.hidden[:, rows_of(MPII16)]
+    people = [[] for _ in footage.image]
+    for owner, person, is_annotated, px, box, visible, size in zip(
+        footage.owner, footage.person, footage.note("annotated"), joints, footage.head_box, seen, scale, strict=True
+    ):
+        known = person < is_annotated
+        people[owner].append(_annorect(px + 1, box + 1, visible, size) if known else dict.fromkeys(_ANNORECT, np.zeros((0, 0))))
+    annolist = [
+        {"image": matlab.struct_array([{"name": str(image).rsplit("/", 1)[-1]}]), "annorect": matlab.struct_array(rects)}
+        for image, rects in zip(footage.image, people, strict=True)
+    ]
+    count = len(annolist)
+    return matlab.struct_array(
+        [
+            {
+                "annolist": matlab.struct_array(annolist),
+                "img_train": np.ones((1, count)),
+                "version": "12",
+                "single_person": np.empty((count, 0)),
+            }
+        ]
+    )
+
+
+def _annorect(joints, box, visible, scale):
+    points = [
+        {"x": float(x), "y": float(y), "id": number, "is_visible": int(visible[number])}
+        for number, (x, y) in enumerate(joints)
+        if np.isfinite(x)
+    ]
+    x, y = _center(joints[None])[0]
+    place = matlab.struct_array([{"x": float(x), "y": float(y)}])
+    values = (*map(float, box), float(scale), place, matlab.struct_array([{"point": matlab.struct_array(points)}]))
+    return dict(zip(_ANNORECT, values, strict=True))

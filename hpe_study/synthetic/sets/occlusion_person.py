@@ -61,7 +61,7 @@ def takes(brief, split, item):
 
 @lru_cache(maxsize=8)
 def _motion(brief, split, video):
-    return Motion(lambda *key: brief.random(split, "video", video, *key), tuple(THEMES["occlusion"]), contacts(), reach=0.4)
+    return Motion(lambda *key: brief.random(split, "video", video, *key), tuple(THEMES["occlusion"]), contacts(), frames=_FRAMES_A_VIDEO)
 
 
 @lru_cache(maxsize=8)

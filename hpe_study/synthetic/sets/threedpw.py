@@ -28,7 +28,7 @@ TAKES_AN_ITEM = 4
 SPLITS = ("train", "test")
 _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_A_SEQUENCE = 16  # at least, where there are so many
-_TENTHS_A_FRAME = 4
+_TENTHS_A_FRAME, _FRAMES_A_CLIP = 4, 16
 _WALKING = 0.5  # share of sequences in which people walk along; in the others they stay
 _STAYING = (("stand",), ("bend", "throw"), ("sit",), ("box", "dance"))  # what people do who do not go anywhere
 _FRAME = (2.3, 1.3)  # the picture's long and short side (16:9), in sides of a person's crop
@@ -97,6 +97,7 @@ def _sequence(brief, split, number):
             ("walk",) if walking else _STAYING[random.integers(len(_STAYING))],
             contacts(),
             every=_TENTHS_A_FRAME,
+            frames=_FRAMES_A_CLIP,
             reach=0.1,
             heading=heading if walking else None,
             turning=0 if walking else 80,
