@@ -21,9 +21,12 @@ def _lie(rng):
     for k in "lr":
         bend = rng.uniform(0, 75) if on == "back" and rng.random() < 0.5 else rng.uniform(0, 12)
         put(pose, k, hip=bend if on == "back" else 0, knee=bend * 1.6 if on == "back" else abs(rng.normal(0, 25)), ankle=-25,
-            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150), arm_turn=rng.uniform(78, 96), elbow=rng.uniform(0, 60))  # fmt: skip
+            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150), elbow=rng.uniform(0, 60),
+            arm_turn=rng.uniform(70, 86) if on == "back" else rng.uniform(90, 102))  # fmt: skip
         if on == "front":
             put(pose, k, arm_twist=rng.uniform(-20, 20), ankle=-38)
+    if on == "front":
+        pose |= {"neck_bend": rng.uniform(-35, -10), "neck_twist": rng.choice([-1, 1]) * rng.uniform(20, 65)}
     return pose
 
 

@@ -107,7 +107,22 @@ def _lit_backdrop(backdrop, stage, views, shadows):
         shadow = shadows.at(backdrop.position, views.starts, 0.03)
         ground = 1 - 0.55 * shadows.contact(backdrop.position, views.starts) * (backdrop.thing == trace.FLOOR)
     light = backdrop.colour * shading.illuminate(stage, views.shot, backdrop.normal, shadow) * ground
-    return torch.where(backdrop.thing == trace.SKY, backdrop.colour, light)
+    return _softened(torch.where(backdrop.thing == trace.SKY, backdrop.colour, light), backdrop.thing, views)
+
+
+def _softened(light, thing, views):
+    """The light with the stairs smoothed out where one thing ends and another begins (the surroundings have one sample a pixel)."""
+    edge = torch.zeros(len(thing), dtype=torch.bool, device=thing.device)
+    edge[:-1] = thing[1:] != thing[:-1]
+    for s, (width, height) in enumerate(views.size.tolist()):
+        picture = thing[views.starts[s] : views.starts[s + 1]].view(height, width)
+        edge[views.starts[s] : views.starts[s + 1]].view(height, width)[:-1] |= picture[1:] != picture[:-1]
+    rows = edge.nonzero()[:, 0]
+    x, y = views.x.index_select(0, rows), views.y.index_select(0, rows)
+    width, height = shading.spread(views.size, views.shot.index_select(0, rows)).T
+    around = (rows, rows - (x > 0).long(), rows + (x < width - 1).long(), rows - (y > 0) * width, rows + (y < height - 1) * width)
+    light[:, rows] = sum(light.index_select(1, neighbour) for neighbour in around) / len(around)
+    return light
 
 
 # ---- people ----------------------------------------------------------------------------------------------------------------------------

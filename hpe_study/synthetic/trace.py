@@ -5,13 +5,14 @@ Pixels of all images form one flat list, image by image, row by row. Rays have u
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from hpe_study.synthetic import shading
-from hpe_study.synthetic.raster import cells
 
 SKY, FLOOR, WALL, FIRST_BOX = -1, 0, 1, 2
 _FAR, _NEAR = 60.0, 0.05  # m
+_OPEN = 100.0  # m; walls further off are none
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +35,10 @@ class Views:
             return torch.tensor(values, dtype=dtype, device=device)
 
         size = tensor([[c.width, c.height] for c in cameras], torch.int64)
-        zero = torch.zeros(len(cameras), dtype=torch.int64, device=device)
-        shot, x, y = cells(zero, zero, size[:, 0], size[:, 1])
-        starts = [0]
-        for camera in cameras:
-            starts.append(starts[-1] + camera.width * camera.height)
+        starts = [0, *np.cumsum([camera.width * camera.height for camera in cameras]).tolist()]
+        x = torch.cat([torch.arange(camera.width, device=device).repeat(camera.height) for camera in cameras])
+        y = torch.cat([torch.arange(camera.height, device=device).repeat_interleave(camera.width) for camera in cameras])
+        shot = torch.repeat_interleave(size[:, 0] * size[:, 1], output_size=starts[-1])
         return cls(tensor([c.rotation.tolist() for c in cameras]), tensor([c.position.tolist() for c in cameras]),
                    tensor([[c.fx, c.fy] for c in cameras]), tensor([[c.cx, c.cy] for c in cameras]),
                    size, starts, shot, x.float(), y.float())  # fmt: skip
@@ -80,10 +80,10 @@ def trace(views, stage):
     depth, thing = ground, torch.where(ground < 1e3, FLOOR, SKY)
     axis_hit = torch.ones_like(thing)  # the axis along which the surface faces; for floors y
     facing = torch.ones_like(depth)
-    for axis, side in ((0, "x"), (2, "z"), (1, "y")):
+    for axis, side in ((0, "x"), (2, "z"), (1, "y")) if bool((stage["high_y"] < _OPEN).any()) else ():
         low, high = shading.spread(stage[f"low_{side}"], shot), shading.spread(stage[f"high_{side}"], shot)
         reach = (torch.where(ray[axis] > 0, high, low) - origin[axis]) / ray[axis]
-        nearer = (reach > 1e-3) & (reach < depth) & (high < 1e2)
+        nearer = (reach > 1e-3) & (reach < depth) & (high < _OPEN)
         depth, thing = torch.where(nearer, reach, depth), torch.where(nearer, WALL, thing)
         axis_hit, facing = torch.where(nearer, axis, axis_hit), torch.where(nearer, -torch.sign(ray[axis]), facing)
     normal = torch.stack([(axis_hit == axis) * facing for axis in range(3)])
