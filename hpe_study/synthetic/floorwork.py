@@ -17,11 +17,11 @@ def _lie(rng):
             put(pose, k, hip=rng.uniform(0, 80), knee=rng.uniform(0, 110), arm_lift=rng.uniform(20, 100), arm_turn=rng.uniform(-5, 30),
                 elbow=rng.uniform(10, 110))  # fmt: skip
         return pose
-    pose |= {"pitch": rng.normal(90, 4) * (1 if on == "front" else -1), "roll": 0, "spine_bend": rng.normal(0, 5)}
+    pose |= {"pitch": rng.normal(90, 4) * (1 if on == "front" else -1), "roll": 0, "spine_bend": rng.normal(0 if on == "back" else -6, 4)}
     for k in "lr":
         bend = rng.uniform(0, 75) if on == "back" and rng.random() < 0.5 else rng.uniform(0, 12)
         put(pose, k, hip=bend if on == "back" else 0, knee=bend * 1.6 if on == "back" else abs(rng.normal(0, 25)), ankle=-25,
-            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150), elbow=rng.uniform(0, 60),
+            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150), elbow=rng.uniform(0, 60 if on == "back" else 10),
             arm_turn=rng.uniform(70, 86) if on == "back" else rng.uniform(90, 102))  # fmt: skip
         if on == "front":
             put(pose, k, arm_twist=rng.uniform(-20, 20), ankle=-38)
