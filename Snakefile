@@ -40,15 +40,19 @@ rule all:
         analyses(),
 
 
-rule prepare:
-    output:
-        train=str(study.store_path("{name}", "train")),
-        test=str(study.store_path("{name}", "test")),
-    params:
-        settings=lambda w: study.data_settings(w.name),
-    threads: workflow.cores
-    shell:
-        "{STEP} prepare {wildcards.name} --workers {threads}"
+for data_set in SETS:
+
+    rule:
+        name:
+            f"prepare_{data_set}"
+        output:
+            [study.store_path(data_set, split) for split in SPLITS],
+        params:
+            settings=study.data_settings(data_set),
+            data_set=data_set,
+        threads: workflow.cores
+        shell:
+            "{STEP} prepare {params.data_set} --workers {threads}"
 
 
 def needs(run):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from hpe_study import legacy as published_code
 from hpe_study.errors import StudyError
 from hpe_study.files import digest_of
 
@@ -17,6 +18,16 @@ SETS_2D = ("mpii", "lsp", "flic")
 SETS_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+
+
+def _switches(names):
+    try:
+        return published_code.chosen(names)
+    except StudyError as error:
+        raise ValueError(str(error).removeprefix("legacy: ")) from error
+
+
+Switches = Annotated[tuple[str, ...], AfterValidator(_switches)]
 
 
 class Frozen(BaseModel):
@@ -107,7 +118,7 @@ class Stage(Frozen):
     network: Network
     validate_every: PositiveInt
     share_2d: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the 2D set's images that are used at all (Table 5)
-    legacy: tuple[str, ...]
+    legacy: Switches
 
     @property
     def scheme(self):
@@ -171,7 +182,7 @@ class Profile(Frozen):
     stage3_3d_only_large: Training | None = None
     fair: Fair | None = None  # for Table 4
     size: Size | None = None  # for Table 5
-    legacy: tuple[str, ...] = ()  # defects of the published code to turn on, by name (README, "The audit")
+    legacy: Switches = ()  # defects of the published code to turn on: names of `hpe_study.legacy`, or all
 
     @model_validator(mode="after")
     def _names_known(self):

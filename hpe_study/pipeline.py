@@ -22,6 +22,7 @@ def prepare_set(study, name, workers=1, progress=True):
         "margin": profile.crop_margin,
         "encoding": profile.encoding,
         "strict": profile.strict,
+        "legacy": profile.legacy,
         **profile.datasets.get(name, {}),
     }
     return {

@@ -4,10 +4,12 @@ A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name t
 need 45 runs a seed (three 2D sets, three 3D sets); a profile that has fewer sets has fewer.
 """
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from hpe_study import legacy as published_code
 from hpe_study.errors import StudyError
 from hpe_study.files import digest_of
 from hpe_study.params import read_profile
@@ -141,6 +143,15 @@ class Study:
         self.profile_path = Path(profile_path).resolve()
         self.profile = read_profile(self.profile_path)
         self.home = self.profile_path.parent.parent
+        self.variant = ""  # of the audit: part of the folders' names
+
+    def with_legacy(self, names):
+        """The same study with other switches of the published code, its runs and figures in folders of their own; the stores are shared."""
+        other = copy.copy(self)
+        names = published_code.chosen(names)
+        other.profile = self.profile.model_copy(update={"legacy": names})
+        other.variant = "all" if names == published_code.NAMES else "+".join(names) or "corrected"
+        return other
 
     # ---------------------------------------------------------------- what there is to do
 
@@ -181,7 +192,8 @@ class Study:
         profile = self.profile
         standin = [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed] if self.simulated else None
         crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, profile.datasets.get(name)]
-        return digest_of([name, standin, crops])
+        way = published_code.of_reading(profile.legacy, name)
+        return digest_of([name, standin, crops, *([way] if way else [])])
 
     # ---------------------------------------------------------------- where it lies
 
@@ -193,16 +205,17 @@ class Study:
     @property
     def folder(self):
         """Where this profile's runs lie."""
-        return self.home / "runs" / self.profile.name
+        return self.home / "runs" / self.profile.name / self.variant
 
     @property
     def figures(self):
         """Where this profile's tables and figures go."""
-        return self.home / "figures" / self.profile.name
+        return self.home / "figures" / self.profile.name / self.variant
 
     def store_path(self, name, split):
-        """The prepared store of a data set's split."""
-        return self.home / "data" / "prepared" / self.profile.name / f"{name}-{split}.h5"
+        """The prepared store of a data set's split; one that is read as the published code did has a file of its own."""
+        way = "".join(f"+{switch}" for switch in published_code.of_reading(self.profile.legacy, name))
+        return self.home / "data" / "prepared" / self.profile.name / f"{name}-{split}{way}.h5"
 
     def labels_path(self, name):
         """A test set's labels without its pictures: what scoring, tables and the viewer need."""
