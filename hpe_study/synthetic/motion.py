@@ -27,11 +27,11 @@ class Motion:
 
     random(*key) gives a generator; actions: names of `poses.ACTIONS`, one of them for each clip; contacts: `contact.Contacts` or None.
     every: tenths of a second between frames; frames: of a clip. reach: m, how far off (0, 0) a clip takes place. heading: degrees, random
-    where None. turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 80 its radius
-    is about 1 m).
+    where None. turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 100 its radius
+    is about 0.8 m).
     """
 
-    def __init__(self, random, actions, contacts, every=6, frames=5, reach=0.3, heading=None, turning=80):
+    def __init__(self, random, actions, contacts, every=6, frames=5, reach=0.2, heading=None, turning=100):
         self._random, self._actions, self._contacts = random, actions, contacts
         self._every, self._frames, self._reach, self._heading, self._turning = every, frames, reach, heading, turning
         self._clips = {}

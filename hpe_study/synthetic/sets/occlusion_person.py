@@ -29,7 +29,7 @@ _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people in nine rooms, as in the real set
 ROOMS = {"train": range(6), "test": range(6, 9)}
 CAMERAS = 8
-_OCCLUDERS = 5  # pieces of furniture about the person: hides 20 % of the joints (18–23 % from seed to seed), as in the real set
+_OCCLUDERS = 5  # pieces of furniture about the person; with people they hide about 20 % of the joints, as in the real set (14–25 % by room)
 _FRAMES_A_VIDEO = 4
 _FRAME = (1.8, 1.35)  # the picture's width and height, in sides of a person's crop
 

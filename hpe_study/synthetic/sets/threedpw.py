@@ -100,7 +100,7 @@ def _sequence(brief, split, number):
             frames=_FRAMES_A_CLIP,
             reach=0.1,
             heading=heading if walking else None,
-            turning=0 if walking else 80,
+            turning=0,
         )
         for person in range(people)
     ]
