@@ -234,7 +234,7 @@ def prepare(
 
 
 def _run_jobs(jobs, opening, workers):
-    if workers <= 1 or len(jobs) == 1:
+    if workers <= 1 or len(jobs) < 4 * workers:  # starting processes takes as long as some hundred crops
         _start_worker(*opening)
         yield from (_write_part(*job) for job in jobs)
         _opened.clear()

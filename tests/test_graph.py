@@ -22,6 +22,7 @@ def home(tmp_path_factory):
     for name in ("Snakefile", "params", "notebooks"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    change(folder, lambda values: values.update(tables=[1]))
     first = study(folder)
     assert first.returncode == 0, first.stdout + first.stderr
     return folder
@@ -56,11 +57,18 @@ def test_every_run_has_its_record_and_the_table_its_rows(home):
         "stage1-mpii-seed0",
         "stage2-mpii-h36m-seed0",
         "stage3-mpii-h36m-h36m-seed0",
-        "stage2-only3d-h36m-seed0",
-        "stage3-only3d-h36m-h36m-seed0",
     }
     assert runs["simulated"].all()
     assert (home / "figures" / "quick" / "table1.html").exists()
+
+
+def test_the_notebooks_of_a_run_execute_as_they_stand(home):
+    """Stage and evaluation notebooks at their defaults, cell by cell (the runs are there already, so nothing is trained)."""
+    names = [f"{name}.ipynb" for name in ("stage1", "stage2", "stage3", "evaluate")]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-cell-timeout", "120", *names]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(words, cwd=home / "notebooks", env=environment, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_a_second_time_does_nothing_and_says_so(home):
