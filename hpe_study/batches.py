@@ -36,19 +36,24 @@ class Mix:
         """How many different samples of the first store there are to draw."""
         return self.lengths[0] if self.chosen is None else len(self.chosen)
 
+    def pool(self, store):
+        """Indices of a store that may be drawn."""
+        return self.chosen if store == 0 and self.chosen is not None else np.arange(self.lengths[store])
+
     def draw(self, epoch):
         """(sum of counts, 2) int64: (store, index) of the epoch's samples in the order they are seen; a fresh draw each epoch."""
         random = streams.generator("mix", self.seed, epoch)
         chosen = []
-        for store, (count, length) in enumerate(zip(self.counts, self.lengths, strict=True)):
-            pool = self.chosen if store == 0 and self.chosen is not None else np.arange(length)
+        for store, count in enumerate(self.counts):
+            pool = self.pool(store)
             rounds = [random.permutation(pool) for _ in range(-(-count // len(pool)))]
             chosen.append(np.stack([np.full(count, store), np.concatenate(rounds)[:count]], 1))
         return random.permutation(np.concatenate(chosen))
 
 
 class Samples(Dataset):
-    """The samples of several stores, addressed as (store, index) pairs; a batch is read in one call."""
+    """The samples of several stores, addressed as (store, index), or as (store, picture's index, label's index) where these differ; a
+    batch is read in one call. What its "sample" names is the label."""
 
     def __init__(self, stores):
         self.stores = stores
@@ -67,13 +72,13 @@ class Samples(Dataset):
             if len(rows):
                 batch["crop"][rows] = store.crops(pairs[rows, 1])
                 for key in LABELS:
-                    batch[key][rows] = store[key][pairs[rows, 1]]
-        batch["sample"] = pairs
+                    batch[key][rows] = store[key][pairs[rows, 1 if key == "region" else -1]]
+        batch["sample"] = pairs[:, [0, -1]]
         return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
 
 
 def loader(stores, pairs, batch_size, workers=0, drop_last=False):
-    """Batches over `pairs` ((N, 2): store, index) in their order, as dicts of tensors (see `Samples`)."""
+    """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see `Samples`)."""
     whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
     batches = [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
     return DataLoader(

@@ -39,10 +39,11 @@ def read_outputs(outputs, network):
 
 
 @torch.inference_mode()
-def predictions(model, store, indices, network, device, precision, flip, workers=0):
-    """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over `indices` of a store, in order."""
+def predictions(model, store, samples, network, device, precision, flip, workers=0):
+    """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over `samples` of a store, in
+    order: indices (N,), or (N, 2 | 3) as `batches.Samples` are addressed."""
     model.eval()
-    pairs = np.stack([np.zeros_like(indices), indices], 1)
+    pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
     for raw in loader([store], pairs, BATCH, workers):
         batch = assemble(raw, no_change(len(raw["sample"])), network.input_size, device)
         images = model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)

@@ -5,6 +5,7 @@ import h5py
 from hpe_study import evaluation, training
 from hpe_study.files import atomic
 from hpe_study.params import Training, checked
+from hpe_study.recipe import handed_on
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.store import Store, prepare, stored_key
 from hpe_study.study import SPLITS
@@ -70,7 +71,7 @@ def train(study, run, device="auto", progress=True, **changes):
     """
     if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
         train(study, run.parent, device, progress)
-    init = study.run_folder(run.parent) / "checkpoint.pt" if run.parent else None
+    init = study.run_folder(run.parent) / handed_on(run.parent, study.profile.legacy) if run.parent else None
     stage, folder = study.profile.stage(run), study.run_folder(run)
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:

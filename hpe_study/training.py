@@ -16,7 +16,7 @@ from timm.utils import ModelEmaV3
 from tqdm.auto import tqdm
 
 from hpe_study import devices, streams
-from hpe_study.batches import Mix, assemble, draw_change, loader, to_box
+from hpe_study.batches import assemble, draw_change, loader, to_box
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
@@ -24,6 +24,7 @@ from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Stage
+from hpe_study.recipe import BEST, LAST, recipe_of
 from hpe_study.store import Store
 
 VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
@@ -96,10 +97,10 @@ class Trainer:
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
-        self.mix = self._mix()
+        self.recipe = self._recipe()
         self.history, self.epoch, self.step = [], 0, 0
 
-    def _mix(self):
+    def _recipe(self):
         training, stores = self.stage.training, self.data.train
         lengths = [len(store) for store in stores]
         chosen = None
@@ -107,7 +108,7 @@ class Trainer:
             keep = max(1, round(lengths[0] * self.stage.share_2d))
             chosen = np.sort(streams.generator("share", self.stage.seed).permutation(lengths[0])[:keep])
         count = training.samples_per_epoch or lengths[0]
-        return Mix(tuple(count for _ in stores), tuple(lengths), self.stage.seed, chosen)
+        return recipe_of(self.stage, stores, [count for _ in stores], chosen)
 
     # ---------------------------------------------------------------- the run
 
@@ -123,6 +124,7 @@ class Trainer:
                 row = {key: float(value) for key, value in self._epoch().items()}
                 self.history.append(row)
                 self.epoch += 1
+                self._keep_best()
                 self._save_state()
                 bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])))
                 bar.update()
@@ -140,10 +142,10 @@ class Trainer:
     def _epoch(self):
         self.model.train()
         start = time.perf_counter()
-        pairs = self.mix.draw(self.epoch)
+        pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
         losses, scores, seen = [], Scores(self.data.train), 0
-        for raw in loader(self.data.train, pairs, self.stage.training.batch_size, self.workers, drop_last=True):
-            batch = self._batch(raw)
+        for number, raw in enumerate(loader(self.data.train, pairs, self.stage.training.batch_size, self.workers, drop_last=True)):
+            batch = self._batch(raw, number)
             parts, outputs = self._step(batch)
             losses.append(parts)
             joints, depth, _ = read_outputs(outputs, self.stage.network)
@@ -169,12 +171,12 @@ class Trainer:
         )
         return row
 
-    def _batch(self, raw):
+    def _batch(self, raw, number):
         pairs = raw["sample"].numpy()
-        names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1]
+        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch)
         flat = self.data.train_2d is not None
         turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
-        change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, self.epoch)
+        change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, epoch)
         return assemble(raw, change, self.stage.network.input_size, self.device)
 
     def _step(self, batch):
@@ -201,7 +203,8 @@ class Trainer:
         network, training = self.stage.network, self.stage.training
         maps, depths = outputs["heatmap"].float(), outputs["depth"].float()
         cells = maps.shape[-1]
-        flat = heatmap_loss(maps, batch.targets(cells, network.sigma), batch.labelled, scale=network.heatmap_scale, sigma=network.sigma)
+        taught = self.recipe.targets(batch.labelled)
+        flat = heatmap_loss(maps, batch.targets(cells, network.sigma), taught, scale=network.heatmap_scale, sigma=network.sigma)
         places = torch.where(batch.labelled[..., None], batch.heatmap_px(cells), 0.0)
         read = read_depth(depths, places)  # once, for both losses
         deep = depth_loss_of_values(read, batch.depth / network.depth_unit, batch.has_depth)
@@ -209,9 +212,7 @@ class Trainer:
         geometry = torch.zeros_like(total)
         if training.geometry_weight and self.data.train_2d is not None:
             # on the 2D set's samples: labelled x, y with the predicted depth, in crop units
-            visible = batch.labelled & (batch.source["sample"][:, :1] == 0)
-            poses = torch.cat([torch.where(visible[..., None], batch.joints, 0.5), (read * network.depth_unit)[..., None]], -1)
-            geometry = geometric_loss(poses, visible)
+            geometry = geometric_loss(*self.recipe.geometry(batch, read * network.depth_unit))
             total = total + training.geometry_weight * geometry
         return [total, flat, deep, geometry]
 
@@ -227,7 +228,7 @@ class Trainer:
         if len(bad):
             size = self.stage.training.batch_size
             ids = pairs[bad[0] * size : (bad[0] + 1) * size]
-            named = ", ".join(f"{self.data.train[store].path.stem}[{index}]" for store, index in ids)
+            named = ", ".join(f"{self.data.train[store].path.stem}[{index}]" for store, *_, index in ids)
             step = self.epoch * len(losses) + int(bad[0])
             raise StudyError(f"{self.out}: the loss is not finite at step {step} (epoch {self.epoch + 1}); its samples: {named}")
 
@@ -235,12 +236,27 @@ class Trainer:
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
         scores = Scores([store])
-        found = predictions(self.scored_model, store, indices, self.stage.network, self.device, self.precision, flip=False)
+        pairs = self.recipe.pairing.in_validation(indices)
+        found = predictions(self.scored_model, store, pairs, self.stage.network, self.device, self.precision, flip=False)
         for joints, depth, _, sample in found:
             scores.add(joints, depth, sample)
         return {f"validation_{key}": value for key, value in scores.summary(self.bones).items()}
 
     # ---------------------------------------------------------------- on disk
+
+    def _keep_best(self):
+        """Where the recipe hands on the best weights: keep these if no epoch before had a better validation 2D score."""
+        scores = [row["validation_pck_crop"] for row in self.history]
+        if self.recipe.keeps_best and scores[-1] == np.nanmax([*scores, -np.inf]):
+            self._save_weights(BEST)
+
+    def _save_weights(self, name):
+        with atomic(self.out / name) as part:
+            weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
+            network = self.stage.network.model_dump(mode="json")
+            pixels = asdict(self.scored_model.preprocessing)
+            identity = digest_of(self.inputs)[:16]
+            torch.save({"model": weights, "network": network, "preprocessing": pixels, "identity": identity}, part)
 
     def _save_state(self):
         state = {
@@ -281,7 +297,7 @@ class Trainer:
             "simulated": any(store.simulated for store in self.data.train),
             "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
-            "images_2d": self.mix.first_set if self.data.train_2d is not None else 0,
+            "images_2d": self.recipe.mix.first_set if self.data.train_2d is not None else 0,
             "updates": self.step,
             "seconds": float(history["seconds"].sum()),
             "seconds_per_epoch": float(history["seconds"].median()),
@@ -292,12 +308,7 @@ class Trainer:
         }
         with atomic(self.out / "history.csv") as part:
             history.to_csv(part, index=False)
-        with atomic(self.out / "checkpoint.pt") as part:
-            weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
-            network = self.stage.network.model_dump(mode="json")
-            pixels = asdict(self.scored_model.preprocessing)
-            identity = digest_of(self.inputs)[:16]
-            torch.save({"model": weights, "network": network, "preprocessing": pixels, "identity": identity}, part)
+        self._save_weights(LAST)
         write_json(self.out / "run.json", record)
         (self.out / "resume.pt").unlink(missing_ok=True)
         return read_json(self.out / "run.json")
