@@ -1,6 +1,6 @@
 """The ledger of the paper's claims: statement, published evidence, the contrast on our runs, and the verdict; computed, never typed.
 
-A claim is a statement and a function from a world (`contrasts.Printed` or `contrasts.Ours`) to contrasts; the same function is asked in both.
+A claim is a statement and a function from a world (`contrasts.Printed` or `contrasts.Ours`) to contrasts; both worlds are asked alike.
 A profile that lacks the runs, or whose data cannot bear on a claim, cannot tell, and says why.
 """
 
@@ -92,7 +92,7 @@ def pretraining_beats_3d_only(world):
 
 
 def barely_better_on_occlusion(world):
-    """3D-only better on Occlusion-Person, but by less than `BARELY` percent."""
+    """3D-only better on Occlusion-Person, but by less than the share that the claim names."""
     return [best_against_best(world, OCCLUSION, (-BARELY, 0.0), relative=True, swap=True)]
 
 
@@ -125,7 +125,7 @@ def pretraining_is_faster(world):
 
 
 def doubling_helps(world):
-    """Doubled − plain epochs: FLIC on all three test sets, LSP on H36M (by less than `SLIGHT` percent)."""
+    """Doubled − plain epochs: FLIC on all three test sets, LSP on H36M by less than the share that the claim names."""
     flic, lsp = (fusion(flat, H36M, scale=LEVEL_SET[flat]) for flat in ("flic", "lsp"))
     parts = [world.difference(f"FLIC ×2 − ×1 on {set_title(name)}", [(flic, fusion("flic", H36M), name)]) for name in SETS_3D]
     return [*parts, world.difference("LSP ×2 − ×1 on H36M", [(lsp, fusion("lsp", H36M), H36M)], (-SLIGHT, 0.0), relative=True)]

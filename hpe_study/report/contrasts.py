@@ -1,8 +1,8 @@
 """Differences between conditions, and what an interval says about a claim.
 
 A contrast is a number with an interval, and the range in which it would bear a claim out: wholly inside, it supports the claim; wholly
-outside, it contradicts it; else it is open. The same contrasts are drawn in two worlds: `Printed`, the paper's tables, whose numbers have no
-interval, and `Ours`, the run records, where both sides of a difference are resampled alike, so that it is paired (`intervals`).
+outside, it contradicts it; else it is open. The same contrasts are drawn in two worlds: `Printed`, the paper's tables, without intervals,
+and `Ours`, the run records, where both sides of a difference are resampled alike, so that it is paired (`intervals`).
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plotly.express as px
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from hpe_study.params import SETS_3D
 from hpe_study.report import style
@@ -49,7 +50,9 @@ def scores(results, rows, name, title):
     found = [(words, mean_of_rows(rows_of(results.runs, run, run.target or run.three_d))) for words, run in rows]
     told = "; ".join(f"{words} {estimate.value:.0f} mm" for words, estimate in found if estimate) or "no row was run"
     alt = style.titled(f"{title}. MPJPE on the row's own 3D set: {told}", results.simulated) + "."
-    caption = f"MPJPE, lower is better; n = {len(results.seeds)} seed(s) a row. Baselines are fitted on each panel's own training set where it was used."
+    caption = (
+        f"MPJPE, lower is better; n = {len(results.seeds)} seed(s) a row. Lines: the baselines fitted on the panel's own training set."
+    )
     return Picture(name, figure, alt, caption)
 
 
@@ -77,7 +80,7 @@ def _scores_on(axis, runs, rows, test_set):
 
 def table_rows(table):
     """[(label, last run)] of one of the paper's tables, 1 to 3."""
-    flats, deeps = [name for name in LEVEL_SET], SETS_3D
+    flats, deeps = tuple(LEVEL_SET), SETS_3D
     runs = {
         1: [Run(3, flat, deep, deep) for flat in flats for deep in deeps],
         2: [Run(3, None, first, last) for first in deeps for last in deeps],
@@ -102,7 +105,7 @@ def figure3(results):
                 _curve(axis, history, key, style.SET_COLOURS[run.two_d])
                 axis.set_ylabel(CURVES[key] if column == 0 else "")
             axes[0, column].set_title(words)
-            axes[-1, column].set_xlabel("epoch")
+            _epochs(axes[-1, column])
             told.append(f"{words}: {_told(history)}")
         _legend_of_curves(figure)
         style.headline(figure, title, results.simulated)
@@ -113,6 +116,11 @@ def figure3(results):
         alt,
         "One line a seed. Dotted: the learning rate drops. Training scores are those of augmented images as they pass.",
     )
+
+
+def _epochs(axis):
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _curve(axis, history, key, colour):
@@ -174,7 +182,7 @@ def training_curves(results):
                 _all_curves(axis, history, key, colouring)
                 axis.set_ylabel({"loss": "loss", **CURVES}[key] if column == 0 else "")
             axes[0, column].set_title(title)
-            axes[-1, column].set_xlabel("epoch")
+            _epochs(axes[-1, column])
         shown = [name for name in style.SETS if name in set(results.history[["two_d", "three_d", "target"]].stack())]
         handles = [Line2D([], [], color=style.SET_COLOURS[name], label=style.set_title(name)) for name in shown]
         dashes = [
@@ -255,9 +263,19 @@ def _cost(axis, table):
     front = pareto_front(minutes, errors)
     axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=0)
     for number, i in enumerate(front):
-        axis.annotate(table["label"].iloc[i], (minutes[i], errors[i]), (6, -10 - 9 * number), textcoords="offset points", fontsize=7)
+        axis.annotate(table["label"].iloc[i], (minutes[i], errors[i]), **_beside(minutes[i] > 0.6 * minutes.max(), number))
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
+
+
+def _beside(to_the_left, number):
+    """Where a name stands beside its mark: lower the more there are, and on the side that has room."""
+    return {
+        "xytext": (-6 if to_the_left else 6, -10 - 9 * number),
+        "textcoords": "offset points",
+        "fontsize": 7,
+        "ha": "right" if to_the_left else "left",
+    }
 
 
 def _interactive_cost(table, simulated):
@@ -317,7 +335,7 @@ def _contrasts(axis, parts, unit):
         colour = SAYS_COLOURS[part.says]
         axis.plot([part.low, part.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
         axis.plot(part.value, place, "o", color=colour, markersize=5)
-    left, right = axis.get_xlim()
+    left, right = min(axis.get_xlim()[0], -0.05), max(axis.get_xlim()[1], 0.05)
     for place, (_, part) in enumerate(parts):
         low, high = max(part.inside[0], left), min(part.inside[1], right)
         axis.barh(place, high - low, left=low, height=0.8, color="#009E73", alpha=0.08, zorder=0)

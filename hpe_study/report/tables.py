@@ -215,7 +215,7 @@ def table5(runs):
     title = "Table 5. Size of the network and of the 2D set, at equal updates"
     table = Table("table5", title, ("backbone", "2D images"), (pckh, *tests.values(), *COST), is_simulated(runs))
     table.notes += notes_of(runs)
-    cells = chosen.drop_duplicates(["backbone", "share"]).sort_values(["share"]).sort_values("backbone", key=_size_of, kind="stable")
+    cells = chosen.drop_duplicates(["backbone", "share"]).sort_values("share").sort_values("backbone", key=_size_of, kind="stable")
     for row in cells.to_dict("records"):
         run = Run(2, row["two_d"], row["three_d"], backbone=row["backbone"], share=row["share"])
         made = _study_cells(runs, run, tests) | {pckh: score_cell(runs, run, row["two_d"], "pckh")}
@@ -229,7 +229,7 @@ def table5(runs):
 
 def _size_of(backbones):
     """Backbones by the number in their name (resnet18 … resnet101, narrow18:8 …), so that they stand from small to large."""
-    return backbones.str.extract(r"(\d+)\D*$")[0].astype(float)
+    return backbones.astype(str).str.extract(r"(\d+)\D*$")[0].astype(float)
 
 
 def _study_cells(runs, run, tests):
