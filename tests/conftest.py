@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from stick_people import StickPeople
-
-from hpe_study import store as store_module
-from hpe_study.store import Store, prepare
+from stick_people import stick_store
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 torch.set_num_threads(1)
@@ -19,19 +16,6 @@ def real_data():
     if not REAL_DATA.is_dir():
         pytest.skip("the real label files (shared/realdata) are not at hand")
     return REAL_DATA
-
-
-def stick_store(folder, count=24, split="train", three_d=True, encoding="raw", in_memory=False, seed=0, name="stick"):
-    """A prepared `Store` of stick people."""
-    return Store(stick_store_path(folder, count, split, three_d, encoding, seed, name), in_memory)
-
-
-def stick_store_path(folder, count=24, split="train", three_d=True, encoding="raw", seed=0, name="stick"):
-    """The path of a prepared store of stick people."""
-    people = StickPeople(folder / "images", count, split, three_d, seed, name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "open_dataset", lambda *args, **options: people)
-        return prepare(name, folder, split, folder / f"{name}-{split}.h5", input_size=64, encoding=encoding, progress=False)
 
 
 @pytest.fixture(scope="session")

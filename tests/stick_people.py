@@ -4,9 +4,12 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import pytest
 
+from hpe_study import store as store_module
 from hpe_study.datasets.record import Record
 from hpe_study.skeletons import MPII16
+from hpe_study.store import Store, prepare
 
 SIZE = 96  # px of a picture
 STANDING = np.array(
@@ -57,3 +60,16 @@ def stick_record(path, index, split, three_d, random):
         image_size=(SIZE, SIZE),
         meta={"dataset": "stick", "split": split, "index": index, "subject": f"S{index % 3}", "sequence": f"Seq{index % 5}"},
     )
+
+
+def stick_store(folder, count=24, split="train", three_d=True, encoding="raw", in_memory=False, seed=0, name="stick"):
+    """A prepared `Store` of stick people."""
+    return Store(stick_store_path(folder, count, split, three_d, encoding, seed, name), in_memory)
+
+
+def stick_store_path(folder, count=24, split="train", three_d=True, encoding="raw", seed=0, name="stick"):
+    """The path of a prepared store of stick people."""
+    people = StickPeople(folder / "images", count, split, three_d, seed, name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_module, "open_dataset", lambda *args, **options: people)
+        return prepare(name, folder, split, folder / f"{name}-{split}.h5", input_size=64, encoding=encoding, progress=False)

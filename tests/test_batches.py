@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import stick_store, stick_store_path
+from stick_people import stick_store, stick_store_path
 
 from hpe_study import streams
 from hpe_study.batches import (

@@ -4,8 +4,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from conftest import stick_store
-from stick_people import StickPeople
+from stick_people import StickPeople, stick_store
 
 from hpe_study import store as store_module
 from hpe_study.batches import assemble, loader, no_change
@@ -34,7 +33,7 @@ def test_cut_places_every_pixel_and_is_black_outside():
     assert side == 20
     assert (left, top) == (-6, -6)  # (3 + ½ − 10, 4 + ½ − 10), rounded to even
     square = cut(image, region, side)
-    assert (square[: -top, :] == 0).all()
+    assert (square[:-top, :] == 0).all()
     assert (square[-top:, -left:] == image[: side + top, : side + left]).all()
 
 
