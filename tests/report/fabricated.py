@@ -9,7 +9,7 @@ import json
 import h5py
 import numpy as np
 import pandas as pd
-from conftest import stick_store_path
+from stick_people import stick_store_path
 
 from hpe_study.pipeline import copy_labels
 from hpe_study.records import collect
