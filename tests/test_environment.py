@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from pathlib import Path
 
 import yaml
 
@@ -14,9 +15,9 @@ def split(requirement):
 
 
 def test_conda_and_pip_agree():
-    project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
     pip = dict(map(split, project["dependencies"] + project["optional-dependencies"]["dev"]))
-    conda = dict(split(entry) for entry in yaml.safe_load(open("environment.yml"))["dependencies"] if isinstance(entry, str))
+    conda = dict(split(entry) for entry in yaml.safe_load(Path("environment.yml").read_text())["dependencies"] if isinstance(entry, str))
     assert conda.pop("python") == project["requires-python"]
     assert conda.pop("pip") == ""
     assert {CONDA_NAMES.get(name, name): bounds for name, bounds in pip.items()} == conda
