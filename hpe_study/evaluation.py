@@ -4,7 +4,8 @@ the labels, so everything can be scored again without a GPU.
 Files that `evaluate` writes into a run's folder:
     predictions.h5   a group per test set: joints (N, 16, 2) fractions of the person's box, depth (N, 16) root-relative in its sides,
                      score (N, 16) the heat map's height; attributes: key of the store. At the top: bones, the canonical lengths (15,) mm
-                     of `MPII16.bones` that give the skeletons their size (mean of the 3D training set; NaN where it lacks the bone)
+                     of `MPII16.bones` that give the skeletons their size (mean of the 3D training set; NaN where it lacks the bone);
+                     bones_universal, the same of MPI-INF-3DHP's univ_annot3, NaN for other training sets
     metrics.csv      a row per test set, scorer (the model or a baseline) and metric, with its 95 % interval
 """
 
@@ -23,7 +24,7 @@ from hpe_study.files import atomic
 from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
-from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set
+from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set, universal_bone_lengths
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.skeletons import MPII16
 
@@ -100,10 +101,11 @@ def load_run_model(folder):
     return load_weights(model, path), network
 
 
-def evaluate(folder, stores, train_3d, device="auto", progress=True):
+def evaluate(folder, stores, train_3d, device="auto", progress=True, legacy=()):
     """Predict and score a finished run on its test stores (a dict name → `Store`); returns the rows of `metrics.csv` (a data frame).
 
     train_3d: the run's 3D training store, which sizes the skeletons and that the baselines are fitted on; None after stage 1.
+    legacy: a `legacy:` list; some of its switches change how scores are made.
     """
     folder = Path(folder)
     model, network = load_run_model(folder)
@@ -112,18 +114,20 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True):
     model = model.to(device, memory_format=torch.channels_last)
     bones = mean_bone_lengths(train_3d["joints3d"]) if train_3d is not None else np.full(len(MPII16.bones), np.nan)
     fitted = fit_baselines(train_3d, bones) if train_3d is not None else None
+    universal = universal_bone_lengths(train_3d) if train_3d is not None else bones
     rows = []
     with atomic(folder / "predictions.h5") as part, h5py.File(part, "w") as file:
         file.attrs["skeleton"] = MPII16.name
         file.attrs["units"] = "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides; bones: mm"
         file["bones"] = bones
+        file["bones_universal"] = universal
         for name, store in tqdm(stores.items(), desc=f"evaluate {folder.name}", unit="set", disable=not progress):
             found = predictions(model, store, np.arange(len(store)), network, device, precision, network.flip_test)
             joints, depth, score, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
             group = file.create_group(name)
             group.attrs["key"], group.attrs["simulated"] = store.attrs["key"], store.simulated
             group["joints"], group["depth"], group["score"] = joints, depth, score
-            rows += [{"test_set": name, **row} for row in rows_for_set(joints, depth, store, bones, fitted)]
+            rows += [{"test_set": name, **row} for row in rows_for_set(joints, depth, store, bones, fitted, legacy)]
     table = pd.DataFrame(rows)
     with atomic(folder / "metrics.csv") as part:
         table.to_csv(part, index=False)

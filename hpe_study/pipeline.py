@@ -91,4 +91,4 @@ def evaluate(study, run, device="auto", progress=True):
     for name, store in stores.items():
         copy_labels(store.path, study.labels_path(name))
     train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
-    return evaluation.evaluate(folder, stores, train_3d, device, progress)
+    return evaluation.evaluate(folder, stores, train_3d, device, progress, study.profile.legacy)

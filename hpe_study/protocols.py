@@ -15,15 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hpe_study.errors import StudyError
-from hpe_study.metrics import (
-    CROP_PCK_JOINTS,
-    CROP_PCK_THRESHOLD,
-    auc_of_errors,
-    joint_errors,
-    mean_error,
-    pck_by_image,
-    pck_of_errors,
-)
+from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, joint_errors, mean_error
 from hpe_study.sizing import bone_lengths, sized
 from hpe_study.skeletons import H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, Skeleton, convert
 
@@ -258,21 +250,22 @@ def errors(protocol, prediction, truth, skeleton, align="protocol"):
     return joint_errors(there[:, columns], aim[:, columns], align=protocol.align if align == "protocol" else align)
 
 
-def score(protocol, prediction, truth, skeleton, head_size=None, side=None):
-    """{metric: value} of a prediction under a protocol.
+def values(protocol, prediction, truth, skeleton, head_size=None, side=None):
+    """{metric: array}, one value a sample and joint that counts, NaN elsewhere; the metric is the mean over it.
 
-    prediction, truth, skeleton: as in `errors`. 3D: "mpjpe" (mm), "pck150" and "auc" (percent) under the protocol's alignment, "n_mpjpe"
-    and "pa_mpjpe" under their own. 2D: "pck" in percent; a protocol in heads needs head_size (N,) px, one in crops side (N,) px.
-    Raises `StudyError` where that is not given.
+    prediction, truth, skeleton: as in `errors`. 3D, (N, J): "mpjpe" (mm), "pck150" and "auc" (percent) under the protocol's alignment,
+    "n_mpjpe" and "pa_mpjpe" under their own. 2D: "pck" in percent, (N, J), or (N, 1) where images are averaged first; a protocol in heads
+    needs head_size (N,) px, one in crops side (N,) px. Raises `StudyError` where that is not given.
     """
     found = errors(protocol, prediction, truth, skeleton)
     if protocol.dimensions == 3:
+        steps = np.mean([found < threshold for threshold in AUC_THRESHOLDS], 0)
         return {
-            "mpjpe": mean_error(found),
-            "n_mpjpe": mean_error(errors(protocol, prediction, truth, skeleton, "scale")),
-            "pa_mpjpe": mean_error(errors(protocol, prediction, truth, skeleton, "procrustes")),
-            "pck150": pck_of_errors(found, protocol.threshold),
-            "auc": auc_of_errors(found),
+            "mpjpe": found,
+            "n_mpjpe": errors(protocol, prediction, truth, skeleton, "scale"),
+            "pa_mpjpe": errors(protocol, prediction, truth, skeleton, "procrustes"),
+            "pck150": _percent(found < protocol.threshold, found),
+            "auc": _percent(steps, found),
         }
     size = {"head": head_size, "crop": side, "torso": None}[protocol.unit]
     if protocol.unit == "torso":
@@ -281,6 +274,17 @@ def score(protocol, prediction, truth, skeleton, head_size=None, side=None):
     if size is None:
         raise StudyError(f"protocol {protocol.name} scores in parts of the {protocol.unit}: its size in px must be given for each sample")
     parts = found / np.where(np.asarray(size) > 0, size, np.nan)[:, None]
-    if protocol.unit == "crop":
-        return {"pck": pck_by_image(parts, protocol.threshold, nothing_scored=0.0)}
-    return {"pck": pck_of_errors(parts, protocol.threshold, within=True)}
+    within = _percent(parts <= protocol.threshold, parts)
+    if protocol.unit == "crop":  # the mean of the images' own means; an image without anything to score counts as 0
+        counted = np.isfinite(within).sum(1)
+        within = (np.nansum(within, 1) / np.maximum(counted, 1))[:, None]
+    return {"pck": within}
+
+
+def _percent(shares, found):
+    return np.where(np.isnan(found), np.nan, 100.0 * shares)
+
+
+def score(protocol, prediction, truth, skeleton, head_size=None, side=None):
+    """{metric: value} of a prediction under a protocol: the means of `values`."""
+    return {metric: mean_error(array) for metric, array in values(protocol, prediction, truth, skeleton, head_size, side).items()}

@@ -2,22 +2,28 @@
 
 Every metric is the mean of an (N, J) array with NaN where a joint does not count; the interval is a bootstrap over groups (sequences, or
 images where a set has no sequences), because frames of one sequence are not independent.
+
+The headline scores follow the study's own protocol; under the switches `fixed_bone_sum` and `crop_pck` (`hpe_study.legacy`) the model's
+follow the published code's, and so says their row. `values_under` scores by any protocol.
 """
 
 import numpy as np
 
 from hpe_study import streams
 from hpe_study.baselines import best_constant_pose, true_2d_mean_depth
+from hpe_study.errors import StudyError
 from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, NOT_IN_PCKH, joint_errors
-from hpe_study.sizing import sized
-from hpe_study.skeletons import MPII16
+from hpe_study.protocols import protocol, to_mm, values
+from hpe_study.sizing import mean_bone_lengths, sized
+from hpe_study.skeletons import MPII16, convert
 
 HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
 FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
 RESAMPLES = 1000
 ROOT = MPII16.index(MPII16.root)
 PROTOCOL = "study"  # every joint of MPII-16 that the set has, root-relative, sized by the training set's mean bone lengths
-UNITS = {"mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%"}
+UNITS = {"mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%", "pck": "%"}
+PUBLISHED = {"fixed_bone_sum": "published", "crop_pck": "published-pck"}  # switch → the protocol that it scores by
 
 
 # ---------------------------------------------------------------- poses
@@ -43,11 +49,12 @@ def head_sizes(store):
 # ---------------------------------------------------------------- scores
 
 
-def rows_for_set(joints, depth, store, bones, fitted=None):
+def rows_for_set(joints, depth, store, bones, fitted=None, legacy=()):
     """One dict a scorer and metric: protocol, scorer, metric, unit, value, low, high, n (samples), groups.
 
     joints, depth: predictions as in `evaluation`; bones: (15,) mm, the canonical lengths; fitted: what `fit_baselines` gives, or None
-    where the run has learnt no depth.
+    where the run has learnt no depth. legacy: a `legacy:` list; what it scores by another protocol replaces the study's scores of that
+    name, of the model alone: the baselines are then left out.
     """
     groups = groups_of(store)
     arrays = {("model", key): values for key, values in _values_2d(joints, store).items()}
@@ -55,11 +62,36 @@ def rows_for_set(joints, depth, store, bones, fitted=None):
     if fitted is not None and np.isfinite(truth).any():
         poses = {"model": sized(poses_of(joints, depth), bones), **baselines(store, bones, fitted)}
         arrays |= {(scorer, key): values for scorer, pose in poses.items() for key, values in values_3d(pose, truth).items()}
+    protocols = dict.fromkeys((metric for _, metric in arrays), PROTOCOL)
+    for other in (PUBLISHED[name] for name in legacy if name in PUBLISHED):
+        if protocol(other).dimensions == 3 and (fitted is None or not np.isfinite(truth).any()):
+            continue
+        found = values_under(protocol(other), joints, depth, store, bones)
+        found = {"pckh" if metric == "pck" else metric: array for metric, array in found.items()}
+        arrays = {key: array for key, array in arrays.items() if key[1] not in found}
+        arrays |= {("model", metric): array for metric, array in found.items()}
+        protocols |= dict.fromkeys(found, other)
     return [
-        {"protocol": PROTOCOL, "scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
+        {"protocol": protocols[metric], "scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
         for (scorer, metric), values in arrays.items()
         if np.isfinite(values).any()
     ]
+
+
+def values_under(rule, joints, depth, store, bones):
+    """{metric: array (N, J), NaN where a joint does not count} of predictions under a `Protocol`; means over it are its scores.
+
+    3D: mpjpe, n_mpjpe, pa_mpjpe (mm), pck150, auc (percent); 2D: pck (percent). joints, depth, bones: as in `rows_for_set`; store: the test
+    set's labels. Raises `StudyError` where the labels lack what the protocol needs.
+    """
+    if rule.dimensions == 2:
+        px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
+        return values(rule, px, store["own_joints2d"], store.own_skeleton, head_sizes(store), store["side"])
+    truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"]
+    if not np.isfinite(truth).any():
+        raise StudyError(f"{store.path}: has no {rule.truth} joints, which protocol {rule.name} scores against")
+    place = {"center": store["center"], "intrinsics": store["intrinsics"], "root_depth": store["joints3d"][:, ROOT, 2]}
+    return values(rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton)
 
 
 def _values_2d(joints, store):
@@ -104,6 +136,12 @@ def baselines(store, bones, fitted):
         "best constant pose": np.broadcast_to(constant, store["joints3d"].shape),
         "true 2D + mean depth": sized(true_2d_mean_depth(flat, depths), bones),
     }
+
+
+def universal_bone_lengths(train_3d):
+    """(15,) mm: mean lengths of `MPII16.bones` in a training store's univ_annot3; NaN where the set has none."""
+    universal = train_3d["own_joints3d_universal"]
+    return mean_bone_lengths(convert(universal, train_3d.own_skeleton, MPII16))
 
 
 def groups_of(store):
