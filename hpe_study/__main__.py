@@ -48,6 +48,20 @@ def _parser():
     execute.add_argument("--kernel", default="python3")
     execute.set_defaults(command=_execute)
 
+    predict = commands.add_parser("predict", help="joints of people in your own photos, folders of photos and videos")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
+    predict.add_argument("--run", required=True, type=Path, help="folder of a finished run, such as runs/demo/stage3-mpii-h36m-h36m-seed0")
+    predict.add_argument("--out", required=True, type=Path, help="folder for drawings, joints.csv and joints.json")
+    predict.add_argument("--box", default="detector", help="x,y,width,height in px, or detector (default), or whole")
+    predict.add_argument("--every", type=int, default=1, metavar="N", help="take one of N frames of a video (default: %(default)s)")
+    predict.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
+    predict.set_defaults(command=_predict)
+
+    export = commands.add_parser("export", help="write a run's network as an ONNX file, checked against torch")
+    export.add_argument("run", type=Path, help="folder of a finished run")
+    export.add_argument("out", type=Path, help="the file to write")
+    export.set_defaults(command=_export)
+
     collect = commands.add_parser("collect", help="gather all run records into runs.csv and history.csv")
     collect.set_defaults(command=_collect)
     return parser
@@ -82,6 +96,24 @@ def _execute(arguments):
         raise StudyError(f"{notebook}: no such notebook")
     parameters = {"profile": str(study.profile_path)} | ({"run": arguments.run} if arguments.run else {})
     execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
+
+
+def _predict(arguments):
+    from hpe_study.photos import boxes, predict
+
+    if arguments.every < 1:
+        raise StudyError(f"--every {arguments.every}: must be 1 or more")
+    box = arguments.box if arguments.box in ("detector", "whole") else boxes.parse(arguments.box)
+    results = predict(arguments.images, arguments.run, arguments.out, box, arguments.every, arguments.device)
+    skipped = f", {len(results.skipped)} files skipped" if results.skipped else ""
+    print(f"{len(results.pictures)} files drawn{skipped}; joints in {arguments.out / 'joints.csv'} and joints.json")
+
+
+def _export(arguments):
+    from hpe_study.export import export_onnx
+
+    difference = export_onnx(arguments.run, arguments.out)
+    print(f"{arguments.out}: ONNX, differs from torch by at most {difference:.1e}")
 
 
 def _collect(arguments):

@@ -9,5 +9,6 @@ where they are not.
 """
 
 from hpe_study.viewer.controls import Viewer
+from hpe_study.viewer.runs import evaluated
 
-__all__ = ["Viewer"]
+__all__ = ["Viewer", "evaluated"]

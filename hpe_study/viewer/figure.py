@@ -22,6 +22,7 @@ FONT = "DejaVu Sans, Verdana, sans-serif"
 JPEG_QUALITY = 85
 BARS_TOP = 0.2  # of the figure's height
 COLUMNS = {1: (((0.0, 0.4), (0.42, 1.0)),), 2: (((0.0, 0.22), (0.22, 0.5)), ((0.51, 0.73), (0.73, 1.0)))}  # picture and scene of each half
+SIDE_NAMES = {"r_": "right", "l_": "left", "": "middle"}
 SIDES = (
     f"<b style='color:{COLOURS['r_']}'>right</b> · <b style='color:{COLOURS['l_']}'>left</b> · <b style='color:{COLOURS['']}'>middle</b>"
 )
@@ -82,7 +83,7 @@ def _moving_pose(pose, name, kind):
     if pose is None:
         empty = {"x": [], "y": []}
         deep = {**empty, "z": []}
-        return {f"{name} {side or 'middle'}": empty for side in COLOURS} | {
+        return {f"{name} {SIDE_NAMES[side]}": empty for side in COLOURS} | {
             f"{name} joints": empty,
             f"{name} bones in space": deep,
             f"{name} joints in space": deep,
@@ -90,7 +91,7 @@ def _moving_pose(pose, name, kind):
     values = {}
     for side in COLOURS:
         x, y = flat_lines(pose, side)
-        values[f"{name} {side or 'middle'}"] = {"x": x, "y": y}
+        values[f"{name} {SIDE_NAMES[side]}"] = {"x": x, "y": y}
     colours, symbols = [colour(joint) for joint in pose.skeleton.joints], np.where(pose.hollow, "circle-open", "circle").tolist()
     common = {"text": [f"{joint}, {kind}" for joint in _words(pose.skeleton.joints)], "customdata": list(pose.skeleton.joints)}
     values[f"{name} joints"] = {"x": pose.flat[:, 0], "y": pose.flat[:, 1], "marker": {"color": colours, "symbol": symbols}, **common}
@@ -120,6 +121,14 @@ def source_of(picture):
     return f"data:image/{'png' if kind == '.png' else 'jpeg'};base64,{base64.b64encode(data).decode()}"
 
 
+def thumbnail(image, longest):
+    """The picture (H, W, 3) with its longer side at most `longest` px."""
+    factor = longest / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    return cv2.resize(image, [max(round(length * factor), 1) for length in image.shape[1::-1]], interpolation=cv2.INTER_AREA)
+
+
 # ---------------------------------------------------------------- the figure
 
 
@@ -135,7 +144,7 @@ def build(view, reach):
             lines = {"width": 1.5 if dashed else 3, "dash": "dash" if dashed else "solid"}
             for side, shade in COLOURS.items():
                 traces.append(
-                    go.Scatter(name=f"{name} {side or 'middle'}", mode="lines", line={**lines, "color": shade}, hoverinfo="skip", **axes)
+                    go.Scatter(name=f"{name} {SIDE_NAMES[side]}", mode="lines", line={**lines, "color": shade}, hoverinfo="skip", **axes)
                 )
             hover = {"hovertemplate": "%{text}<extra></extra>"}
             traces.append(

@@ -1,4 +1,4 @@
-"""Raw records of any data set or stand-in as a source of the viewer: the labels in the set's own skeleton beside what preparation makes of them.
+"""Raw records of any data set or stand-in as a source of the viewer: their own skeleton beside what preparation makes of it.
 
 Left: the set's own joints. Right: the same person in MPII-16 as a store holds it, with the depth target as bars.
 """

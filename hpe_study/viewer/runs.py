@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpe_study import devices
+from hpe_study import devices, pipeline
 from hpe_study.batches import assemble, loader, no_change
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import load_run_model, predictions
@@ -34,6 +34,17 @@ IN_ORDER, BY_ERROR, BY_JOINT, BY_OCCLUSION, A_WORSE, B_WORSE = (
 FILTERS = ("subject", "sequence", "action", "camera")
 
 
+def evaluated(study, name, device="auto"):
+    """The folder of the run of that name, trained and evaluated first where it is not (with its data, and the runs before it)."""
+    run = study.run(name)
+    folder = study.run_folder(run)
+    pipeline.train(study, run, device)
+    scored = folder / "predictions.h5"
+    if not scored.exists() or scored.stat().st_mtime < (folder / "checkpoint.pt").stat().st_mtime:
+        pipeline.evaluate(study, run, device)
+    return folder
+
+
 class RunFolder:
     """The record of a run. Raises `StudyError` where it is incomplete or predicts another skeleton."""
 
@@ -43,9 +54,7 @@ class RunFolder:
             raise StudyError(f"{self.folder}: no such run folder")
         for name, what in (("run.json", "trained"), ("predictions.h5", "evaluated")):
             if not (self.folder / name).exists():
-                raise StudyError(
-                    f"{self.folder}: has no {name}; this run is not {what} yet (notebooks/{'stage1' if name == 'run.json' else 'evaluate'}.ipynb)"
-                )
+                raise StudyError(f"{self.folder}: has no {name}; this run is not {what} yet")
         self.record = read_json(self.folder / "run.json")
         with self._predictions() as file:
             skeleton = file.attrs.get("skeleton")
@@ -77,11 +86,12 @@ class RunFolder:
     @cached_property
     def study(self):
         """The `Study` that this run belongs to, or None where its parameter file is not at hand."""
-        for path in sorted(self.folder.parents[2].glob("params/*.yaml")):
+        homes = [folder for folder in self.folder.parents if (folder / "params").is_dir()]
+        for path in (path for home in homes for path in sorted(home.glob("params/*.yaml"))):
             with contextlib.suppress(StudyError):  # another profile's faults are no business of this run
                 study = Study(path)
-                if study.folder == self.folder.parent:
-                    return study
+                if study.folder in self.folder.parents:
+                    return study.with_legacy(self.record["parameters"]["legacy"])
         return None
 
     def labels(self, name):
