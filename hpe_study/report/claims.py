@@ -8,9 +8,10 @@ import html
 from dataclasses import dataclass
 
 import pandas as pd
+from IPython.display import Markdown
 
 from hpe_study.params import SETS_2D, SETS_3D
-from hpe_study.report.contrasts import ABOVE, BELOW, Contrast, Missing, Ours, Printed, verdict
+from hpe_study.report.contrasts import ABOVE, BELOW, FAILS, HOLDS, UNKNOWN, Contrast, Missing, Ours, Printed, verdict
 from hpe_study.report.published import published
 from hpe_study.report.style import set_title, titled
 from hpe_study.report.table import write_texts
@@ -19,6 +20,7 @@ from hpe_study.study import LEVEL_SET, Run
 
 H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
+VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
 BARELY = 10.0  # percent: what counts as "barely better"
 
 
@@ -254,6 +256,12 @@ class Ledger:
 
     def _repr_html_(self):
         return self.html()
+
+    def sentence(self):
+        """How many claims hold, do not hold, and cannot be told on our runs."""
+        counts = pd.Series([entry.verdict for entry in self.entries]).value_counts()
+        told = ", ".join(f"{counts.get(word, 0)} {words}" for word, words in VERDICTS.items())
+        return Markdown(f"Of {len(self.entries)} claims{', on simulated people' if self.simulated else ''}: {told}.")
 
     def latex(self):
         """The ledger for a paper (package booktabs)."""

@@ -264,8 +264,7 @@ def _cost(axis, table):
     axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=0)
     for number, i in enumerate(front):
         axis.annotate(table["label"].iloc[i], (minutes[i], errors[i]), **_beside(minutes[i] > 0.6 * minutes.max(), number))
-    axis.set_ylim(bottom=0)
-    axis.set_xlim(left=0)
+    axis.set(ylim=(0, 1.1 * errors.max()), xlim=(0, 1.1 * minutes.max()))
 
 
 def _beside(to_the_left, number):

@@ -7,7 +7,6 @@ from pathlib import Path
 from hpe_study import datasets
 from hpe_study.files import atomic
 from hpe_study.report import claims, figures, portraits, tables, timing
-from hpe_study.report.contrasts import FAILS, HOLDS, UNKNOWN
 from hpe_study.report.published import published
 from hpe_study.report.results import Results
 from hpe_study.report.style import titled
@@ -71,7 +70,7 @@ def build(results):
 
 def _question(results, ledger):
     told = []
-    for word, words in ((HOLDS, "hold"), (FAILS, "do not hold"), (UNKNOWN, "cannot be told")):
+    for word, words in claims.VERDICTS.items():
         numbers = [str(entry.number) for entry in ledger.entries if entry.verdict == word]
         told.append(f"{len(numbers)} {words}{' (' + ', '.join(numbers) + ')' if numbers else ''}")
     made = results.runs.drop_duplicates("run")
@@ -101,13 +100,18 @@ def _data(results):
             theirs,
             original,
             html.escape(info.licence),
-            f'{html.escape(info.citation)}<br><a href="{html.escape(info.url)}">{html.escape(info.url)}</a>',
+            f"{html.escape(info.citation)}<br>{_links(info.url)}",
             "<br>".join(html.escape(quirk) for quirk in info.quirks),
         )
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     titles = ("data set", "people here", "images in the paper", "people in the original", "terms", "source", "what to know")
     head = "".join(f"<th>{title}</th>" for title in titles)
     return f'<div class="scroll"><table class="sheet"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _links(urls):
+    """Addresses, several joined by " and ", as links."""
+    return " and ".join(f'<a href="{html.escape(url)}">{html.escape(url)}</a>' for url in urls.split(" and "))
 
 
 def _count(study, name, split):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
+from IPython.display import Markdown
 
 from hpe_study.report import style
 
@@ -28,6 +29,10 @@ class Picture:
             style.save_interactive(self.interactive, folder, self.name)
         plt.close(self.figure)  # a notebook shows what a cell returns, and would show an open figure a second time
         return self
+
+    def sentence(self):
+        """What is to be seen, for under the picture."""
+        return Markdown(self.alt)
 
     def png(self):
         """The PNG's bytes."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from hpe_study.files import atomic
 from hpe_study.report.style import titled
@@ -175,6 +176,18 @@ class Table:
 
     def _repr_html_(self):
         return self.html()
+
+    def sentence(self):
+        """One sentence that reads the table: the best model of each of our last group of error columns."""
+        ours = [column for column in self.columns if column.source == OURS and "MPJPE" in column.group]
+        told = []
+        for column in ours:
+            for row in sorted(self.best(column))[:1]:
+                cell = self.cell(row, column)
+                words = ", ".join(part for part in self.rows[row] if part)
+                told.append(f"on {column.title} {words} ({cell.value:.0f} mm, 95 % interval {cell.low:.0f} to {cell.high:.0f})")
+        best = "; ".join(told) or "no row of this table was run"
+        return Markdown(f"Lowest MPJPE{' on simulated people' if self.simulated else ''}: {best}.")
 
     def latex(self):
         """The table for a paper (packages booktabs, multirow); the notes follow as comments."""
