@@ -184,7 +184,7 @@ class Table:
         for column in ours:
             for row in sorted(self.best(column))[:1]:
                 cell = self.cell(row, column)
-                words = ", ".join(part for part in self.rows[row] if part)
+                words = " → ".join(part for part in self.rows[row] if part)
                 told.append(f"on {column.title} {words} ({cell.value:.0f} mm, 95 % interval {cell.low:.0f} to {cell.high:.0f})")
         best = "; ".join(told) or "no row of this table was run"
         return Markdown(f"Lowest MPJPE{' on simulated people' if self.simulated else ''}: {best}.")

@@ -1,0 +1,49 @@
+"""The analysis notebooks are thin, clean, and there for whatever the graph asks for."""
+
+from pathlib import Path
+from statistics import median
+
+import nbformat
+import pytest
+
+from hpe_study.study import FIGURES, TABLES
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NAMES = [*(f"table{number}" for number in TABLES), *FIGURES]
+
+
+@pytest.fixture(params=NAMES)
+def notebook(request):
+    found = nbformat.read(FOLDER / f"{request.param}.ipynb", as_version=4)
+    nbformat.validate(found)
+    return found
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_it_holds_no_logic(notebook):
+    lines = [line.lstrip() for cell in code(notebook) for line in cell.source.splitlines()]
+    assert not [line for line in lines if line.startswith(("def ", "class ", "for ", "while ", "if ", "try:", "lambda"))]
+    assert median(len(cell.source.splitlines()) for cell in code(notebook)) <= 5
+
+
+def test_its_parameters_are_tagged_and_tiny(notebook):
+    tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in tagged] == ['profile = "../params/quick.yaml"']
+
+
+def test_it_runs_on_the_python_kernel_and_carries_no_widget_state(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "widgets" not in notebook.metadata
+
+
+def test_it_opens_with_a_heading(notebook):
+    assert notebook.cells[0].cell_type == "markdown"
+    assert notebook.cells[0].source.startswith("# ")
+
+
+def test_one_checked_cell_without_outputs_is_never_committed(notebook):
+    checked = [cell for cell in code(notebook) if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert all(cell.outputs for cell in checked)

@@ -1,0 +1,103 @@
+"""Figures are of the records, say "simulated", and carry words for those who do not see them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from fabricated import DROP, EPOCHS
+from PIL import Image
+
+from hpe_study.report import claims, figures, portraits
+from hpe_study.report.results import Results
+from hpe_study.skeletons import MPII16
+
+
+@pytest.fixture(scope="module")
+def pictures(results):
+    made = [
+        figures.scores(results, figures.table_rows(1), "table1", "Table 1"),
+        figures.figure3(results),
+        figures.training_curves(results),
+        figures.timing(results),
+        figures.claims(claims.ledger(results)),
+        portraits.figure1(results),
+        portraits.figure2(results),
+    ]
+    yield {picture.name: picture for picture in made}
+    plt.close("all")
+
+
+def test_every_title_and_every_alt_text_says_simulated(pictures):
+    for picture in pictures.values():
+        assert "simulated" in picture.figure.get_suptitle()
+        assert "simulated" in picture.alt
+
+
+def test_figure3_draws_the_history_and_its_drops(pictures, results):
+    axes = np.array(pictures["figure3"].figure.axes).reshape(2, 3)
+    history = results.history[results.history["run"] == "stage2-mpii-h36m-seed0"]
+    drawn = axes[1, 2].get_lines()[0]
+    np.testing.assert_allclose(drawn.get_xydata(), history[["epoch", "mpjpe"]])
+    dashed = axes[1, 2].get_lines()[1]
+    np.testing.assert_allclose(dashed.get_ydata(), history["validation_mpjpe"].dropna())
+    drops = [line.get_xdata()[0] for line in axes[1, 2].get_lines() if line.get_linestyle() == ":"]
+    assert drops == [DROP + 0.5]
+    assert [line.get_xdata()[0] for line in axes[1, 1].get_lines() if line.get_linestyle() == ":"] == [2 * DROP + 0.5]
+    assert axes[0, 1].get_lines()[0].get_xdata().max() == 2 * EPOCHS
+
+
+def test_a_curve_that_was_not_run_says_so(results):
+    less = Results(results.study)
+    less.history = less.history[less.history["two_d"] != "mpii"]
+    picture = figures.figure3(less)
+    assert any("not run" in text.get_text() for axis in picture.figure.axes for text in axis.texts)
+    assert "MPII: not run" in picture.alt
+    plt.close(picture.figure)
+
+
+def test_figures_1_and_2_without_predictions_say_what_is_lacking(results):
+    blind = Results(results.study)
+    blind.prediction = lambda name, test_set: None
+    for picture in (portraits.figure1(blind), portraits.figure2(blind)):
+        assert "not run" in picture.alt
+        plt.close(picture.figure)
+
+
+def test_limbs_that_cross_have_no_clearance():
+    poses = np.full((2, 16, 3), np.nan)
+    arms = MPII16.indices("r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist")
+    apart = np.array([[-200, 0, 0], [-200, 300, 0], [-200, 600, 0], [200, 0, 0], [200, 300, 0], [200, 600, 0]], float)
+    crossed = apart.copy()
+    crossed[2], crossed[5] = [200, 600, 0], [-200, 600, 0]
+    poses[0, arms], poses[1, arms] = apart, crossed
+    np.testing.assert_allclose(portraits.clearance(poses), [400.0, 0.0], atol=1e-9)
+
+
+def test_overlays_put_joints_where_the_labels_are(results):
+    """The skeleton over the crop lies on the drawn sticks: the pixel under each joint is lighter than the ground."""
+    store = results.pictures("h36m")
+    figure, axis = plt.subplots()
+    person = 3
+    true = (store["joints2d"][person] - store["center"][person]) / store["side"][person] + 0.5
+    portraits._overlay(axis, results, "h36m", person, true)
+    image = axis.images[0].get_array()
+    ground = image[0, 0].astype(float)
+    ends = np.unique(np.concatenate([line.get_xydata() for line in axis.get_lines()]).round(3), axis=0)
+    seen = image[ends[:, 1].astype(int), ends[:, 0].astype(int)].astype(float)
+    assert (np.abs(seen - ground).max(1) > 20).mean() > 0.9
+    plt.close(figure)
+
+
+def test_saved_pictures_carry_their_words(pictures, tmp_path):
+    picture = pictures["figure2"].save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2.html", "figure2.png", "figure2.svg"]
+    assert Image.open(tmp_path / "figure2.png").text["Description"] == picture.alt
+    assert "simulated" in (tmp_path / "figure2.svg").read_text()
+    page = (tmp_path / "figure2.html").read_text()
+    assert "<script src=" not in page  # needs no network
+    assert "predicted" in page
+
+
+def test_the_same_records_give_the_same_file(results, tmp_path):
+    for folder in ("a", "b"):
+        figures.figure3(results).save(tmp_path / folder)
+    assert (tmp_path / "a" / "figure3.svg").read_bytes() == (tmp_path / "b" / "figure3.svg").read_bytes()

@@ -1,0 +1,157 @@
+"""Tables say what runs.csv says, beside what the paper says."""
+
+import numpy as np
+import pytest
+from fabricated import BASELINE
+
+from hpe_study.params import SETS_3D
+from hpe_study.report import tables
+from hpe_study.report.published import published
+from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
+from hpe_study.report.tables import TESTS
+from hpe_study.study import Run
+
+MAKERS = (tables.table1, tables.table2, tables.table3, tables.table4, tables.table5)
+
+
+@pytest.fixture(scope="module")
+def made(results):
+    return {make.__name__: make(results.runs) for make in MAKERS}
+
+
+def row_of(table, *labels):
+    return table.rows.index(labels)
+
+
+def test_every_row_of_the_paper_is_there(made):
+    models = {name: [row for row in table.rows if "baseline" not in row[0] and "2017" not in row[-1]] for name, table in made.items()}
+    assert {name: len(rows) for name, rows in models.items()} == {"table1": 9, "table2": 9, "table3": 9, "table4": 10, "table5": 4}
+
+
+def test_a_cell_is_the_mean_of_its_seeds(made, results):
+    runs = results.runs
+    names = [f"stage3-lsp-h36m-h36m-seed{seed}" for seed in (0, 1)]
+    wanted = runs[
+        runs["run"].isin(names) & (runs["test_set"] == "mpi_inf_3dhp") & (runs["scorer"] == "model") & (runs["metric"] == "mpjpe")
+    ]
+    cell = made["table1"].cell(row_of(made["table1"], "LSP", "H36M"), TESTS["mpi_inf_3dhp"])
+    assert len(wanted) == 2
+    assert cell.value == pytest.approx(sum(wanted["value"]) / 2)
+    assert cell.seeds == 2
+    assert cell.low < min(wanted["value"]) <= max(wanted["value"]) < cell.high
+
+
+def test_changing_one_number_changes_one_cell(results):
+    changed = results.runs.copy()
+    place = changed.query("run == 'stage3-mpii-h36m-h36m-seed0' and test_set == 'h36m' and scorer == 'model' and metric == 'mpjpe'").index
+    changed.loc[place, "value"] += 10.0
+    before, after = tables.table3(results.runs).tidy(), tables.table3(changed).tidy()
+    moved = [(row, column) for column in before for row in before.index if not _same(before.at[row, column], after.at[row, column])]
+    assert {row for row, _ in moved} == {0}
+    assert {column.split(" [")[0] for _, column in moved} == {TESTS["h36m"].name}
+    assert after.at[0, TESTS["h36m"].name] - before.at[0, TESTS["h36m"].name] == pytest.approx(5.0)
+
+
+def _same(a, b):
+    return a == b or (a != a and b != b)
+
+
+def test_published_numbers_stand_as_printed_and_apart(made):
+    table = made["table1"]
+    printed = published("table1").dropna(subset=["s1_pckh"])
+    columns = [column for column in table.columns if column.source == PUBLISHED]
+    row = row_of(table, "LSP", "Occlusion-Person")
+    wanted = printed.query("train_2d == 'lsp' and train_3d == 'occlusion_person'").iloc[0]
+    assert [table.cell(row, column).value for column in columns] == list(
+        wanted[["s1_pckh", "s2_pckh", "s2_mpjpe", "s3_pckh", "s3_mpjpe"]]
+    ) + [wanted[f"test_{name}"] for name in SETS_3D]
+    tidy = table.tidy()
+    assert all(column.startswith(("ours: ", "published: ")) for column in tidy.columns[2:])
+    ours = tidy[[column for column in tidy if column.startswith("ours: ")]].select_dtypes("number").to_numpy()
+    assert not np.isin(printed[[f"test_{name}" for name in SETS_3D]].to_numpy(), ours).any()
+
+
+def test_the_misprint_is_marked_and_does_not_win(made):
+    table = made["table1"]
+    column = next(
+        column for column in table.columns if column.source == PUBLISHED and (column.group, column.title) == ("stage 3", "MPJPE (mm)")
+    )
+    row = row_of(table, "FLIC", "Occlusion-Person")
+    assert table.cell(row, column).value == 89.29
+    assert table.cell(row, column).marks == "*"
+    assert row not in table.best(column)
+    assert any("289.29" in note for note in table.notes)
+
+
+def test_the_best_of_a_column_is_a_model(made):
+    table = made["table1"]
+    column = TESTS["h36m"]
+    values = {row: table.cell(row, column).value for row in range(len(table.rows)) if "baseline" not in table.rows[row][0]}
+    assert table.best(column) == {min((row for row in values if values[row] == values[row]), key=values.get)}
+    assert "baseline" not in table.rows[min(table.best(column))][0]
+
+
+def test_who_does_not_beat_a_baseline_is_marked(made):
+    for name in ("table1", "table2", "table3", "table4"):
+        table = made[name]
+        for row, labels in enumerate(table.rows):
+            for column in table.columns:
+                cell = table.cell(row, column)
+                if column.source == OURS and "MPJPE" in column.name and cell.has_value and "baseline" not in "".join(labels):
+                    assert ("†" in cell.marks) == (cell.value >= BASELINE["best constant pose"])
+                    assert ("‡" in cell.marks) == (cell.value >= BASELINE["true 2D + mean depth"])
+
+
+def test_a_run_of_our_own_studies_is_not_taken_for_the_papers(made):
+    """Table 4's arm "both" and Table 5's cells share sets and stage with a run of Table 1."""
+    table = made["table4"]
+    cost = [column for column in table.columns if column.title == "images seen"][0]
+    assert table.cell(row_of(table, "equal images seen", "no pre-training, 3D only"), cost).value == 1200
+    assert table.cell(row_of(table, "equal images seen", "2D pre-training, then mixed"), cost).value == 2400
+    values = {table.cell(row, table.columns[0]).value for row in range(8)}
+    assert len(values) == 8
+
+
+def test_what_was_not_run_says_so(results):
+    kept = results.runs[~results.runs["run"].str.startswith("stage3-flic-h36m-h36m")]
+    table = tables.table1(kept)
+    cell = table.cell(row_of(table, "FLIC", "H36M"), TESTS["h36m"])
+    assert not cell.has_value
+    assert cell.words == NOT_RUN
+    assert NOT_RUN in table.html()
+    assert table.tidy().iloc[row_of(table, "FLIC", "H36M")][f"{TESTS['h36m'].name} [marks]"] == NOT_RUN
+    nothing = tables.table5(results.runs[results.runs["backbone"].isna()])
+    assert nothing.cell(0, nothing.columns[0]).words == NOT_RUN
+
+
+def test_simulated_is_said_in_every_title(made, results):
+    real = results.runs.assign(simulated=False)
+    for make in MAKERS:
+        table = made[make.__name__]
+        assert "simulated" in table.heading
+        assert "ours (simulated)" in table.html()
+        assert "simulated" in table.latex()
+        assert "simulated" not in make(real).html()
+
+
+def test_saved_files_are_of_this_table(made, tmp_path):
+    made["table3"].save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["table3.csv", "table3.html", "table3.tex"]
+    assert "MPI-INF-3DHP" in (tmp_path / "table3.html").read_text()
+    assert r"\toprule" in (tmp_path / "table3.tex").read_text()
+    assert "†" not in (tmp_path / "table3.tex").read_text().split(r"\end{table*}")[0]
+
+
+def test_a_seed_that_is_lacking_is_left_out_of_the_mean(results):
+    kept = results.runs[results.runs["run"] != "stage3-mpii-h36m-h36m-seed1"]
+    cell = tables.score_cell(kept, Run(3, "mpii", "h36m", "h36m"), "h36m")
+    assert cell.seeds == 1
+
+
+def test_ties_are_all_best():
+    column = Column(OURS, "", "error")
+    table = Table("t", "T", ("row",), (column,), False)
+    for name, value in (("a", 1.0), ("b", 1.0), ("c", 2.0)):
+        table.add((name,), {column: Cell(value)})
+    table.add(("baseline",), {column: Cell(0.5, competes=False)})
+    assert table.best(column) == {0, 1}

@@ -1,0 +1,39 @@
+"""What training costs."""
+
+import numpy as np
+import pytest
+from fabricated import EPOCHS, fabricate, seconds_of
+
+from hpe_study.report import timing
+from hpe_study.report.results import Results
+from hpe_study.report.table import OURS
+from hpe_study.study import Run
+
+
+def test_totals_are_sums_over_the_line(results):
+    table = timing.timing_table(results.runs)
+    minutes = {column.source: column for column in table.columns if column.title == "minutes"}
+    row = table.rows.index(("MPI-INF-3DHP", "2D pre-training", "all", "total"))
+    extra = sum(0.1 * (epoch % 3) for epoch in range(1, EPOCHS + 1))
+    assert table.cell(row, minutes[OURS]).value == pytest.approx(3 * (EPOCHS * seconds_of(Run(1, "lsp")) + extra) / 60)
+    assert table.cell(row, minutes["published"]).value == pytest.approx(337.7)
+
+
+def test_the_front_holds_whom_nobody_beats():
+    minutes, errors = np.array([1.0, 2.0, 3.0, 4.0, 1.0]), np.array([90.0, 95.0, 60.0, 60.0, 99.0])
+    assert timing.pareto_front(minutes, errors) == [0, 2]
+
+
+def test_total_draws_match_the_histories(results):
+    run = timing.LAST_RUN["best_occlusion_person", "3d_only"]
+    total, draws = timing.total_draws(results.history, run, results.seeds)
+    rows = results.history[results.history["run"].isin([f"{member.name[:-1]}{seed}" for member in run.line for seed in (0, 1)])]
+    assert total == pytest.approx(rows["seconds"].sum() / 2 / 60)
+    assert abs(draws.mean() - total) < 0.02 * total
+
+
+def test_a_run_that_is_lacking_has_no_total(tmp_path):
+    lacking = {f"stage3-only3d-{first}-{last}-seed0" for first, last in [("mpi_inf_3dhp", "occlusion_person")]}
+    found = Results(fabricate(tmp_path, lacking=lacking))
+    assert timing.total_draws(found.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], found.seeds) is None
+    assert "not run" in timing.timing_table(found.runs).html()
