@@ -168,6 +168,7 @@ class Profile(Frozen):
     two_d: tuple[str, ...] = SETS_2D
     three_d: tuple[str, ...] = SETS_3D
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
+    analyses: tuple[str, ...] | None = None  # notebooks of tables and figures to execute; None: all
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     validate_every: PositiveInt = 5
     network: Network = Network()

@@ -181,7 +181,9 @@ class Study:
     @property
     def analyses(self):
         """The notebooks that turn the run records into tables and figures, in reading order."""
-        return [f"table{table}" for table in self.profile.tables if table in TABLES] + list(FIGURES)
+        every = [f"table{table}" for table in self.profile.tables if table in TABLES] + list(FIGURES)
+        chosen = self.profile.analyses
+        return every if chosen is None else [name for name in every if name in chosen]
 
     @property
     def simulated(self):

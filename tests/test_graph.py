@@ -22,7 +22,7 @@ def home(tmp_path_factory):
     for name in ("Snakefile", "params", "notebooks"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    change(folder, lambda values: values.update(tables=[1]))
+    change(folder, lambda values: values.update(tables=[1], analyses=["table1"]))
     first = study(folder)
     assert first.returncode == 0, first.stdout + first.stderr
     return folder
