@@ -1,8 +1,9 @@
 """Records → one HDF5 file per data set and split: square crops with margin, and every label a run needs.
 
 Preparation streams: chunks of records become part files (each whole or absent, so a kill loses at most the chunks in hand),
-which are then joined into the store under a temporary name and renamed. A store carries a key made of its settings, the label
-files' digests and this module's version: another key means it is made anew.
+which are then joined into the store under a temporary name and renamed. Labels are held once, by the process that was asked; workers get
+the records of a chunk and hold nothing else. A store carries a key made of its settings, the label files' digests and this module's
+version: another key means it is made anew.
 
 Arrays of a store, N records (image coordinates: 0-based px, integer = pixel centre; NaN where missing):
     crops / crop_bytes + crop_offsets   (N, S, S, 3) uint8 RGB, or JPEG files back to back
@@ -19,8 +20,9 @@ Arrays of a store, N records (image coordinates: 0-based px, integer = pixel cen
 import json
 import multiprocessing
 import shutil
-import warnings
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -32,11 +34,13 @@ from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
 from hpe_study.datasets.reading import CORRECTED, reading
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic, digest, digest_of
+from hpe_study.files import atomic, digest, digest_of, lock
+from hpe_study.processes import start_worker
 from hpe_study.skeletons import MPII16, by_name
 
 VERSION = 1
 CHUNK = 256  # records a part file holds
+_CHUNKS_A_WORKER = 4  # at least: starting a process takes as long as some hundred crops
 JPEG_QUALITY = 92
 TEXTS = ("image", "subject", "sequence", "action", "camera")
 
@@ -140,24 +144,10 @@ def check_record(record):
         raise StudyError(f"{record.image}: a joint marked as labelled has no finite coordinates")
 
 
-_opened = {}  # of a worker process: the data set it was started for
-
-
-def _start_worker(name, root, split, strict, way, options):
-    cv2.setNumThreads(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what was left out has been said once, by the parent
-        _opened.update(records=open_dataset(name, root, split, strict=strict, **options, **way.options), way=way)
-
-
-def _write_part(path, start, stop, root, size, margin, encoding):
-    """Prepare records start … stop−1 into one part file, unless it is there already."""
-    if path.exists():
-        return stop - start
-    records, way = _opened["records"], _opened["way"]
+def _write_part(path, records, root, size, margin, encoding, way):
+    """Prepare a chunk of records into one part file; returns how many they are."""
     rows, image, image_path = [], None, None
-    for i in range(start, stop):
-        record = records[i]
+    for record in records:
         check_record(record)
         if record.image != image_path:  # several people of one image often stand next to each other
             image, image_path = read_image(record.image), record.image
@@ -173,7 +163,7 @@ def _write_part(path, start, stop, root, size, margin, encoding):
                 file.create_dataset(key, data=np.array(values, object), dtype=h5py.string_dtype())
             else:
                 file["crops" if key == "crop" else key] = np.stack(values)
-    return stop - start
+    return len(records)
 
 
 def store_key(records, settings):
@@ -201,52 +191,75 @@ def prepare(
     if path.exists() and stored_key(path) == key:
         return path
     size, parts = round(input_size * margin), path.with_name(f"{path.stem}.parts-{key[:12]}")
-    for other in path.parent.glob(f"{path.stem}.parts-*"):  # parts of other settings are of no use any more
+    with lock(parts, wait=True):
+        if stored_key(path) == key:  # another process has made it meanwhile
+            return path
+        _clear_leftovers(path, parts)
+        chunks = {parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)}
+        missing = {part: numbers for part, numbers in chunks.items() if not part.exists()}
+        ready = len(records) - sum(map(len, missing.values()))
+        with tqdm(total=len(records), initial=ready, desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
+            for done in _write_parts(records, missing, (root, size, margin, encoding, way), workers):
+                bar.update(done)
+        _join(chunks, path, _attributes(records, settings, key, size))
+        shutil.rmtree(parts)
+    return path
+
+
+def _clear_leftovers(path, parts):
+    """Remove what a killed process left: parts of other settings, and files that were being written."""
+    for other in path.parent.glob(f"{path.stem}.parts-*"):
         if other != parts:
             shutil.rmtree(other)
-    parts.mkdir(parents=True, exist_ok=True)
-    spans = [(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)]
-    jobs = [(parts / f"{start:08d}.h5", start, stop, root, size, margin, encoding) for start, stop in spans]
-    with tqdm(total=len(records), desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
-        for done in _run_jobs(jobs, (name, root, split, strict, way, options), workers):
-            bar.update(done)
-    attributes = {
+    for unfinished in (*path.parent.glob(f".{path.stem}.*.part{path.suffix}"), *parts.glob(".*.part.h5")):
+        unfinished.unlink()
+
+
+def _attributes(records, settings, key, size):
+    """The store's attributes. settings: as in `prepare`; size: px a side of the stored square."""
+    return {
         "key": key,
         "settings": json.dumps(settings),
-        "name": name,
-        "split": split,
+        "name": settings["name"],
+        "split": settings["split"],
         "skeleton": MPII16.name,
         "own_skeleton": records.skeleton.name,
         "simulated": bool(records.simulated),
+        "records": len(records),
         "left_out": json.dumps(dict(records.left_out)),
         "licence": records.info.licence,
         "citation": records.info.citation,
         "source": records.info.url,
         "units": "px (0-based, integer = pixel centre), mm (camera frame), crop sides (depth)",
-        "encoding": encoding,
+        "encoding": settings["encoding"],
         "crop_size": size,
-        "input_size": input_size,
-        "margin": margin,
+        "input_size": settings["input_size"],
+        "margin": settings["margin"],
     }
-    _join([job[0] for job in jobs], path, attributes)
-    shutil.rmtree(parts)
-    return path
 
 
-def _run_jobs(jobs, opening, workers):
-    if workers <= 1 or len(jobs) < 4 * workers:  # starting processes takes as long as some hundred crops
-        _start_worker(*opening)
+def _write_parts(records, chunks, settings, workers):
+    """Write the part files, yielding how many records each holds. chunks: path → numbers of its records."""
+    jobs = ((part, [records[number] for number in numbers], *settings) for part, numbers in chunks.items())
+    workers = min(workers, len(chunks) // _CHUNKS_A_WORKER)
+    if workers <= 1:
         yield from (_write_part(*job) for job in jobs)
-        _opened.clear()
         return
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, opening) as pool:
-        futures = [pool.submit(_write_part, *job) for job in jobs]
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(workers, context, start_worker) as pool:
+        waiting = deque()  # a few, so that not all records are in memory at once
         try:
-            yield from (future.result() for future in futures)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for job in jobs:
+                waiting.append(pool.submit(_write_part, *job))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise StudyError("a preparing process was ended from outside (out of memory?); run the same command again to go on") from error
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _join(part_paths, path, attributes):

@@ -8,7 +8,6 @@ bytes whatever the number of processes. Finished batches are kept as `parts/*.np
 import importlib
 import multiprocessing
 import os
-import threading
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, fields
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
+from hpe_study.processes import start_worker
 from hpe_study.synthetic.body import Body
 from hpe_study.synthetic.contact import Contacts
 from hpe_study.synthetic.render import render
@@ -132,7 +132,7 @@ def _run(jobs, workers):
             torch.set_num_threads(threads)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
         waiting = [pool.submit(_film_batch, job) for job in jobs]
         try:
             for done in as_completed(waiting):
@@ -141,17 +141,6 @@ def _run(jobs, workers):
             raise StudyError("a rendering process was ended from outside (out of memory?); run the same command again to go on") from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker():
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent():
-    multiprocessing.parent_process().join()  # returns when the parent is gone, however it went
-    os._exit(1)
 
 
 @lru_cache(maxsize=2)
