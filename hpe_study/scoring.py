@@ -57,7 +57,7 @@ def rows_for_set(joints, depth, store, bones, fitted=None, legacy=()):
     name, of the model alone: the baselines are then left out.
     """
     groups = groups_of(store)
-    arrays = {("model", key): values for key, values in _values_2d(joints, store).items()}
+    arrays = {("model", key): values for key, values in values_2d(joints, store).items()}
     truth = store["joints3d"].astype(np.float64)
     if fitted is not None and np.isfinite(truth).any():
         poses = {"model": sized(poses_of(joints, depth), bones), **baselines(store, bones, fitted)}
@@ -94,7 +94,7 @@ def values_under(rule, joints, depth, store, bones):
     return values(rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton)
 
 
-def _values_2d(joints, store):
+def values_2d(joints, store):
     """(N, J) percent arrays: PCKh@0.5 by head size, and the published crop-based score (joints pooled)."""
     px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
     errors = joint_errors(px, store["joints2d"], store["labelled"])
