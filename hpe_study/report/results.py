@@ -16,6 +16,7 @@ from hpe_study.store import Store
 
 MODEL = "model"
 BASELINES = ("best constant pose", "true 2D + mean depth")
+SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe")
 
 
@@ -34,7 +35,7 @@ class Results:
         self.study = study
         self.runs = read_runs(study.folder / "runs.csv")
         self.history = read_history(study.folder / "history.csv")
-        self._predictions, self._errors = {}, {}
+        self._labels, self._predictions, self._errors = {}, {}, {}
 
     @property
     def simulated(self):
@@ -50,8 +51,10 @@ class Results:
 
     def labels(self, test_set):
         """The labels of a test set (a store without pictures), or None where they are not at hand."""
-        path = self.study.labels_path(test_set)
-        return Store(path) if path.exists() else None
+        if test_set not in self._labels:
+            path = self.study.labels_path(test_set)
+            self._labels[test_set] = Store(path) if path.exists() else None
+        return self._labels[test_set]
 
     def pictures(self, test_set):
         """The prepared store with the pictures, or None where it is not at hand or another than the labels'."""
@@ -128,15 +131,15 @@ def is_simulated(runs):
 
 def named(runs, run):
     """The rows of a `study.Run`, whatever its seed: runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3."""
-    return runs[runs["run"].isin([replace(run, seed=seed).name for seed in seeds_of(runs)])]
+    return runs[runs["run"].isin(_names(runs, run))]
+
+
+def _names(runs, run):
+    return [replace(run, seed=seed).name for seed in seeds_of(runs)]
 
 
 def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one score of a `study.Run` under the study's protocol, one a seed, the seeds in order."""
-    return scored(named(runs, run), test_set, metric, scorer)
-
-
-def scored(rows, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one score under the study's protocol, the seeds in order."""
+    """The rows of one score of a `study.Run` under the study's protocol, one a seed, the seeds in order; of the columns `SCORE` alone."""
     wanted = {"test_set": test_set, "metric": metric, "scorer": scorer, "protocol": PROTOCOL}
-    return rows[np.logical_and.reduce([rows[key] == value for key, value in wanted.items()])].sort_values("seed")
+    chosen = np.logical_and.reduce([runs["run"].isin(_names(runs, run)), *(runs[key] == value for key, value in wanted.items())])
+    return runs.loc[chosen, SCORE].sort_values("seed")

@@ -24,3 +24,25 @@ def results(study):
     from hpe_study.report.results import Results
 
     return Results(study)
+
+
+@pytest.fixture(scope="session")
+def ledger(results):
+    """Its ledger of claims."""
+    from hpe_study.report import claims
+
+    return claims.ledger(results)
+
+
+@pytest.fixture
+def without(study):
+    """A function: the records without some runs, given by the beginning of their names."""
+    from hpe_study.report.results import Results
+
+    def take_away(*beginnings):
+        less = Results(study)
+        less.runs = less.runs[~less.runs["run"].str.startswith(beginnings)]
+        less.history = less.history[~less.history["run"].str.startswith(beginnings)]
+        return less
+
+    return take_away

@@ -47,15 +47,14 @@ def noise_of(run, test_set):
     return base + NOISE_2D[run.two_d] - doubled
 
 
-def fabricate(home, seeds=(0,), simulated=True, lacking=()):
-    """Write the records of a study under `home` and gather them; returns the `Study`. lacking: names of runs that were not made."""
+def fabricate(home, seeds=(0,), simulated=True):
+    """Write the records of a study under `home` and gather them; returns the `Study`."""
     (home / "params").mkdir(parents=True, exist_ok=True)
     simulate = ", ".join(f"{name}: {{train: {count}, test: {PEOPLE}}}" for name, count in IMAGES.items())
     (home / "params" / "fabricated.yaml").write_text(PROFILE.format(simulate=simulate if simulated else "", seeds=list(seeds)))
     study = Study(home / "params" / "fabricated.yaml")
     labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}
     bones = mean_bone_lengths(labels["h36m"]["joints3d"])
-    study.__dict__["runs"] = [run for run in study.runs if run.name not in lacking]
     for number, run in enumerate(study.runs):
         _write_run(study, run, number, labels, bones, simulated)
     collect(study)

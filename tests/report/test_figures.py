@@ -6,19 +6,19 @@ import pytest
 from fabricated import DROP, EPOCHS
 from PIL import Image
 
-from hpe_study.report import claims, figures, portraits
+from hpe_study.report import figures, portraits
 from hpe_study.report.results import Results
 from hpe_study.skeletons import MPII16
 
 
 @pytest.fixture(scope="module")
-def pictures(results):
+def pictures(results, ledger):
     made = [
         figures.scores(results, figures.table_rows(1), "table1", "Table 1"),
         figures.figure3(results),
         figures.training_curves(results),
         figures.timing(results),
-        figures.claims(claims.ledger(results)),
+        figures.claims(ledger),
         portraits.figure1(results),
         portraits.figure2(results),
     ]

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from fabricated import EPOCHS, fabricate, seconds_of
+from fabricated import EPOCHS, seconds_of
 
 from hpe_study.report import timing
-from hpe_study.report.results import Results
 from hpe_study.report.table import OURS
 from hpe_study.study import Run
 
@@ -32,8 +31,7 @@ def test_total_draws_match_the_histories(results):
     assert abs(draws.mean() - total) < 0.02 * total
 
 
-def test_a_run_that_is_lacking_has_no_total(tmp_path):
-    lacking = {f"stage3-only3d-{first}-{last}-seed0" for first, last in [("mpi_inf_3dhp", "occlusion_person")]}
-    found = Results(fabricate(tmp_path, lacking=lacking))
+def test_a_run_that_is_lacking_has_no_total(without):
+    found = without("stage3-only3d-mpi_inf_3dhp-occlusion_person")
     assert timing.total_draws(found.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], found.seeds) is None
     assert "not run" in timing.timing_table(found.runs).html()
