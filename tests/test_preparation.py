@@ -1,4 +1,4 @@
-"""Preparing with several processes: the cores given are used, a kill leaves nobody behind, and the next run ends where an unbroken one does."""
+"""Preparing with several processes: every core is used, a kill leaves nobody behind, the next run ends where an unbroken one does."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from datasets import raw_layouts
 from stick_people import StickPeople
 
-from datasets import raw_layouts
 from hpe_study import store as store_module
 from hpe_study.errors import StudyError
 from hpe_study.store import Store, prepare
