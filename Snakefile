@@ -29,6 +29,7 @@ wildcard_constraints:
 localrules:
     all,
     collect,
+    analysis,
 
 
 def analyses():
@@ -80,6 +81,7 @@ rule evaluate:
     input:
         lambda w: study.run_folder_named(w.run) / "checkpoint.pt",
         lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
+        HOME / "notebooks" / "evaluate.ipynb",
     output:
         multiext(str(study.run_folder_named("{run}")) + "/", "metrics.csv", "predictions.h5", "evaluate.ipynb"),
     resources:
@@ -102,6 +104,7 @@ rule analysis:
     input:
         study.folder / "runs.csv",
         study.folder / "history.csv",
+        lambda w: HOME / "notebooks" / f"{w.name}.ipynb",
     output:
         str(study.figures) + "/{name}.ipynb",
     shell:

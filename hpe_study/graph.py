@@ -1,5 +1,6 @@
 """Run the whole graph by Snakemake: one study at a time a profile, a live count, and at the end what came out and where."""
 
+import math
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import time
 from tqdm import tqdm
 
 from hpe_study.errors import StudyError
+from hpe_study.estimate import Outlook
 from hpe_study.execute import end_with_parent
 from hpe_study.files import lock
 
@@ -19,7 +21,8 @@ def run_study(study, cores=None, kernel="python3", extra=()):
     """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays)."""
     cores = cores or os.cpu_count()
     with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
-        _announce(study)
+        outlook = Outlook(study, cores)
+        _announce(study, outlook)
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile"), "--directory", str(study.home)),
             *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
@@ -27,7 +30,7 @@ def run_study(study, cores=None, kernel="python3", extra=()):
         ]
         start = time.time()
         log = study.folder / "snakemake.log"
-        steps, errors = _follow(command, log, study)
+        steps, errors = _follow(command, log, study, outlook)
         if errors is not None:
             raise StudyError(
                 f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})"
@@ -35,49 +38,43 @@ def run_study(study, cores=None, kernel="python3", extra=()):
         _report(study, steps, time.time() - start)
 
 
-def _announce(study):
-    done = sum((study.run_folder(run) / "run.json").exists() for run in study.runs)
+def _announce(study, outlook):
+    done = len(study.runs) - len(outlook.runs_left)
     kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
-    print(
-        f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before",
-        flush=True,
-    )
+    print(f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before")
+    if outlook.first:
+        print(f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be seen and this machine's rate")
+    sys.stdout.flush()
 
 
-def _follow(command, log, study):
-    """Run Snakemake, its words into `log`, a bar from its counts. Returns (steps done, None) or (steps done, the failed steps' messages)."""
+def _follow(command, log, study, outlook):
+    """Run Snakemake, its words into `log`, a bar from its counts. Returns the steps done, and the failed steps' messages or None."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment.get("PATH", "")])
-    steps, errors = 0, []
-    with (
-        open(log, "w") as words,
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            preexec_fn=end_with_parent,
-            cwd=study.home,
-        ) as process,
-    ):
-        bar = None
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
+    )
+    bar = tqdm(total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed} {postfix}", dynamic_ncols=True)
+    errors = []
+    with open(log, "w") as words, process, bar:
         for line in process.stdout:
             words.write(line)
             words.flush()
             if line.startswith(("error: ", "  (in ")):
                 errors.append(line.rstrip())
             if match := STEP_DONE.match(line):
-                steps, total = int(match[1]), int(match[2])
-                bar = bar or tqdm(total=total, desc="study", unit="step", dynamic_ncols=True)
-                bar.update(steps - bar.n)
-        if bar:
-            bar.close()
+                bar.total = int(match[2])
+                bar.set_postfix_str(_progress(study, outlook), refresh=False)
+                bar.update(int(match[1]) - bar.n)
     if process.returncode == 0:
-        return steps, None
-    if not errors:
-        errors = log.read_text().splitlines()[-15:]
-    return steps, "\n".join(errors)
+        return bar.n, None
+    return bar.n, "\n".join(errors or log.read_text().splitlines()[-15:])
+
+
+def _progress(study, outlook):
+    left = outlook.seconds()
+    told = f", about {math.ceil(left / 60)} min left" if left else ""
+    return f"{len(study.runs) - len(outlook.runs_left)} of {len(study.runs)} trainings done{told}"
 
 
 def _report(study, steps, seconds):

@@ -1,0 +1,80 @@
+"""How long a study will take, before it starts: the images still to be seen over the rate that this machine trains at."""
+
+import statistics
+import time
+
+import torch
+
+from hpe_study import devices
+from hpe_study.files import read_json
+from hpe_study.models import build_model
+
+OVERHEAD = 9.0  # seconds of a notebook besides its work: kernel, imports, figures (measured on two cores; two notebooks a run)
+RENDERING = 0.03  # seconds a simulated picture takes one core
+STEPS = 4
+
+
+def images_of(study, run):
+    """Images that a run will see: epochs × N of each set, N the 2D set's size where the profile gives none (3D-only: the 3D set's)."""
+    training = study.profile.stage(run).training
+    counts = study.profile.simulate
+    first = run.two_d or run.trained_3d
+    samples = training.samples_per_epoch or (counts[first].train if first in counts else 0)
+    return training.epochs * samples * (2 if run.scheme == "fusion" else 1)
+
+
+def measured_rate(study):
+    """Images a second of one training process: of the runs that are done, else of a few steps on noise, here and now."""
+    records = [study.run_folder(run) / "run.json" for run in study.runs]
+    rates = [read_json(path)["images_per_second"] for path in records if path.exists()]
+    return statistics.median(rates) if rates else _rate_on_noise(study.profile)
+
+
+def _rate_on_noise(profile):
+    network, batch = profile.network, profile.stage2.batch_size
+    device = devices.pick_device("auto")
+    precision = devices.pick_precision(network.precision, device)
+    options = {"width": network.width} if network.width else {}
+    model = build_model(network.model, **options).to(device, memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, network.input_size, network.input_size, device=device).contiguous(memory_format=torch.channels_last)
+    seconds = []
+    for _ in range(STEPS):
+        start = time.perf_counter()
+        with devices.autocast(device, precision):
+            outputs = model(images)
+        sum(value.float().mean() for value in (outputs["heatmap"], outputs["depth"])).backward()
+        seconds.append(time.perf_counter() - start)
+    return 0.8 * batch / min(seconds[1:])  # reading, targets, losses and scores take the rest
+
+
+class Outlook:
+    """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, whose size is
+    not in the parameter file."""
+
+    def __init__(self, study, cores):
+        self.study, self.cores, self.start = study, max(1, cores), time.time()
+        self.rate = measured_rate(study) if study.simulated and self.runs_left else 1.0
+        self.first = self._by_size()
+
+    @property
+    def runs_left(self):
+        """The runs that have no record yet."""
+        return [run for run in self.study.runs if not (self.study.run_folder(run) / "run.json").exists()]
+
+    def _by_size(self):
+        study, left = self.study, self.runs_left
+        if not study.simulated:
+            return None
+        counts = [counts for name, counts in study.profile.simulate.items() if not study.store_path(name, "test").exists()]
+        pictures = sum(count.train + count.test for count in counts)
+        images = sum(images_of(study, run) for run in left)
+        analyses = [name for name in study.analyses if not (study.figures / f"{name}.ipynb").exists()]
+        return (images / self.rate + pictures * RENDERING + OVERHEAD * (2 * len(left) + len(analyses))) / self.cores
+
+    def seconds(self):
+        """Seconds left now: the estimate by size, at the pace seen so far."""
+        left = self._by_size()
+        if left is None or not self.first:
+            return left
+        done = 1 - left / self.first
+        return left if done < 0.1 else (time.time() - self.start) * (1 - done) / done
