@@ -41,6 +41,10 @@ TABLE_2 = [only(first, last) for first in SETS_3D for last in SETS_3D]
 # ---------------------------------------------------------------- the claims, as contrasts
 
 
+def _not_run(absent):
+    return f"not run: {', '.join(map(label, absent))}"
+
+
 def matches_reference(world):
     """Percent by which MPII + H36M differs from the MPJPE that Zhou et al. (2017) report on H36M."""
     title = f"{label(fusion('mpii', H36M))} against the reference on H36M"
@@ -75,14 +79,14 @@ def lsp_generalises_best(world):
     best = world.best(others, INF)
     parts = [world.difference(f"{label(own)} − best other ({label(best)})", [(own, best, INF)])] if best else []
     absent = world.lacking([own, *others], INF)
-    return parts + ([Missing("all rows of Table 1 on MPI-INF-3DHP", f"not run: {', '.join(map(label, absent))}")] if absent else [])
+    return parts + ([Missing("all rows of Table 1 on MPI-INF-3DHP", _not_run(absent))] if absent else [])
 
 
 def best_against_best(world, test_set, inside, relative=False, swap=False):
     """The best row of Table 1 − the best of Table 2 (swapped: the other way round) on a test set."""
+    if absent := world.lacking([*TABLE_1, *TABLE_2], test_set):
+        return Missing(f"best of Table 1 against best of Table 2 on {set_title(test_set)}", _not_run(absent))
     sides = [world.best(TABLE_1, test_set), world.best(TABLE_2, test_set)]
-    if None in sides:
-        return Missing(f"best of Table 1 against best of Table 2 on {set_title(test_set)}", "not run")
     first, second = reversed(sides) if swap else sides
     title = f"best {'3D-only' if swap else 'pre-trained'} ({label(first)}) − best {'pre-trained' if swap else '3D-only'} ({label(second)})"
     return world.difference(f"{title} on {set_title(test_set)}", [(first, second, test_set)], inside, relative)
@@ -103,12 +107,13 @@ def target_last_larger_first(world):
     parts = []
     for target in SETS_3D:
         larger = [first for first in SETS_3D if world.sizes.get(first, 0) > world.sizes.get(target, 0)]
+        absent = world.lacking(TABLE_2, target)
         chosen = [only(first, target) for first in larger]
         best, other = world.best(chosen, target), world.best([run for run in TABLE_2 if run not in chosen], target)
-        if larger and best and other:
+        if larger and not absent:
             parts.append(world.difference(f"{label(best)} − best other ({label(other)}) on {set_title(target)}", [(best, other, target)]))
         elif larger:
-            parts.append(Missing(f"a larger set, then {set_title(target)}", "not run"))
+            parts.append(Missing(f"a larger set, then {set_title(target)}", _not_run(absent)))
     return parts or [Missing("", "no 3D set at hand is larger than another")]
 
 

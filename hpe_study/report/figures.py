@@ -270,7 +270,7 @@ def _cost(axis, table):
 def _beside(to_the_left, number):
     """Where a name stands beside its mark: lower the more there are, and on the side that has room."""
     return {
-        "xytext": (-6 if to_the_left else 6, -10 - 9 * number),
+        "xytext": (-6 if to_the_left else 6, -10 - 5 * number),
         "textcoords": "offset points",
         "fontsize": 7,
         "ha": "right" if to_the_left else "left",
@@ -298,6 +298,7 @@ def _interactive_cost(table, simulated):
         },
         title=style.titled("What an error costs", simulated),
     )
+    figure.for_each_annotation(lambda note: note.update(text=note.text.replace("tested on=", "tested on ")))
     return figure.update_layout(template="plotly_white")
 
 

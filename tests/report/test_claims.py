@@ -94,6 +94,13 @@ def test_missing_runs_cannot_tell_and_are_named(without):
     assert "not run: stage3-flic-x2-h36m-h36m on h36m" in str(parts[1])
 
 
+def test_the_best_of_half_a_table_is_no_best(without):
+    world = Ours(without("stage3-mpii", "stage3-lsp"))
+    assert verdict(claims.pretraining_beats_3d_only(world)) == UNKNOWN
+    assert "MPII → H36M" in str(claims.pretraining_beats_3d_only(world)[0])
+    assert verdict(claims.target_last_larger_first(Ours(without("stage3-only3d-h36m-h36m")))) == UNKNOWN
+
+
 def test_no_drop_of_the_rate_cannot_tell(results):
     flat = Results(results.study)
     flat.history = flat.history.assign(learning_rate=1e-3)
