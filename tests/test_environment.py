@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "opencv-python-headless": "opencv"}
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "opencv-python-headless": "opencv", "playwright": "playwright-python"}
 
 
 def split(requirement):

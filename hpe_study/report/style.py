@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from plotly.offline import get_plotlyjs
 
 from hpe_study.files import atomic
 from hpe_study.report.published import TITLES
@@ -70,8 +71,10 @@ def save_figure(figure, folder, name, alt):
 
 
 def save_interactive(figure, folder, name):
-    """Write a plotly figure as one HTML file that needs no network; returns its path."""
+    """Write a plotly figure as an HTML file that needs no network, beside one copy of plotly's script for all of them; returns its path."""
     path = Path(folder) / f"{name}.html"
     with atomic(path) as part:
-        part.write_text(figure.to_html(include_plotlyjs=True, full_html=True, div_id=name), encoding="utf-8")
+        part.write_text(figure.to_html(include_plotlyjs="directory", full_html=True, div_id=name), encoding="utf-8")
+    with atomic(path.with_name("plotly.min.js")) as part:
+        part.write_text(get_plotlyjs(), encoding="utf-8")
     return path
