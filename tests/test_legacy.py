@@ -1,0 +1,78 @@
+"""The published code's switches: known by name, checked where they are read, and kept apart from the corrected study."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hpe_study import legacy
+from hpe_study.errors import StudyError
+from hpe_study.params import read_profile
+from hpe_study.study import Run, Study
+
+PUBLISHED = {
+    "flic_off_by_one", "flic_crop_from_two_joints", "tight_lsp_crop", "mispaired_images", "missing_joints_as_zero", "first_n_3d",
+    "missing_joints_in_geometry", "fixed_bone_sum", "spine_as_thorax", "crop_pck", "all_test_frames", "stuck_augmentation",
+    "stage3_from_best",
+}  # fmt: skip
+
+
+def profile_with(tmp_path, names):
+    values = yaml.safe_load(Path("params/quick.yaml").read_text()) | {"legacy": names}
+    folder = tmp_path / "params"
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.yaml").write_text(yaml.safe_dump(values))
+    return folder / "mine.yaml"
+
+
+def test_every_defect_of_the_audit_has_a_switch():
+    assert set(legacy.NAMES) == PUBLISHED
+    assert len(legacy.NAMES) == 13
+    assert all(switch.does and switch.trace for switch in legacy.SWITCHES)
+
+
+def test_all_is_every_one_and_the_order_never_matters():
+    assert legacy.chosen(["all"]) == legacy.NAMES
+    assert legacy.chosen(["crop_pck", "first_n_3d", "crop_pck"]) == legacy.chosen(["first_n_3d", "crop_pck"])
+    assert legacy.chosen([]) == ()
+
+
+def test_an_unknown_switch_is_an_error_that_lists_those_there_are(tmp_path):
+    with pytest.raises(StudyError, match="no switch 'off_by_two'; there are flic_off_by_one, .*, and all"):
+        legacy.chosen(["off_by_two"])
+    path = profile_with(tmp_path, ["off_by_two"])
+    with pytest.raises(StudyError, match=r"mine.yaml: legacy: no switch 'off_by_two'; there are flic_off_by_one") as caught:
+        read_profile(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_switch_of_reading_concerns_its_own_sets_alone():
+    assert legacy.of_reading(["all"], "flic") == ("flic_off_by_one", "flic_crop_from_two_joints", "tight_lsp_crop")
+    assert legacy.of_reading(["all"], "lsp") == ("tight_lsp_crop",)
+    assert legacy.of_reading(["all"], "mpi_inf_3dhp") == ("spine_as_thorax", "all_test_frames")
+    assert legacy.of_reading(["all"], "mpii") == ()
+    assert legacy.of_reading(["first_n_3d"], "h36m") == ()
+
+
+def test_corrected_and_published_stores_lie_side_by_side(tmp_path):
+    plain, published = Study(profile_with(tmp_path, [])), Study(profile_with(tmp_path, [])).with_legacy(["spine_as_thorax", "crop_pck"])
+    assert plain.store_path("h36m", "train").name == "h36m-train.h5"
+    assert published.store_path("h36m", "train").name == "h36m-train+spine_as_thorax.h5"
+    assert published.store_path("mpii", "train") == plain.store_path("mpii", "train")
+    assert published.data_settings("h36m") != plain.data_settings("h36m")
+    assert published.data_settings("mpii") == plain.data_settings("mpii")
+    assert published.folder == plain.folder / "spine_as_thorax+crop_pck"
+
+
+def test_a_switch_changes_the_runs_hash_and_none_leaves_it(tmp_path):
+    run = Run(2, "mpii", "h36m")
+    plain, published = (read_profile(profile_with(tmp_path, names)).stage(run) for names in ([], ["first_n_3d"]))
+    assert plain.hash == read_profile("params/quick.yaml").stage(run).hash
+    assert plain.hash != published.hash
+    assert published.legacy == ("first_n_3d",)
+
+
+def test_the_audits_profile_uses_the_demos_stand_ins():
+    audit, demo = read_profile("params/audit.yaml"), read_profile("params/demo.yaml")
+    for key in ("data_root", "simulate", "simulate_size", "simulate_seed"):
+        assert getattr(audit, key) == getattr(demo, key), f"audit.yaml and demo.yaml would each make {key} anew over the other's"
