@@ -2,7 +2,8 @@
 
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed,
-    arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of the 2D set, Table 5), geometry: which run it is;
+    arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of the 2D set, Table 5), geometry:
+        which run it is;
     test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups: its scores;
         low and high bound the 95 % bootstrap interval over `groups` groups of n samples
     simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
@@ -21,8 +22,8 @@ RUN_COLUMNS = [
 ]  # fmt: skip
 SCORE_COLUMNS = ["test_set", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
 RECORD_COLUMNS = [
-    "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen", "images_2d",
-    "images_per_second", "peak_memory_mb", "weights_from", "legacy",
+    "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen",
+    "images_2d", "images_per_second", "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def curves(study, record):
 
 
 def examples(study, record, device="auto", count=5):
-    """Evenly chosen test people: image with predicted and true joints; below, for runs that learnt depth, both skeletons seen from the side."""
+    """Evenly chosen test people: the image with predicted and true joints; below, after stage 1, both skeletons from the side."""
     parameters = record["parameters"]
     store = open_store(study, parameters["three_d"] or parameters["two_d"], "test")
     indices = np.linspace(0, len(store) - 1, count).astype(int)
