@@ -62,6 +62,13 @@ def _parser():
     export.add_argument("out", type=Path, help="the file to write")
     export.set_defaults(command=_export)
 
+    rescore = commands.add_parser("rescore", help="score finished runs again from their predictions, under any protocol, without a GPU")
+    rescore.add_argument("runs", nargs="+", metavar="RUN", help="name of a run of the profile, or the folder of any run")
+    rescore.add_argument("--protocol", action="append", default=[], metavar="NAME", help="may be repeated (default: all that fit)")
+    rescore.add_argument("--align", choices=("scale", "procrustes"), help="align 3D predictions first")
+    rescore.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there, too")
+    rescore.set_defaults(command=_rescore)
+
     collect = commands.add_parser("collect", help="gather all run records into runs.csv and history.csv")
     collect.set_defaults(command=_collect)
     return parser
@@ -114,6 +121,23 @@ def _export(arguments):
 
     difference = export_onnx(arguments.run, arguments.out)
     print(f"{arguments.out}: ONNX, differs from torch by at most {difference:.1e}")
+
+
+def _rescore(arguments):
+    from hpe_study.files import atomic
+    from hpe_study.rescoring import protocol_spread, readable, rescore
+
+    folders = [Path(run) if Path(run).is_dir() else _open(arguments).folder / run for run in arguments.runs]
+    rows = rescore(folders, arguments.protocol, arguments.align)
+    people = "simulated people" if rows["simulated"].any() else "real data"
+    print(f"Scores with 95 % intervals over sequences, {people}\n{readable(rows).to_string()}")
+    if rows.loc[rows["metric"] == "mpjpe", "protocol"].nunique() > 1:
+        print(f"\nHow far the protocol alone moves MPJPE (mm), {people}\n{protocol_spread(rows).round(1).to_string()}")
+    for name, note in rows.loc[rows["value"].isna(), ["protocol", "note"]].drop_duplicates().itertuples(index=False):
+        print(f"{name}: not scored; {note}")
+    if arguments.csv:
+        with atomic(arguments.csv) as part:
+            rows.to_csv(part, index=False)
 
 
 def _collect(arguments):
