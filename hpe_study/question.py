@@ -110,7 +110,7 @@ class Comparison:
                     np.nanmean(values, 0)[joints], marker, color=colour, label=f"{letter}: {_words(self.parameters['AB'.index(letter)])}"
                 )
             above.set(ylabel="mean error (mm)", ylim=(0, None))
-            above.legend(loc="upper left")
+            above.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
             found = [estimate((b - a)[:, [joint]], self.groups) for joint in joints]
             value, low, high = (np.array([row[key] for row in found]) for key in ("value", "low", "high"))
             below.errorbar(range(len(joints)), value, [value - low, high - value], fmt="s", color="#333333", capsize=3)

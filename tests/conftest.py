@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from stick_people import stick_store
+from tiny_study import make_tiny_study
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 torch.set_num_threads(1)
@@ -27,3 +28,9 @@ def stick_stores(tmp_path_factory):
         for split, count in (("train", 40), ("test", 16)):
             made[kind, split] = stick_store(folder, count, split, kind == "3d", in_memory=True, seed=len(kind) + count, name=f"stick{kind}")
     return made
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory):
+    """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it, do not change it."""
+    return make_tiny_study(tmp_path_factory.mktemp("project"))

@@ -59,7 +59,9 @@ def read_photo(path):
     except OSError as error:
         reason = error.strerror or "truncated or damaged"
         raise StudyError(f"{path}: cannot be read ({reason})") from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:  # Pillow's own limit, above ours: it does not say the size
+        raise StudyError(f"{path}: has more than {LARGEST:,} px in all; make it smaller") from error
+    except (SyntaxError, ValueError) as error:
         raise StudyError(f"{path}: cannot be read ({error})") from error
 
 
@@ -69,7 +71,7 @@ def _pixels(path, stream):
         if min(width, height) < SMALLEST:
             raise StudyError(f"{path}: is {width}×{height} px; a person cannot be told in less than {SMALLEST} px")
         if width * height > LARGEST:
-            raise StudyError(f"{path}: is {width}×{height} px, more than {LARGEST:,} in all; make it smaller")
+            raise StudyError(f"{path}: is {width}×{height} px, more than {LARGEST:,} px in all; make it smaller")
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would cut them off
             grey = np.clip(np.asarray(upright) / 257.0, 0, 255).astype(np.uint8)

@@ -56,8 +56,8 @@ class Viewer(widgets.VBox):
         of_runs = isinstance(self._source, RunFolder)
         runs = _evaluated(self._source.folder.parent) if of_runs else []
         here = self._source.name if of_runs else NONE
-        self.run_a = _dropdown("run A", sorted({here, *runs}), here, "38%")
-        self.run_b = _dropdown("run B", [NONE, *runs], _folder(other).name if other else NONE, "38%")
+        self.run_a = _dropdown("run A", sorted({here, *runs}), here, "34%")
+        self.run_b = _dropdown("run B", [NONE, *runs], _folder(other).name if other else NONE, "34%")
         sets = self._source.test_sets if of_runs else _sets_at_hand(self._source)
         deep = self._source.record["parameters"]["three_d"] if of_runs else self._source.name
         self.data_set = _dropdown("data set", sets, deep if deep in sets else sets[0])
@@ -66,7 +66,7 @@ class Viewer(widgets.VBox):
         self.joint = _dropdown("joint", [(joint.replace("_", " "), joint) for joint in MPII16.joints], "r_wrist")
         self.filters = {key: _dropdown(key, (ALL,)) for key in FILTERS}
         self.play = widgets.Play(value=0, max=0, interval=PLAY_INTERVAL, repeat=False, tooltip="play through the people chosen")
-        self.position = widgets.IntSlider(0, 0, 0, description="person", continuous_update=False, layout={"width": "60%"})
+        self.position = widgets.IntSlider(0, 0, 0, description="person", continuous_update=False, layout={"width": "45%"})
         widgets.jslink((self.play, "value"), (self.position, "value"))
         self.count = widgets.Label()
         self.keep_html = widgets.Button(description="save HTML", icon="cube", tooltip="the view as a page that turns without a kernel")

@@ -170,6 +170,7 @@ def _layout(view, reach):
         template="plotly_white",
         font={"family": FONT, "size": 12},
         height=HEIGHT,
+        autosize=True,
         margin={"l": 55, "r": 10, "t": 84, "b": 70},
         showlegend=False,
         paper_bgcolor="white",
@@ -247,11 +248,18 @@ class ViewFigure:
     def __init__(self, view, reach, on_joint=None):
         self.reach, self.halves = reach, len(view.halves)
         self.widget = go.FigureWidget(build(view, reach))
+        self.widget.observe(self._fit_cell, "_js2py_layoutDelta")  # the browser's word that it has drawn the figure
         for trace in self.widget.data:
             if on_joint and ("joints" in trace.name or "bars" in trace.name):
                 trace.on_click(lambda trace, points, _: self._clicked(trace, points, on_joint))
         for ours, other in (("scene", "scene2"), ("scene2", "scene")):
             self.widget.layout[ours].on_change(lambda _, camera, other=other: self._turn(other, camera), "camera")
+
+    def _fit_cell(self, _):
+        """Once: the first drawing happens before the cell's width is known, so have it measured again."""
+        self.widget.unobserve(self._fit_cell, "_js2py_layoutDelta")
+        self.widget.layout.autosize = False
+        self.widget.layout.autosize = True
 
     def _clicked(self, trace, points, on_joint):
         if points.point_inds:

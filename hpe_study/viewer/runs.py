@@ -31,6 +31,7 @@ IN_ORDER, BY_ERROR, BY_JOINT, BY_OCCLUSION, A_WORSE, B_WORSE = (
     "as in the data set", "largest error first", "largest error of the joint first", "most occluded joints first",
     "A worse than B first", "B worse than A first",
 )  # fmt: skip
+CUBE = (900.0, 1400.0)  # mm: the least and the largest reach of a scene
 FILTERS = ("subject", "sequence", "action", "camera")
 
 
@@ -193,9 +194,10 @@ class RunPeople:
 
     @property
     def reach(self):
-        """mm: half the edge of a cube that holds every skeleton."""
-        largest = [np.nanmax(np.abs(poses)) for poses in (self.truth, *self.poses) if np.isfinite(poses).any()]
-        return float(100 * np.ceil(max([*largest, 900]) / 100))
+        """mm: half the edge of a cube that holds every true skeleton and all but the wildest predicted joints."""
+        true = np.nanmax(np.abs(self.truth)) if np.isfinite(self.truth).any() else 0
+        predicted = [np.nanquantile(np.abs(poses), 0.99) for poses in self.poses if np.isfinite(poses).any()]
+        return float(100 * np.ceil(np.clip(max([true, *predicted]), *CUBE) / 100))
 
     @property
     def simulated(self):

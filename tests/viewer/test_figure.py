@@ -1,0 +1,133 @@
+"""The figure of a view: whose joints are where, in which colour, and how much a move costs."""
+
+import base64
+import re
+import time
+
+import cv2
+import numpy as np
+import pytest
+from tiny_study import OTHER, RUN
+
+from hpe_study.report.people import COLOURS
+from hpe_study.skeletons import MPII16
+from hpe_study.viewer.figure import ViewFigure, deep_lines, flat_lines, floor_of, in_scene, moving, source_of, thumbnail
+from hpe_study.viewer.runs import RunFolder, RunPeople
+from hpe_study.viewer.view import Half, Pose, View
+
+
+@pytest.fixture(scope="module")
+def people(tiny_study):
+    return RunPeople([RunFolder(tiny_study.folder / name) for name in (RUN, OTHER)], "h36m")
+
+
+def numbered_pose(hollow=()):
+    """Joint j lies at (j, 10 + j) in the box and (j, 100 + j, 1000 + j) mm."""
+    j = np.arange(16.0)
+    mask = np.isin(np.arange(16), list(hollow))
+    return Pose(MPII16, np.stack([j, 10 + j], 1), np.stack([j, 100 + j, 1000 + j], 1), mask)
+
+
+def view(*halves, picture=None):
+    return View("title", "words", picture, (0, 0, 1, 1), halves, "error (mm)")
+
+
+def test_up_is_up_and_away_is_away():
+    np.testing.assert_array_equal(in_scene(np.array([[1.0, 2.0, 3.0]])), [[1.0, 3.0, -2.0]])
+
+
+def test_every_bone_is_drawn_once_on_its_own_side():
+    drawn = []
+    for side in COLOURS:
+        x, _ = flat_lines(numbered_pose(), side)
+        bones = x.reshape(-1, 3)
+        assert np.isnan(bones[:, 2]).all()
+        ends = [tuple(int(end) for end in bone[:2]) for bone in bones]
+        assert all(MPII16.joints[child].startswith(side) or side == "" for _, child in ends)
+        drawn += ends
+    assert sorted(drawn) == sorted(MPII16.bone_indices)
+
+
+def test_bones_in_space_have_the_colour_of_their_side():
+    x, _, _, colours = deep_lines(numbered_pose())
+    knee = MPII16.index("r_knee")
+    place = int(np.flatnonzero(x == knee)[0])
+    assert colours[place] == COLOURS["r_"]
+    assert len(x) == len(colours) == 3 * len(MPII16.bones)
+
+
+def test_occluded_joints_are_hollow():
+    values = moving(view(Half("A", numbered_pose(hollow=[10]))))
+    for name in ("A predicted joints", "A predicted joints in space"):
+        symbols = values[name]["marker"]["symbol"]
+        assert [index for index, symbol in enumerate(symbols) if symbol == "circle-open"] == [10]
+
+
+def test_the_floor_is_under_the_true_skeleton():
+    low = Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 800.0, 0.0], (16, 1)), np.zeros(16, bool))
+    assert floor_of(view(Half("A", numbered_pose(), low))) == -800
+    assert floor_of(view(Half("A", numbered_pose()))) == -115
+    nothing = Pose(MPII16, np.zeros((16, 2)), np.full((16, 3), np.nan), np.zeros(16, bool))
+    assert floor_of(view(Half("A", nothing))) == 0
+
+
+def test_pictures_travel_as_jpeg_and_heat_maps_as_png_with_alpha():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[..., 0] = 200  # red
+    head, data = source_of(picture).split(",")
+    assert head == "data:image/jpeg;base64"
+    back = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert back[..., 2].mean() > 190
+    assert source_of(np.zeros((4, 4, 4), np.uint8)).startswith("data:image/png")
+
+
+def test_thumbnails_keep_their_shape():
+    assert thumbnail(np.zeros((90, 120, 3), np.uint8), 40).shape == (30, 40, 3)
+    small = np.zeros((9, 12, 3), np.uint8)
+    assert thumbnail(small, 40) is small
+
+
+def test_a_move_changes_what_is_shown_and_nothing_else(people):
+    figure = ViewFigure(people.view(0), people.reach)
+    figure.widget.layout.scene.camera.eye = {"x": 1, "y": 2, "z": 3}
+    kinds = [(trace.type, trace.name) for trace in figure.widget.data]
+    figure.show(people.view(7))
+    shown = {trace.name: trace for trace in figure.widget.data}
+    np.testing.assert_allclose(shown["A predicted joints"].x, people.joints[0][7][:, 0])
+    np.testing.assert_allclose(shown["B predicted joints in space"].z, -people.poses[1][7][:, 1])
+    np.testing.assert_allclose(shown["B bars"].y, people.errors[1][7])
+    assert figure.widget.layout.title.text == people.view(7).title
+    assert [(trace.type, trace.name) for trace in figure.widget.data] == kinds
+    assert figure.camera["eye"] == {"x": 1, "y": 2, "z": 3}
+
+
+def test_cameras_turn_together(people):
+    widget = ViewFigure(people.view(0), people.reach).widget
+    widget.layout.scene.camera.eye = {"x": 0.1, "y": 0.2, "z": 2.0}
+    assert widget.layout.scene2.camera.eye.z == 2.0
+    widget.layout.scene2.camera.eye = {"x": 1.5, "y": 0.2, "z": 0.0}
+    assert widget.layout.scene.camera.eye.x == 1.5
+
+
+def test_axes_are_equal(people):
+    widget = ViewFigure(people.view(0), people.reach).widget
+    for scene in (widget.layout.scene, widget.layout.scene2):
+        spans = [np.ptp(axis.range) for axis in (scene.xaxis, scene.yaxis, scene.zaxis)]
+        np.testing.assert_allclose(spans, 2 * people.reach)
+        assert scene.aspectmode == "cube"
+
+
+def test_the_page_needs_no_network(people):
+    page = ViewFigure(people.view(0), people.reach).html()
+    assert "plotly_relayout" in page
+    assert 'src="http' not in page
+    assert re.search(r"data:image.{1,6}jpeg;base64", page)
+
+
+def test_a_move_costs_us_less_than_150_ms(people):
+    figure = ViewFigure(people.view(0), people.reach)
+    figure.show(people.view(1))
+    start = time.process_time()
+    for number in range(2, 10):
+        figure.show(people.view(number))
+    assert (time.process_time() - start) / 8 < 0.150
