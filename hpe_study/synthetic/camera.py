@@ -90,8 +90,11 @@ def ring(azimuths, elevations, distances, target, size_of_stage, size, width, he
 
 
 def laboratory_rig(size, width, height):
-    """Four cameras in the corners of a capture volume of 4 m × 3 m, as in Human3.6M. size: px of a standing person's crop."""
-    return ring([45, 135, 225, 315], [11, 9, 12, 10], [5.2, 5.6, 5.3, 5.7], (0.0, 0.95, 0.0), 1.25 * 1.72, size, width, height)
+    """Four cameras in the corners of a capture volume of 4 m × 3 m, as in Human3.6M. size: px of a standing person's crop.
+
+    The equipment of `scene`'s laboratory stands out of their sight of the people.
+    """
+    return ring([30, 150, 210, 330], [11, 9, 12, 10], [5.2, 5.6, 5.3, 5.7], (0.0, 0.95, 0.0), 1.25 * 1.72, size, width, height)
 
 
 def studio_rig(size, width, height, numbers=(0, 1, 2, 4, 5, 6, 7, 8)):

@@ -77,19 +77,23 @@ def with_seats(place, actors):
 
 def in_view(place, view, actors):
     """The scene without things that hide somebody's chest from the camera (what hides less stays)."""
-    if not place.boxes:
-        return place
-    centre, half = (np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half"))
-    yaw = np.array([box.yaw for box in place.boxes])
     blocking = set()
     for actor in actors:
-        along = points(actor)[INDEX["thorax"]] - view.position
-        start, along = (_turned(vector, yaw) for vector in (view.position - centre, along))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ends = np.stack([(-half - start) / along, (half - start) / along])
-        enter, leave = np.nanmax(ends.min(0), 1), np.nanmin(ends.max(0), 1)
-        blocking |= {place.boxes[k].thing for k in np.flatnonzero((enter < leave) & (enter < 1) & (leave > 0))}
+        blocking |= {place.boxes[k].thing for k in np.flatnonzero(before(place, view, points(actor)[INDEX["thorax"]]))}
     return replace(place, boxes=tuple(box for box in place.boxes if box.thing not in blocking)) if blocking else place
+
+
+def before(place, view, point):
+    """(boxes,) bool: which of the scene's boxes the line from the camera to a world point (3,) m goes through."""
+    if not place.boxes:
+        return np.zeros(0, bool)
+    centre, half = (np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half"))
+    yaw = np.array([box.yaw for box in place.boxes])
+    start, along = (_turned(vector, yaw) for vector in (view.position - centre, point - view.position))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(-half - start) / along, (half - start) / along])
+    enter, leave = np.nanmax(ends.min(0), 1), np.nanmin(ends.max(0), 1)
+    return (enter < leave) & (enter < 1) & (leave > 0)
 
 
 def _turned(vector, yaw):

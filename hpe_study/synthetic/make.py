@@ -13,7 +13,7 @@ from hpe_study.errors import StudyError
 from hpe_study.files import lock, read_json, write_json
 from hpe_study.synthetic.brief import Brief
 
-VERSION = 1  # raised when the same arguments come to mean other pictures or labels
+VERSION = 1  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
 MARKER = "SIMULATED.json"
 SIZES = (32, 1024)  # px
 _MODULES = {
@@ -44,7 +44,7 @@ def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", pro
     brief = _checked(Brief(name, train, test, seed, size, tuple(sorted(options.items()))), module)
     root = Path(root)
     finals = [root / folder for folder in module.FOLDERS]
-    order = {"name": name, "train": train, "test": test, "seed": seed, "size": size, "version": VERSION, **options}
+    order = {"name": name, "train": train, "test": test, "seed": seed, "size": size, "version": _version(module), **options}
     made = [_is_made(final, order) for final in finals]
     if all(made):
         return finals
@@ -66,6 +66,10 @@ def _module(name):
     if name not in _MODULES:
         raise StudyError(f"no simulated stand-in is called {name!r}; there are {', '.join(NAMES)}")
     return importlib.import_module(f"hpe_study.synthetic.sets.{_MODULES[name]}")
+
+
+def _version(module):
+    return getattr(module, "VERSION", VERSION)
 
 
 def _checked(brief, module):

@@ -50,7 +50,6 @@ ACTIONS = {
     "WalkTogether": ("walk",),
 }
 CAMERAS = (54138969, 55011271, 58860488, 60457274)
-_PLACES = (30, 150, 210, 330), (11, 9, 12, 10), (5.2, 5.6, 5.3, 5.7)  # azimuths and elevations in degrees, distances in m
 _FIELD = 1.55  # the picture's side, in sides of a person's crop
 _PARTS = {"train": "Train", "test": "Val"}
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
@@ -116,7 +115,7 @@ def _rig(brief, subject):
     """The four cameras, moved by a few centimetres between subjects, as a laboratory is set up anew."""
     side = round(_FIELD * brief.size)
     random = brief.random("rig", subject)
-    cameras = camera.ring(*_PLACES, (0.0, 0.95, 0.0), 1.25 * 1.72, brief.size, side, side)
+    cameras = camera.laboratory_rig(brief.size, side, side)
     shifted = [(view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3)) for view in cameras]
     return [
         camera.pinhole(position, target, view.fx, side, side, number=number)
