@@ -76,11 +76,13 @@ def stack_runs(seed):
 
 def make(study, workers=2, progress=True):
     """Make every store and run of the audit that is not there yet, in `workers` processes of one thread each."""
-    wanted = trials(study.profile)
+    wanted, corrected = trials(study.profile), study.with_legacy(NONE)
     for variant in map(study.with_legacy, dict.fromkeys([NONE, ALL, *(trial.switches for trial in wanted)])):
         for name in (*SETS_2D, *SETS_3D):
             if not all(variant.store_path(name, split).exists() for split in SPLITS):
                 pipeline.prepare_set(variant, name, workers, progress)
+    for name, store in test_stores(study, Run(3, None)).items():
+        pipeline.copy_labels(store.path, corrected.labels_path(name))  # for scoring again
     with (
         tqdm(total=len(wanted), desc="audit", unit="run", disable=not progress) as bar,
         ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool,
@@ -119,8 +121,7 @@ def _share_parent(study, variant, parent):
 
 def test_stores(study, run):
     """{name: test store} that a run is scored on: corrected labels, and those that the published code read."""
-    names = [run.two_d] if run.stage == 1 else [*([run.two_d] if run.two_d else []), *SETS_3D]
-    names += ["mpii"] if run.stage == 1 and run.two_d != "mpii" else []
+    names = dict.fromkeys([run.two_d, "mpii"]) if run.stage == 1 else (*SETS_2D, *SETS_3D)
     corrected, published = study.with_legacy(NONE), study.with_legacy(ALL)
     stores = {name: pipeline.open_store(corrected, name, "test") for name in names}
     read = [name for name in names if published.store_path(name, "test") != corrected.store_path(name, "test")]

@@ -277,6 +277,11 @@ def _on_h36m(study, flat, deep, switches):
     return mean_draws([values], groups_of(found.store), "h36m")
 
 
+def corrected_runs(study):
+    """Folders of the corrected stage-3 runs of the first seed."""
+    return sorted(study.with_legacy(NONE).folder.glob(f"stage3-*-seed{study.profile.seeds[0]}"))
+
+
 def readable(table):
     """The switch table for people: off, on and the change in its unit with the interval."""
     change = [f"{row.change:+.1f} [{row.low:+.1f}, {row.high:+.1f}] {row.unit}" for row in table.itertuples()]

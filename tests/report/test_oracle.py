@@ -1,0 +1,82 @@
+"""What a perfect prediction scores: 0 mm where the protocol allows it, and the published scoring's floor."""
+
+import numpy as np
+import pytest
+
+from hpe_study.protocols import protocol
+from hpe_study.report.oracle import floor, floor_table, floors, perfect
+from hpe_study.scoring import rows_for_set
+from hpe_study.sizing import bone_lengths
+from hpe_study.skeletons import H36M17, MPII16, convert
+
+# A person standing with arms half raised, spine and neck a little bent; mm, H36M's joints, relative to the pelvis. Made up.
+POSE = np.array(
+    [[0, 0, 0], [-130, 10, 20], [-140, 440, 60], [-150, 880, 10], [130, -10, -20], [160, 430, -90], [170, 860, 40], [10, -230, 30],
+     [20, -480, 20], [25, -570, -40], [20, -680, 0], [160, -440, 40], [380, -320, 60], [560, -440, -60], [-120, -450, 0], [-310, -260, -60],
+     [-420, -60, -150]], float
+)  # fmt: skip
+
+
+class People:
+    """Labels of H36M-like people of given total bone lengths, as a store holds them."""
+
+    def __init__(self, totals):
+        random = np.random.default_rng(0)
+        poses = POSE + random.normal(0, 30, (len(totals), *POSE.shape))
+        poses -= poses[:, :1]
+        poses *= (totals / bone_lengths(poses, H36M17).sum(1))[:, None, None]
+        common = convert(poses, H36M17, MPII16)
+        self.path, self.own_skeleton, self.attrs = "people", H36M17, {"name": "h36m"}
+        self._arrays = {
+            "own_joints3d": poses,
+            "joints3d": common,
+            "center": np.zeros((len(totals), 2)),
+            "side": np.ones(len(totals)),
+            "intrinsics": np.full((len(totals), 4), np.nan),
+        }
+
+    def __getitem__(self, key):
+        return self._arrays[key]
+
+
+@pytest.fixture(scope="module")
+def people():
+    return People(np.linspace(3907, 4295, 60))  # mm, the range of Human3.6M's subjects
+
+
+def test_the_fixed_bone_sum_keeps_a_perfect_prediction_from_0(people):
+    """fixed_bone_sum: 7–36 mm on H36M-like poses; sized by their own bones they score 0."""
+    found = floor(protocol("published"), people, None)
+    assert 7 < found["low"] < found["floor"] < found["high"] < 36
+    for total in (3907.0, 4295.0):
+        one = People(np.array([total]))
+        assert floor(protocol("study"), one, bone_lengths(one["joints3d"])[0])["floor"] < 1e-6
+
+
+def test_people_of_one_size_have_no_floor_but_that_of_the_joints(people):
+    """At exactly 4,000 mm what remains is spine, thorax and nose in other places."""
+    same = floor(protocol("published"), People(np.full(20, 4000.0)), None)["floor"]
+    assert 0 < same < floor(protocol("published"), people, None)["floor"] + 5
+
+
+def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
+    rows = floors(tiny_study)
+    assert set(rows["protocol"]) == {"study", "published", "h36m-challenge"}
+    assert (rows["floor"] > 0).all()
+    table = floor_table(rows)
+    assert table.index.get_level_values("test_set").unique().tolist() == ["h36m"]
+
+
+def test_the_switch_fixed_bone_sum_scores_so(stick_stores):
+    """A run's headline score under the switch is the published protocol's, of the model alone, and the row says so."""
+    store = stick_stores["3d", "test"]
+    joints, depth = perfect(store, "network")
+    bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
+    fitted = (store["joints3d"][0] - store["joints3d"][0, 6], store["depth"])
+    plain, published = (rows_for_set(joints, depth, store, bones, fitted, names) for names in ((), ("fixed_bone_sum", "crop_pck")))
+    named = {(row["scorer"], row["metric"]): row["protocol"] for row in published}
+    assert named["model", "mpjpe"] == "published"
+    assert named["model", "pckh"] == "published-pck"
+    assert ("best constant pose", "mpjpe") not in named
+    assert {row["protocol"] for row in plain} == {"study"}
+    assert {(row["scorer"], row["metric"]) for row in plain} > set(named)
