@@ -165,19 +165,21 @@ class H36MFull(Records):
     def load(self, every=1):
         """Labels of all sequences as arrays, one row a frame of a camera (float32: 7e-5 px, 5e-4 mm)."""
         folder = self.folder("h36m")
-        parts = []
+        self._sequences = []  # (subject, name); rows hold their number
         for subject in FULL_SUBJECTS[self.split]:
             found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
             if not found:
                 self.part_missing(folder / f"S{subject}")
-            parts += [self._sequence(path, subject) for path in found]
-        if not parts:
+            self._sequences += [(f"S{subject}", path.parent.name) for path in found]
+        if not self._sequences:
             raise missing(folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5", self.info, self.root)
-        self._labels = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        parts = [self._read(number, folder / subject / name / "annot.h5") for number, (subject, name) in enumerate(self._sequences)]
+        self._labels = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}  # never held twice
         rows = every_nth(len(self._labels["frame"]), every)
         self._rows = self.keep_present(rows, Listing(folder), [self._image(row) for row in rows])
 
-    def _sequence(self, path, subject):
+    def _read(self, sequence, path):
+        """The arrays of one sequence's file."""
         self.label_file(path)
         try:
             with h5py.File(path) as file:
@@ -194,7 +196,6 @@ class H36MFull(Records):
         count = len(frame)
         joints2d = expect_shape(joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d")
         joints3d = expect_shape(joints3d, (count, joints2d.shape[1], 3), path, "pose/3d")
-        name = path.parent.name
         fx, cx, fy, cy = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4).T
         return {
             "joints2d": joints2d[:, common].astype(np.float32),
@@ -202,17 +203,18 @@ class H36MFull(Records):
             "frame": frame,
             "camera": camera,
             "intrinsics": np.stack([fx, fy, cx, cy], -1),
-            "subject": np.full(count, subject),
-            "sequence": np.full(count, name, "U32"),
+            "sequence": np.full(count, sequence, np.int16),
         }
 
     def _image(self, row):
-        subject, sequence, camera, frame = (self._labels[key][row] for key in ("subject", "sequence", "camera", "frame"))
-        return f"S{subject}/{sequence}/imageSequence/{camera}/img_{frame:06d}.jpg"
+        sequence, camera, frame = (self._labels[key][row] for key in ("sequence", "camera", "frame"))
+        subject, name = self._sequences[sequence]
+        return f"{subject}/{name}/imageSequence/{camera}/img_{frame:06d}.jpg"
 
     def record(self, row):
         """One frame of one camera."""
         labels = self._labels
+        subject, sequence = self._sequences[labels["sequence"][row]]
         joints2d = labels["joints2d"][row].astype(float)
         center, side = crop_of(joints2d)
         return Record(
@@ -228,9 +230,9 @@ class H36MFull(Records):
             head_size=head_size_of(joints2d, H36M17),
             meta=self.meta(
                 row,
-                subject=f"S{labels['subject'][row]}",
-                sequence=f"S{labels['subject'][row]}/{labels['sequence'][row]}",
-                action=str(labels["sequence"][row]).split("-")[0],
+                subject=subject,
+                sequence=f"{subject}/{sequence}",
+                action=sequence.split("-")[0],
                 camera=str(labels["camera"][row]),
                 frame=int(labels["frame"][row]),
             ),
