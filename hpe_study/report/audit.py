@@ -10,21 +10,26 @@ import h5py
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 
 from hpe_study import audit, legacy
 from hpe_study.audit import ALL, NONE, Trial
+from hpe_study.evaluation import load_run_model, predictions
 from hpe_study.pipeline import open_store
 from hpe_study.protocols import protocol
-from hpe_study.recipe import PermutedLabels
+from hpe_study.recipe import OwnLabels, PermutedLabels
 from hpe_study.report.intervals import interval, mean_draws
 from hpe_study.report.people import crop_with_joints
 from hpe_study.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
+from hpe_study.store import Part
 from hpe_study.study import Run
+from hpe_study.training import VALIDATION_SHARE
 
 UP, DOWN, ANY, NOTHING = "up", "down", "any", "nothing"
 LIKE = 2.0  # a change has the published size within this factor
+VALIDATED = ", validation"  # after a test set's name: every tenth of it, with the labels that the trial's own validation gives it
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 
 
@@ -86,12 +91,12 @@ MEASURES = (
         "LSP + MPI-INF-3DHP: 183.9 mm, on about 23,000 frames instead of 2,929", on_test_set="mpi_inf_3dhp as read",
     ),
     Measure(
-        "mispaired_images", "MPJPE in validation, MPI-INF-3DHP", "validation_mpjpe", Run(2, "lsp", "mpi_inf_3dhp"), "", UP,
+        "mispaired_images", "MPJPE in validation, MPI-INF-3DHP", "mpjpe", Run(2, "lsp", "mpi_inf_3dhp"), f"mpi_inf_3dhp{VALIDATED}", UP,
         "validation 372.9 mm, test 183.9 mm", 189.0,
     ),
     Measure(
-        "mispaired_images", "crop PCK in validation, MPI-INF-3DHP", "validation_pck_crop", Run(2, "lsp", "mpi_inf_3dhp"), "", DOWN,
-        "9.0 %, where H36M reads 92.3 %", -83.3,
+        "mispaired_images", "crop PCK in validation, MPI-INF-3DHP", "crop pck", Run(2, "lsp", "mpi_inf_3dhp"), f"mpi_inf_3dhp{VALIDATED}",
+        DOWN, "9.0 %, where H36M reads 92.3 %", -83.3,
     ),
     Measure(
         "mispaired_images", "MPJPE on MPI-INF-3DHP, test", "mpjpe", Run(2, "lsp", "mpi_inf_3dhp"), "mpi_inf_3dhp", UP,
@@ -152,13 +157,13 @@ NUMBERS = {  # (what it is a mean of, unit)
     "lsp pckh": (lambda scored: scored.under("lsp-pckh", "pck"), "%"),
     "published pck": (lambda scored: scored.under("published-pck", "pck"), "%"),
     "height": (lambda scored: 100 * scored.height[:, LEGS_AND_HEAD], "% of a sure joint's"),
-    "validation_mpjpe": (None, "mm"),
-    "validation_pck_crop": (None, "%"),
 }
 
 
 def scored(study, trial, test_set):
-    """The `Scored` of a trial on a test set, "… as read" included."""
+    """The `Scored` of a trial on a test set, "… as read" and "…, validation" included."""
+    if test_set.endswith(VALIDATED):
+        return validated(study, trial, test_set.removesuffix(VALIDATED))
     simplest = audit.simplest(trial)
     store = audit.test_stores(study, trial.run)[test_set]
     with h5py.File(study.with_legacy(simplest.switches).run_folder(trial.run) / "predictions.h5") as file:
@@ -166,14 +171,23 @@ def scored(study, trial, test_set):
         return Scored(store, group["joints"][:], group["depth"][:], group["score"][:], file["bones"][:])
 
 
+def validated(study, trial, test_set):
+    """The `Scored` of a trial on its validation pictures, mispaired where its training is."""
+    simplest = audit.simplest(trial)
+    store, folder = audit.test_stores(study, trial.run)[test_set], study.with_legacy(simplest.switches).run_folder(trial.run)
+    mispaired = "mispaired_images" in simplest.switches
+    pairs = (PermutedLabels(0, len(store), 1, 0) if mispaired else OwnLabels()).in_validation(np.arange(0, len(store), VALIDATION_SHARE))
+    model, network = load_run_model(folder)
+    found = predictions(model, store, pairs, network, torch.device("cpu"), "fp32", flip=False)
+    joints, depth, height, _ = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+    with h5py.File(folder / "predictions.h5") as file:
+        return Scored(Part(store, pairs[:, -1]), joints, depth, height, file["bones"][:])
+
+
 def draws(study, trial, number, test_set):
     """(value, bootstrap draws, groups) of a number, its mean over the profile's seeds."""
     trials = [trial.seeded(seed) for seed in study.profile.seeds]
     of, _ = NUMBERS[number]
-    if of is None:  # of the curves: one value a run, no people to resample
-        folders = [study.with_legacy(audit.simplest(each).switches).run_folder(each.run) for each in trials]
-        values = np.array([pd.read_csv(folder / "history.csv")[number].iloc[-1] for folder in folders])
-        return mean_draws([values[[i], None] for i in range(len(values))], np.array(["validation"]), number) + (None,)
     everyone = [scored(study, each, test_set) for each in trials]
     groups = groups_of(everyone[0].store)
     return mean_draws([of(each) for each in everyone], groups, everyone[0].store.attrs["name"]) + (groups,)
@@ -191,7 +205,7 @@ def _line(study, measure):
     off, on = measure.trials
     a, a_draws, groups = draws(study, off, measure.number, measure.test_set)
     b, b_draws, other = draws(study, on, measure.on_number or measure.number, measure.on_test_set or measure.test_set)
-    if groups is not None and len(groups) != len(other):
+    if len(groups) != len(other):
         b_draws = np.roll(b_draws, 1)  # other people: not paired
     low, high = interval(b_draws - a_draws)
     unit = NUMBERS[measure.number][1]

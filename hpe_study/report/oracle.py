@@ -13,6 +13,7 @@ from hpe_study.protocols import PROTOCOLS
 from hpe_study.scoring import universal_bone_lengths, values_under
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.skeletons import MPII16
+from hpe_study.store import Part
 
 KINDS = ("pose", "network")
 LACKING_HEAD = ("upper_neck", "head_top")  # of Occlusion-Person: the thorax stands in, as a model trained on it has never seen them
@@ -47,20 +48,9 @@ def floor(rule, store, bones, kind="pose"):
     whole = np.isfinite(joints).all((1, 2)) & np.isfinite(depth).all(1)
     if not whole.any():
         raise StudyError(f"{store.path}: nobody has all 16 joints in 2D and 3D")
-    errors = values_under(rule, joints[whole], depth[whole], _Part(store, whole), bones)["mpjpe"]
+    errors = values_under(rule, joints[whole], depth[whole], Part(store, whole), bones)["mpjpe"]
     people = np.nanmean(errors, 1)
     return {"floor": float(np.nanmean(errors)), "low": np.quantile(people, 0.05), "high": np.quantile(people, 0.95), "n": int(whole.sum())}
-
-
-class _Part:
-    """Some of a store's people."""
-
-    def __init__(self, store, chosen):
-        self._store, self._chosen = store, chosen
-        self.path, self.own_skeleton = store.path, store.own_skeleton
-
-    def __getitem__(self, key):
-        return self._store[key][self._chosen]
 
 
 def floors(study, sets=None):
