@@ -39,8 +39,8 @@ def perfect(store, kind):
 def floor(rule, store, bones, kind="pose"):
     """Mean and middle 90 % over people, mm: {"floor", "low", "high", "n"} of a perfect prediction under a protocol.
 
-    bones: (15,) mm, canonical lengths as a run trained on this set's training split has them. Raises `StudyError` where the labels lack what
-    the protocol needs, or where a "pose" would have to be seen by a camera.
+    bones: (15,) mm, canonical lengths as a run trained on this set's training split has them. Raises `StudyError` where the labels lack
+    what the protocol needs, or where a "pose" would have to be seen by a camera.
     """
     if kind == "pose" and rule.scale == "camera":
         raise StudyError(f"protocol {rule.name} sizes what a camera sees: a pose alone has no place in its image")
@@ -69,7 +69,7 @@ def floors(study, sets=None):
 
 
 def floor_table(rows):
-    """The rows as a table to print under Table 1: "mean (5 %–95 % of the people)" in mm, a line a test set and kind, a column a protocol."""
+    """The rows as a table to print under Table 1: "mean (5 %–95 % of people)" in mm, a line a test set and kind, a column a protocol."""
     text = [f"{row.floor:.1f} ({row.low:.0f}–{row.high:.0f})" for row in rows.itertuples()]
     table = rows.assign(text=text).pivot(index=["test_set", "kind", "n"], columns="protocol", values="text")
     return table[[rule.name for rule in PROTOCOLS if rule.name in table]].fillna("–")
