@@ -20,7 +20,7 @@ def make_tiny_study(home):
     """The `Study`; its two stage-3 runs are trained and evaluated."""
     shutil.copytree(PROJECT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     profile = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text())
-    profile["simulate"] = {name: COUNTS for name in profile["simulate"]}
+    profile["simulate"] = dict.fromkeys(profile["simulate"], COUNTS)
     for stage in ("stage1", "stage2", "stage2_3d_only"):
         profile[stage] = profile[stage] | {"epochs": 1, "batch_size": 10}
     (home / "params").mkdir()

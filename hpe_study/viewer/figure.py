@@ -248,7 +248,7 @@ class ViewFigure:
     def __init__(self, view, reach, on_joint=None):
         self.reach, self.halves = reach, len(view.halves)
         self.widget = go.FigureWidget(build(view, reach))
-        self.widget.observe(self._fit_cell, "_js2py_layoutDelta")  # the browser's word that it has drawn the figure
+        self.widget.observe(self._fit_cell, "_js2py_traceDeltas")  # the browser's word that it has drawn the figure
         for trace in self.widget.data:
             if on_joint and ("joints" in trace.name or "bars" in trace.name):
                 trace.on_click(lambda trace, points, _: self._clicked(trace, points, on_joint))
@@ -257,7 +257,7 @@ class ViewFigure:
 
     def _fit_cell(self, _):
         """Once: the first drawing happens before the cell's width is known, so have it measured again."""
-        self.widget.unobserve(self._fit_cell, "_js2py_layoutDelta")
+        self.widget.unobserve(self._fit_cell, "_js2py_traceDeltas")
         self.widget.layout.autosize = False
         self.widget.layout.autosize = True
 

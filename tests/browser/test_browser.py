@@ -21,10 +21,10 @@ from tiny_study import OTHER
 PROJECT = Path(__file__).resolve().parents[2]
 OUTPUT = PROJECT / "tests" / "output"
 TOKEN = "a-token-for-the-tests"
-SWITCHES = (
-    "--no-sandbox --disable-gpu --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+SWITCHES = [
+    *("--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
 SIZE = {"width": 1500, "height": 1250}
 PATIENCE = 60_000  # ms
 PLOTS = "[...document.querySelectorAll('.js-plotly-plot')]"

@@ -135,7 +135,7 @@ def test_predictions_that_cannot_be_compared_are_refused(copy):
 def test_zero_frames(copy):
     for path in (copy / RUN / "predictions.h5", copy / "test_sets" / "h36m.h5"):
         with h5py.File(path, "a") as file:
-            group = file["h36m"] if "h36m" in file else file
+            group = file.get("h36m", file)
             for key in list(group):
                 values, attributes = group[key][:0], dict(group[key].attrs)
                 del group[key]
