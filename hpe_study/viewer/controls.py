@@ -21,6 +21,7 @@ from hpe_study.viewer.records import RecordPeople
 from hpe_study.viewer.runs import BY_JOINT, FILTERS, RunFolder, RunPeople
 
 PLAY_INTERVAL = 400  # ms between two people: longer than a move takes, so that none piles up
+MOST_VALUES = 500  # a menu longer than that (MPII has a sequence an image) helps nobody
 ALL = "all"
 NONE = "none"
 HEAT_PX = 256  # a heat map is drawn so many px wide
@@ -129,7 +130,7 @@ class Viewer(widgets.VBox):
             for key, control in self.filters.items():
                 values = sorted(set(self.people.table[key]) - {""})
                 _offer(control, (ALL, *values))
-                control.layout.display = None if len(values) > 1 else "none"
+                control.layout.display = None if 1 < len(values) <= MOST_VALUES else "none"
         self._line_up(keep)
 
     def _line_up(self, keep=None):
