@@ -107,7 +107,7 @@ MEASURES = (
         "FLIC 351.7 mm, MPII 175.9 mm", 175.8,
     ),
     Measure(
-        "missing_joints_as_zero", "height of the maps of legs and head on MPII", "height", _stage1("flic"), "mpii", DOWN, "not printed",
+        "missing_joints_as_zero", "height of the maps of legs and head on MPII", "height", _stage3("flic", "h36m"), "mpii", DOWN, "not printed",
     ),
     Measure("missing_joints_as_zero", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP, FLIC_WORST, 32.3),
     Measure(
@@ -303,12 +303,13 @@ def readable(table):
     return shown[["off", "on", "change", "expected", "direction", "published", "size"]]
 
 
-def sentence(table):
-    """One sentence that counts the verdicts."""
+def sentence(table, seeds):
+    """One sentence that counts the verdicts. seeds: of the profile."""
     best = table.groupby("switch")["direction"].agg(lambda found: any(word in ("reproduced", "moves the number") for word in found))
     unsure = [name for name in legacy.NAMES if name in best.index and not best[name]]
+    spread = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed, so the intervals know nothing of how trainings differ"
     return (
-        f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated people; "
+        f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated people ({spread}); "
         f"it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
     )
 

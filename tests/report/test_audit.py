@@ -80,8 +80,9 @@ def test_the_sentence_counts_switches_not_lines():
         {"direction": ["reproduced", "can't tell", "can't tell"]},
         index=pd.MultiIndex.from_tuples([("crop_pck", "a"), ("crop_pck", "b"), ("first_n_3d", "c")], names=["switch", "number"]),
     )
-    assert page.sentence(table).startswith("1 of 2 switches leave a trace")
-    assert page.sentence(table).endswith("for: first_n_3d.")
+    assert page.sentence(table, (0, 1)).startswith("1 of 2 switches leave a trace")
+    assert page.sentence(table, (0,)).endswith("for: first_n_3d.")
+    assert "one seed" in page.sentence(table, (0,))
 
 
 def test_printed_differences_are_the_papers():
