@@ -107,7 +107,8 @@ MEASURES = (
         "FLIC 351.7 mm, MPII 175.9 mm", 175.8,
     ),
     Measure(
-        "missing_joints_as_zero", "height of the maps of legs and head on MPII", "height", _stage3("flic", "h36m"), "mpii", DOWN, "not printed",
+        "missing_joints_as_zero", "height of the maps of legs and head on MPII", "height", _stage3("flic", "h36m"), "mpii", DOWN,
+        "not printed",
     ),
     Measure("missing_joints_as_zero", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP, FLIC_WORST, 32.3),
     Measure(
