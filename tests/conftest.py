@@ -1,9 +1,10 @@
-"""What tests share: real labels where they are at hand, and small prepared stores of stick people."""
+"""What tests share: real labels where they are at hand, small prepared stores of stick people, small stand-ins of all sets."""
 
 from pathlib import Path
 
 import pytest
 import torch
+from stand_ins import maker
 from stick_people import stick_store
 from tiny_study import make_tiny_study
 
@@ -34,3 +35,9 @@ def stick_stores(tmp_path_factory):
 def tiny_study(tmp_path_factory):
     """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it, do not change it."""
     return make_tiny_study(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory):
+    """name → the data root with that small stand-in, made once."""
+    return maker(tmp_path_factory.mktemp("stand_ins"))
