@@ -1,4 +1,4 @@
-"""The worked example in docs/add_a_data_set.md, applied to a copy of the package and run."""
+"""The worked example in hpe_study/datasets/ADDING.md, applied to a copy of the package and run."""
 
 import json
 import os
@@ -36,7 +36,7 @@ assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
 @pytest.fixture(scope="module")
 def blocks():
     """{what to do with it: code} of the document."""
-    found = re.findall(r"^`(.+?)`\n```python\n(.+?)^```", (PROJECT / "docs" / "add_a_data_set.md").read_text(), re.M | re.S)
+    found = re.findall(r"^`(.+?)`\n```python\n(.+?)^```", (PROJECT / "hpe_study" / "datasets" / "ADDING.md").read_text(), re.M | re.S)
     assert len(found) == 3
     return dict(found)
 
