@@ -4,8 +4,8 @@ Labels → store → batch (turned, mirrored, shifted, scaled) → heat maps and
 protocol's joints → score. On the way nothing may be lost but the heat map's resolution: with the soft decoder and 64 × 64 cells 0.02 of a
 cell (0.7 mm of a person 2 m tall in its crop), with argmax half a cell.
 
-In 3D two things no heat map knows are taken out, so that 0 mm is what is left: perspective, by moving the camera 1 km off with a lens as much
-longer, and the person's size, by giving each its own bone lengths. What they cost when left in is the protocol's floor.
+In 3D two things no heat map knows are taken out, so that 0 mm is what is left: perspective, by moving the camera 1 km off with a lens as
+much longer, and the person's size, by giving each its own bone lengths. What they cost when left in is the protocol's floor.
 """
 
 from dataclasses import replace
