@@ -1,4 +1,4 @@
-"""What is wrong with raw data is found out on the way into the store: a clear error that names the file, or records left out and counted."""
+"""What is wrong with raw data is found out on the way into the store: a clear error naming the file, or records left out and counted."""
 
 import json
 import pickle

@@ -10,6 +10,7 @@ from hpe_study.datasets.base import SPLITS
 from hpe_study.datasets.check import as_table, check
 from hpe_study.datasets.sheet import contact_sheet
 from hpe_study.errors import StudyError
+from hpe_study.options import add_option_flag, parsed_options
 
 
 def main(arguments=None):
@@ -24,7 +25,7 @@ def main(arguments=None):
     command.add_argument("--split", choices=SPLITS, default="train")
     command.add_argument("--n", type=int, default=24, metavar="N", help="records to draw (default 24)")
     command.add_argument("--out", metavar="FILE", help="the picture to write (default NAME-SPLIT.png)")
-    command.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="an option of the set, such as layout=full")
+    add_option_flag(command, "layout=full")
     asked = parser.parse_args(arguments)
     try:
         if asked.command == "check":
@@ -41,12 +42,7 @@ def _draw(asked):
     matplotlib.use("Agg")
     if asked.n < 1:
         raise StudyError(f"--n {asked.n}: at least 1 record is needed")
-    options = {}
-    for text in asked.option:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise StudyError(f"--option {text}: is not KEY=VALUE")
-        options[key] = int(value) if value.isdigit() else value
+    options = parsed_options(asked.option)
     path = asked.out or f"{asked.name}-{asked.split}.png"
     contact_sheet(open_dataset(asked.name, asked.root, asked.split, **options), asked.n, path)
     print(path)

@@ -1,22 +1,26 @@
 """What of the seven data sets lies under a data root: one table."""
 
+import re
 import shutil
-import textwrap
 import warnings
+from pathlib import Path
 
 from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import SHOWN, SPLITS, MissingSet
 from hpe_study.errors import StudyError
 
 COLUMNS = ("set", "state", "train", "test", "left out, and why", "missing (first few)", "where to get it", "licence")
-_SHARES = (0.10, 0.08, 0.07, 0.07, 0.16, 0.24, 0.17, 0.11)  # of the table's width
+_SHARES = (0.115, 0.08, 0.07, 0.07, 0.14, 0.21, 0.2, 0.115)  # of the table's width
 
 
 def check(root):
     """One row (dict, keys `COLUMNS`) a data set; sets that are there in several layouts have a row for each.
 
     state: "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file is not readable).
+    Raises `StudyError` where there is no such root.
     """
+    if not Path(root).is_dir():
+        raise StudyError(f"{root}: no such folder; name the data root, which holds one folder a set ({', '.join(NAMES)})")
     rows = []
     for name in NAMES:
         layouts = info(name).layouts or {"": {}}
@@ -84,7 +88,19 @@ def as_table(rows, width=None):
 
 
 def _lines(cells, widths):
-    wrapped = [textwrap.wrap(str(cell), width, break_on_hyphens=False) or [""] for cell, width in zip(cells, widths, strict=True)]
+    wrapped = [_wrapped(str(cell), width) for cell, width in zip(cells, widths, strict=True)]
     height = max(map(len, wrapped))
     columns = [[*lines, *[""] * (height - len(lines))] for lines in wrapped]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in zip(*columns, strict=True)]
+
+
+def _wrapped(text, width):
+    """Lines of at most `width` characters, broken at spaces and after slashes (paths, addresses), elsewhere only where a piece is longer."""
+    lines = [""]
+    for piece in re.split(r"(?<=[/\s])", text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        while len(piece.rstrip()) > width:
+            lines[-1:], piece = [piece[:width], ""], piece[width:]
+        lines[-1] += piece
+    return [line.rstrip() for line in lines]

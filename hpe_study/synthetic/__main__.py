@@ -6,6 +6,7 @@ import sys
 import time
 
 from hpe_study.errors import StudyError
+from hpe_study.options import add_option_flag, parsed_options
 from hpe_study.synthetic import NAMES, make
 
 
@@ -22,12 +23,13 @@ def main(arguments=None):
     command.add_argument("--size", type=int, default=128, help="px of a person's square crop, about (default 128)")
     command.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core)")
     command.add_argument("--device", default="cpu", help="cpu or cuda")
+    add_option_flag(command, "layout=full (h36m) or matlab=true (mpii)")
     command.add_argument("--quiet", action="store_true", help="no progress bar")
     asked = parser.parse_args(arguments)
     start = time.monotonic()
     try:
-        made = vars(asked) | {"progress": not asked.quiet}
-        folders = make(**{key: value for key, value in made.items() if key not in ("command", "quiet")})
+        known = {key: value for key, value in vars(asked).items() if key not in ("command", "quiet", "option")}
+        folders = make(**known, progress=not asked.quiet, **parsed_options(asked.option))
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1

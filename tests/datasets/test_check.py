@@ -71,6 +71,8 @@ def test_the_command_line(tmp_path, capsys):
     raw_layouts.lsp(tmp_path)
     assert main(["check", str(tmp_path)]) == 0
     assert "lsp_extended" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "elsewhere")]) == 1
+    assert "elsewhere: no such folder" in capsys.readouterr().err
     out = tmp_path / "page.png"
     assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
     assert cv2.imread(str(out)) is not None

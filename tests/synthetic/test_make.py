@@ -142,3 +142,16 @@ def test_command_line(tmp_path, capsys):
     assert "simulated mpii" in capsys.readouterr().out
     assert main(["make", "nothing", *order[2:]]) == 1
     assert "no simulated stand-in" in capsys.readouterr().err
+
+
+def test_options_on_the_command_line(tmp_path, capsys):
+    order = [str(tmp_path), "--train", "2", "--test", "1", "--size", "32", "--workers", "1", "--quiet", "--option"]
+    assert main(["make", "mpii", *order, "matlab=true"]) == 0
+    assert (tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat").exists()
+    assert main(["make", "h36m", *order, "layout=full"]) == 0
+    assert (tmp_path / "h36m" / "S9" / "Directions-1" / "annot.h5").exists()
+    capsys.readouterr()
+    assert main(["make", "h36m", *order, "layout=mine"]) == 1
+    assert "no option layout='mine'; options: layout='challenge' or 'full'" in capsys.readouterr().err
+    assert main(["make", "h36m", *order, "layout"]) == 1
+    assert "--option layout: is not KEY=VALUE" in capsys.readouterr().err
