@@ -95,7 +95,7 @@ def _lines(cells, widths):
 
 
 def _wrapped(text, width):
-    """Lines of at most `width` characters, broken at spaces and after slashes (paths, addresses), elsewhere only where a piece is longer."""
+    """Lines of at most `width` characters, broken at spaces and after slashes (of paths and addresses), elsewhere only where one must."""
     lines = [""]
     for piece in re.split(r"(?<=[/\s])", text):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
