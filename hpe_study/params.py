@@ -155,6 +155,7 @@ class Profile(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
     question: str = ""
+    records: str | None = None  # folder of published run records, relative to the project, that analyses read instead of runs of one's own
     data_root: str  # folder that holds one folder a data set; relative to the project
     simulate: dict[str, Counts] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
     simulate_size: PositiveInt = 128  # px of a simulated person's crop

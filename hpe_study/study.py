@@ -207,8 +207,8 @@ class Study:
 
     @property
     def folder(self):
-        """Where this profile's runs lie."""
-        return self.home / "runs" / self.profile.name / self.variant
+        """Where this profile's runs lie; of a published profile, its records."""
+        return self.home / (self.profile.records or f"runs/{self.profile.name}") / self.variant
 
     @property
     def figures(self):

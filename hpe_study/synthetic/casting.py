@@ -1,14 +1,17 @@
 """Who is filmed: people kept apart by split, dressed, posed and put in their places."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
-from hpe_study.synthetic import clothes, poses, scene
+from hpe_study.skeletons import MPII16
+from hpe_study.synthetic import clothes, kinematics, poses, scene
 from hpe_study.synthetic.filming import body_on, contacts
 from hpe_study.synthetic.landmarks import INDEX
 from hpe_study.synthetic.shots import Actor
 
+_SUBJECTS = (3907.0, 4295.0)  # mm, the real subjects' total bone length, smallest and largest
 _TEST_EVERY = 5  # every fifth body of the pool plays in test splits only, in all sets alike
 _IN_SKIRTS = ("stand", "walk", "dance")  # actions that a skirt is made for
 
@@ -26,10 +29,26 @@ def person(random, split, style="everyday"):
     return index, clothes.sample(random, bool(body_on("cpu").female[index]), style)
 
 
-def company(brief, split, names):
-    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also sit, kneel and kick."""
+@lru_cache
+def grown_up():
+    """The bodies whose MPII-16 bones add up to what Human3.6M's subjects' do, each told by its sum in mm."""
+    body, dress = body_on("cpu"), clothes.sample(np.random.default_rng(0), False)
+    standing = [Actor(int(index), dress, kinematics.vector({})) for index in body.people]
+    ends = np.array([[INDEX[parent], INDEX[child]] for parent, child in MPII16.bones])
+    points = 1000 * np.asarray(body.place(standing).landmarks)
+    sums = np.linalg.norm(points[:, ends[:, 0]] - points[:, ends[:, 1]], axis=-1).sum(1)
+    return {int(index): float(total) for index, total in zip(body.people, sums, strict=True) if _SUBJECTS[0] <= total <= _SUBJECTS[1]}
+
+
+def company(brief, split, names, like_real=False):
+    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also sit, kneel and kick.
+
+    like_real: of the size of Human3.6M's subjects. A handful of people drawn from all sizes would make train and test differ in nothing so
+    much as in stature.
+    """
     random = brief.random(split, "company")
-    bodies = random.choice(pool(split), len(names), replace=False)
+    candidates = [index for index in pool(split) if int(index) in grown_up()] if like_real else pool(split)
+    bodies = random.choice(candidates, len(names), replace=False)
     female = body_on("cpu").female
     return {
         name: (int(index), clothes.sample(random, bool(female[index])) | {"skirt": 0.0}) for name, index in zip(names, bodies, strict=True)

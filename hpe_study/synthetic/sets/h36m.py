@@ -27,6 +27,7 @@ from hpe_study.synthetic.landmarks import INDEX, LANDMARKS, rows_of
 from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.shots import Shot
 
+VERSION = 2  # subjects of like stature
 FOLDERS = ("h36m",)
 OPTIONS = {"layout": ("challenge", "full")}
 TAKES_AN_ITEM = 4
@@ -102,7 +103,7 @@ def _moment(split, item):
 
 @lru_cache(maxsize=8)
 def _company(brief, split):
-    return company(brief, split, SUBJECTS[split])
+    return company(brief, split, SUBJECTS[split], like_real=True)
 
 
 @lru_cache(maxsize=128)

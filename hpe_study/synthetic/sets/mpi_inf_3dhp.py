@@ -21,6 +21,7 @@ from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.poses import THEMES
 from hpe_study.synthetic.shots import Shot
 
+VERSION = 2  # subjects of like stature
 FOLDERS = ("mpi_inf_3dhp",)
 OPTIONS = {}
 TAKES_AN_ITEM = 8
@@ -125,7 +126,7 @@ def _notes(sequence, frame, valid, place, actor):
 
 @lru_cache(maxsize=4)
 def _company(brief, split):
-    return company(brief, split, TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)])
+    return company(brief, split, TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)], like_real=True)
 
 
 @lru_cache(maxsize=4)
