@@ -246,7 +246,7 @@ class ViewFigure:
     """The figure as a widget that follows views. `widget` is what is displayed; `on_joint(half, joint name)` is called on a click."""
 
     def __init__(self, view, reach, on_joint=None):
-        self.reach, self.halves = reach, len(view.halves)
+        self.view, self.reach, self._heat = view, reach, {}
         self.widget = go.FigureWidget(build(view, reach))
         self.widget.observe(self._fit_cell, "_js2py_traceDeltas")  # the browser's word that it has drawn the figure
         for trace in self.widget.data:
@@ -272,6 +272,7 @@ class ViewFigure:
 
     def show(self, view):
         """Draw another view."""
+        self.view, self._heat = view, {}
         values = moving(view)
         with self.widget.batch_update():
             for trace in self.widget.data:
@@ -291,14 +292,13 @@ class ViewFigure:
 
     def heat(self, half, picture):
         """Lay a heat map (H, W, 4) uint8 RGBA over the box of one half; None takes it away."""
-        image = self.widget.layout.images[2 * half + 1]
-        with self.widget.batch_update():
-            image.visible = picture is not None
-            if picture is not None:
-                image.source = source_of(picture)
+        self._heat[half] = {"visible": picture is not None} | ({"source": source_of(picture)} if picture is not None else {})
+        self.widget.layout.images[2 * half + 1].update(self._heat[half])
 
     def html(self):
         """The figure as it stands, as one page that needs neither kernel nor network."""
-        return go.Figure(self.widget).to_html(
-            include_plotlyjs=True, full_html=True, post_script=LINK_CAMERAS, config={"displaylogo": False}
-        )
+        figure = build(self.view, self.reach)  # anew: the widget's own copy lacks what the browser calls a default
+        figure.update_scenes(camera=self.camera)
+        for half, image in self._heat.items():
+            figure.layout.images[2 * half + 1].update(image)
+        return figure.to_html(include_plotlyjs=True, full_html=True, post_script=LINK_CAMERAS, config={"displaylogo": False})

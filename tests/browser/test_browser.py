@@ -25,7 +25,7 @@ SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic"),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-SIZE = {"width": 1500, "height": 1250}
+SIZE = {"width": 1500, "height": 2300}  # px: so tall that both viewers are in sight, since Lab draws no cell that is not
 PATIENCE = 60_000  # ms
 PLOTS = "[...document.querySelectorAll('.js-plotly-plot')]"
 # a plot counts when its traces are drawn: svg points, and both kinds of data in place
@@ -99,16 +99,20 @@ def page(chromium, lab):
     page = chromium.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
     page.goto(f"{lab}/lab/tree/notebooks/explore.ipynb?token={TOKEN}")
-    page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.context?.isReady")
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
-    page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    until(page, "window.jupyterapp?.shell?.currentWidget?.context?.isReady")
+    until(page, "window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     try:
-        page.wait_for_function(f"{DRAWN}.length === 2")
+        until(page, f"{DRAWN}.length === 2")
     finally:
         keep(page, "0_run")
     page.evaluate(f"{PLOT}.closest('.widget-vbox').scrollIntoView()")
     return page
+
+
+def until(page, condition):
+    """Wait until a condition of the page holds. Asked ten times a second: what renders in software may draw too seldom to ask then."""
+    page.wait_for_function(condition, polling=100)
 
 
 def keep(page, name):
@@ -136,7 +140,7 @@ def go_to(page, number):
         plot.once('plotly_afterplot', () => requestAnimationFrame(() => {{ window.took = performance.now() - start; }})); }}"""
     )
     page.keyboard.press("Enter")
-    page.wait_for_function("window.took !== null")
+    until(page, "window.took !== null")
     return page.evaluate("window.took")
 
 
@@ -145,7 +149,7 @@ def test_the_notebook_shows_both_viewers(page):
     assert "record 0" in title(page)
     assert "simulated" in title(page)
     assert page.locator(".jp-RenderedText[data-mime-type*=stderr]", has_text="Error").count() == 0
-    page.wait_for_function(f"{PLOTS}.every(plot => plot._fullLayout.width > 900)")  # as wide as the cell
+    until(page, f"{PLOTS}.every(plot => plot._fullLayout.width > 900)")  # as wide as the cell
     assert page.evaluate(f"{PLOTS}.every(plot => plot.querySelectorAll('.gl-container canvas').length > 0)")
 
 
@@ -164,10 +168,10 @@ def test_run_b_is_chosen(page):
     assert names == 16
     select = page.locator(".widget-dropdown", has_text="run B").locator("select").first
     select.select_option("none")
-    page.wait_for_function(f"{PLOT}._fullLayout.xaxis.domain[1] > 0.3")
+    until(page, f"{PLOT}._fullLayout.xaxis.domain[1] > 0.3")
     keep(page, "3_alone")
     select.select_option(OTHER)
-    page.wait_for_function(f"{PLOT}._fullLayout.xaxis.domain[1] < 0.3")
+    until(page, f"{PLOT}._fullLayout.xaxis.domain[1] < 0.3")
     page.locator("[role=status]", has_text=OTHER).first.wait_for()
 
 
@@ -179,8 +183,8 @@ def test_turning_one_skeleton_turns_the_other(page):
     )
     before = page.evaluate(f"{PLOT}._fullLayout.scene.camera.eye")
     drag(page, box, (60, 10))
-    page.wait_for_function(f"Math.abs({PLOT}._fullLayout.scene.camera.eye.x - {before['x']}) > 0.05")
-    page.wait_for_function(f"Math.abs({PLOT}._fullLayout.scene2.camera.eye.x - {PLOT}._fullLayout.scene.camera.eye.x) < 0.001")
+    until(page, f"Math.abs({PLOT}._fullLayout.scene.camera.eye.x - {before['x']}) > 0.05")
+    until(page, f"Math.abs({PLOT}._fullLayout.scene2.camera.eye.x - {PLOT}._fullLayout.scene.camera.eye.x) < 0.001")
     keep(page, "4_turned")
 
 
@@ -203,7 +207,7 @@ def test_a_click_on_a_joint_shows_its_heat_map(page):
     page.wait_for_selector(".hoverlayer .hovertext")
     page.mouse.down()
     page.mouse.up()
-    page.wait_for_function(f"{PLOT}.layout.images[1].visible || {PLOT}.layout.images[3].visible")
+    until(page, f"{PLOT}.layout.images[1].visible || {PLOT}.layout.images[3].visible")
     page.locator("[role=status]", has_text="heat map of").first.wait_for()
     keep(page, "5_heat_map")
 
@@ -211,16 +215,16 @@ def test_a_click_on_a_joint_shows_its_heat_map(page):
 def test_play_goes_through_the_people(page):
     go_to(page, 0)
     page.locator(".widget-play button").first.click()
-    page.wait_for_function(rf"/record ([3-9]|1\d)\b/.test({PLOT}.layout.title.text)")
+    until(page, rf"/record ([3-9]|1\d)\b/.test({PLOT}.layout.title.text)")
     keep(page, "6_played")
     page.locator(".widget-play button").nth(1).click()  # stop: back to the first
-    page.wait_for_function(rf"/record 0\b/.test({PLOT}.layout.title.text)")
+    until(page, rf"/record 0\b/.test({PLOT}.layout.title.text)")
 
 
 def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_study):
     go_to(page, 4)
     page.get_by_role("button", name="save HTML").first.click()
-    page.wait_for_function("[...document.querySelectorAll('[role=status]')].some(words => words.innerText.includes('Saved as'))")
+    until(page, "[...document.querySelectorAll('[role=status]')].some(words => words.innerText.includes('Saved as'))")
     saved = tiny_study.home / "notebooks" / "viewer-h36m-test-4.html"
     assert re.search(re.escape(saved.name), status(page))
     context = chromium.new_context(viewport={"width": 1200, "height": 700}, offline=True)
@@ -228,11 +232,12 @@ def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_st
     asked = []
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(saved.as_uri())
-    alone.wait_for_function(f"{DRAWN}.length === 1 && {PLOT}.querySelectorAll('.gl-container canvas').length > 0")
+    until(alone, f"{DRAWN}.length === 1 && {PLOT}.querySelectorAll('.gl-container canvas').length > 0")
     before = alone.evaluate(f"{PLOT}._fullLayout.scene2.camera.eye")
     drag(alone, (500, 260), (80, 0))
-    alone.wait_for_function(f"Math.abs({PLOT}._fullLayout.scene.camera.eye.x - {before['x']}) > 0.05")
-    alone.wait_for_function(f"Math.abs({PLOT}._fullLayout.scene2.camera.eye.x - {PLOT}._fullLayout.scene.camera.eye.x) < 0.001")
+    until(alone, f"Math.abs({PLOT}._fullLayout.scene.camera.eye.x - {before['x']}) > 0.05")
+    until(alone, f"Math.abs({PLOT}._fullLayout.scene2.camera.eye.x - {PLOT}._fullLayout.scene.camera.eye.x) < 0.001")
+    assert alone.evaluate(f"{PLOT}._fullData.find(trace => trace.name === 'A bars').x[0]") == "r ankle"
     keep(alone, "7_saved_page")
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
     context.close()
@@ -240,6 +245,6 @@ def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_st
 
 def test_it_reads_on_a_dark_page(page):
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
+    until(page, "document.body.dataset.jpThemeLight === 'false'")
     keep(page, "8_dark")
     assert page.evaluate(f"{PLOT}._fullLayout.paper_bgcolor") == "white"

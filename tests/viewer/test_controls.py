@@ -1,5 +1,7 @@
 """The viewer as a person uses it, without a browser: every control, and words instead of tracebacks."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -102,8 +104,10 @@ def test_records_have_words_instead_of_heat_maps(tiny_study):
 
 
 def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
-    page = viewer.save_html(tmp_path / "view.html")
-    assert page.read_text().count("Plotly.newPlot") >= 1
+    viewer.show_heatmap()
+    page = viewer.save_html(tmp_path / "view.html").read_text()
+    assert page.count("Plotly.newPlot") >= 1
+    assert re.search(r"data:image.{1,6}png;base64", page)  # the heat map goes along
     picture = cv2.imread(str(viewer.save_png(tmp_path / "view.png")))
     assert min(picture.shape[:2]) > 400
     assert picture.std() > 20
