@@ -93,7 +93,7 @@ class Trainer:
         self.model = build_model(network.model, pretrained=network.pretrained and init is None, **options)
         if init:
             load_weights(self.model, init)
-        self.weights_source = str(init) if init else self.model.weights_source
+        self.weights_source = Path(init).parent.name if init else self.model.weights_source
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)

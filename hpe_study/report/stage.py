@@ -25,7 +25,7 @@ def summary(record):
     """The run record's main entries as a data frame of one column."""
     values = {key: f"{record[key]:,.1f}" if isinstance(record[key], float) else record[key] for key in SHOWN}
     values["data"] = "simulated people" if record["simulated"] else "real data sets"
-    values["weights from"] = record["weights_from"].rsplit("/", 2)[-2] if "/" in record["weights_from"] else record["weights_from"]
+    values["weights from"] = record["weights_from"]
     return pd.Series(values, name=record["name"]).to_frame()
 
 
