@@ -20,7 +20,7 @@ STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
 def run_study(study, cores=None, kernel="python3", extra=()):
     """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays)."""
     if study.profile.records:
-        raise StudyError(f"{study.profile_path}: shows the published records in {study.profile.records}; run the profile they came from instead")
+        raise StudyError(f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they came from instead")
     cores = cores or os.cpu_count()
     with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
         outlook = Outlook(study, cores)
