@@ -71,8 +71,20 @@ class BoxPicker(widgets.VBox):
             layout={
                 "dragmode": "drawrect",
                 "newshape": {"line": {"color": "#D55E00", "width": 3}},
-                "xaxis": {"range": (-0.5, width - 0.5), "constrain": "domain", "title": {"text": "x (px)"}},
-                "yaxis": {"range": (height - 0.5, -0.5), "scaleanchor": "x", "title": {"text": "y (px)"}},
+                "xaxis": {
+                    "range": (-0.5, width - 0.5),
+                    "showgrid": False,
+                    "zeroline": False,
+                    "constrain": "domain",
+                    "title": {"text": "x (px)"},
+                },
+                "yaxis": {
+                    "range": (height - 0.5, -0.5),
+                    "showgrid": False,
+                    "zeroline": False,
+                    "scaleanchor": "x",
+                    "title": {"text": "y (px)"},
+                },
                 "images": [
                     {"source": source_of(thumbnail(image, SHOWN)), "xref": "x", "yref": "y", "x": -0.5, "y": -0.5}
                     | {"sizex": width, "sizey": height, "sizing": "stretch", "layer": "below"}
