@@ -39,6 +39,8 @@ def analyses():
 rule all:
     input:
         analyses(),
+        # named here too, so that a run that was deleted is made again although the tables after it still stand
+        [study.run_folder(run) / name for run in study.runs for name in ("run.json", "checkpoint.pt", "metrics.csv")],
 
 
 for data_set in SETS:
