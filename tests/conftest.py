@@ -41,3 +41,8 @@ def tiny_study(tmp_path_factory):
 def stand_in(tmp_path_factory):
     """name → the data root with that small stand-in, made once."""
     return maker(tmp_path_factory.mktemp("stand_ins"))
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file first, so that it does not run alone at the end while the other process has nothing left to do."""
+    items.sort(key=lambda item: item.path.name != "test_graph.py")
