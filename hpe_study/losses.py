@@ -10,11 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
-from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
+from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
 
 __all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
-
-CANONICAL_STATURE = 1700.0  # mm, the height of the person whose bones CANONICAL_LENGTH lists
 
 
 def _masked_mean(values, valid):

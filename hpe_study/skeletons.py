@@ -214,6 +214,7 @@ BONE_GROUPS = {
     "shoulders": (("thorax", "r_shoulder"), ("thorax", "l_shoulder")),
     "hips": (("pelvis", "r_hip"), ("pelvis", "l_hip")),
 }
+CANONICAL_STATURE = 1700.0  # mm, the height of the person whose bones these are
 _FRACTION = {
     "shoulder-elbow": 0.186,
     "elbow-wrist": 0.146,
@@ -223,7 +224,7 @@ _FRACTION = {
     "pelvis-hip": 0.0955,
 }
 CANONICAL_LENGTH = {
-    (parent, child): 1700.0 * _FRACTION[f"{parent.removeprefix('l_').removeprefix('r_')}-{child[2:]}"]
+    (parent, child): CANONICAL_STATURE * _FRACTION[f"{parent.removeprefix('l_').removeprefix('r_')}-{child[2:]}"]
     for bones in BONE_GROUPS.values()
     for parent, child in bones
 }
