@@ -10,7 +10,7 @@ from hpe_study.study import Run, Study
 
 
 def test_images_are_counted_as_they_will_be_seen():
-    study = Study("params/tables.yaml")
+    study = Study("params/demo.yaml")
     counts, profile = study.profile.simulate, study.profile
     assert images_of(study, Run(1, "mpii")) == profile.stage1.epochs * counts["mpii"].train
     assert images_of(study, Run(2, "flic", "h36m")) == profile.stage2.epochs * counts["flic"].train * 2

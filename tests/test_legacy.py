@@ -73,6 +73,6 @@ def test_a_switch_changes_the_runs_hash_and_none_leaves_it(tmp_path):
 
 
 def test_the_audits_profile_uses_the_demos_stand_ins():
-    audit, demo = read_profile("params/audit.yaml"), read_profile("params/tables.yaml")
+    audit, demo = read_profile("params/audit.yaml"), read_profile("params/demo.yaml")
     for key in ("data_root", "simulate", "simulate_size", "simulate_seed"):
         assert getattr(audit, key) == getattr(demo, key), f"audit.yaml and demo.yaml would each make {key} anew over the other's"
