@@ -1,0 +1,109 @@
+"""Publish a finished study: its records, tables, figures and executed analysis notebooks, as what a reader of the repository sees.
+
+python -m hpe_study.report.publish params/demo.yaml
+
+Writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the profile, reading
+those records), and executes in place the analysis notebooks that open on it. Checkpoints and predictions stay where they are. A study that
+is not finished is refused, so that nothing half-made is ever published.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+
+from hpe_study.errors import StudyError
+from hpe_study.files import atomic, read_json
+from hpe_study.records import read_runs
+from hpe_study.report import stage
+from hpe_study.study import Study
+
+RECORDS = "figures/reference/records"
+NOTEBOOKS = ("table1", "table2", "table3", "timing", "figure3", "training_curves")  # need the records alone
+KINDS = ("csv", "html", "tex", "png", "svg")
+UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
+HEADER = """# reference: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
+# The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
+"""
+
+
+def main(profile, home=None):
+    """Publish the profile's study into the project folder `home` (default: the study's own). Raises StudyError if a part is missing."""
+    study = Study(profile)
+    home = Path(home or study.home).resolve()
+    _finished(study)
+    figures, records = home / "figures" / "reference", home / RECORDS
+    records.mkdir(parents=True, exist_ok=True)
+    for name in ("runs.csv", "history.csv"):
+        _copy(study.folder / name, records / name)
+    for path in sorted(study.figures.iterdir()):
+        if path.suffix[1:] in KINDS and path.name != "figure2.html":  # that one leans on plotly.min.js, too large for the repository
+            _copy(path, figures / path.name)
+    _portrait(study, figures / "people.png")
+    written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
+    with atomic(home / "params" / "reference.yaml") as part:
+        part.write_text(written)
+    for name in NOTEBOOKS:
+        execute_in_place(home / "notebooks" / f"{name}.ipynb")
+    (figures / "plotly.min.js").unlink(missing_ok=True)
+    return figures
+
+
+def _finished(study):
+    missing = [run.name for run in study.runs if not (study.run_folder(run) / "metrics.csv").exists()]
+    if missing:
+        raise StudyError(
+            f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as {missing[0]}; run make study first"
+        )
+    lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
+    if lacking:
+        raise StudyError(
+            f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)}; run make study first"
+        )
+
+
+def _copy(source, target):
+    with atomic(target) as part:
+        shutil.copyfile(source, part)
+
+
+def _portrait(study, target):
+    """Test people of the study's first two-dimensionally pre-trained row."""
+    run = next(run for run in study.runs if run.stage == 3 and run.two_d)
+    figure = stage.examples(study, read_json(study.run_folder(run) / "run.json"), count=6)
+    with atomic(target) as part:
+        figure.savefig(part, format="png", dpi=100)
+
+
+def reference_text(profile_path, source):
+    """The profile's text under the name `reference`, reading the published records."""
+    body = re.sub(r"\A(#.*\n)*", "", Path(profile_path).read_text())
+    body, named = re.subn(r"^name: .*$", f"name: reference\nrecords: {RECORDS}", body, count=1, flags=re.M)
+    if not named:
+        raise StudyError(f"{profile_path}: has no line 'name: …'")
+    return HEADER.format(source=source, records=RECORDS) + body
+
+
+def execute_in_place(path):
+    """Execute a notebook where it stands; pictures are tagged as not compared, texts and tables are."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        pictured = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        if pictured and UNTESTED not in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), UNTESTED]
+    with atomic(path) as part:
+        nbformat.write(notebook, part)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"published in {main(*sys.argv[1:])}")
+    except StudyError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,42 @@
+"""Publishing: the profile becomes `reference`, an unfinished study is refused, pictures alone are left uncompared."""
+
+import nbformat
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.params import read_profile
+from hpe_study.report import publish
+
+
+def test_the_reference_is_the_profile_under_another_name(tmp_path):
+    path = tmp_path / "reference.yaml"
+    path.write_text(publish.reference_text("params/demo.yaml", "params/demo.yaml"))
+    found, source = read_profile(path).model_dump(), read_profile("params/demo.yaml").model_dump()
+    assert {key for key in found if found[key] != source[key]} == {"name", "records"}
+    assert found["name"] == "reference"
+
+
+def test_what_is_committed_is_a_snapshot_of_the_demo():
+    assert publish.reference_text("params/demo.yaml", "params/demo.yaml") == open("params/reference.yaml").read()  # noqa: SIM115
+
+
+def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "params").mkdir()
+    profile = tmp_path / "params" / "quick.yaml"
+    profile.write_text(open("params/quick.yaml").read())  # noqa: SIM115
+    with pytest.raises(StudyError, match=r"runs are missing, such as .*run make study first"):
+        publish.main(profile)
+    assert not (tmp_path / "figures").exists()
+
+
+def test_pictures_are_not_compared_and_texts_are(tmp_path):
+    path = tmp_path / "a.ipynb"
+    drawing = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    cells = [nbformat.v4.new_code_cell(source) for source in ("%matplotlib inline\nprint(1 + 1)", drawing)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    publish.execute_in_place(path)
+    text, picture = nbformat.read(path, as_version=4).cells
+    assert text.outputs[0].text == "2\n"
+    assert "tags" not in text.metadata
+    assert picture.metadata.tags == ["nbval-ignore-output"]
+    assert "execution" not in picture.metadata
