@@ -10,8 +10,9 @@ import nbformat
 import pandas as pd
 import pytest
 
+from hpe_study.report.publish import NOTEBOOKS as NAMES
+
 PROJECT = Path(__file__).resolve().parents[1]
-NAMES = ("table1", "table2", "table3", "timing", "figure3", "training_curves")
 
 
 @pytest.fixture

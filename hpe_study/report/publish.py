@@ -39,7 +39,8 @@ def main(profile, home=None):
     for name in ("runs.csv", "history.csv"):
         _copy(study.folder / name, records / name)
     for path in sorted(study.figures.iterdir()):
-        if path.suffix[1:] in KINDS and path.name != "figure2.html":  # that one leans on plotly.min.js, too large for the repository
+        # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
+        if path.suffix[1:] in KINDS and path.stem not in NOTEBOOKS and path.name != "figure2.html":
             _copy(path, figures / path.name)
     _portrait(study, figures / "people.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
@@ -70,7 +71,7 @@ def _copy(source, target):
 
 
 def _portrait(study, target):
-    """Test people of the study's first two-dimensionally pre-trained row."""
+    """Test people of the study's first row with 2D pre-training."""
     run = next(run for run in study.runs if run.stage == 3 and run.two_d)
     figure = stage.examples(study, read_json(study.run_folder(run) / "run.json"), count=6)
     with atomic(target) as part:
