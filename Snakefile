@@ -14,7 +14,6 @@ PROFILE = study.profile
 HOME = study.home
 KERNEL = config.get("kernel", "python3")
 RUNS = {run.name: run for run in study.runs}
-SETS = sorted({*PROFILE.two_d, *PROFILE.three_d})
 STEP = f"exec python -m hpe_study --profile {study.profile_path}"
 
 
@@ -43,7 +42,7 @@ rule all:
         [study.run_folder(run) / name for run in study.runs for name in ("run.json", "checkpoint.pt", "metrics.csv")],
 
 
-for data_set in SETS:
+for data_set in sorted(study.sets):
 
     rule:
         name:

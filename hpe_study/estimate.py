@@ -8,6 +8,8 @@ import torch
 from hpe_study import devices
 from hpe_study.files import read_json
 from hpe_study.models import build_model
+from hpe_study.store import stored_key
+from hpe_study.study import SPLITS
 
 OVERHEAD = 9.0  # seconds of a notebook besides its work: kernel, imports, figures (measured on two cores; two notebooks a run)
 RENDERING = 0.03  # seconds a simulated picture takes one core
@@ -47,6 +49,17 @@ def _rate_on_noise(profile):
     return 0.8 * batch / min(seconds[1:])  # reading, targets, losses and scores take the rest
 
 
+def is_current(study, run):
+    """Whether a run's record is there, of the profile's parameters and of the stores that lie there now."""
+    folder = study.run_folder(run)
+    if not (folder / "run.json").exists():
+        return False
+    record = read_json(folder / "run.json")
+    stores = {path.name: path for name in run.sets for path in (study.store_path(name, split) for split in SPLITS)}
+    known = {name: key for name, key in record["data"].items() if name in stores and stores[name].exists()}
+    return record["hash"] == study.profile.stage(run).hash and all(stored_key(stores[name]) == key for name, key in known.items())
+
+
 class Outlook:
     """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, whose size is
     not in the parameter file."""
@@ -58,8 +71,12 @@ class Outlook:
 
     @property
     def runs_left(self):
-        """The runs that have no record yet."""
-        return [run for run in self.study.runs if not (self.study.run_folder(run) / "run.json").exists()]
+        """The runs without a record, or with one of other parameters or data, and all that start from such a run."""
+        left = []
+        for run in self.study.runs:  # parents come first
+            if run.parent in left or not is_current(self.study, run):
+                left.append(run)
+        return left
 
     def _by_size(self):
         study, left = self.study, self.runs_left

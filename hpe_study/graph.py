@@ -13,6 +13,7 @@ from hpe_study.errors import StudyError
 from hpe_study.estimate import Outlook
 from hpe_study.execute import end_with_parent
 from hpe_study.files import lock
+from hpe_study.presence import note_absent
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
 
@@ -23,6 +24,7 @@ def run_study(study, cores=None, kernel="python3", extra=()):
         raise StudyError(f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they came from instead")
     cores = cores or os.cpu_count()
     with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
+        study = note_absent(study)
         outlook = Outlook(study, cores)
         _announce(study, outlook)
         command = [
@@ -44,6 +46,8 @@ def _announce(study, outlook):
     done = len(study.runs) - len(outlook.runs_left)
     kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
     print(f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before")
+    for name, words in study.absent.items():
+        print(f"left out, with every row that needs it: {name} ({words})")
     if outlook.first:
         print(f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be seen and this machine's rate")
     sys.stdout.flush()

@@ -201,6 +201,11 @@ class Profile(Frozen):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
 
+    @property
+    def sets(self):
+        """Its data sets, each once, 2D first."""
+        return list(dict.fromkeys((*self.two_d, *self.three_d)))
+
     def training(self, stage, two_d, three_d):
         """The section that holds for this stage: fusion and 3D-only differ, and so do the large 3D sets."""
         if two_d:

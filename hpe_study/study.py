@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hpe_study import legacy as published_code
 from hpe_study.errors import StudyError
-from hpe_study.files import digest_of
+from hpe_study.files import digest_of, read_json
 from hpe_study.params import read_profile
 
 SPLITS = ("train", "test")
@@ -90,6 +90,11 @@ class Run:
         return (*(self.parent.line if self.parent else ()), self)
 
     @property
+    def sets(self):
+        """The data sets that it and its ancestors learn from."""
+        return {self.two_d, self.three_d, self.target, self.start} - {None}
+
+    @property
     def notebook(self):
         """The notebook that executes it."""
         return f"stage{self.stage}"
@@ -158,8 +163,18 @@ class Study:
 
     @cached_property
     def rows(self):
-        """All rows of all tables."""
-        return rows(self.profile)
+        """All rows of all tables whose data are at hand."""
+        return [row for row in rows(self.profile) if not row.run.sets & set(self.absent)]
+
+    @cached_property
+    def absent(self):
+        """{data set: what is missing} of the sets that were not found when the study was last started (`presence.note_absent`)."""
+        return read_json(self.absent_path) if self.absent_path.exists() else {}
+
+    @property
+    def sets(self):
+        """The data sets at hand."""
+        return [name for name in self.profile.sets if name not in self.absent]
 
     @cached_property
     def runs(self):
@@ -176,7 +191,7 @@ class Study:
     def test_sets(self, run):
         """Where a run is scored: its 2D set, and every 3D set once it has learnt depth."""
         flat = (run.two_d,) if run.two_d else ()
-        return flat if run.stage == 1 else (*flat, *self.profile.three_d)
+        return flat if run.stage == 1 else (*flat, *(name for name in self.profile.three_d if name not in self.absent))
 
     @property
     def analyses(self):
@@ -209,6 +224,11 @@ class Study:
     def folder(self):
         """Where this profile's runs lie; of a published profile, its records."""
         return self.home / (self.profile.records or f"runs/{self.profile.name}") / self.variant
+
+    @property
+    def absent_path(self):
+        """What was not found when the study was last started, for all its variants."""
+        return self.home / "runs" / self.profile.name / "absent.json"
 
     @property
     def figures(self):

@@ -32,9 +32,16 @@ def test_what_is_done_counts_no_more(study):
     before = outlook.seconds()
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0}))
+    (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": study.profile.stage(study.runs[0]).hash, "data": {}}))
     assert len(outlook.runs_left) == len(study.runs) - 1
     assert outlook.seconds() < before
+
+
+def test_a_run_of_other_parameters_is_still_to_do(study):
+    folder = study.run_folder(study.runs[0])
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": "another", "data": {}}))
+    assert Outlook(study, 2).runs_left == study.runs
 
 
 def test_real_data_have_no_estimate():

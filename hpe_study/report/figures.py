@@ -221,10 +221,11 @@ def timing(results):
     """MPJPE on each 3D test set against minutes of training (all stages of the scheme), with the Pareto front."""
     table = cost_and_error(results.runs)
     with style.theme():
-        figure, axes = plt.subplots(1, len(SETS_3D), figsize=(12, 4.6), sharex=True)
+        figure, axes = plt.subplots(1, len(SETS_3D), figsize=(12, 5.6), sharex=True)
         for axis, test_set in zip(axes, SETS_3D, strict=True):
             _cost(axis, table[table["test_set"] == test_set])
-            axis.set(title=f"tested on {style.set_title(test_set)}", xlabel="training time, all stages (minutes)", ylabel="")
+            axis.set(title=f"tested on {style.set_title(test_set)}", ylabel="")
+            axis.set_xlabel("training time, all stages (minutes)")
         axes[0].set_ylabel("MPJPE (mm)")
         colours = [
             Line2D([], [], color=style.SCHEME_COLOURS[key], marker="o", linestyle="", label=style.SCHEME_TITLES[key])
@@ -262,19 +263,12 @@ def _cost(axis, table):
     minutes, errors = table["minutes"].to_numpy(), table["mpjpe"].to_numpy()
     front = pareto_front(minutes, errors)
     axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=0)
-    for number, i in enumerate(front):
-        axis.annotate(table["label"].iloc[i], (minutes[i], errors[i]), **_beside(minutes[i] > 0.6 * minutes.max(), number))
-    axis.set(ylim=(0, 1.1 * errors.max()), xlim=(0, 1.1 * minutes.max()))
-
-
-def _beside(to_the_left, number):
-    """Where a name stands beside its mark: lower the more there are, and on the side that has room."""
-    return {
-        "xytext": (-6 if to_the_left else 6, -10 - 5 * number),
-        "textcoords": "offset points",
-        "fontsize": 7,
-        "ha": "right" if to_the_left else "left",
-    }
+    for number, i in enumerate(front, 1):
+        axis.annotate(str(number), (minutes[i], errors[i]), xytext=(-7, -4), textcoords="offset points", fontsize=8, ha="right", va="top")
+    axis.set(ylim=(0.8 * errors.min(), 1.05 * errors.max()), xlim=(0, 1.1 * minutes.max()))
+    # names of marks that lie close together would cover each other, so they stand below, by number
+    names = [f"{number}  {table['label'].iloc[i]}: {errors[i]:.0f} mm" for number, i in enumerate(front, 1)]
+    axis.text(0, -0.2, "\n".join(names), transform=axis.transAxes, fontsize=8, va="top", linespacing=1.4)
 
 
 def _interactive_cost(table, simulated):

@@ -127,9 +127,8 @@ def _count(study, name, split):
 
 
 def _tables(results):
-    made = [
-        table(results.runs) for table in (tables.table1, tables.table2, tables.table3, tables.table4, tables.table5, timing.timing_table)
-    ]
+    printed = [table(results.runs, results.absent) for table in (tables.table1, tables.table2, tables.table3)]
+    made = [*printed, *(table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table))]
     return "".join(table.html() for table in made)
 
 

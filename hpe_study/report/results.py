@@ -42,6 +42,11 @@ class Results:
         """Whether any run learnt from simulated people."""
         return is_simulated(self.runs)
 
+    @property
+    def absent(self):
+        """The data sets whose absence left rows out."""
+        return tuple(self.study.absent)
+
     @cached_property
     def seeds(self):
         """The seeds that there are runs of."""

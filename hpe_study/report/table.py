@@ -16,6 +16,7 @@ from hpe_study.report.style import titled
 
 OURS, PUBLISHED = "ours", "published"
 NOT_RUN = "not run"
+ABSENT = "data absent"
 NOTHING = "–"
 MARKS = {"best constant pose": "†", "true 2D + mean depth": "‡"}
 LATEX = {

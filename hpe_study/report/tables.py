@@ -3,13 +3,15 @@
 Tables 1 to 3 are the paper's, so every row stands there whether it was run or not; Tables 4 and 5 are our own.
 """
 
+import numpy as np
+
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.protocols import protocol
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.published import PCKH_NOTE, published
 from hpe_study.report.results import BASELINES, is_simulated, named, rows_of, seeds_of
 from hpe_study.report.style import set_title
-from hpe_study.report.table import MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
+from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.scoring import PROTOCOL
 from hpe_study.study import LEVEL_SET, Run
 
@@ -25,7 +27,7 @@ PUBLISHED_SCORES = {  # column of the published csv → group, title
 TESTS = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
 
 
-def table1(runs):
+def table1(runs, absent=()):
     """2D pre-training, then both: each 2D set × each 3D set. Scores of stages 1 and 2 are on their own test set, all of it."""
     title = "Table 1. 2D pre-training, then 2D and 3D together"
     table = _table("table1", title, ("2D set", "3D set"), (1, 2, 3), published("table1"), runs)
@@ -37,23 +39,23 @@ def table1(runs):
             printed[row["train_2d"], row["train_3d"]] = row
     for flat in SETS_2D:
         for deep in SETS_3D:
-            cells = _our_cells(runs, Run(3, flat, deep, deep)) | _published_cells(table, printed[flat, deep])
+            cells = _our_cells(runs, Run(3, flat, deep, deep), absent) | _published_cells(table, printed[flat, deep])
             table.add((set_title(flat), set_title(deep)), cells)
     _add_baselines(table, runs, [Run(3, flat, deep, deep) for deep in SETS_3D for flat in SETS_2D])
     return table
 
 
-def table2(runs):
+def table2(runs, absent=()):
     """3D only: no 2D set and no stage 1; each 3D set in stage 2 × each in stage 3."""
     table = _table("table2", "Table 2. 3D only", ("3D set, stage 2", "3D set, stage 3"), (2, 3), published("table2"), runs)
     for row in published("table2").to_dict("records"):
         first, last = row["stage2_3d"], row["stage3_3d"]
-        table.add((set_title(first), set_title(last)), _our_cells(runs, Run(3, None, first, last)) | _published_cells(table, row))
+        table.add((set_title(first), set_title(last)), _our_cells(runs, Run(3, None, first, last), absent) | _published_cells(table, row))
     _add_baselines(table, runs, [Run(3, None, first, last) for last in SETS_3D for first in SETS_3D])
     return table
 
 
-def table3(runs):
+def table3(runs, absent=()):
     """Sizes of the 2D sets evened out by epochs; H36M in stage 2, each 3D set in stage 3."""
     labels = ("2D set", "epochs", "3D set, stage 2", "3D set, stage 3")
     table = _table("table3", "Table 3. Epochs scaled to the size of the 2D set", labels, (), published("table3"), runs)
@@ -62,7 +64,7 @@ def table3(runs):
         run = Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]])
         made.append(run)
         names = (set_title(run.two_d), f"×{run.epoch_scale}", set_title(run.three_d), set_title(run.target))
-        table.add(names, _our_cells(runs, run) | _published_cells(table, row))
+        table.add(names, _our_cells(runs, run, absent) | _published_cells(table, row))
     _add_baselines(table, runs, sorted(made, key=lambda run: SETS_3D.index(run.target)))
     return table
 
@@ -101,8 +103,8 @@ def notes_of(runs):
     ]
 
 
-def _our_cells(runs, run):
-    """The cells of a row's runs: those of each stage on its own test set, those of the last on every 3D test set."""
+def _our_cells(runs, run, absent):
+    """The cells of a row's runs: those of each stage on its own test set, those of the last on every 3D test set. absent: data sets."""
     cells = {TESTS[name]: score_cell(runs, run, name) for name in SETS_3D}
     for member in run.line:
         name = member.trained_3d or member.two_d
@@ -110,7 +112,8 @@ def _our_cells(runs, run):
             cells[Column(OURS, f"stage {member.stage}", title, "higher")] = score_cell(runs, member, name, metric)
         if member.stage > 1:
             cells[Column(OURS, f"stage {member.stage}", "MPJPE (mm)")] = score_cell(runs, member, name)
-    return cells
+    lacking = [column for column in cells if run.sets & set(absent) or column in {TESTS[name] for name in absent if name in TESTS}]
+    return cells | {column: Cell(words=ABSENT) for column in lacking if np.isnan(cells[column].value)}
 
 
 def score_cell(runs, run, test_set, metric="mpjpe"):

@@ -7,7 +7,7 @@ from fabricated import BASELINE
 from hpe_study.params import SETS_3D
 from hpe_study.report import tables
 from hpe_study.report.published import published
-from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
+from hpe_study.report.table import ABSENT, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.report.tables import TESTS
 from hpe_study.study import Run
 
@@ -39,6 +39,16 @@ def test_a_cell_is_the_mean_of_its_seeds(made, results):
     assert cell.value == pytest.approx(sum(wanted["value"]) / 2)
     assert cell.seeds == 2
     assert cell.low < min(wanted["value"]) <= max(wanted["value"]) < cell.high
+
+
+def test_rows_whose_data_are_absent_say_so(results):
+    kept = results.runs[~results.runs[["two_d", "three_d", "target"]].isin(["flic", "occlusion_person"]).any(axis=1)]
+    kept = kept[kept["test_set"] != "occlusion_person"]
+    table = tables.table1(kept, absent=("flic", "occlusion_person"))
+    assert table.cell(row_of(table, "FLIC", "H36M"), TESTS["h36m"]).words == ABSENT
+    assert table.cell(row_of(table, "MPII", "H36M"), TESTS["occlusion_person"]).words == ABSENT
+    assert table.cell(row_of(table, "MPII", "H36M"), TESTS["h36m"]).has_value
+    assert tables.table1(kept).cell(row_of(table, "FLIC", "H36M"), TESTS["h36m"]).words == NOT_RUN
 
 
 def test_changing_one_number_changes_one_cell(results):

@@ -1,0 +1,73 @@
+"""A data set that is not there leaves its own rows out, and no others."""
+
+import pytest
+import yaml
+
+from hpe_study.errors import StudyError
+from hpe_study.params import read_profile
+from hpe_study.presence import note_absent
+from hpe_study.study import Study
+from hpe_study.synthetic import make
+
+PRESENT = ("mpii", "h36m")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A data root that holds two of the sets, in their raw layouts."""
+    folder = tmp_path_factory.mktemp("data")
+    for name in PRESENT:
+        make(name, folder, 6, 6, size=64, progress=False)
+    return folder
+
+
+@pytest.fixture
+def paper(tmp_path, root):
+    """The `Study` of the paper's profile on that root."""
+    values = yaml.safe_load(open("params/paper.yaml").read()) | {"data_root": str(root)}  # noqa: SIM115
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "paper.yaml").write_text(yaml.safe_dump(values))
+    return Study(tmp_path / "params" / "paper.yaml")
+
+
+def test_rows_of_absent_sets_are_left_out_and_no_others(paper):
+    left = note_absent(paper)
+    assert set(left.absent) == {"lsp", "flic", "mpi_inf_3dhp", "occlusion_person"}
+    assert {run.name for run in left.runs} == {
+        "stage1-mpii-seed0",
+        "stage2-mpii-h36m-seed0",
+        "stage3-mpii-h36m-h36m-seed0",
+        "stage2-only3d-h36m-seed0",
+        "stage3-only3d-h36m-h36m-seed0",
+    }
+    assert left.test_sets(left.runs[-1])[-1] == "h36m"
+    assert left.sets == ["mpii", "h36m"]
+    assert "obtain" in left.absent["flic"] or "http" in left.absent["flic"]
+
+
+def test_what_arrives_later_is_found(paper, root, tmp_path):
+    assert "lsp" in note_absent(paper).absent
+    grown = tmp_path / "grown"
+    grown.mkdir()
+    for folder in root.iterdir():
+        (grown / folder.name).symlink_to(folder)
+    make("lsp", grown, 9, 6, size=64, progress=False)
+    path = paper.profile_path
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
+    assert "lsp" not in note_absent(Study(path)).absent
+
+
+def test_nothing_there_and_strict_are_errors(paper):
+    path = paper.profile_path
+    values = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(values | {"strict": True}))
+    with pytest.raises(StudyError, match="strict, and 4 data sets are absent"):
+        note_absent(Study(path))
+    path.write_text(yaml.safe_dump(values | {"data_root": "nowhere"}))
+    with pytest.raises(StudyError, match="none of its runs has its data"):
+        note_absent(Study(path))
+
+
+def test_simulated_sets_are_never_absent():
+    assert read_profile("params/quick.yaml").simulate
+    assert note_absent(Study("params/quick.yaml")).absent == {}
