@@ -232,7 +232,9 @@ class Study:
 
     @property
     def figures(self):
-        """Where this profile's tables and figures go."""
+        """Where this profile's tables and figures go; a published profile's lie beside its records."""
+        if self.profile.records:
+            return (self.home / self.profile.records).parent
         return self.home / "figures" / self.profile.name / self.variant
 
     def store_path(self, name, split):

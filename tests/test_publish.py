@@ -1,5 +1,7 @@
 """Publishing: the profile becomes `reference`, an unfinished study is refused, pictures alone are left uncompared."""
 
+from pathlib import Path
+
 import nbformat
 import pytest
 
@@ -16,14 +18,21 @@ def test_the_reference_is_the_profile_under_another_name(tmp_path):
     assert found["name"] == "reference"
 
 
-def test_what_is_committed_is_a_snapshot_of_the_demo():
-    assert publish.reference_text("params/demo.yaml", "params/demo.yaml") == open("params/reference.yaml").read()  # noqa: SIM115
+@pytest.mark.parametrize("name", publish.NOTEBOOKS)
+def test_what_is_committed_is_a_snapshot_of_its_profile(name):
+    profile = f"params/{name}.yaml"
+    assert publish.reference_text(profile, profile) == Path(f"params/{publish.reference_name(name)}.yaml").read_text()
+
+
+def test_a_profile_that_no_notebook_opens_on_is_refused():
+    with pytest.raises(StudyError, match="publish one of demo, fair"):
+        publish.main("params/first.yaml")
 
 
 def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
     (tmp_path / "params").mkdir()
-    profile = tmp_path / "params" / "quick.yaml"
-    profile.write_text(open("params/quick.yaml").read())  # noqa: SIM115
+    profile = tmp_path / "params" / "demo.yaml"
+    profile.write_text(Path("params/demo.yaml").read_text())
     with pytest.raises(StudyError, match=r"runs are missing, such as .*run make study first"):
         publish.main(profile)
     assert not (tmp_path / "figures").exists()

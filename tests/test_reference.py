@@ -10,15 +10,16 @@ import nbformat
 import pandas as pd
 import pytest
 
-from hpe_study.report.publish import NOTEBOOKS as NAMES
+from hpe_study.report.publish import NOTEBOOKS, records_of
 
 PROJECT = Path(__file__).resolve().parents[1]
+NAMES = [name for names in NOTEBOOKS.values() for name in names]
 
 
 @pytest.fixture
 def home(tmp_path):
     """A project folder with the published records and the analysis notebooks as they are committed."""
-    for name in ("params", "notebooks", "figures/reference/records"):
+    for name in ("params", "notebooks", *map(records_of, NOTEBOOKS)):
         shutil.copytree(PROJECT / name, tmp_path / name)
     return tmp_path
 

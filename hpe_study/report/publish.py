@@ -1,10 +1,12 @@
 """Publish a finished study: its records, tables, figures and executed analysis notebooks, as what a reader of the repository sees.
 
 python -m hpe_study.report.publish params/demo.yaml
+python -m hpe_study.report.publish params/fair.yaml
 
-Writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the profile, reading
-those records), and executes in place the analysis notebooks that open on it. Checkpoints and predictions stay where they are. A study that
-is not finished is refused, so that nothing half-made is ever published.
+The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the
+profile, reading those records), the second `figures/reference/fair/` and `params/reference_fair.yaml`; then the analysis notebooks that
+open on them are executed in place. Checkpoints and predictions stay where they are. A study that is not finished is refused, so that
+nothing half-made is ever published.
 """
 
 import re
@@ -20,11 +22,13 @@ from hpe_study.records import read_runs
 from hpe_study.report import stage
 from hpe_study.study import Study
 
-RECORDS = "figures/reference/records"
-NOTEBOOKS = ("table1", "table2", "table3", "timing", "figure3", "training_curves")  # need the records alone
+NOTEBOOKS = {  # profile → its notebooks that need the records alone
+    "demo": ("table1", "table2", "table3", "timing", "figure3", "training_curves"),
+    "fair": ("table4", "table5"),
+}
 KINDS = ("csv", "html", "tex", "png", "svg")
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
-HEADER = """# reference: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
+HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
 # The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
 """
 
@@ -33,21 +37,26 @@ def main(profile, home=None):
     """Publish the profile's study into the project folder `home` (default: the study's own). Raises StudyError if a part is missing."""
     study = Study(profile)
     home = Path(home or study.home).resolve()
+    if study.profile.name not in NOTEBOOKS:
+        raise StudyError(f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join(NOTEBOOKS)}")
     _finished(study)
-    figures, records = home / "figures" / "reference", home / RECORDS
+    name, notebooks = reference_name(study.profile.name), NOTEBOOKS[study.profile.name]
+    records = home / records_of(study.profile.name)
+    figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
-    for name in ("runs.csv", "history.csv"):
-        _copy(study.folder / name, records / name)
+    for file in ("runs.csv", "history.csv"):
+        _copy(study.folder / file, records / file)
     for path in sorted(study.figures.iterdir()):
         # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
-        if path.suffix[1:] in KINDS and path.stem not in NOTEBOOKS and path.name != "figure2.html":
+        if path.suffix[1:] in KINDS and path.stem not in notebooks and path.name != "figure2.html":
             _copy(path, figures / path.name)
-    _portrait(study, figures / "people.png")
+    if study.profile.name == "demo":
+        _portrait(study, figures / "people.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
-    with atomic(home / "params" / "reference.yaml") as part:
+    with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
-    for name in NOTEBOOKS:
-        execute_in_place(home / "notebooks" / f"{name}.ipynb")
+    for notebook in notebooks:
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
     (figures / "plotly.min.js").unlink(missing_ok=True)
     return figures
 
@@ -78,13 +87,25 @@ def _portrait(study, target):
         figure.savefig(part, format="png", dpi=100)
 
 
+def reference_name(profile_name):
+    """The name that a published profile goes by."""
+    return "reference" if profile_name == "demo" else f"reference_{profile_name}"
+
+
+def records_of(profile_name):
+    """Where a published profile's records lie, in the project's folder."""
+    return "figures/reference/records" if profile_name == "demo" else f"figures/reference/{profile_name}/records"
+
+
 def reference_text(profile_path, source):
-    """The profile's text under the name `reference`, reading the published records."""
+    """The profile's text under its published name, reading the published records."""
     body = re.sub(r"\A(#.*\n)*", "", Path(profile_path).read_text())
-    body, named = re.subn(r"^name: .*$", f"name: reference\nrecords: {RECORDS}", body, count=1, flags=re.M)
-    if not named:
+    profile_name = re.search(r"^name: (.*)$", body, flags=re.M)
+    if not profile_name:
         raise StudyError(f"{profile_path}: has no line 'name: …'")
-    return HEADER.format(source=source, records=RECORDS) + body
+    name, records = reference_name(profile_name[1]), records_of(profile_name[1])
+    body = re.sub(r"^name: .*$", f"name: {name}\nrecords: {records}", body, count=1, flags=re.M)
+    return HEADER.format(name=name, source=source, records=records) + body
 
 
 def execute_in_place(path):

@@ -33,7 +33,7 @@ def test_its_parameters_are_tagged_and_run_nothing_large(notebook):
     """By default a notebook shows the published records where those are enough, and otherwise the tiny study."""
     tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
-    assert tagged[0].source in ('profile = "../params/reference.yaml"', 'profile = "../params/quick.yaml"')
+    assert tagged[0].source in [f'profile = "../params/{name}.yaml"' for name in ("reference", "reference_fair", "quick")]
 
 
 def test_it_runs_on_the_python_kernel_and_carries_no_widget_state(notebook):
