@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from hpe_study import streams
-from hpe_study.losses import gaussian_targets
+from hpe_study.heatmaps import constant, gaussian_targets
 from hpe_study.skeletons import MPII16
 
 LABELS = ("center", "side", "region", "joints2d", "labelled", "joints3d", "depth", "scale", "intrinsics")
@@ -77,13 +77,17 @@ class Samples(Dataset):
         return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
 
 
+def cut_batches(pairs, batch_size, drop_last=False):
+    """`pairs` in batches, in their order. drop_last: leave out a last one that is not full, unless it is the only one."""
+    whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
+    return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
 def loader(stores, pairs, batch_size, workers=0, drop_last=False):
     """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see `Samples`)."""
-    whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
-    batches = [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
     return DataLoader(
         Samples(stores),
-        batch_sampler=batches,
+        batch_sampler=cut_batches(pairs, batch_size, drop_last),
         collate_fn=_whole,
         num_workers=workers,
         multiprocessing_context="forkserver" if workers else None,
@@ -164,7 +168,7 @@ def original_fraction(t, change):
 
 def to_box(t, depth, change):
     """Joints read in the crop seen, (B, 16, 2) fractions and (B, 16) depth in its sides, back in the person's box: unturned, unmirrored."""
-    partner = torch.tensor(MPII16.flip, device=t.device)
+    partner = constant(tuple(MPII16.flip), t.device)
     t, depth = original_fraction(t, change), depth * change.scale[:, None]
     swap = change.flip[:, None]
     return torch.where(swap[..., None], t[:, partner], t), torch.where(swap, depth[:, partner], depth)
@@ -208,7 +212,7 @@ def assemble(raw, change, size, device="cpu"):
     source = {key: value.to(device, non_blocking=True) for key, value in raw.items()}
     change = change.to(device)
     t = changed_fraction(crop_fraction(source["joints2d"], source["center"], source["side"]), change)
-    partner = torch.tensor(MPII16.flip, device=device)
+    partner = constant(tuple(MPII16.flip), t.device)
     swap = change.flip[:, None]
     t = torch.where(swap[..., None], t[:, partner], t)
     labelled = torch.where(swap, source["labelled"][:, partner], source["labelled"])

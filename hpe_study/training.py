@@ -16,7 +16,7 @@ from timm.utils import ModelEmaV3
 from tqdm.auto import tqdm
 
 from hpe_study import devices, streams
-from hpe_study.batches import assemble, draw_change, loader, to_box
+from hpe_study.batches import assemble, draw_change, to_box
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
@@ -25,6 +25,7 @@ from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Stage
 from hpe_study.recipe import BEST, LAST, recipe_of
+from hpe_study.resident import out_of_memory, source_of
 from hpe_study.store import Store
 
 VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
@@ -68,7 +69,10 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
     with lock(out, wait=True):
         if finished(out, inputs):
             return read_json(out / "run.json")
-        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
+        try:
+            return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
 
 
 def finished(out, inputs):
@@ -98,6 +102,7 @@ class Trainer:
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
+        self.batches = source_of(data.train, self.device, workers)
         self.history, self.epoch, self.step = [], 0, 0
 
     def _recipe(self):
@@ -144,7 +149,7 @@ class Trainer:
         start = time.perf_counter()
         pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
         losses, scores, seen = [], Scores(self.data.train), 0
-        for number, raw in enumerate(loader(self.data.train, pairs, self.stage.training.batch_size, self.workers, drop_last=True)):
+        for number, raw in enumerate(self.batches(pairs, self.stage.training.batch_size)):
             batch = self._batch(raw, number)
             parts, outputs = self._step(batch)
             losses.append(parts)
