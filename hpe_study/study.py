@@ -211,6 +211,11 @@ class Study:
         return self.home / (self.profile.records or f"runs/{self.profile.name}") / self.variant
 
     @property
+    def records(self):
+        """The tables that analyses read (`records`): of runs, of epochs, of oracle floors."""
+        return tuple(self.folder / name for name in ("runs.csv", "history.csv", "floors.csv"))
+
+    @property
     def figures(self):
         """Where this profile's tables and figures go."""
         return self.home / "figures" / self.profile.name / self.variant

@@ -36,8 +36,8 @@ def main(profile, home=None):
     _finished(study)
     figures, records = home / "figures" / "reference", home / RECORDS
     records.mkdir(parents=True, exist_ok=True)
-    for name in ("runs.csv", "history.csv"):
-        _copy(study.folder / name, records / name)
+    for path in study.records:
+        _copy(path, records / path.name)
     for path in sorted(study.figures.iterdir()):
         # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
         if path.suffix[1:] in KINDS and path.stem not in NOTEBOOKS and path.name != "figure2.html":
@@ -58,6 +58,8 @@ def _finished(study):
         raise StudyError(
             f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as {missing[0]}; run make study first"
         )
+    if absent := [path for path in study.records if not path.exists()]:
+        raise StudyError(f"{absent[0]}: not there; run make study first")
     lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
     if lacking:
         raise StudyError(
