@@ -95,16 +95,14 @@ rule collect:
     input:
         [study.run_folder(run) / name for run in study.runs for name in ("run.json", "metrics.csv", "history.csv")],
     output:
-        study.folder / "runs.csv",
-        study.folder / "history.csv",
+        study.records,
     shell:
         "{STEP} collect"
 
 
 rule analysis:
     input:
-        study.folder / "runs.csv",
-        study.folder / "history.csv",
+        study.records,
         lambda w: HOME / "notebooks" / f"{w.name}.ipynb",
     output:
         str(study.figures) + "/{name}.ipynb",

@@ -69,7 +69,7 @@ def _parser():
     rescore.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there, too")
     rescore.set_defaults(command=_rescore)
 
-    collect = commands.add_parser("collect", help="gather all run records into runs.csv and history.csv")
+    collect = commands.add_parser("collect", help="gather all run records into runs.csv, history.csv and floors.csv")
     collect.set_defaults(command=_collect)
     return parser
 

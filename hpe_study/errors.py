@@ -1,9 +1,13 @@
 """The one exception that is meant for a person to read.
 
 `StudyError` carries a complete message: what is wrong, in which file or under which key, and what to do about it.
-The command line prints it as it stands, without a traceback; notebooks show it as the cell's last line.
+The command line and notebook cells show it as it stands, without a traceback.
 """
 
 
 class StudyError(Exception):
     """Something the user can mend: a wrong parameter, a missing folder, a broken file."""
+
+    def _render_traceback_(self):
+        """What IPython shows of it, a list of lines: the message alone. IPython asks by this name."""
+        return [f"{type(self).__name__}: {self}"]

@@ -1,4 +1,4 @@
-"""Run records → the two tables that every analysis reads: `runs.csv` and `history.csv`.
+"""Run records → the three tables that every analysis reads: `runs.csv`, `history.csv` and `floors.csv`.
 
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed,
@@ -10,6 +10,8 @@ runs.csv, one row per run, test set, scorer and metric:
     epochs, images_seen, images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
         how it was made
 history.csv, one row per run and epoch: the columns of each run's own history after the columns that say which run.
+floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`floors`): floor, the MPJPE in mm that it scores; low, high:
+    the middle 90 % of people; n people; simulated.
 """
 
 import pandas as pd
@@ -25,10 +27,13 @@ RECORD_COLUMNS = [
     "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen",
     "images_2d", "images_per_second", "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
+FLOOR_COLUMNS = ["test_set", "protocol", "kind", "floor", "low", "high", "n", "simulated"]
 
 
 def collect(study):
-    """Gather the records of all runs of a study; writes both tables into the study's folder and returns their paths."""
+    """Gather the records of all runs of a study; writes the three tables into the study's folder (`Study.records`)."""
+    from hpe_study.floors import floors
+
     records = {run: read_json(study.run_folder(run) / "run.json") for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
@@ -39,10 +44,9 @@ def collect(study):
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)
     runs = runs[RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS]
     history = history[RUN_COLUMNS + [column for column in history if column not in RUN_COLUMNS]]
-    for table, name in ((runs, "runs.csv"), (history, "history.csv")):
-        with atomic(study.folder / name) as part:
+    for table, path in zip((runs, history, floors(study)), study.records, strict=True):
+        with atomic(path) as part:
             table.to_csv(part, index=False)
-    return study.folder / "runs.csv", study.folder / "history.csv"
 
 
 def _which(run):
@@ -64,8 +68,16 @@ def _read(path):
 
 def read_runs(path):
     """`runs.csv` as a data frame, its columns checked. Raises `StudyError` naming the file and the columns that are missing."""
+    return _checked(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS)
+
+
+def read_floors(path):
+    """`floors.csv`, likewise."""
+    return _checked(path, "oracle floors", FLOOR_COLUMNS)
+
+
+def _checked(path, what, columns):
     table = _read(path)
-    lacking = [column for column in RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS if column not in table]
-    if lacking:
-        raise StudyError(f"{path}: not a table of runs; it lacks the columns {', '.join(lacking)}")
+    if lacking := [column for column in columns if column not in table]:
+        raise StudyError(f"{path}: not a table of {what}; it lacks the columns {', '.join(lacking)}")
     return table

@@ -42,7 +42,7 @@ def _rows_of_run(folder, rules):
     about = {"run": folder.name, "simulated": record["simulated"], "legacy": " ".join(record["parameters"]["legacy"])}
     rows = []
     with h5py.File(path) as file:
-        bones = {key: file[key][:] for key in ("bones", "bones_universal") if key in file}
+        bones = bones_in(file)
         for test_set in (name for name in file if isinstance(file[name], h5py.Group)):
             store = labels_of(folder, test_set, file[test_set].attrs["key"])
             joints, depth = file[test_set]["joints"][:], file[test_set]["depth"][:]
@@ -50,6 +50,19 @@ def _rows_of_run(folder, rules):
                 if fits(rule, store, bones):
                     rows += [{**about, "test_set": test_set, **row} for row in _rows(rule, joints, depth, store, bones)]
     return rows
+
+
+def bones_in(file):
+    """The canonical lengths in an open `predictions.h5`: {"bones", "bones_universal"}, each (15,) mm, NaN where unknown."""
+    bones = file["bones"][:]
+    return {"bones": bones, "bones_universal": file["bones_universal"][:] if "bones_universal" in file else np.full_like(bones, np.nan)}
+
+
+def canonical_lengths(rule, bones):
+    """(lengths (15,) mm that a protocol sizes skeletons by, what is to be said of it): of its kind of truth, where `bones_in` has that."""
+    if rule.truth != "univ":
+        return bones["bones"], rule.note
+    return (bones["bones_universal"], rule.note) if np.isfinite(bones["bones_universal"]).any() else (bones["bones"], NO_UNIVERSAL)
 
 
 def labels_of(folder, test_set, key):
@@ -71,10 +84,7 @@ def fits(rule, store, bones):
 
 
 def _rows(rule, joints, depth, store, bones):
-    lengths, note = bones["bones"], rule.note
-    if rule.truth == "univ":
-        universal = bones.get("bones_universal", np.full_like(lengths, np.nan))
-        lengths, note = (universal, note) if np.isfinite(universal).any() else (lengths, NO_UNIVERSAL)
+    lengths, note = canonical_lengths(rule, bones)
     try:
         found = values_under(rule, joints, depth, store, lengths)
     except StudyError as error:

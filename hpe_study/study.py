@@ -231,6 +231,11 @@ class Study:
         return self.home / "runs" / self.profile.name / "absent.json"
 
     @property
+    def records(self):
+        """The tables that analyses read (`records`): of runs, of epochs, of oracle floors."""
+        return tuple(self.folder / name for name in ("runs.csv", "history.csv", "floors.csv"))
+
+    @property
     def figures(self):
         """Where this profile's tables and figures go; a published profile's lie beside its records."""
         if self.profile.records:

@@ -34,7 +34,14 @@ def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
         execute_notebook(source, tmp_path / "out.ipynb", {})
     assert "out.failed.ipynb" in str(caught.value)
     assert not (tmp_path / "out.ipynb").exists()
-    assert (tmp_path / "out.failed.ipynb").exists()
+    shown = nbformat.read(tmp_path / "out.failed.ipynb", as_version=4).cells[-1].outputs[-1]
+    assert shown.traceback == ["StudyError: no such folder: a"]
+
+
+def test_any_other_failure_is_told_with_its_kind(tmp_path):
+    source = notebook(tmp_path / "source.ipynb", "x = 1", "{}['absent']")
+    with pytest.raises(StudyError, match="KeyError: 'absent'"):
+        execute_notebook(source, tmp_path / "out.ipynb", {})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end children with their parent")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpe_study import datasets
 from hpe_study.files import atomic
-from hpe_study.report import claims, figures, portraits, tables, timing
+from hpe_study.report import claims, figures, oracle, portraits, tables, timing
 from hpe_study.report.published import published
 from hpe_study.report.results import Results
 from hpe_study.report.style import titled
@@ -127,8 +127,9 @@ def _count(study, name, split):
 
 
 def _tables(results):
-    printed = [table(results.runs, results.absent) for table in (tables.table1, tables.table2, tables.table3)]
-    made = [*printed, *(table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table))]
+    made = [tables.table1(results.runs, results.absent), oracle.floor_table(results.floors)]
+    made += [table(results.runs, results.absent) for table in (tables.table2, tables.table3)]
+    made += [table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table)]
     return "".join(table.html() for table in made)
 
 
@@ -158,5 +159,5 @@ def _made(results):
     lines = "".join(
         f"<tr><th>{key}</th><td>{html.escape(', '.join(map(str, values)) or 'none')}</td></tr>" for key, values in facts.items()
     )
-    words = "Every number above is a function of runs.csv, history.csv and the runs' predictions; nothing is typed in."
+    words = "Every number above is a function of runs.csv, history.csv, floors.csv and the runs' predictions; nothing is typed in."
     return f'<p>{words}</p><table class="sheet">{lines}</table>'

@@ -44,8 +44,8 @@ def main(profile, home=None):
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
-    for file in ("runs.csv", "history.csv"):
-        _copy(study.folder / file, records / file)
+    for path in study.records:
+        _copy(path, records / path.name)
     for path in sorted(study.figures.iterdir()):
         # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
         if path.suffix[1:] in KINDS and path.stem not in notebooks and path.name != "figure2.html":
@@ -67,6 +67,8 @@ def _finished(study):
         raise StudyError(
             f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as {missing[0]}; run make study first"
         )
+    if absent := [path for path in study.records if not path.exists()]:
+        raise StudyError(f"{absent[0]}: not there; run make study first")
     lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
     if lacking:
         raise StudyError(

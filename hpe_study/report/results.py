@@ -1,4 +1,4 @@
-"""What tables, figures and claims read: `runs.csv`, `history.csv`, and for single people the predictions and the test sets' labels."""
+"""What tables, figures and claims read: the three tables of records; for single people the predictions and the test sets' labels."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.records import RUN_COLUMNS, read_runs
+from hpe_study.records import RUN_COLUMNS, read_floors, read_runs
 from hpe_study.report import intervals
 from hpe_study.scoring import PROTOCOL, groups_of, poses_of, values_3d
 from hpe_study.sizing import sized
@@ -33,8 +33,9 @@ class Results:
 
     def __init__(self, study):
         self.study = study
-        self.runs = read_runs(study.folder / "runs.csv")
-        self.history = read_history(study.folder / "history.csv")
+        runs, history, self._floors = study.records
+        self.runs = read_runs(runs)
+        self.history = read_history(history)
         self._labels, self._predictions, self._errors = {}, {}, {}
 
     @property
@@ -51,6 +52,11 @@ class Results:
     def seeds(self):
         """The seeds that there are runs of."""
         return seeds_of(self.runs)
+
+    @cached_property
+    def floors(self):
+        """What perfect predictions score (`floors`)."""
+        return read_floors(self._floors)
 
     # ---------------------------------------------------------------- single people
 

@@ -137,7 +137,7 @@ def _history(run):
 def _record(run, simulated):
     seconds = sum(row["seconds"] for row in _history(run))
     return {
-        "parameters": {"training": {"epochs": EPOCHS * run.epoch_scale}, "legacy": []},
+        "parameters": {"training": {"epochs": EPOCHS * run.epoch_scale}, "three_d": run.trained_3d, "legacy": []},
         "simulated": simulated,
         "hash": "0" * 12,
         "code": "fabricated",

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from hpe_study.floors import floor, floors, perfect
 from hpe_study.protocols import protocol
-from hpe_study.report.oracle import floor, floor_table, floors, perfect
+from hpe_study.records import FLOOR_COLUMNS, read_floors
+from hpe_study.report.oracle import floor_table
 from hpe_study.scoring import rows_for_set
 from hpe_study.sizing import bone_lengths
 from hpe_study.skeletons import H36M17, MPII16, convert
@@ -60,11 +62,37 @@ def test_people_of_one_size_have_no_floor_but_that_of_the_joints(people):
 
 
 def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
+    """From the run records alone: labels, and the bones beside the predictions."""
     rows = floors(tiny_study)
+    assert list(rows.columns) == FLOOR_COLUMNS
     assert set(rows["protocol"]) == {"study", "published", "h36m-challenge"}
     assert (rows["floor"] > 0).all()
-    table = floor_table(rows)
-    assert table.index.get_level_values("test_set").unique().tolist() == ["h36m"]
+    assert (rows["low"] <= rows["floor"]).all()
+    assert (rows["floor"] <= rows["high"]).all()
+    assert rows["simulated"].all()
+
+
+def test_collected_floors_become_a_table_and_its_files(results, study, tmp_path):
+    """`collect` keeps them beside the runs; the table has a line a 3D set and kind, and dashes where a protocol does not fit."""
+    rows = read_floors(study.folder / "floors.csv")
+    assert set(rows["test_set"]) == set(study.profile.three_d)
+    table = floor_table(results.floors).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["oracle_floors.csv", "oracle_floors.html", "oracle_floors.tex"]
+    assert len(table.rows) == 2 * len(study.profile.three_d)
+    assert "simulated" in table.heading
+    challenge = next(column for column in table.columns if column.title == "h36m-challenge")
+    known = [table.rows[row][0] for row in range(len(table.rows)) if table.cell(row, challenge).has_value]
+    assert set(known) == {"H36M"}
+    expected = rows[(rows["test_set"] == "h36m") & (rows["protocol"] == "published") & (rows["kind"] == "pose")]["floor"].item()
+    row = next(i for i, labels in enumerate(table.rows) if labels[:2] == ("H36M", "true pose, up to its size"))
+    assert table.cell(row, table.columns[1]).value == pytest.approx(expected)
+
+
+def test_a_study_without_labels_or_runs_has_an_empty_table(tiny_study, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(tiny_study), "folder", property(lambda self: tmp_path))
+    rows = floors(tiny_study)
+    assert rows.empty
+    assert "not run" in floor_table(rows).html()
 
 
 def test_the_switch_fixed_bone_sum_scores_so(stick_stores):
