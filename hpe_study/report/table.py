@@ -50,7 +50,7 @@ class Column:
     title: str
     better: str | None = "lower"
     digits: int = 1
-    text: bool = False
+    text: bool = field(default=False, repr=False)
 
     @property
     def name(self):
