@@ -22,7 +22,7 @@ workdir: HOME
 
 wildcard_constraints:
     name="[a-z0-9_]+",
-    run="|".join(RUNS),
+    run="|".join(RUNS) or "none",
 
 
 localrules:
@@ -102,7 +102,7 @@ rule collect:
 
 rule analysis:
     input:
-        study.records,
+        study.records if study.runs else study.profile_path,
         lambda w: HOME / "notebooks" / f"{w.name}.ipynb",
     output:
         str(study.figures) + "/{name}.ipynb",

@@ -15,12 +15,11 @@ from hpe_study.files import read_json
 from hpe_study.protocols import PROTOCOLS
 from hpe_study.records import FLOOR_COLUMNS
 from hpe_study.rescoring import bones_in, canonical_lengths
-from hpe_study.scoring import values_under
+from hpe_study.scoring import in_crop_of_2_m, poses_of, values_under, with_head
 from hpe_study.skeletons import MPII16
 from hpe_study.store import Part, Store
 
 KINDS = ("pose", "network")
-LACKING_HEAD = ("upper_neck", "head_top")  # of Occlusion-Person: the thorax stands in, as a model trained on it has never seen them
 
 
 def perfect(store, kind):
@@ -28,16 +27,12 @@ def perfect(store, kind):
     truth = store["joints3d"].astype(np.float64)
     if kind == "pose":
         poses = truth - truth[:, [MPII16.index(MPII16.root)]]
-        joints, depth = poses[..., :2] / 2000 + 0.5, poses[..., 2] / 2000  # a crop of 2 m: size is the protocol's business
+        joints, depth = in_crop_of_2_m(poses)
     else:
         joints = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
         depth = store["depth"].astype(np.float64)
-    columns = MPII16.indices(list(LACKING_HEAD))
-    if np.isnan(truth[:, columns]).all():
-        joints, depth = joints.astype(np.float64), depth.copy()
-        thorax = MPII16.index("thorax")
-        joints[:, columns], depth[:, columns] = joints[:, [thorax]], depth[:, [thorax]]
-    return joints, depth
+    complete = with_head(poses_of(joints, depth))
+    return complete[..., :2], complete[..., 2]
 
 
 def floor(rule, store, bones, kind="pose"):

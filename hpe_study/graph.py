@@ -45,10 +45,12 @@ def run_study(study, cores=None, kernel="python3", extra=()):
 def _announce(study, outlook):
     done = len(study.runs) - len(outlook.runs_left)
     kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
-    print(f"{study.profile.question}\nprofile {study.profile.name}: {len(study.runs)} trainings on {kind}, {done} of them done before")
+    done = f", {done} of them done before" if study.runs else ""
+    what = f"{len(study.runs)} trainings" if study.runs else f"notebook {', '.join(study.analyses)}"
+    print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {kind}{done}")
     for name, words in study.absent.items():
         print(f"left out, with every row that needs it: {name} ({words})")
-    if outlook.first:
+    if outlook.first and study.runs:
         print(f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be seen and this machine's rate")
     sys.stdout.flush()
 
@@ -78,6 +80,8 @@ def _follow(command, log, study, outlook):
 
 
 def _progress(study, outlook):
+    if not study.runs:
+        return ""
     left = outlook.seconds()
     told = f", about {math.ceil(left / 60)} min left" if left else ""
     return f"{len(study.runs) - len(outlook.runs_left)} of {len(study.runs)} trainings done{told}"
@@ -93,5 +97,6 @@ def _report(study, steps, seconds):
         found = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
         if found:
             print(f"  {label}: " + ", ".join(str(path) for path in found))
-    print(f"  all numbers, a row each: {(study.folder / 'runs.csv').relative_to(here)}")
+    if study.runs:
+        print(f"  all numbers, a row each: {study.records[0].relative_to(here)}")
     print(f"Open them: make lab, then {study.figures.relative_to(here)}/{study.analyses[0]}.ipynb")

@@ -24,7 +24,7 @@ def note_absent(study):
     if absent or study.absent_path.exists():
         write_json(study.absent_path, absent)
     left = Study(study.profile_path)
-    if not left.runs:
+    if absent and not left.runs:
         raise StudyError(f"{study.profile_path}: none of its runs has its data. {' | '.join(absent.values())}")
     return left
 

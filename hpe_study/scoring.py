@@ -3,8 +3,8 @@
 Every metric is the mean of an (N, J) array with NaN where a joint does not count; the interval is a bootstrap over groups (sequences, or
 images where a set has no sequences), because frames of one sequence are not independent.
 
-The headline scores follow the study's own protocol; under the switches `fixed_bone_sum` and `crop_pck` (`hpe_study.legacy`) the model's
-follow the published code's, and so says their row. `values_under` scores by any protocol.
+The headline scores follow the study's own protocol; under the switches `fixed_bone_sum` and `crop_pck` (`hpe_study.legacy`) they follow
+the published code's, and so says their row. `values_under` scores by any protocol.
 """
 
 import numpy as np
@@ -16,6 +16,7 @@ from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOL
 from hpe_study.protocols import protocol, to_mm, values
 from hpe_study.sizing import mean_bone_lengths, sized
 from hpe_study.skeletons import MPII16, convert
+from hpe_study.store import Part
 
 HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
 FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
@@ -54,22 +55,26 @@ def rows_for_set(joints, depth, store, bones, fitted=None, legacy=()):
 
     joints, depth: predictions as in `evaluation`; bones: (15,) mm, the canonical lengths; fitted: what `fit_baselines` gives, or None
     where the run has learnt no depth. legacy: a `legacy:` list; what it scores by another protocol replaces the study's scores of that
-    name, of the model alone: the baselines are then left out.
+    name, of the model and of the baselines in 3D (in 2D there are none).
     """
     groups = groups_of(store)
     arrays = {("model", key): values for key, values in values_2d(joints, store).items()}
-    truth = store["joints3d"].astype(np.float64)
+    truth, references = store["joints3d"].astype(np.float64), {}
     if fitted is not None and np.isfinite(truth).any():
-        poses = {"model": sized(poses_of(joints, depth), bones), **baselines(store, bones, fitted)}
+        references = baselines(store, bones, fitted)
+        poses = {"model": sized(poses_of(joints, depth), bones), **references}
         arrays |= {(scorer, key): values for scorer, pose in poses.items() for key, values in values_3d(pose, truth).items()}
     protocols = dict.fromkeys((metric for _, metric in arrays), PROTOCOL)
     for other in (PUBLISHED[name] for name in legacy if name in PUBLISHED):
-        if protocol(other).dimensions == 3 and (fitted is None or not np.isfinite(truth).any()):
+        rule = protocol(other)
+        if rule.dimensions == 3 and not references:
             continue
-        found = values_under(protocol(other), joints, depth, store, bones)
+        found = values_under(rule, joints, depth, store, bones)
         found = {"pckh" if metric == "pck" else metric: array for metric, array in found.items()}
-        arrays = {key: array for key, array in arrays.items() if key[1] not in found}
         arrays |= {("model", metric): array for metric, array in found.items()}
+        if rule.dimensions == 3:
+            for scorer, pose in references.items():
+                arrays |= {(scorer, metric): array for metric, array in values_of_poses(rule, pose, store, bones).items()}
         protocols |= dict.fromkeys(found, other)
     return [
         {"protocol": protocols[metric], "scorer": scorer, "metric": metric, "unit": UNITS[metric], **estimate(values, groups)}
@@ -92,6 +97,36 @@ def values_under(rule, joints, depth, store, bones):
         raise StudyError(f"{store.path}: has no {rule.truth} joints, which protocol {rule.name} scores against")
     place = {"center": store["center"], "intrinsics": store["intrinsics"], "root_depth": store["joints3d"][:, ROOT, 2]}
     return values(rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton)
+
+
+def values_of_poses(rule, poses, store, bones):
+    """`values_under` of poses (N, 16, 3) in mm that no network gave, under a protocol that sizes them anew (not by a camera).
+
+    Who lacks a joint is not scored; that a whole set has no head is mended by `with_head`.
+    """
+    poses = with_head(poses)
+    whole = np.isfinite(poses).all((1, 2))
+    joints, depth = in_crop_of_2_m(poses[whole])
+    arrays = {metric: np.full((len(poses), len(rule.joints)), np.nan) for metric in ("mpjpe", "n_mpjpe", "pa_mpjpe", "pck150", "auc")}
+    if whole.any():
+        for metric, array in values_under(rule, joints, depth, Part(store, whole), bones).items():
+            arrays[metric][whole] = array
+    return arrays
+
+
+def in_crop_of_2_m(poses):
+    """(joints (N, 16, 2) crop fractions, depth (N, 16) crop sides) of root-relative poses in mm; their size is the protocol's business."""
+    return poses[..., :2] / 2000 + 0.5, poses[..., 2] / 2000
+
+
+def with_head(poses):
+    """Poses (N, 16, D) with the thorax in place of upper neck and head top where nobody has them (Occlusion-Person): a model that learnt
+    from such a set has never seen them."""
+    head = MPII16.indices(["upper_neck", "head_top"])
+    poses = np.array(poses, np.float64)
+    if np.isnan(poses[:, head]).any(-1).all():
+        poses[:, head] = poses[:, [MPII16.index("thorax")]]
+    return poses
 
 
 def values_2d(joints, store):

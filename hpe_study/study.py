@@ -16,6 +16,7 @@ from hpe_study.params import read_profile
 
 SPLITS = ("train", "test")
 TABLES = (1, 2, 3, 4, 5)  # those that have a notebook
+AUDIT = "audit"  # a notebook that trains its own runs (`hpe_study.audit`); executed where a profile names it
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
 
@@ -198,7 +199,7 @@ class Study:
         """The notebooks that turn the run records into tables and figures, in reading order."""
         every = [f"table{table}" for table in self.profile.tables if table in TABLES] + list(FIGURES)
         chosen = self.profile.analyses
-        return every if chosen is None else [name for name in every if name in chosen]
+        return every if chosen is None else [name for name in (*every, AUDIT) if name in chosen]
 
     @property
     def simulated(self):

@@ -1,6 +1,7 @@
 """The study from raw files to a table, by one command, in a folder of its own; then again, with changes, and after a kill."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -111,6 +112,19 @@ def test_kill_9_in_the_middle_and_again(home):
     again = study(home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert (home / "runs" / "quick" / "stage1-mpii-seed0" / "run.json").exists()
+
+
+def test_the_audits_graph_is_its_notebook_alone(tmp_path):
+    """No training of Tables 1 to 5, and nothing to collect."""
+    for name in ("Snakefile", "params", "notebooks"):
+        source = PROJECT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    words = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--config", "profile=params/audit.yaml"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    jobs = re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.M)
+    assert sorted(jobs) == ["all", "analysis"]
 
 
 def test_what_the_user_can_mend_is_one_line(home):

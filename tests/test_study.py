@@ -80,3 +80,10 @@ def test_table_5_changes_network_and_share_at_equal_updates():
     assert {stage.share_2d for stage in stages} == {0.25, 0.5, 1.0}
     assert len({stage.training.samples_per_epoch for stage in stages if stage.stage == 2}) == 1
     assert len({run.name for row in rows(profile) for run in row.run.line}) == len({run for row in rows(profile) for run in row.run.line})
+
+
+def test_the_audit_is_one_notebook_that_trains_its_own_runs():
+    study = Study("params/audit.yaml")
+    assert study.runs == []
+    assert study.analyses == ["audit"]
+    assert "audit" not in Study("params/demo.yaml").analyses

@@ -1,4 +1,4 @@
-"""The audit's tables and pictures: what each switch changes, everything else equal, beside the published anomaly that it may explain.
+"""The audit's numbers: what each switch changes, everything else equal, beside the published anomaly that it may explain.
 
 Off and on are means over the profile's seeds; the change has a 95 % bootstrap interval over test sequences and seeds, paired wherever both
 sides are scored on the same people. A change whose interval holds 0 cannot be told, and the table says so.
@@ -7,19 +7,17 @@ sides are scored on the same people. A change whose interval holds 0 cannot be t
 from dataclasses import dataclass
 
 import h5py
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 
 from hpe_study import audit, legacy
-from hpe_study.audit import ALL, NONE, Trial
+from hpe_study.audit import NONE, Trial
 from hpe_study.evaluation import load_run_model, predictions
-from hpe_study.pipeline import open_store
 from hpe_study.protocols import protocol
 from hpe_study.recipe import OwnLabels, PermutedLabels
 from hpe_study.report.intervals import interval, mean_draws
-from hpe_study.report.people import crop_with_joints
+from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
@@ -30,6 +28,11 @@ from hpe_study.training import VALIDATION_SHARE
 UP, DOWN, ANY, NOTHING = "up", "down", "any", "nothing"
 LIKE = 2.0  # a change has the published size within this factor
 VALIDATED = ", validation"  # after a test set's name: every tenth of it, with the labels that the trial's own validation gives it
+TITLE = "Each defect of the published code, off and on"
+NOTES = (
+    "Off and on: means over the profile's seeds. Change: on less off; below it the 95 % interval over test sequences and seeds, paired.",
+    f"Direction: “can't tell” where the interval holds 0, or there is none. Size: like the published anomaly within a factor of {LIKE:g}.",
+)
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 
 
@@ -248,60 +251,23 @@ def size(change, low, high, published):
     return f"{word} ({change:+.0f} where {published:+.0f} was printed)"
 
 
-CONCLUSIONS = {  # title: (a, b): the difference is MPJPE(a) − MPJPE(b), each (2D set, 3D set) on H36M
-    "FLIC is worse than LSP as 2D data": (("flic", "h36m"), ("lsp", "h36m")),
-    "FLIC is worse than MPII as 2D data": (("flic", "h36m"), ("mpii", "h36m")),
-    "3D-only is worse than 2D pre-training with MPII": ((None, "h36m"), ("mpii", "h36m")),
-    "Occlusion-Person transfers worse to H36M than H36M itself": (("mpii", "occlusion_person"), ("mpii", "h36m")),
-}
-PRINTED = {
-    "mpii h36m": 64.49,
-    "lsp h36m": 73.63,
-    "flic h36m": 96.81,
-    "mpii occlusion_person": 158.05,
-    "None h36m": 137.58,
-}  # mm, Tables 1, 2
-
-
-def stack_table(study):
-    """The paper's conclusions in the corrected study (true labels, the study's protocol) and under all switches (labels and scores as its
-    authors saw them): differences in mm on H36M with paired intervals, one seed."""
-    lines = []
-    for title, pair in CONCLUSIONS.items():
-        line = {"conclusion": title, "published": PRINTED[_key(pair[0])] - PRINTED[_key(pair[1])]}
-        for name, switches in (("corrected", NONE), ("all switches", ALL)):
-            values, drawn = zip(*(_on_h36m(study, flat, deep, switches) for flat, deep in pair), strict=True)
-            low, high = interval(drawn[0] - drawn[1])
-            line |= {name: f"{values[0] - values[1]:+.0f} [{low:+.0f}, {high:+.0f}]", f"{name}: holds": _holds(low, high)}
-        lines.append(line)
-    return pd.DataFrame(lines).set_index("conclusion")
-
-
-def _key(pair):
-    return f"{pair[0]} {pair[1]}"
-
-
-def _holds(low, high):
-    return "yes" if low > 0 else "no, the other way" if high < 0 else "can't tell"
-
-
-def _on_h36m(study, flat, deep, switches):
-    trial = Trial(Run(3, flat, deep, deep, seed=study.profile.seeds[0]), switches)
-    found = scored(study, trial, "h36m")
-    values = found.under("published", "mpjpe") if switches else found.errors()
-    return mean_draws([values], groups_of(found.store), "h36m")
-
-
 def corrected_runs(study):
     """Folders of the corrected stage-3 runs of the first seed."""
     return sorted(study.with_legacy(NONE).folder.glob(f"stage3-*-seed{study.profile.seeds[0]}"))
 
 
-def readable(table):
-    """The switch table for people: off, on and the change in its unit with the interval."""
-    change = [f"{row.change:+.1f} [{row.low:+.1f}, {row.high:+.1f}] {row.unit}" for row in table.itertuples()]
-    shown = table.assign(off=table["off"].map("{:.1f}".format), on=table["on"].map("{:.1f}".format), change=change)
-    return shown[["off", "on", "change", "expected", "direction", "published", "size"]]
+def as_table(lines, study):
+    """What `switch_table` gives as a `Table`, to be shown and saved."""
+    numbers = {key: Column(OURS, "", key, None) for key in ("off", "on", "change")}
+    texts = {key: Column(OURS, "", key, text=True) for key in ("expected", "direction", "size")}
+    texts["published"] = Column(PUBLISHED, "", "anomaly", text=True)
+    columns = (*numbers.values(), *texts.values())
+    table = Table("audit_switches", TITLE, ("switch", "number"), columns, study.simulated, notes=list(NOTES))
+    for (switch, number), line in lines.iterrows():
+        cells = {column: Cell(line[key], seeds=len(study.profile.seeds)) for key, column in numbers.items()}
+        cells[numbers["change"]] = Cell(line["change"], line["low"], line["high"], len(study.profile.seeds))
+        table.add((switch, f"{number} ({line['unit']})"), cells | {column: Cell(words=line[key]) for key, column in texts.items()})
+    return table
 
 
 def sentence(table, seeds):
@@ -313,45 +279,3 @@ def sentence(table, seeds):
         f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated people ({spread}); "
         f"it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
     )
-
-
-# ---------------------------------------------------------------- pictures
-
-
-def crops_side_by_side(study, name="lsp", count=4):
-    """The same people cut as the corrected reader cuts them (above) and as the published code did (below), with their labels."""
-    ways = {"corrected": study.with_legacy(NONE), "published": study.with_legacy(ALL)}
-    figure, axes = plt.subplots(2, count, figsize=(2.4 * count, 5.4), layout="constrained")
-    for row, (way, variant) in zip(axes, ways.items(), strict=True):
-        store = open_store(variant, name, "test")
-        inside = _inside(store)
-        for axis, index in zip(row, np.linspace(0, len(store) - 1, count).astype(int), strict=True):
-            crop_with_joints(axis, store, index, {"true": _fractions(store, index)})
-        row[0].set_ylabel(f"{way}: {100 * inside:.0f} % of labels inside")
-    figure.suptitle(f"Crops of {name}, simulated people: what the network is shown, and the labels it learns from")
-    return figure
-
-
-def _fractions(store, index):
-    return (store["joints2d"][index] - store["center"][index]) / store["side"][index] + 0.5
-
-
-def _inside(store):
-    t = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
-    inside = ((t >= 0) & (t < 1)).all(-1)
-    return inside[store["labelled"]].mean()
-
-
-def pairs_side_by_side(study, name="mpi_inf_3dhp", count=4):
-    """Validation pictures with their own labels (above) and with those that the published code put to them (below)."""
-    store = open_store(study.with_legacy(NONE), name, "test")
-    indices = np.arange(0, len(store), 10)
-    pairs = PermutedLabels(0, len(store), 1, 0).in_validation(indices)[np.linspace(1, len(indices) - 1, count).astype(int)]
-    figure, axes = plt.subplots(2, count, figsize=(2.4 * count, 5.4), layout="constrained")
-    for column, (_, picture, label) in enumerate(pairs):
-        crop_with_joints(axes[0, column], store, label, {"true": _fractions(store, label)})
-        crop_with_joints(axes[1, column], store, picture, {"true": _fractions(store, label)})
-    axes[0, 0].set_ylabel("its own label")
-    axes[1, 0].set_ylabel("as validated")
-    figure.suptitle(f"Pictures and labels of {name} in validation, simulated people")
-    return figure

@@ -20,7 +20,9 @@ def floor_table(rows):
     """The `Table` of `records.read_floors`: a line a 3D test set and kind of perfect prediction, a column a protocol."""
     present = set(rows["protocol"])
     columns = {rule.name: Column(OURS, "under protocol", rule.name, None) for rule in PROTOCOLS if rule.name in (*ALWAYS, *present)}
-    table = Table("oracle_floors", TITLE, ("test set", "perfect prediction", "people"), tuple(columns.values()), rows["simulated"].any())
+    table = Table(
+        "oracle_floors", TITLE, ("test set", "perfect prediction", "people"), tuple(columns.values()), bool(rows["simulated"].any())
+    )
     table.notes += NOTES
     for (name, kind, people), found in rows.groupby(["test_set", "kind", "n"], sort=False):
         cells = {columns[row.protocol]: Cell(row.floor, row.low, row.high) for row in found.itertuples()}

@@ -10,11 +10,12 @@ import pandas as pd
 from hpe_study.errors import StudyError
 from hpe_study.records import RUN_COLUMNS, read_floors, read_runs
 from hpe_study.report import intervals
-from hpe_study.scoring import PROTOCOL, groups_of, poses_of, values_3d
+from hpe_study.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
 from hpe_study.sizing import sized
 from hpe_study.store import Store
 
 MODEL = "model"
+HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under one of them: the study's, or its switch's
 BASELINES = ("best constant pose", "true 2D + mean depth")
 SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe")
@@ -150,7 +151,9 @@ def _names(runs, run):
 
 
 def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one score of a `study.Run` under the study's protocol, one a seed, the seeds in order; of the columns `SCORE` alone."""
-    wanted = {"test_set": test_set, "metric": metric, "scorer": scorer, "protocol": PROTOCOL}
-    chosen = np.logical_and.reduce([runs["run"].isin(_names(runs, run)), *(runs[key] == value for key, value in wanted.items())])
+    """The rows of one headline score of a `study.Run`, one a seed, the seeds in order; of the columns `SCORE` alone."""
+    wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
+    chosen = np.logical_and.reduce(
+        [runs["run"].isin(_names(runs, run)), runs["protocol"].isin(HEADLINES), *(runs[key] == value for key, value in wanted.items())]
+    )
     return runs.loc[chosen, SCORE].sort_values("seed")

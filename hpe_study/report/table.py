@@ -24,6 +24,7 @@ LATEX = {
     **{"–": "--", "%": r"\%", "_": r"\_", "&": r"\&", "¼": r"$\frac14$", "½": r"$\frac12$"},
 }
 PAGE = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:110em;padding:0 1em}"
+WRAPPED = "white-space: normal; text-align: left; min-width: 7em"
 STYLE = [
     {"selector": "", "props": "border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9em"},
     {"selector": "caption", "props": "caption-side: top; text-align: left; font-weight: bold; padding: 0.4em 0"},
@@ -42,13 +43,15 @@ STYLE = [
 
 @dataclass(frozen=True)
 class Column:
-    """source: `OURS` or `PUBLISHED`; group: the heading above; better: "lower", "higher" or None where there is no best."""
+    """source: `OURS` or `PUBLISHED`; group: the heading above; better: "lower", "higher" or None where there is no best;
+    text: its cells are words."""
 
     source: str
     group: str
     title: str
     better: str | None = "lower"
     digits: int = 1
+    text: bool = field(default=False, repr=False)
 
     @property
     def name(self):
@@ -113,8 +116,8 @@ class Table:
             line = dict(zip(self.labels, labels, strict=True))
             for column in self.columns:
                 cell = self.cell(row, column)
-                line[column.name] = cell.value
-                if column.source == OURS:
+                line[column.name] = cell.words if column.text else cell.value
+                if not column.text and column.source == OURS:
                     known = {"low": cell.low, "high": cell.high, "seeds": cell.seeds, "marks": self._marks(row, column)}
                     line |= {f"{column.name} [{key}]": value for key, value in known.items()}
             lines.append(line)
@@ -138,7 +141,9 @@ class Table:
         index = pd.MultiIndex.from_tuples(self.rows, names=self.labels)
         texts = [[self._text(row, column, breaking, small) for column in self.columns] for row in range(len(self.rows))]
         best = [self.best(column) for column in self.columns]
-        css = [["font-weight: bold" if row in rows else "" for rows in best] for row in range(len(self.rows))]
+        plain = [WRAPPED if column.text else "" for column in self.columns]
+        bold = "font-weight: bold"
+        css = [[bold if row in rows else other for rows, other in zip(best, plain, strict=True)] for row in range(len(self.rows))]
         return pd.DataFrame(texts, index, columns), np.array(css, object)
 
     def _source_title(self, source):

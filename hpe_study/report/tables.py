@@ -26,6 +26,12 @@ PUBLISHED_SCORES = {  # column of the published csv → group, title
 }
 TESTS = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
 
+SIZED = {
+    "canonical": "skeletons sized by the 3D training set's bones",
+    "fixed": "every skeleton sized alike",
+    "camera": "sized by the camera",
+}
+
 
 def table1(runs, absent=()):
     """2D pre-training, then both: each 2D set × each 3D set. Scores of stages 1 and 2 are on their own test set, all of it."""
@@ -91,13 +97,17 @@ def _table(name, title, labels, stages, printed, runs):
 
 def notes_of(runs):
     """What every table says below it: seeds, interval, marks."""
-    count, found = len(seeds_of(runs)), protocol(PROTOCOL)
+    count = len(seeds_of(runs))
+    names = runs.loc[runs["metric"] == "mpjpe", "protocol"].unique() if (runs["metric"] == "mpjpe").any() else [PROTOCOL]
+    rules = " and ".join(f"“{found.name}” ({found.title}; {SIZED[found.scale]})" for found in map(protocol, names))
+    legacy = ", ".join(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
     spread = ", and the spread between seeds" if count > 1 else ""
     simulated = "Simulated: our runs learnt from and were scored on simulated people; published numbers are of the real data sets."
     return [
         *([simulated] if is_simulated(runs) else []),
+        *([f"Defects of the published code turned on: {legacy}."] if legacy else []),
         f"Ours: mean of n = {count} seed{'s' * (count != 1)}; below it the 95 % interval (bootstrap over test sequences{spread}). "
-        f"3D scores: protocol “{found.name}” ({found.title}; skeletons sized by the 3D training set's bones).",
+        f"3D scores: protocol {rules}.",
         "† does not beat the best constant pose; ‡ does not beat the true 2D joints with the training set's mean depth. "
         "Bold: best model of the column. Baselines are fitted on the 3D set named in their row.",
     ]

@@ -3,11 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_study import RUN
 
 from hpe_study import audit, legacy
 from hpe_study.audit import ALL, NONE, Trial, acts_on, simplest, trials
 from hpe_study.params import read_profile
 from hpe_study.report import audit as page
+from hpe_study.report import audit_pictures, contrasts
+from hpe_study.report import audit_stack as stack
+from hpe_study.report.intervals import interval
+from hpe_study.report.protocols import protocol_table
+from hpe_study.report.table import OURS, PUBLISHED
+from hpe_study.rescoring import rescore
 from hpe_study.study import Run, Study
 
 
@@ -85,6 +92,90 @@ def test_the_sentence_counts_switches_not_lines():
     assert "one seed" in page.sentence(table, (0,))
 
 
+def lines():
+    """What `switch_table` gives, made up."""
+    line = {"switch": "crop_pck", "number": "2D score", "unit": "%", "off": 60.0, "on": 50.0, "change": -10.0, "low": -12.0, "high": -8.0}
+    words = {"expected": page.ANY, "direction": "moves the number", "published": "all 2D columns", "size": "–"}
+    return pd.DataFrame([line | words]).set_index(["switch", "number"])
+
+
+def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
+    study = Study("params/audit.yaml")
+    page.as_table(lines(), study).save(tmp_path)
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".tex"]
+    row = pd.read_csv(tmp_path / "audit_switches.csv").iloc[0]
+    assert (row["ours: change"], row["ours: change [low]"], row["ours: change [high]"]) == (-10.0, -12.0, -8.0)
+    assert row["ours: off [seeds]"] == len(study.profile.seeds)
+    assert row["ours: direction"] == "moves the number"
+    assert row["published: anomaly"] == "all 2D columns"
+    for kind in ("html", "tex"):
+        text = (tmp_path / f"audit_switches.{kind}").read_text()
+        assert "simulated people" in text
+        assert "moves the number" in text
+
+
+class Known(contrasts.World):
+    """MPJPE of each run with the same spread; pairs share nothing, so an interval is some 5 mm wide."""
+
+    simulated = True
+
+    def __init__(self, **errors):
+        self.errors = errors
+
+    def score(self, run, test_set):
+        value = self.errors[f"{run.two_d}_{run.three_d}"]
+        spread = np.random.default_rng([len(run.name), int(value)]).normal(0, 1, 1000)
+        return value, value + spread, True
+
+    def bounds(self, value, draws):
+        return interval(draws)
+
+
+def test_the_stack_says_which_conclusions_survive(tmp_path):
+    paper = Known(flic_h36m=96, lsp_h36m=73, mpii_h36m=64, mpii_occlusion_person=158, None_h36m=137)
+    other = Known(flic_h36m=60, lsp_h36m=73, mpii_h36m=64, mpii_occlusion_person=64.1, None_h36m=137)
+    worlds = {"corrected": (OURS, stack.told_by(other), 1), "all switches": (OURS, stack.told_by(paper), 1)}
+    table = stack.table_of(worlds | {"printed": (PUBLISHED, stack.told_by(contrasts.Printed()), 2)}, True)
+    csv = table.save(tmp_path).tidy().drop_duplicates("conclusion").set_index("conclusion")
+    assert csv["ours: all switches, conclusion"].tolist() == [contrasts.HOLDS] * 3
+    assert csv["published: printed, conclusion"].tolist() == [contrasts.HOLDS] * 3
+    assert csv["ours: corrected, conclusion"].tolist() == [contrasts.FAILS, contrasts.HOLDS, contrasts.UNKNOWN]
+    assert csv["ours: corrected, difference"].tolist() == pytest.approx([-13, 73, 0.1])
+    assert "“FLIC is the worst 2D set”: corrected, does not hold, all switches, holds" in stack.sentence(table).data
+
+
 def test_printed_differences_are_the_papers():
-    assert {key: page.PRINTED[key] for key in ("mpii h36m", "None h36m")} == {"mpii h36m": 64.49, "None h36m": 137.58}
+    """Tables 1 and 2: FLIC 96.81, LSP 73.63, MPII 64.49, 3D only 137.58, Occlusion-Person 158.05 mm."""
+    printed = [part.value for parts in stack.told_by(contrasts.Printed()).values() for part in parts]
+    assert printed == pytest.approx([96.81 - 73.63, 96.81 - 64.49, 137.58 - 64.49, 158.05 - 64.49])
+
+
+@pytest.fixture
+def stick_audit(tmp_path, monkeypatch, stick_stores):
+    """A study whose every store is one of stick people, as corrected and as published."""
+    monkeypatch.setattr(audit_pictures, "open_store", lambda study, name, split: stick_stores["3d", split])
+    return Study("params/audit.yaml")
+
+
+def test_pictures_say_what_is_to_be_seen_and_become_files(stick_audit, tmp_path):
+    crops = audit_pictures.crops(stick_audit, "lsp").save(tmp_path)
+    pairs = audit_pictures.pairs(stick_audit).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"audit_{name}.{kind}" for name in ("crops_lsp", "pairs") for kind in ("png", "svg")
+    ]
+    assert "corrected: 100 % of labels inside" in crops.alt
+    assert all("simulated" in picture.alt for picture in (crops, pairs))
+
+
+def test_the_protocols_table_shows_the_spread_and_why_one_is_lacking(tiny_study, tmp_path):
+    rows = rescore([tiny_study.folder / RUN])
+    table = protocol_table(rows).save(tmp_path)
+    (line,) = table.tidy().to_dict("records")
+    scores = [value for key, value in line.items() if key.startswith("ours: under protocol") and "[" not in key]
+    assert line["ours: largest less smallest"] == pytest.approx(max(scores) - min(scores))
+    assert any("h36m-s9s11: not scored; " in note for note in table.notes)
+    assert (tmp_path / "audit_protocols.tex").exists()
+
+
+def test_all_is_every_switch():
     assert audit.ALL == legacy.NAMES

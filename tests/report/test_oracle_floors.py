@@ -7,7 +7,7 @@ from hpe_study.floors import floor, floors, perfect
 from hpe_study.protocols import protocol
 from hpe_study.records import FLOOR_COLUMNS, read_floors
 from hpe_study.report.oracle import floor_table
-from hpe_study.scoring import rows_for_set
+from hpe_study.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
 from hpe_study.sizing import bone_lengths
 from hpe_study.skeletons import H36M17, MPII16, convert
 
@@ -95,16 +95,50 @@ def test_a_study_without_labels_or_runs_has_an_empty_table(tiny_study, tmp_path,
     assert "not run" in floor_table(rows).html()
 
 
-def test_the_switch_fixed_bone_sum_scores_so(stick_stores):
-    """A run's headline score under the switch is the published protocol's, of the model alone, and the row says so."""
+@pytest.fixture
+def under_switches(stick_stores):
+    """A function: {(scorer, metric): row} of a perfect prediction under a `legacy:` list."""
     store = stick_stores["3d", "test"]
-    joints, depth = perfect(store, "network")
     bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
-    fitted = (store["joints3d"][0] - store["joints3d"][0, 6], store["depth"])
-    plain, published = (rows_for_set(joints, depth, store, bones, fitted, names) for names in ((), ("fixed_bone_sum", "crop_pck")))
-    named = {(row["scorer"], row["metric"]): row["protocol"] for row in published}
-    assert named["model", "mpjpe"] == "published"
-    assert named["model", "pckh"] == "published-pck"
-    assert ("best constant pose", "mpjpe") not in named
-    assert {row["protocol"] for row in plain} == {"study"}
-    assert {(row["scorer"], row["metric"]) for row in plain} > set(named)
+    fitted = fit_baselines(stick_stores["3d", "train"], bones)
+
+    def score(names):
+        return {(row["scorer"], row["metric"]): row for row in rows_for_set(*perfect(store, "network"), store, bones, fitted, names)}
+
+    return score
+
+
+def test_the_switch_fixed_bone_sum_scores_so(under_switches):
+    """Headline scores under the switch are the published protocol's, and the row says so; model and baselines alike."""
+    plain, published = under_switches(()), under_switches(("fixed_bone_sum", "crop_pck"))
+    assert set(plain) == set(published)
+    assert {row["protocol"] for row in plain.values()} == {"study"}
+    for (scorer, metric), row in published.items():
+        wanted = {"pck_crop": "study", "pckh": "published-pck"}.get(metric, "published")
+        assert row["protocol"] == wanted, (scorer, metric)
+
+
+def test_a_baseline_under_the_switch_is_what_its_pose_scores_at_4000_mm(under_switches, stick_stores):
+    """By hand: a person's own pose as baseline scores like a perfect prediction; any pose's size before does not matter."""
+    store, rule = stick_stores["3d", "test"], protocol("published")
+    bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
+    poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]
+    found, doubled = (values_of_poses(rule, factor * poses, store, bones)["mpjpe"] for factor in (1, 2))
+    assert np.nanmean(found) == pytest.approx(floor(rule, store, bones)["floor"])
+    np.testing.assert_allclose(doubled, found)
+    model = under_switches(("fixed_bone_sum",))
+    assert model["model", "mpjpe"]["value"] < model["true 2D + mean depth", "mpjpe"]["value"]
+    assert model["true 2D + mean depth", "mpjpe"]["value"] < model["best constant pose", "mpjpe"]["value"]
+
+
+def test_who_lacks_a_joint_has_no_baseline_score_and_a_headless_set_has(stick_stores):
+    store, rule = stick_stores["3d", "test"], protocol("published")
+    bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
+    poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]
+    poses[3, 0] = np.nan
+    found = values_of_poses(rule, poses, store, bones)["mpjpe"]
+    assert np.isnan(found[3]).all()
+    assert np.isfinite(np.delete(found, 3, 0)).any(1).all()
+    poses[:, MPII16.indices("upper_neck head_top")] = np.nan
+    assert np.isfinite(values_of_poses(rule, poses, store, bones)["mpjpe"]).any()
+    np.testing.assert_array_equal(with_head(poses)[:, 9], poses[:, 7])

@@ -165,3 +165,13 @@ def test_ties_are_all_best():
         table.add((name,), {column: Cell(value)})
     table.add(("baseline",), {column: Cell(0.5, competes=False)})
     assert table.best(column) == {0, 1}
+
+
+def test_scores_under_a_switch_stand_in_the_table_with_the_name_of_their_protocol(results):
+    runs = results.runs.assign(legacy="fixed_bone_sum")
+    runs["protocol"] = runs["protocol"].where(runs["metric"] != "mpjpe", "published")
+    table, plain = tables.table1(runs), tables.table1(results.runs)
+    assert table.tidy()[TESTS["h36m"].name].tolist() == pytest.approx(plain.tidy()[TESTS["h36m"].name].tolist(), nan_ok=True)
+    assert any("protocol “published”" in note for note in table.notes)
+    assert any("fixed_bone_sum" in note for note in table.notes)
+    assert not any("Defects" in note for note in plain.notes)
