@@ -7,3 +7,8 @@ The command line prints it as it stands, without a traceback; notebooks show it 
 
 class StudyError(Exception):
     """Something the user can mend: a wrong parameter, a missing folder, a broken file."""
+
+
+def killed(who):
+    """What is said of a process that the system ended."""
+    return f"{who} was killed by the system (SIGKILL), which it does when memory runs out"
