@@ -20,6 +20,9 @@ from hpe_study.files import lock
 from hpe_study.gpus import visible_gpus
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
+SAID = ("error: ", "  (in ")  # how our own messages begin
+RULE_FAILED = re.compile(r"^Error in rule (\w+):")
+JOB_LOG = re.compile(r"^\s+log: (\S+)")
 PREPARING_CORES = 4  # that a job which prepares a data set asks a cluster for, unless told otherwise
 
 
@@ -51,7 +54,7 @@ def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
 
 
 def _on_this_machine(study, cores):
-    """(Snakemake's words, cores): no more runs at a time than cores, and than places on its GPUs. What it lacks is said before it starts."""
+    """(Snakemake's words, cores): no more runs at a time than cores, or than places on its GPUs. What it lacks is said first."""
     devices.check_count(study.profile.devices)
     cores, gpus = cores or os.cpu_count(), visible_gpus()
     places = ("--resources", f"gpu={len(gpus) * study.profile.runs_per_gpu}") if gpus else ()
@@ -87,13 +90,17 @@ def _follow(command, log, study, outlook):
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
     )
     bar = tqdm(total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed} {postfix}", dynamic_ncols=True)
-    errors = []
+    errors, rule = [], ""
     with open(log, "w") as words, process, bar:
         for line in process.stdout:
             words.write(line)
             words.flush()
-            if line.startswith(("error: ", "  (in ")):
+            if line.startswith(SAID):
                 errors.append(line.rstrip())
+            elif match := RULE_FAILED.match(line):
+                rule = match[1]
+            elif rule and (match := JOB_LOG.match(line)):
+                errors += _errors_of_job(rule, Path(match[1]))
             if match := STEP_DONE.match(line):
                 bar.total = int(match[2])
                 bar.set_postfix_str(_progress(study, outlook), refresh=False)
@@ -101,6 +108,15 @@ def _follow(command, log, study, outlook):
     if process.returncode == 0:
         return bar.n, None
     return bar.n, "\n".join(errors or log.read_text().splitlines()[-15:])
+
+
+def _errors_of_job(rule, log):
+    """What a cluster's job said of its failure; its log lies where the job ran."""
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SAID)]
+    except OSError:
+        lines = []
+    return lines or [f"error: a job of {rule} ended without a word: killed or cancelled (its log: {log})"]
 
 
 def _progress(study, outlook):
