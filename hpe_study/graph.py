@@ -68,8 +68,8 @@ def _on_cluster(study, cluster, cores):
         at_hand = ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))) or "none here"
         raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (at hand: {at_hand})")
     executor = yaml.safe_load((folder / "config.yaml").read_text()).get("executor", "local")
-    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor}"):
-        raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e '.[{executor}]'")
+    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+        raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e '.[{folder.name}]'")
     return ("--profile", str(folder)), cores or PREPARING_CORES
 
 
