@@ -1,10 +1,12 @@
 # The study's commands. Each makes .venv and installs by itself the first time, and is quick afterwards.
 #   make study PROFILE=params/paper.yaml    another profile        make study CORES=1    fewer cores
+#   make study CLUSTER=profiles/slurm       the steps as jobs of a cluster (install: .venv/bin/pip install -e '.[slurm]')
 
 PYTHON ?= python3
 PROFILE ?= params/demo.yaml
 KERNEL ?= python3
 CORES ?=
+CLUSTER ?=
 BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
@@ -13,7 +15,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
-	@$(BIN)/python -m hpe_study study $(PROFILE) --kernel $(KERNEL) $(if $(CORES),--cores $(CORES))
+	@$(BIN)/python -m hpe_study study $(PROFILE) --kernel $(KERNEL) $(if $(CORES),--cores $(CORES)) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

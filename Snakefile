@@ -14,6 +14,7 @@ PROFILE = study.profile
 HOME = study.home
 KERNEL = config.get("kernel", "python3")
 RUNS = {run.name: run for run in study.runs}
+CORES = int(config.get("cores", 0)) or workflow.cores
 STEP = f"exec python -m hpe_study --profile {study.profile_path}"
 
 
@@ -52,7 +53,7 @@ for data_set in sorted(study.sets):
         params:
             settings=study.data_settings(data_set),
             data_set=data_set,
-        threads: workflow.cores
+        threads: CORES
         shell:
             "{STEP} prepare {params.data_set} --workers {threads}"
 
@@ -72,10 +73,12 @@ rule stage:
     params:
         settings=lambda w: PROFILE.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
+    threads: PROFILE.devices
     resources:
-        gpu=1,
+        gpu=PROFILE.devices,
+        cpus_per_task=PROFILE.devices * (1 + PROFILE.workers), # of a cluster's job: those that train and those that read
     shell:
-        "{STEP} execute {params.notebook} {output[3]} --run {wildcards.run} --kernel {KERNEL}"
+        "{STEP} execute {params.notebook} {output[3]} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
 
 
 rule evaluate:
@@ -88,7 +91,7 @@ rule evaluate:
     resources:
         gpu=1,
     shell:
-        "{STEP} execute evaluate {output[2]} --run {wildcards.run} --kernel {KERNEL}"
+        "{STEP} execute evaluate {output[2]} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
 
 
 rule collect:

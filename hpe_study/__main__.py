@@ -31,6 +31,7 @@ def _parser():
     study.add_argument("profile", nargs="?", default="params/demo.yaml")
     study.add_argument("--cores", type=int, help="processor cores to use (default: all)")
     study.add_argument("--kernel", default="python3", help="Jupyter kernel that executes the notebooks (default: %(default)s)")
+    study.add_argument("--cluster", metavar="DIR", help="make jobs of the steps, as this Snakemake profile says: profiles/slurm, …")
     study.add_argument("snakemake", nargs="*", help="words for Snakemake, after --")
     study.set_defaults(command=_study)
 
@@ -46,6 +47,7 @@ def _parser():
     execute.add_argument("output", type=Path)
     execute.add_argument("--run", help="name of the run that it executes")
     execute.add_argument("--kernel", default="python3")
+    execute.add_argument("--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs for it and show it no others")
     execute.set_defaults(command=_execute)
 
     predict = commands.add_parser("predict", help="joints of people in your own photos, folders of photos and videos")
@@ -83,7 +85,7 @@ def _open(arguments):
 def _study(arguments):
     from hpe_study.graph import run_study
 
-    run_study(_open(arguments), arguments.cores, arguments.kernel, arguments.snakemake)
+    run_study(_open(arguments), arguments.cores, arguments.kernel, arguments.snakemake, arguments.cluster)
 
 
 def _prepare(arguments):
@@ -95,6 +97,7 @@ def _prepare(arguments):
 
 def _execute(arguments):
     from hpe_study.execute import execute_notebook
+    from hpe_study.gpus import assigned
 
     end_with_parent()
     study = _open(arguments)
@@ -102,7 +105,8 @@ def _execute(arguments):
     if not notebook.exists():
         raise StudyError(f"{notebook}: no such notebook")
     parameters = {"profile": str(study.profile_path)} | ({"run": arguments.run} if arguments.run else {})
-    execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
+    with assigned(arguments.gpus, study.profile.runs_per_gpu):
+        execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
 
 
 def _predict(arguments):

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from hpe_study import streams
+from hpe_study import distributed, streams
+from hpe_study.errors import StudyError
 from hpe_study.heatmaps import constant, gaussian_targets
 from hpe_study.skeletons import MPII16
 
@@ -81,6 +82,20 @@ def cut_batches(pairs, batch_size, drop_last=False):
     """`pairs` in batches, in their order. drop_last: leave out a last one that is not full, unless it is the only one."""
     whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
     return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
+def own_part(pairs, batch_size):
+    """(pairs, batch size) of this process, where several train together: its equal part of every batch that `pairs` (N, …) are cut into.
+
+    A last batch that is not full is left out. Raises `StudyError` where a process would get nothing.
+    """
+    count = distributed.size()
+    if count == 1:
+        return pairs, batch_size
+    parts = [np.array_split(batch, count)[distributed.rank()] for batch in cut_batches(pairs, batch_size, drop_last=True)]
+    if len(pairs) < count:
+        raise StudyError(f"devices: {count} processes, but an epoch has only {len(pairs)} samples; lower devices")
+    return np.concatenate(parts), batch_size // count
 
 
 def loader(stores, pairs, batch_size, workers=0, drop_last=False):

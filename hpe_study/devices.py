@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from hpe_study import distributed
 from hpe_study.errors import StudyError
 
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
@@ -33,6 +34,21 @@ def pick_device(name="auto"):
     if device.type == "cpu":
         torch.set_num_threads(1)
     return device
+
+
+def check_count(count, name="auto"):
+    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else processor cores."""
+    if count == 1:
+        return
+    if name not in ("auto", "cpu", "cuda"):
+        raise StudyError(f"devices: {count} asked for, but device {name!r} is a single one; use device: auto, cpu or cuda")
+    on_gpu = pick_device(name).type == "cuda"
+    there, kind = (torch.cuda.device_count(), "GPU") if on_gpu else (os.cpu_count(), "processor core")
+    if count > there:
+        raise StudyError(
+            f"devices: {count} asked for, but this machine has {there} {kind}{'s' if there > 1 else ''}; "
+            f"set devices to {there} or less, or run on a machine with {count}"
+        )
 
 
 def pick_precision(name, device):
@@ -71,12 +87,20 @@ def code_version():
 def provenance(device, precision):
     """What computed a run: processor or GPU, precision, libraries, code."""
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{_processor()} (1 of {os.cpu_count()} cores)",
+        "device": _device_name(device),
+        "devices": distributed.size(),
         "precision": precision,
         "code": code_version(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
+
+
+def _device_name(device):
+    count = distributed.size()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device) + (f" × {count}" if count > 1 else "")
+    return f"{_processor()} ({count} of {os.cpu_count()} cores)"
 
 
 @lru_cache

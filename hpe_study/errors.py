@@ -11,3 +11,8 @@ class StudyError(Exception):
     def _render_traceback_(self):
         """What IPython shows of it, a list of lines: the message alone. IPython asks by this name."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def killed(who):
+    """What is said of a process that the system ended."""
+    return f"{who} was killed by the system (SIGKILL), which it does when memory runs out"

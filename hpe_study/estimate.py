@@ -64,9 +64,11 @@ class Outlook:
     """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, whose size is
     not in the parameter file."""
 
-    def __init__(self, study, cores):
+    def __init__(self, study, cores, here=True):
+        """here: whether this machine will do the work; nothing is known about others, whose times are None as real data's are."""
         self.study, self.cores, self.start = study, max(1, cores), time.time()
-        self.rate = measured_rate(study) if study.simulated and self.runs_left else 1.0
+        self.sized = study.simulated and here
+        self.rate = measured_rate(study) if self.sized and self.runs_left else 1.0
         self.first = self._by_size()
 
     @property
@@ -80,7 +82,7 @@ class Outlook:
 
     def _by_size(self):
         study, left = self.study, self.runs_left
-        if not study.simulated:
+        if not self.sized:
             return None
         counts = [counts for name, counts in study.profile.simulate.items() if not study.store_path(name, "test").exists()]
         pictures = sum(count.train + count.test for count in counts)

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from hpe_study import devices
+from hpe_study import devices, distributed
 from hpe_study.batches import assemble, crop_fraction, loader, no_change, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
@@ -55,7 +55,8 @@ def predictions(model, store, samples, network, device, precision, flip, workers
 
 
 class Scores:
-    """Predictions gathered over an epoch, in the person's box, and their scores; one transfer from the device at the end."""
+    """Predictions gathered over an epoch (and from all processes that train together), in the person's box, and their scores; one transfer
+    from the device at the end."""
 
     def __init__(self, stores):
         self.stores, self.parts = stores, []
@@ -69,7 +70,8 @@ class Scores:
 
         bones: (15,) mm, the lengths that size the predicted skeletons, or None.
         """
-        joints, depth, sample = (torch.cat(parts).cpu().numpy() for parts in zip(*self.parts, strict=True))
+        own = [[torch.cat(parts).cpu().numpy() for parts in zip(*self.parts, strict=True)]] if self.parts else []
+        joints, depth, sample = (np.concatenate(parts) for parts in zip(*distributed.gathered(own), strict=True))
         truth = {key: self._gather(key, sample) for key in ("joints2d", "labelled", "center", "side", "joints3d")}
         heads = np.concatenate([head_sizes(store) for store in self.stores])[self._offsets[sample[:, 0]] + sample[:, 1]]
         true_joints = crop_fraction(*(torch.from_numpy(truth[key]) for key in ("joints2d", "center", "side"))).numpy()

@@ -11,16 +11,16 @@ import signal
 import sys
 from pathlib import Path
 
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, killed
 from hpe_study.files import atomic
 
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent():
-    """Have Linux send this process SIGTERM when its parent dies. Elsewhere: nothing."""
+def end_with_parent(sent=signal.SIGTERM):
+    """Have Linux send this process a signal when its parent dies. Elsewhere: nothing."""
     if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0)
 
 
 def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
@@ -30,6 +30,7 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     """
     import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     notebook, output = Path(notebook), Path(output)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -53,6 +54,9 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
             message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.evalue}").strip()
             told = message if error.ename == "StudyError" else f"{error.ename}: {message}"
             raise StudyError(f"{told}\n  (in {notebook.name}; the notebook as it failed: {failed})") from error
+        except DeadKernelError as error:
+            who = f"the process of {notebook.name}"
+            raise StudyError(f"{killed(who)}, or it crashed; the same command goes on from its last whole epoch") from error
         executed = nbformat.read(part, as_version=4)
         executed.metadata.pop("widgets", None)
         _plain_streams(executed)

@@ -6,31 +6,44 @@ import re
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
+import yaml
 from tqdm import tqdm
 
+from hpe_study import devices
 from hpe_study.errors import StudyError
 from hpe_study.estimate import Outlook
 from hpe_study.execute import end_with_parent
 from hpe_study.files import lock
+from hpe_study.gpus import visible_gpus
 from hpe_study.presence import note_absent
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
+SAID = ("error: ", "  (in ")  # how our own messages begin
+RULE_FAILED = re.compile(r"^Error in rule (\w+):")
+JOB_LOG = re.compile(r"^\s+log: (\S+)")
+PREPARING_CORES = 4  # that a job which prepares a data set asks a cluster for, unless told otherwise
 
 
-def run_study(study, cores=None, kernel="python3", extra=()):
-    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays)."""
+def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
+    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays).
+
+    cores: of this machine, by default all. cluster: folder of a Snakemake profile (`profiles/slurm`) that makes jobs of the steps; then
+    `cores` are those that a job of preparation asks for.
+    """
     if study.profile.records:
         raise StudyError(f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they came from instead")
-    cores = cores or os.cpu_count()
+    where, cores = _on_cluster(study, cluster, cores) if cluster else _on_this_machine(study, cores)
     with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
         study = note_absent(study)
-        outlook = Outlook(study, cores)
+        outlook = Outlook(study, cores, here=not cluster)
         _announce(study, outlook)
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile"), "--directory", str(study.home)),
             *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
-            *("--cores", str(cores), *extra, "--config", f"profile={study.profile_path}", f"kernel={kernel}"),
+            *(*where, *extra, "--config", f"profile={study.profile_path}", f"kernel={kernel}", f"cores={cores}"),
         ]
         start = time.time()
         log = study.folder / "snakemake.log"
@@ -40,6 +53,26 @@ def run_study(study, cores=None, kernel="python3", extra=()):
                 f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})"
             )
         _report(study, steps, time.time() - start)
+
+
+def _on_this_machine(study, cores):
+    """(Snakemake's words, cores): no more runs at a time than cores, or than places on its GPUs. What it lacks is said first."""
+    devices.check_count(study.profile.devices)
+    cores, gpus = cores or os.cpu_count(), visible_gpus()
+    places = ("--resources", f"gpu={len(gpus) * study.profile.runs_per_gpu}") if gpus else ()
+    return ("--cores", str(cores), *places), cores
+
+
+def _on_cluster(study, cluster, cores):
+    """(Snakemake's words, cores of a job of preparation)."""
+    folder = Path(cluster) if Path(cluster).is_dir() else study.home / cluster
+    if not (folder / "config.yaml").exists():
+        at_hand = ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))) or "none here"
+        raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (at hand: {at_hand})")
+    executor = yaml.safe_load((folder / "config.yaml").read_text()).get("executor", "local")
+    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+        raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e '.[{folder.name}]'")
+    return ("--profile", str(folder)), cores or PREPARING_CORES
 
 
 def _announce(study, outlook):
@@ -63,13 +96,17 @@ def _follow(command, log, study, outlook):
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
     )
     bar = tqdm(total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed} {postfix}", dynamic_ncols=True)
-    errors = []
+    errors, rule = [], ""
     with open(log, "w") as words, process, bar:
         for line in process.stdout:
             words.write(line)
             words.flush()
-            if line.startswith(("error: ", "  (in ")):
+            if line.startswith(SAID):
                 errors.append(line.rstrip())
+            elif match := RULE_FAILED.match(line):
+                rule = match[1]
+            elif rule and (match := JOB_LOG.match(line)):
+                errors += _errors_of_job(rule, Path(match[1]))
             if match := STEP_DONE.match(line):
                 bar.total = int(match[2])
                 bar.set_postfix_str(_progress(study, outlook), refresh=False)
@@ -77,6 +114,15 @@ def _follow(command, log, study, outlook):
     if process.returncode == 0:
         return bar.n, None
     return bar.n, "\n".join(errors or log.read_text().splitlines()[-15:])
+
+
+def _errors_of_job(rule, log):
+    """What a cluster's job said of its failure; its log lies where the job ran."""
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SAID)]
+    except OSError:
+        lines = []
+    return lines or [f"error: a job of {rule} ended without a word: killed or cancelled (its log: {log})"]
 
 
 def _progress(study, outlook):

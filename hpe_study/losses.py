@@ -9,6 +9,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from hpe_study import distributed
 from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
 
@@ -16,8 +17,10 @@ __all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_
 
 
 def _masked_mean(values, valid):
-    """Mean of `values` where `valid`; 0 with zero gradients where nothing is."""
-    return torch.where(valid, values, 0.0).sum() / valid.sum().clamp(min=1)
+    """Mean of `values` where `valid`; 0 with zero gradients where nothing is.
+
+    Where several processes share the batch: this one's part of the mean, so that the parts add up to it."""
+    return torch.where(valid, values, 0.0).sum() / distributed.total(valid.sum()).clamp(min=1)
 
 
 def _reduced(values, valid, reduction):

@@ -166,6 +166,8 @@ class Profile(Frozen):
     encoding: Literal["jpeg", "raw"] = "jpeg"  # of the stored crops
     in_memory: bool = False  # hold the stored crops in memory while training
     workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
+    devices: PositiveInt = 1  # GPUs (without any: cores) that train one run together; its numbers do not depend on it
+    runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
     two_d: tuple[str, ...] = SETS_2D
     three_d: tuple[str, ...] = SETS_3D
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
@@ -197,6 +199,8 @@ class Profile(Frozen):
         for table, section in ((4, self.fair), (5, self.size)):
             if table in self.tables and section is None:
                 raise ValueError(f"tables: table {table} needs the section {'fair' if table == 4 else 'size'}")
+        if uneven := [name for name, part in self._trainings() if part.batch_size % self.devices]:
+            raise ValueError(f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}, and each gets an equal part")
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
@@ -205,6 +209,10 @@ class Profile(Frozen):
     def sets(self):
         """Its data sets, each once, 2D first."""
         return list(dict.fromkeys((*self.two_d, *self.three_d)))
+
+    def _trainings(self):
+        """(name, settings) of every section of training settings."""
+        return [(name, part) for name in type(self).model_fields if isinstance(part := getattr(self, name), Training)]
 
     def training(self, stage, two_d, three_d):
         """The section that holds for this stage: fusion and 3D-only differ, and so do the large 3D sets."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hpe_study import streams
+from hpe_study import distributed, streams
 from hpe_study.batches import Mix
 from hpe_study.legacy import switch
 
@@ -93,7 +93,8 @@ class KeyedByWorker:
     """A worker's k-th sample is changed like the k-th of every other worker and epoch (published: `stuck_augmentation`)."""
 
     def keys(self, sample, batch, epoch):
-        return batch // LOADER_WORKERS * len(sample) + np.arange(len(sample)), 0
+        whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
+        return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
 
 
 # ---------------------------------------------------------------- which joints teach the heat maps

@@ -5,6 +5,7 @@ After every epoch the whole state is on disk (`resume.pt`, atomic): killing the 
 run's numbers equal an unbroken run's, because every random number is keyed by (seed, epoch, sample).
 """
 
+import re
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ import torch
 from timm.utils import ModelEmaV3
 from tqdm.auto import tqdm
 
-from hpe_study import devices, streams
-from hpe_study.batches import assemble, draw_change, to_box
-from hpe_study.errors import StudyError
+from hpe_study import devices, distributed, streams
+from hpe_study.batches import assemble, draw_change, own_part, to_box
+from hpe_study.errors import StudyError, killed
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
+from hpe_study.launch import train_on_several
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
@@ -30,6 +32,7 @@ from hpe_study.store import Store
 
 VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
 PROGRESS_SECONDS = 1.0
+READER_DIED = re.compile(r"DataLoader worker .*(killed|exited unexpectedly)", re.S)
 
 
 @dataclass(frozen=True)
@@ -52,11 +55,11 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True):
+def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
     init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
-    curves; None in stage 1.
+    curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
     finite (step and sample ids) or when the weights do not fit. Waits while another process works in `out`.
     """
@@ -69,10 +72,22 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
     with lock(out, wait=True):
         if finished(out, inputs):
             return read_json(out / "run.json")
-        try:
-            return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
-        except torch.OutOfMemoryError as error:
-            raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
+        if processes > 1:
+            devices.check_count(processes, device)
+            return train_on_several(processes, stage, data, out, init, inputs, devices.pick_device(device).type, workers, bones, progress)
+        return train_here(stage, data, out, init, inputs, device, workers, bones, progress)
+
+
+def train_here(stage, data, out, init, inputs, device, workers, bones, progress):
+    """`fit` without its look at what stands already: in this process, as one of those that train together (`distributed`) or alone."""
+    try:
+        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
+    except RuntimeError as error:
+        if READER_DIED.search(str(error)):
+            raise StudyError(f"{out}: {killed('a process that reads crops')}; fewer of them (workers: {workers}) need less") from error
+        raise
 
 
 def finished(out, inputs):
@@ -98,7 +113,8 @@ class Trainer:
         if init:
             load_weights(self.model, init)
         self.weights_source = Path(init).parent.name if init else self.model.weights_source
-        self.model = self.model.to(self.device, memory_format=torch.channels_last)
+        self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last))
+        distributed.start_alike(self.model)
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
@@ -122,18 +138,23 @@ class Trainer:
         self._resume()
         epochs = self.stage.training.epochs
         bar = tqdm(
-            total=epochs, initial=self.epoch, desc=self.out.name, unit="epoch", disable=not self.progress, mininterval=PROGRESS_SECONDS
+            total=epochs,
+            initial=self.epoch,
+            desc=self.out.name,
+            unit="epoch",
+            disable=not (self.progress and distributed.is_first()),
+            mininterval=PROGRESS_SECONDS,
         )
         with bar:
             while self.epoch < epochs and not self._out_of_time():
-                row = {key: float(value) for key, value in self._epoch().items()}
+                row = distributed.agreed({key: float(value) for key, value in self._epoch().items()})
                 self.history.append(row)
                 self.epoch += 1
                 self._keep_best()
                 self._save_state()
                 bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])))
                 bar.update()
-        return self._finish()
+        return self._finish() if distributed.is_first() else None
 
     def _out_of_time(self):
         limit = self.stage.training.seconds
@@ -149,14 +170,15 @@ class Trainer:
         start = time.perf_counter()
         pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
         losses, scores, seen = [], Scores(self.data.train), 0
-        for number, raw in enumerate(self.batches(pairs, self.stage.training.batch_size)):
+        for number, raw in enumerate(self.batches(*own_part(pairs, self.stage.training.batch_size))):
             batch = self._batch(raw, number)
             parts, outputs = self._step(batch)
             losses.append(parts)
             joints, depth, _ = read_outputs(outputs, self.stage.network)
             scores.add(*to_box(joints, depth, batch.change), raw["sample"])
             seen += len(batch.images)
-        losses = torch.stack(losses).double().cpu().numpy()  # the epoch's one transfer from the device
+        losses = distributed.total(torch.stack(losses).double()).cpu().numpy()  # the epoch's one transfer from the device
+        seen = sum(distributed.gathered([seen]))
         seconds = time.perf_counter() - start
         self._check_finite(losses, pairs)
         row = {
@@ -193,6 +215,7 @@ class Trainer:
         parts = self._losses(outputs, batch)
         self.optimizer.zero_grad(set_to_none=True)
         parts[0].backward()
+        distributed.add_gradients(self.model)
         self.optimizer.step()
         self.step += 1
         if self.ema:
@@ -241,7 +264,7 @@ class Trainer:
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
         scores = Scores([store])
-        pairs = self.recipe.pairing.in_validation(indices)
+        pairs = distributed.own_shard(self.recipe.pairing.in_validation(indices))
         found = predictions(self.scored_model, store, pairs, self.stage.network, self.device, self.precision, flip=False)
         for joints, depth, _, sample in found:
             scores.add(joints, depth, sample)
@@ -256,6 +279,8 @@ class Trainer:
             self._save_weights(BEST)
 
     def _save_weights(self, name):
+        if not distributed.is_first():
+            return
         with atomic(self.out / name) as part:
             weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
             network = self.stage.network.model_dump(mode="json")
@@ -264,6 +289,8 @@ class Trainer:
             torch.save({"model": weights, "network": network, "preprocessing": pixels, "identity": identity}, part)
 
     def _save_state(self):
+        if not distributed.is_first():
+            return
         state = {
             "inputs": digest_of(self.inputs),
             "precision": self.precision,
@@ -283,8 +310,7 @@ class Trainer:
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["inputs"] != digest_of(self.inputs) or state["precision"] != self.precision:
-            path.unlink()  # another run's: its parameters or data have changed since
-            return
+            return  # another run's, its parameters or data have changed since; it is written over after the first epoch
         self.model.load_state_dict(state["model"])
         if self.ema:
             self.ema.module.load_state_dict(state["ema"])

@@ -44,6 +44,13 @@ def test_any_other_failure_is_told_with_its_kind(tmp_path):
         execute_notebook(source, tmp_path / "out.ipynb", {})
 
 
+def test_a_killed_process_is_told_as_that(tmp_path):
+    source = notebook(tmp_path / "source.ipynb", "x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(StudyError, match=r"the process of source.ipynb was killed by the system \(SIGKILL\)"):
+        execute_notebook(source, tmp_path / "out.ipynb", {})
+    assert not (tmp_path / "out.ipynb").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to end children with their parent")
 def test_killing_the_parent_ends_the_kernel_too(tmp_path):
     source = notebook(
