@@ -28,6 +28,22 @@ def _reduced(values, valid, reduction):
     raise ValueError(f"reduction {reduction!r} is not one of mean, none")
 
 
+class _SquaredError(torch.autograd.Function):
+    """(B, J) sums of a map's squared errors, 0 where not labelled. On whole maps memory is what costs: this goes through it
+    a third as often as autograd's own chain of subtraction, mask, square and sum."""
+
+    @staticmethod
+    def forward(ctx, prediction, target, labelled):
+        difference = (prediction - target).masked_fill_(~labelled[..., None, None], 0.0)
+        ctx.save_for_backward(difference)
+        return torch.linalg.vector_norm(difference, dim=(-2, -1)).square()
+
+    @staticmethod
+    def backward(ctx, slope):
+        (difference,) = ctx.saved_tensors
+        return 2 * slope[..., None, None] * difference, None, None
+
+
 def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
     """Squared error between maps, a joint at a time.
 
@@ -38,9 +54,7 @@ def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", s
     """
     if scale not in ("mean", "peak") or (scale == "peak" and sigma is None):
         raise ValueError(f'scale {scale!r} is not "mean" or "peak" (which needs sigma)')
-    difference = at_least_float32(prediction) - at_least_float32(target)
-    difference = torch.where(labelled[..., None, None], difference, 0.0)
-    energy = difference.square().sum((-2, -1))
+    energy = _SquaredError.apply(at_least_float32(prediction), at_least_float32(target), labelled)
     cells = prediction.shape[-2] * prediction.shape[-1]
     return _reduced(energy / (cells if scale == "mean" else math.pi * sigma**2), labelled, reduction)
 
