@@ -7,7 +7,15 @@ import torch
 
 from benchmarks.material import change_of, pairs_of
 from benchmarks.timing import Row, measured, result
-from benchmarks.twins import ImageSamples, fusion_twin, geometric_twin, image_batches, training_step_twin, validation_twin
+from benchmarks.twins import (
+    ImageSamples,
+    depth_and_geometry_losses,
+    fusion_twin,
+    geometric_twin,
+    image_batches,
+    training_step_twin,
+    validation_twin,
+)
 from hpe_study.batches import assemble, loader, no_change
 from hpe_study.evaluation import predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
@@ -40,20 +48,34 @@ def loss_inputs(batch, cells, seed=0):
 
 def fusion_ours(maps, sample):
     """The study's three losses of what `loss_inputs` gives, as a training step adds them."""
-    cells = maps["heatmap"].shape[-1]
-    read = read_depth(maps["depth"], sample["joints"])
-    pose = torch.cat([(sample["joints"] + 0.5) / cells, read[..., None]], -1)
     flat = heatmap_loss(maps["heatmap"], sample["target"], sample["labelled"])
+    return flat + depth_and_geometry(maps, sample)
+
+
+def depth_and_geometry(maps, sample):
+    """The two of them that are not whole-map arithmetic."""
+    read = read_depth(maps["depth"], sample["joints"])
+    pose = torch.cat([(sample["joints"] + 0.5) / maps["depth"].shape[-1], read[..., None]], -1)
     deep = depth_loss_of_values(read, sample["depth"], sample["has_depth"])
-    return flat + WEIGHTS[0] * deep + WEIGHTS[1] * geometric_loss(pose, sample["labelled"] & sample["flat"][:, None])
+    return WEIGHTS[0] * deep + WEIGHTS[1] * geometric_loss(pose, sample["labelled"] & sample["flat"][:, None])
+
+
+def depth_and_geometry_twin(maps, sample):
+    """As `depth_and_geometry`."""
+    return depth_and_geometry_losses(maps["depth"], sample, *WEIGHTS)[0]
 
 
 def fusion_loss(material, folder):
-    """All three losses, forward and backward."""
+    """All three losses, forward and backward; and without the heat maps' squared error, which no twin does joint by joint."""
     maps, sample = loss_inputs(material.sizes.batch, material.sizes.deep_size // 4)
-    twin = lambda: _and_back(fusion_twin(maps, sample, *WEIGHTS)[0], maps.values())  # noqa: E731
-    ours = lambda: _and_back(fusion_ours(maps, sample), maps.values())  # noqa: E731
-    return measured(Row("FusionLoss", twin, {FP32: ours}, {FP32: 8}, material.sizes.pairs_quick, "ms/batch"))
+    rows = []
+    for name, ours, twin, target in (
+        ("FusionLoss: heat map, depth, geometry", fusion_ours, lambda *given: fusion_twin(*given, *WEIGHTS)[0], 8),
+        ("depth and geometric loss", depth_and_geometry, depth_and_geometry_twin, None),
+    ):
+        back = lambda loss: lambda: _and_back(loss(maps, sample), maps.values())  # noqa: E731
+        rows += measured(Row(name, back(twin), {FP32: back(ours)}, {FP32: target}, material.sizes.pairs_quick, "ms/batch"))
+    return rows
 
 
 def geometric(material, folder):

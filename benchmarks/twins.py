@@ -1,4 +1,4 @@
-"""Literal twins: the same work one sample, one joint, one number at a time, as the published description reads. Nothing is slowed on purpose.
+"""Literal twins: the same work one sample, one joint, one number at a time, as the published description reads. Nothing is slowed.
 
 They are what the tests hold the fast code to, and what `make bench` times it against.
 """
@@ -49,10 +49,7 @@ def geometric_twin(joints, visible):
     samples = []
     for pose, joint_seen in zip(joints, visible, strict=True):
         seen = [joint.item() for joint in joint_seen]  # a host read a joint
-        groups = [
-            [(pose[a] - pose[b]).norm() / length for a, b, length in bones if seen[a] and seen[b]]
-            for bones in GROUPS
-        ]
+        groups = [[(pose[a] - pose[b]).norm() / length for a, b, length in bones if seen[a] and seen[b]] for bones in GROUPS]
         variances = [torch.stack(ratios).var(correction=0) for ratios in groups if len(ratios) >= 2]
         if variances:
             samples.append(sum(variances))
@@ -82,13 +79,19 @@ class VectorisedMaps:
 
 def fusion_twin(outputs, sample, depth_weight, geometry_weight, depth_unit=1.0):
     """(total, heat map, depth, geometry) of a batch as `ImageSamples` gives it: losses of three, geometry on the 2D set's samples."""
-    joints = torch.nan_to_num(sample["joints"])
     flat = VectorisedMaps.heatmap(outputs["heatmap"], sample["target"], sample["labelled"])
-    deep, read = VectorisedMaps.depth(outputs["depth"], joints, sample["depth"] / depth_unit, sample["has_depth"])
-    cells = outputs["heatmap"].shape[-1]
-    pose = torch.cat([(joints[sample["flat"]] + 0.5) / cells, read[sample["flat"]][..., None] * depth_unit], -1)
-    geometry = geometric_twin(pose, sample["labelled"][sample["flat"]])
-    return flat + depth_weight * deep + geometry_weight * geometry, flat, deep, geometry
+    rest, deep, geometry = depth_and_geometry_losses(outputs["depth"], sample, depth_weight, geometry_weight, depth_unit)
+    return flat + rest, flat, deep, geometry
+
+
+def depth_and_geometry_losses(depth, sample, depth_weight, geometry_weight, depth_unit=1.0):
+    """(weighted sum, depth, geometry): the part of `fusion_twin` that needs the depth maps (B, 16, H, W) alone."""
+    joints = torch.nan_to_num(sample["joints"])
+    deep, read = VectorisedMaps.depth(depth, joints, sample["depth"] / depth_unit, sample["has_depth"])
+    flat = sample["flat"]
+    pose = torch.cat([(joints[flat] + 0.5) / depth.shape[-1], read[flat][..., None] * depth_unit], -1)
+    geometry = geometric_twin(pose, sample["labelled"][flat])
+    return depth_weight * deep + geometry_weight * geometry, deep, geometry
 
 
 # ---------------------------------------------------------------- loader

@@ -47,7 +47,7 @@ class _SquaredError(torch.autograd.Function):
 def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
     """Squared error between maps, a joint at a time.
 
-    prediction, target: (B, J, H, W); labelled: (B, J) bool, the joints that count.
+    prediction, target: (B, J, H, W), the target without gradient; labelled: (B, J) bool, the joints that count.
     scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π σ², the sum of a
     squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed for "peak".
     Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
