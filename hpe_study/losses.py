@@ -91,6 +91,7 @@ def _bone_tables():
 
 
 _PARENTS, _CHILDREN, _LENGTHS, _REAL = _bone_tables()
+_ENDS = tuple(joint for groups in (_CHILDREN, _PARENTS) for group in groups for joint in group)
 
 
 def geometric_loss(joints, visible, reduction="mean"):
@@ -105,9 +106,11 @@ def geometric_loss(joints, visible, reduction="mean"):
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
-    parents, children = constant(_PARENTS, joints.device), constant(_CHILDREN, joints.device)
-    bones = joints[:, children] - joints[:, parents]  # (B, groups, slots, 3)
-    valid = visible[:, children] & visible[:, parents] & constant(_REAL, joints.device)
+    ends, real = constant(_ENDS, joints.device), constant(_REAL, joints.device)
+    shape = (len(joints), 2, *real.shape)  # child and parent of (groups, slots)
+    child, parent = joints.index_select(1, ends).view(*shape, 3).unbind(1)
+    bones = child - parent
+    valid = visible.index_select(1, ends).view(shape).all(1) & real
     squared = bones.square().sum(-1)
     has_length = squared != 0  # the root's slope at 0 is infinite: a bone without length gets none (NaN stays NaN, to be seen)
     length = torch.where(has_length, torch.where(has_length, squared, 1.0).sqrt(), 0.0)
