@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: study test lab lint format kernel help
+.PHONY: study test bench lab lint format kernel help
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
@@ -19,6 +19,9 @@ study: $(READY) ## run the study: tables, figures and executed notebooks from th
 
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+bench: $(READY) ## time the study's code against literal twins, and cost against size: benchmarks/*.csv, *.png
+	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab notebooks

@@ -191,14 +191,15 @@ def to_box(t, depth, change):
 
 def sampled_images(crops, region, center, side, change, size):
     """(B, 3, size, size) float in [0, 1]: the changed crop, sampled bilinearly from the stored squares (B, S, S, 3) uint8."""
-    grid = (torch.arange(size, device=crops.device) + 0.5) / size
-    seen = torch.stack(torch.meshgrid(grid, grid, indexing="xy"), -1).expand(len(crops), size, size, 2)
-    box = original_fraction(seen, change)
-    px = (box - 0.5) * side[:, None, None, None] + center[:, None, None]
-    stored = (px + 0.5 - region[:, None, None, :2]) / region[:, None, None, 2:]  # fraction of the stored square
-    pictures = crops.permute(0, 3, 1, 2).float() / 255
-    images = F.grid_sample(pictures, 2 * stored - 1, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return (images * change.gain[..., None, None] + change.offset[..., None, None]).clamp(0, 1)
+    middle_right_below = constant(((0.5, 0.5), (1.0, 0.5), (0.5, 1.0)), crops.device)  # three places of the crop seen say where all are
+    box = original_fraction(middle_right_below.expand(len(crops), 3, 2), change)
+    px = (box - 0.5) * side[:, None, None] + center[:, None]
+    stored = (px + 0.5 - region[:, None, :2]) / region[:, None, 2:]  # fraction of the stored square
+    middle, right, below = (2 * stored - 1).unbind(1)
+    affine = torch.stack([right - middle, below - middle, middle], -1)
+    grid = F.affine_grid(affine, (len(crops), 3, size, size), align_corners=False)
+    images = F.grid_sample(crops.permute(0, 3, 1, 2).float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return images.mul_(change.gain[..., None, None] / 255).add_(change.offset[..., None, None]).clamp_(0, 1)
 
 
 @dataclass(frozen=True)

@@ -31,19 +31,33 @@ def _reduced(values, valid, reduction):
     raise ValueError(f"reduction {reduction!r} is not one of mean, none")
 
 
+class _SquaredError(torch.autograd.Function):
+    """(B, J) sums of a map's squared errors, 0 where not labelled. On whole maps memory is what costs: this goes through it
+    a third as often as autograd's own chain of subtraction, mask, square and sum."""
+
+    @staticmethod
+    def forward(ctx, prediction, target, labelled):
+        difference = (prediction - target).masked_fill_(~labelled[..., None, None], 0.0)
+        ctx.save_for_backward(difference)
+        return torch.linalg.vector_norm(difference, dim=(-2, -1)).square()
+
+    @staticmethod
+    def backward(ctx, slope):
+        (difference,) = ctx.saved_tensors
+        return 2 * slope[..., None, None] * difference, None, None
+
+
 def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
     """Squared error between maps, a joint at a time.
 
-    prediction, target: (B, J, H, W); labelled: (B, J) bool, the joints that count.
+    prediction, target: (B, J, H, W), the target without gradient; labelled: (B, J) bool, the joints that count.
     scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π σ², the sum of a
     squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed for "peak".
     Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
     """
     if scale not in ("mean", "peak") or (scale == "peak" and sigma is None):
         raise ValueError(f'scale {scale!r} is not "mean" or "peak" (which needs sigma)')
-    difference = at_least_float32(prediction) - at_least_float32(target)
-    difference = torch.where(labelled[..., None, None], difference, 0.0)
-    energy = difference.square().sum((-2, -1))
+    energy = _SquaredError.apply(at_least_float32(prediction), at_least_float32(target), labelled)
     cells = prediction.shape[-2] * prediction.shape[-1]
     return _reduced(energy / (cells if scale == "mean" else math.pi * sigma**2), labelled, reduction)
 
@@ -80,6 +94,7 @@ def _bone_tables():
 
 
 _PARENTS, _CHILDREN, _LENGTHS, _REAL = _bone_tables()
+_ENDS = tuple(joint for groups in (_CHILDREN, _PARENTS) for group in groups for joint in group)
 
 
 def geometric_loss(joints, visible, reduction="mean"):
@@ -94,9 +109,11 @@ def geometric_loss(joints, visible, reduction="mean"):
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
-    parents, children = constant(_PARENTS, joints.device), constant(_CHILDREN, joints.device)
-    bones = joints[:, children] - joints[:, parents]  # (B, groups, slots, 3)
-    valid = visible[:, children] & visible[:, parents] & constant(_REAL, joints.device)
+    ends, real = constant(_ENDS, joints.device), constant(_REAL, joints.device)
+    shape = (len(joints), 2, *real.shape)  # child and parent of (groups, slots)
+    child, parent = joints.index_select(1, ends).view(*shape, 3).unbind(1)
+    bones = child - parent
+    valid = visible.index_select(1, ends).view(shape).all(1) & real
     squared = bones.square().sum(-1)
     has_length = squared != 0  # the root's slope at 0 is infinite: a bone without length gets none (NaN stays NaN, to be seen)
     length = torch.where(has_length, torch.where(has_length, squared, 1.0).sqrt(), 0.0)

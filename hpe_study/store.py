@@ -358,8 +358,11 @@ class Store:
             return file["crops"][unique][back]
         offsets = self["crop_offsets"]
         data = file["crop_bytes"]
-        images = [cv2.imdecode(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR) for i in indices]
-        return np.stack(images)[..., ::-1]
+        size = self.attrs["crop_size"]
+        images = np.empty((len(indices), size, size, 3), np.uint8)
+        for image, i in zip(images, indices, strict=True):
+            cv2.cvtColor(cv2.imdecode(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB, dst=image)
+        return images
 
 
 class Part:

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from benchmarks.twins import depth_twin, geometric_twin, heatmap_twin
 from hpe_study.losses import CANONICAL_STATURE, depth_loss, gaussian_targets, geometric_loss, heatmap_loss
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
 
@@ -22,58 +23,12 @@ def mask(random, share=0.7):
     return torch.rand(B, J, generator=random) < share
 
 
-# ---------------------------------------------------------------- literal twins: one number at a time, as the equations read
-
-
-def heatmap_twin(prediction, target, labelled):
-    errors = []
-    for b in range(B):
-        for j in range(J):
-            if labelled[b, j]:
-                cells = [(prediction[b, j, y, x] - target[b, j, y, x]).item() ** 2 for y in range(H) for x in range(W)]
-                errors.append(sum(cells) / len(cells))
-    return sum(errors) / len(errors)
-
-
-def depth_twin(depth, joints, target, labelled, beta):
-    errors = []
-    for b in range(B):
-        for j in range(J):
-            if not labelled[b, j]:
-                continue
-            x, y = joints[b, j].tolist()
-            x0, y0 = min(math.floor(x), W - 2), min(math.floor(y), H - 2)
-            value = 0.0
-            for row, wy in ((y0, y0 + 1 - y), (y0 + 1, y - y0)):
-                for column, wx in ((x0, x0 + 1 - x), (x0 + 1, x - x0)):
-                    value += wy * wx * depth[b, j, row, column].item()
-            off = abs(value - target[b, j].item())
-            errors.append(off**2 / (2 * beta) if off < beta else off - beta / 2)
-    return sum(errors) / len(errors)
-
-
-def geometric_twin(joints, visible):
-    samples = []
-    for pose, seen in zip(joints, visible, strict=True):
-        total, groups = 0.0, 0
-        for bones in BONE_GROUPS.values():
-            ratios = []
-            for bone in bones:
-                a, b = MPII16.indices(list(bone))
-                if seen[a] and seen[b]:
-                    ratios.append(math.dist(pose[a].tolist(), pose[b].tolist()) * CANONICAL_STATURE / CANONICAL_LENGTH[bone])
-            if len(ratios) >= 2:
-                mean = sum(ratios) / len(ratios)
-                total += sum((ratio - mean) ** 2 for ratio in ratios) / len(ratios)
-                groups += 1
-        if groups:
-            samples.append(total)
-    return sum(samples) / len(samples)
+# ---------------------------------------------------------------- literal twins: one joint at a time, as the equations read
 
 
 def test_heatmap_loss_equals_its_twin(random):
     prediction, target, labelled = maps(random), maps(random), mask(random)
-    assert heatmap_loss(prediction, target, labelled).item() == pytest.approx(heatmap_twin(prediction, target, labelled), rel=1e-12)
+    assert heatmap_loss(prediction, target, labelled).item() == pytest.approx(heatmap_twin(prediction, target, labelled).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.2])
@@ -82,14 +37,14 @@ def test_depth_loss_equals_its_twin(random, beta):
     joints = torch.rand(B, J, 2, generator=random, dtype=torch.float64) * torch.tensor([W - 1, H - 1])
     target = torch.randn(B, J, generator=random, dtype=torch.float64)
     value = depth_loss(depth, joints, target, labelled, beta=beta).item()
-    assert value == pytest.approx(depth_twin(depth, joints, target, labelled, beta), rel=1e-12)
+    assert value == pytest.approx(depth_twin(depth, joints, target, labelled, beta).item(), rel=1e-12)
 
 
 def test_geometric_loss_equals_its_twin(random):
     joints = torch.randn(B, J, 3, generator=random, dtype=torch.float64)
     visible = mask(random)
     visible[0] = False  # a sample without any bone
-    assert geometric_loss(joints, visible).item() == pytest.approx(geometric_twin(joints, visible), rel=1e-12)
+    assert geometric_loss(joints, visible).item() == pytest.approx(geometric_twin(joints, visible).item(), rel=1e-12)
 
 
 # ---------------------------------------------------------------- by hand

@@ -1,0 +1,60 @@
+"""`python -m benchmarks [growth] [--only NAME] [--quick] [--full] [--out FOLDER]`; without `growth` both are measured."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import torch
+
+from benchmarks import growth, plots
+from benchmarks.comparison import BENCHMARKS
+from benchmarks.material import FULL, QUICK, Material
+from benchmarks.table import merge
+from hpe_study.errors import StudyError
+
+HERE = Path(__file__).parent
+
+
+def main(words=None):
+    """Measure what the words ask for; tables and plots are renewed."""
+    arguments = _parser().parse_args(words)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        if arguments.what in ("all", "twin"):
+            compare(Path(folder), arguments)
+        if arguments.what in ("all", "growth") and not arguments.only:
+            rows = growth.measured(folder, "quick" if arguments.quick else "full" if arguments.full else "moderate")
+            table = merge(arguments.out / "growth.csv", rows, ("quantity", "size"))
+            plots.growth(table, arguments.out / "growth.png")
+
+
+def compare(folder, arguments):
+    """The rows of `results.csv`, each written as soon as it is measured."""
+    material = Material(folder, QUICK if arguments.quick else FULL)
+    for name in arguments.only or BENCHMARKS:
+        rows = BENCHMARKS[name](material, folder / name)
+        table = merge(arguments.out / "results.csv", rows, ("benchmark", "precision"))
+        for row in rows:
+            aim = "" if row["target"] is None else f"  target {row['target']:g}: {'met' if row['met'] else 'NOT met'}"
+            what = f"{row['benchmark']} {row['precision']}".strip()
+            print(f"{what:44} {row['ours']:9.4g} against {row['twin']:9.4g} {row['unit']:9} {row['ratio']:6.2f} ×{aim}", flush=True)
+    plots.ratios(table, arguments.out / "results.png")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "twin", "growth"))
+    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, help="these rows of the comparison alone")
+    parser.add_argument("--quick", action="store_true", help="a few pairs of small work: does it run?")
+    parser.add_argument("--full", action="store_true", help="growth up to 100,000 images and 4,500 trainings")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of the tables and plots (default: %(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StudyError as error:
+        raise SystemExit(f"error: {error}") from error

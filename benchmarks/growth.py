@@ -1,0 +1,131 @@
+"""Cost against size, each measured in a process of its own so that peak memory is that size's alone.
+
+Rows of `growth.csv`: quantity (preparing, store, epoch, memory, batch, planning), size, value, unit. Many records share a few
+pictures, so that rendering is not what is measured; every record's picture is read and cut.
+"""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from benchmarks.material import AUGMENTATION
+from benchmarks.timing import circumstances
+from hpe_study.params import Network, Stage, Training
+from hpe_study.store import Store, prepare
+from hpe_study.synthetic import make
+from hpe_study.training import Data, Trainer
+
+PROJECT = Path(__file__).resolve().parents[1]
+IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}
+SEEDS = {"quick": (1,), "moderate": (1, 10), "full": (1, 10, 100)}  # of the demo profile: 45 trainings each
+BATCHES = {"quick": (8,), "moderate": (8, 16, 32, 64, 128, 256), "full": (8, 16, 32, 64, 128, 256)}
+INPUT = 64  # px
+PICTURES = 8
+
+
+def measured(folder, extent):
+    """All rows (dicts). folder: a temporary one; extent: "quick", "moderate" or "full"."""
+    rows = []
+    add = lambda quantity, size, value, unit: rows.append(  # noqa: E731
+        {"quantity": quantity, "size": size, "value": value, "unit": unit, **circumstances()}
+    )
+    for count in IMAGES[extent]:
+        root = crowd(Path(folder) / f"people-{count}", count)
+        prepared = in_a_process("prepare_store", root)
+        trained = in_a_process("train_epoch", root, 32)
+        add("preparing", count, prepared["seconds"], "s")
+        add("store", count, prepared["store_mb"], "MB")
+        add("epoch", count, trained["seconds"], "s")
+        add("memory", count, max(prepared["peak_mb"], trained["peak_mb"]), "MB")
+        print(f"{count} images: {prepared} {trained}", flush=True)
+    smallest = Path(folder) / f"people-{IMAGES[extent][0]}"
+    for batch in BATCHES[extent]:
+        trained = in_a_process("train_epoch", smallest, batch)
+        add("batch", batch, trained["images"] / trained["seconds"], "images/s")
+    for seeds in SEEDS[extent]:
+        trainings, seconds = planning(Path(folder) / f"plan-{seeds}", seeds)
+        add("planning", trainings, seconds, "s")
+        print(f"{trainings} trainings planned in {seconds:.1f} s", flush=True)
+    return rows
+
+
+def in_a_process(name, *arguments):
+    """What a function of this module returns, called in a process of its own, with that process's peak memory."""
+    command = [sys.executable, "-m", "benchmarks.growth", name, *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def crowd(root, count):
+    """An MPII-like data root whose label file has `count` people in a few pictures, one after the other."""
+    make("mpii", root, PICTURES, PICTURES, size=96, progress=False)
+    path = root / "mpii" / "annot" / "train.json"
+    people = json.loads(path.read_text())
+    path.write_text(json.dumps([people[number % len(people)] for number in range(count)]))
+    return root
+
+
+def prepare_store(root):
+    """Seconds and MB of the store of all people."""
+    start = time.perf_counter()
+    paths = [prepare("mpii", root, split, _store(root, split), input_size=INPUT, progress=False) for split in ("train", "test")]
+    return {"seconds": time.perf_counter() - start, "store_mb": paths[0].stat().st_size / 1e6}
+
+
+def _store(root, split):
+    return Path(root) / "prepared" / f"mpii-{split}.h5"
+
+
+def train_epoch(root, batch):
+    """Seconds of an epoch of stage 1 with a small network, read from disk as it goes, and the images seen."""
+    network = Network(model="narrow18", width=8, pretrained=False, input_size=INPUT, sigma=1.0)
+    training = Training(epochs=1000, batch_size=int(batch))
+    stage = Stage(
+        stage=1,
+        two_d="mpii",
+        three_d=None,
+        seed=0,
+        training=training,
+        augmentation=AUGMENTATION,
+        network=network,
+        validate_every=1000,
+        legacy=(),
+    )
+    data = Data(Store(_store(root, "train")), None, Store(_store(root, "test")), None)
+    trainer = Trainer(stage, data, Path(root) / "run", None, {}, "cpu", 0, None, False)
+    first = trainer.batches(np.stack([np.zeros(int(batch), int), np.arange(int(batch)) % len(data.train_2d)], 1), int(batch))
+    trainer._step(trainer._batch(next(iter(first)), 0))  # warm-up
+    row = trainer._epoch()
+    return {"seconds": float(row["seconds"]), "images": int(row["images"])}
+
+
+def planning(home, seeds):
+    """(trainings, seconds) that Snakemake takes to plan the demo profile with so many seeds, nothing being there yet."""
+    home.mkdir(parents=True)
+    for name in ("Snakefile", "params", "notebooks"):
+        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, home / name)
+    profile = home / "params" / "demo.yaml"
+    values = yaml.safe_load(profile.read_text()) | {"seeds": list(range(seeds))}
+    profile.write_text(yaml.safe_dump(values))
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "2", "--config", f"profile={profile}"]
+    start = time.perf_counter()
+    subprocess.run(command, cwd=home, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, check=True)
+    return 45 * seeds, time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    answer = {"prepare_store": prepare_store, "train_epoch": train_epoch}[sys.argv[1]](*sys.argv[2:])
+    print(json.dumps(answer | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

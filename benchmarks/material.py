@@ -1,0 +1,100 @@
+"""What the benchmarks work on: simulated people as the real sets' files, their stores, and a trainer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from hpe_study.batches import draw_change
+from hpe_study.params import Augmentation, Network, Stage, Training
+from hpe_study.store import Store, prepare
+from hpe_study.synthetic import make
+from hpe_study.training import Data, Trainer
+
+AUGMENTATION = Augmentation()  # the published limits
+PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
+BYTES_A_PIXEL = 0.34
+SETS = ("mpii", "h36m")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. people: of each set, train and test; batch: samples a step; pictures: `PICTURE`."""
+
+    people: tuple = (48, 16)
+    batch: int = 32
+    picture: int = PICTURE
+    deep: str = "resnet50"
+    deep_size: int = 256
+    shallow: str = "resnet18"
+    shallow_size: int = 128
+    pairs_quick: int = 15  # of a row that takes milliseconds
+    pairs_slow: int = 3  # of a row that takes seconds
+
+
+FULL = Sizes()
+QUICK = Sizes((10, 4), 4, 96, "narrow18", 64, "narrow18", 64, 3, 2)
+
+
+class Material:
+    """Simulated people under `folder` (made where they are missing), and what is made of them."""
+
+    def __init__(self, folder, sizes):
+        self.sizes = sizes
+        self.raw = Path(folder) / f"raw-{sizes.picture}-{sizes.people[0]}"
+        for name in SETS:
+            make(name, self.raw, *sizes.people, size=sizes.picture, progress=False)
+        if sizes.picture == PICTURE:
+            as_heavy_as_photographs(self.raw)
+
+    def store(self, name, split, size, encoding):
+        """The store for a network's input of `size` px. encoding: "jpeg", "raw"; not held in memory."""
+        path = self.raw / "prepared" / f"{name}-{split}-{size}-{encoding}.h5"
+        return Store(prepare(name, self.raw, split, path, input_size=size, encoding=encoding, progress=False))
+
+    def data(self, size, encoding="jpeg"):
+        """The `Data` of a fusion run."""
+        return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in SETS))
+
+    def trainer(self, model, size, precision, folder, encoding="jpeg"):
+        """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32"."""
+        network = Network(model=model, pretrained=False, input_size=size, precision=precision)
+        count = self.sizes.people[0] // self.sizes.batch * self.sizes.batch
+        training = Training(epochs=1000, batch_size=self.sizes.batch, samples_per_epoch=count, geometry_weight=0.01)
+        stage = Stage(
+            stage=3,
+            two_d=SETS[0],
+            three_d=SETS[1],
+            seed=0,
+            training=training,
+            augmentation=AUGMENTATION,
+            network=network,
+            validate_every=1000,
+            legacy=(),
+        )
+        return Trainer(stage, self.data(size, encoding), Path(folder), None, {}, "cpu", 0, None, False)
+
+
+def as_heavy_as_photographs(folder):
+    """Write the JPEGs under `folder` again, each at the first quality that gives 0.34 bytes a pixel, as real Human3.6M's files have:
+    rendered pictures compress better, and a lighter file is read sooner."""
+    for path in sorted(Path(folder).rglob("*.jpg")):
+        picture = cv2.imread(str(path))
+        for quality in range(90, 101):
+            data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+            if len(data) >= BYTES_A_PIXEL * picture.shape[0] * picture.shape[1]:
+                break
+        path.write_bytes(data)
+
+
+def pairs_of(count, length, stores=2):
+    """(count, 2) store, index: the stores in turn, each from its beginning and round again."""
+    number = np.arange(count)
+    return np.stack([number % stores, number // stores % length], 1)
+
+
+def change_of(pairs):
+    """The `Change` of samples: the 2D set's may turn, as published."""
+    pairs = np.asarray(pairs)
+    return draw_change(AUGMENTATION, pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1], pairs[:, 0] == 0, 0, 0)
