@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import torch
 
-from benchmarks.material import change_of, pairs_of
+from benchmarks.material import EPOCH, change_of, pairs_of
 from benchmarks.timing import Row, measured, result
 from benchmarks.twins import (
     ImageSamples,
@@ -165,9 +165,9 @@ def whole_epoch(material, folder):
     """An epoch from the files on disk to updated weights and the curves' numbers, everything included."""
     sizes = material.sizes
     model, optimizer = twin_model(sizes.shallow)
-    count = sizes.people[0] // sizes.batch * sizes.batch
+    count = EPOCH * sizes.batch
     stores = material.data(sizes.shallow_size).train
-    samples = ImageSamples(stores, material.raw, pairs_of(2 * count, count), change_of, sizes.shallow_size, SIGMA)
+    samples = ImageSamples(stores, material.raw, pairs_of(count, sizes.people[0]), change_of, sizes.shallow_size, SIGMA)
 
     def twin():
         model.train()
@@ -177,7 +177,7 @@ def whole_epoch(material, folder):
     trainers = {precision: material.trainer(sizes.shallow, sizes.shallow_size, precision, folder) for precision in (BF16, FP32)}
     ours = {precision: trainer._epoch for precision, trainer in trainers.items()}
     name = f"{_title(sizes.shallow)} {sizes.shallow_size} px epoch"
-    return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", 2 * count))
+    return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count))
 
 
 def validation(material, folder):

@@ -15,6 +15,7 @@ from hpe_study.training import Data, Trainer
 AUGMENTATION = Augmentation()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
 BYTES_A_PIXEL = 0.34
+EPOCH = 6  # batches
 SETS = ("mpii", "h36m")
 
 
@@ -60,8 +61,8 @@ class Material:
     def trainer(self, model, size, precision, folder, encoding="jpeg"):
         """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32"."""
         network = Network(model=model, pretrained=False, input_size=size, precision=precision)
-        count = self.sizes.people[0] // self.sizes.batch * self.sizes.batch
-        training = Training(epochs=1000, batch_size=self.sizes.batch, samples_per_epoch=count, geometry_weight=0.01)
+        samples = EPOCH * self.sizes.batch // 2  # of each set
+        training = Training(epochs=1000, batch_size=self.sizes.batch, samples_per_epoch=samples, geometry_weight=0.01)
         stage = Stage(
             stage=3,
             two_d=SETS[0],
