@@ -1,6 +1,6 @@
 """Cost against size, each measured in a process of its own so that peak memory is that size's alone.
 
-Rows of `growth.csv`: quantity (preparing, store, epoch, memory, batch, planning), size, value, unit. Many records share a few
+Rows of `growth.csv`: quantity (preparing, store, epoch, memory of …, batch, planning), size, value, unit. Many records share a few
 pictures, so that rendering is not what is measured; every record's picture is read and cut.
 """
 
@@ -45,7 +45,8 @@ def measured(folder, extent):
         add("preparing", count, prepared["seconds"], "s")
         add("store", count, prepared["store_mb"], "MB")
         add("epoch", count, trained["seconds"], "s")
-        add("memory", count, max(prepared["peak_mb"], trained["peak_mb"]), "MB")
+        add("memory of preparing", count, prepared["peak_mb"], "MB")
+        add("memory of training", count, trained["peak_mb"], "MB")
         print(f"{count} images: {prepared} {trained}", flush=True)
     smallest = Path(folder) / f"people-{IMAGES[extent][0]}"
     for batch in BATCHES[extent]:
@@ -125,7 +126,16 @@ def planning(home, seeds):
     return 45 * seeds, time.perf_counter() - start
 
 
+def peak_mb():
+    """Peak memory in MB of this program alone: what `getrusage` tells begins with that of the process it was started from."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     answer = {"prepare_store": prepare_store, "train_epoch": train_epoch}[sys.argv[1]](*sys.argv[2:])
-    print(json.dumps(answer | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(json.dumps(answer | {"peak_mb": peak_mb()}))

@@ -11,14 +11,15 @@ from hpe_study.files import atomic
 from hpe_study.report.style import RESOLUTION, SCHEME_COLOURS, theme
 
 COLOURS = {"bf16": SCHEME_COLOURS["2d"], "fp32": SCHEME_COLOURS["fusion"], "": "#555555"}
-TITLES = {
-    "preparing": "Preparing: seconds by images",
-    "store": "Store: MB by images",
-    "epoch": "Training: seconds an epoch by images",
-    "memory": "Peak memory: MB by images",
-    "batch": "Training: images a second by batch size",
-    "planning": "Planning the graph: seconds by trainings",
+PANELS = {
+    "Preparing: seconds by images": ["preparing"],
+    "Store: MB by images": ["store"],
+    "Training: seconds an epoch by images": ["epoch"],
+    "Peak memory: MB by images": ["memory of preparing", "memory of training"],
+    "Training: images a second by batch size": ["batch"],
+    "Planning the graph: seconds by trainings": ["planning"],
 }
+PLANNED_WITHIN = 60  # s
 
 
 def ratios(table, path):
@@ -46,21 +47,26 @@ def growth(table, path):
     """A panel a quantity of `growth.csv`: measured cost against size, both logarithmic."""
     with theme():
         figure, panels = plt.subplots(2, 3, figsize=(11, 6))
-        for axes, (name, title) in zip(panels.flat, TITLES.items(), strict=True):
-            rows = table[table["quantity"] == name].sort_values("size")
+        for axes, (title, quantities) in zip(panels.flat, PANELS.items(), strict=True):
+            rows = table[table["quantity"].isin(quantities)].sort_values("size")
             axes.set_title(title, fontsize=9)
             if rows.empty:
                 continue
-            axes.plot(rows["size"], rows["value"], "o-", color=SCHEME_COLOURS["fusion"])
-            for row in rows.itertuples():
-                axes.annotate(f"{row.value:.3g}", (row.size, row.value), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=8)
+            for quantity, colour, offset in zip(quantities, (SCHEME_COLOURS["fusion"], SCHEME_COLOURS["3d"]), (6, -14), strict=False):
+                line = rows[rows["quantity"] == quantity]
+                axes.plot(line["size"], line["value"], "o-", color=colour, label=quantity)
+                for row in line.itertuples():
+                    words = {"textcoords": "offset points", "xytext": (0, offset), "ha": "center", "fontsize": 8}
+                    axes.annotate(f"{row.value:.3g}", (row.size, row.value), **words)
             _log(axes.xaxis, axes.set_xscale)
             _log(axes.yaxis, axes.set_yscale)
-            axes.set_xticks(rows["size"])
+            axes.set_xticks(sorted(set(rows["size"])))
             axes.set_ylim(rows["value"].min() / 3, rows["value"].max() * 3)
-            if name == "planning":
-                axes.axhline(60, color="#D55E00")
-                axes.set_ylim(rows["value"].min() / 3, max(rows["value"].max(), 60) * 2)
+            if len(quantities) > 1:
+                axes.legend(loc="lower right", fontsize=8)
+            if "planning" in quantities:
+                axes.axhline(PLANNED_WITHIN, color="#D55E00")
+                axes.set_ylim(rows["value"].min() / 3, max(rows["value"].max(), PLANNED_WITHIN) * 2)
         figure.suptitle(f"Cost against size; {table['machine'].iloc[-1]}; simulated people", fontsize=10)
         _save(figure, path)
 

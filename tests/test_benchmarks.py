@@ -125,7 +125,7 @@ def test_a_quick_run_writes_every_row_and_column(tmp_path):
 def test_growth_measures_every_quantity(tmp_path):
     main(["growth", "--quick", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "growth.csv")
-    assert set(table["quantity"]) == {"preparing", "store", "epoch", "memory", "batch", "planning"}
+    assert set(table["quantity"]) == {"preparing", "store", "epoch", "memory of preparing", "memory of training", "batch", "planning"}
     assert (table["value"] > 0).all()
     assert table.set_index("quantity").loc["planning", "size"] == 45
     assert sorted(table.loc[table["quantity"] == "store", "size"]) == list(growth.IMAGES["quick"])
