@@ -89,10 +89,13 @@ def test_predicting_again_gives_what_was_recorded(people):
 
 def test_heat_maps_peak_where_the_joints_were_read(people):
     maps = people.heatmaps(0, 4)
-    peaks = np.stack(np.unravel_index(maps.reshape(16, -1).argmax(1), maps.shape[1:])[::-1], -1)
     cells = maps.shape[-1]
     assert maps.shape == (16, 16, 16)
-    assert (np.abs((peaks + 0.5) / cells - people.joints[0][4]) < 2.5 / cells).all()
+    column, row = (people.joints[0][4] * cells).astype(int).T
+    around = np.pad(maps, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+    near = np.stack([around[np.arange(16), row + y, column + x] for y in range(3) for x in range(3)]).max(0)
+    # Not the very peak: the record may have been made in bf16, and of two equal peaks the other one may have won.
+    assert (near > 0.97 * maps.reshape(16, -1).max(1)).all()
     assert people.heatmaps(0, 4) is maps  # once computed, kept
 
 
