@@ -21,7 +21,7 @@ TAIL = 15  # lines of the log that an error shows
 BY_SIGNAL = re.compile(r"Signal (\d+) \((SIG\w+)\) received by PID (\d+)")
 
 
-def train_on_several(count, stage, data, out, init, inputs, device, workers, bones, progress):
+def train_on_several(count, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
     """Train one stage (see `training.fit`) by `count` processes on this machine; returns the run record.
 
     device: "cuda" or "cpu". Raises `StudyError` where a process ends before its time: the message that it left, or that it was killed,
@@ -29,7 +29,13 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
     """
     stores = {key: store and {"path": str(store.path), "in_memory": store.in_memory} for key, store in vars(data).items()}
     job = {"stage": stage.model_dump(mode="json"), "data": stores, "out": str(out), "init": init and str(init), "inputs": inputs}
-    job |= {"device": device, "workers": workers, "bones": None if bones is None else bones.tolist(), "progress": progress}
+    job |= {
+        "device": device,
+        "workers": workers,
+        "bones": None if bones is None else bones.tolist(),
+        "progress": progress,
+        "compiling": compiling,
+    }
     write_json(out / JOB, job)
     words = ["--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(count), "--module", "hpe_study.launch", str(out / JOB)]
     environment = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0"} | os.environ
@@ -99,7 +105,7 @@ def main(job_path):
     try:
         training.train_here(
             Stage(**job["stage"]), training.Data(**stores), training.Path(job["out"]), job["init"], job["inputs"], own, job["workers"],
-            bones, job["progress"],
+            bones, job["progress"], job["compiling"],
         )  # fmt: skip
     except StudyError as error:
         print(f"\nerror: {error}", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ SETS_2D = ("mpii", "lsp", "flic")
 SETS_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
 
 
 def _switches(names):
@@ -168,6 +169,7 @@ class Profile(Frozen):
     workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
     devices: PositiveInt = 1  # GPUs (without any: cores) that train one run together; its numbers do not depend on it
     runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
+    compile: Compiling = "none"  # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
     two_d: tuple[str, ...] = SETS_2D
     three_d: tuple[str, ...] = SETS_3D
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)

@@ -79,7 +79,8 @@ def train(study, run, device="auto", progress=True, **changes):
         folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
-    return training.fit(stage, data, folder, init, device, study.profile.workers, bones, progress, study.profile.devices)
+    profile = study.profile
+    return training.fit(stage, data, folder, init, device, profile.workers, bones, progress, profile.devices, profile.compile)
 
 
 def evaluate(study, run, device="auto", progress=True):

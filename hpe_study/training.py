@@ -55,11 +55,12 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1):
+def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1, compiling="none"):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
     init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
     curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers.
+    compiling: torch.compile's mode for the network in a step ("none": not compiled), to the same numbers but for rounding.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
     finite (step and sample ids) or when the weights do not fit. Waits while another process works in `out`.
     """
@@ -74,14 +75,15 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
             return read_json(out / "run.json")
         if processes > 1:
             devices.check_count(processes, device)
-            return train_on_several(processes, stage, data, out, init, inputs, devices.pick_device(device).type, workers, bones, progress)
-        return train_here(stage, data, out, init, inputs, device, workers, bones, progress)
+            kind = devices.pick_device(device).type
+            return train_on_several(processes, stage, data, out, init, inputs, kind, workers, bones, progress, compiling)
+        return train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling)
 
 
-def train_here(stage, data, out, init, inputs, device, workers, bones, progress):
+def train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
     """`fit` without its look at what stands already: in this process, as one of those that train together (`distributed`) or alone."""
     try:
-        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress).run()
+        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress, compiling).run()
     except torch.OutOfMemoryError as error:
         raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
     except RuntimeError as error:
@@ -101,7 +103,7 @@ def finished(out, inputs):
 class Trainer:
     """The state of one training run and the steps that change it."""
 
-    def __init__(self, stage, data, out, init, inputs, device, workers, bones, progress):
+    def __init__(self, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
         self.stage, self.data, self.out, self.inputs = stage, data, out, inputs
         self.workers, self.bones, self.progress = workers, bones, progress
         self.device = devices.pick_device(device)
@@ -115,6 +117,9 @@ class Trainer:
         self.weights_source = Path(init).parent.name if init else self.model.weights_source
         self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last))
         distributed.start_alike(self.model)
+        self.compiling = compiling
+        # shares the model's weights; the plain one is what is saved, averaged and scored. Whole batches only, so it is compiled once
+        self.forward = torch.compile(self.model, mode=compiling) if compiling != "none" else self.model
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
@@ -211,7 +216,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
         with devices.autocast(self.device, self.precision):
-            outputs = self.model(self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last))
+            outputs = self.forward(self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last))
         parts = self._losses(outputs, batch)
         self.optimizer.zero_grad(set_to_none=True)
         parts[0].backward()
@@ -335,6 +340,7 @@ class Trainer:
             "images_per_second": float(history["images_per_second"].median()),
             "peak_memory_mb": devices.peak_memory_mb(self.device),
             "bones_mm": None if self.bones is None else self.bones.tolist(),
+            "compiled": self.compiling,
             **devices.provenance(self.device, self.precision),
         }
         with atomic(self.out / "history.csv") as part:

@@ -92,6 +92,23 @@ def test_a_run_leaves_its_record(unbroken, data):
     assert not (unbroken / "resume.pt").exists()
 
 
+def test_a_compiled_network_trains_to_the_same_numbers(unbroken, data, bones, tmp_path, monkeypatch):
+    modes, compiled = [], torch.compile
+
+    def quickly(model, mode):
+        modes.append(mode)
+        return compiled(model, backend="aot_eager")  # traces and differentiates as any mode does, without minutes of code generation
+
+    monkeypatch.setattr(torch, "compile", quickly)
+    record = fit(stage(), data, tmp_path / "run", device="cpu", bones=bones, progress=False, compiling="reduce-overhead")
+    assert modes == ["reduce-overhead"]
+    assert record["compiled"] == "reduce-overhead"
+    plain, other = (pd.read_csv(folder / "history.csv") for folder in (unbroken, tmp_path / "run"))
+    np.testing.assert_allclose(other["loss"], plain["loss"], rtol=1e-3)
+    plain, other = (torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (unbroken, tmp_path / "run"))
+    assert plain.keys() == other.keys()
+
+
 def test_it_learns(data, tmp_path):
     fit(
         stage(1, three_d=None, epochs=8, drop_after=(), geometry_weight=0.0),
