@@ -58,11 +58,13 @@ class Material:
         """The `Data` of a fusion run."""
         return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in SETS))
 
-    def trainer(self, model, size, precision, folder, encoding="jpeg"):
-        """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32"."""
+    def trainer(self, model, size, precision, folder, encoding="jpeg", device="cpu", batch=None, samples=None, compiling="none"):
+        """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32".
+
+        batch: samples a step; samples: of each set an epoch, by default `EPOCH` batches in all."""
         network = Network(model=model, pretrained=False, input_size=size, precision=precision)
-        samples = EPOCH * self.sizes.batch // 2  # of each set
-        training = Training(epochs=1000, batch_size=self.sizes.batch, samples_per_epoch=samples, geometry_weight=0.01)
+        batch = batch or self.sizes.batch
+        training = Training(epochs=1000, batch_size=batch, samples_per_epoch=samples or EPOCH * batch // 2, geometry_weight=0.01)
         stage = Stage(
             stage=3,
             two_d=SETS[0],
@@ -74,7 +76,7 @@ class Material:
             validate_every=1000,
             legacy=(),
         )
-        return Trainer(stage, self.data(size, encoding), Path(folder), None, {}, "cpu", 0, None, False)
+        return Trainer(stage, self.data(size, encoding), Path(folder), None, {}, str(device), 0, None, False, compiling)
 
 
 def as_heavy_as_photographs(folder):

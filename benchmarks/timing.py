@@ -19,6 +19,7 @@ COLUMNS = (
     *("benchmark", "precision", "unit", "ours", "twin", "ratio", "ratio_low", "ratio_high", "pairs", "target", "met"),
     *("machine", "threads", "torch", "python", "code", "data", "date"),
 )
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,9 @@ def result(row, precision, ours, twin):
     }
 
 
-def circumstances():
+def circumstances(device=CPU):
     """What a measured number depends on besides the code."""
-    known = provenance(torch.device("cpu"), "")
+    known = provenance(device, "")
     return {
         "machine": known["device"],
         "threads": torch.get_num_threads(),

@@ -161,6 +161,7 @@ class Profile(Frozen):
     simulate: dict[str, Counts] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
     simulate_size: PositiveInt = 128  # px of a simulated person's crop
     simulate_seed: int = 0
+    simulate_on: Literal["cpu", "auto"] = "cpu"  # what renders; auto: the GPU that is seen, whose pictures may differ in a last bit
     datasets: dict[str, dict] = {}  # options of a reader, by data set
     strict: bool = False  # absent images are an error instead of being left out and counted
     crop_margin: Annotated[float, Field(ge=1, le=3)] = 1.5  # side of a stored crop over the side of the person's box

@@ -2,7 +2,7 @@
 
 import h5py
 
-from hpe_study import evaluation, training
+from hpe_study import devices, evaluation, training
 from hpe_study.files import atomic
 from hpe_study.params import Training, checked
 from hpe_study.recipe import handed_on
@@ -17,7 +17,8 @@ def prepare_set(study, name, workers=1, progress=True):
     profile = study.profile
     if study.simulated:
         counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
-        make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, progress=progress)
+        renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
+        make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, device=renderer, progress=progress)
     settings = {
         "input_size": profile.network.input_size,
         "margin": profile.crop_margin,

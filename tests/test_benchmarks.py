@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks import growth
+from benchmarks import gpu, growth
 from benchmarks.__main__ import main
 from benchmarks.comparison import fusion_ours, loss_inputs, predict, read_and_assemble, twin_batches, twin_model
 from benchmarks.material import QUICK, Material, pairs_of
@@ -13,9 +13,11 @@ from benchmarks.table import merge
 from benchmarks.timing import COLUMNS, Row, measured
 from benchmarks.twins import depth_twin, fusion_twin, geometric_twin, heatmap_twin, validation_twin
 from hpe_study.batches import assemble, loader, no_change
+from hpe_study.errors import StudyError
 from hpe_study.losses import geometric_loss
 
 SIZE = QUICK.deep_size
+GFLOP = 43.2  # an image in training: ResNet-50 with three deconvolutions and two heads at 256 px, by arithmetic
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,25 @@ def test_growth_measures_every_quantity(tmp_path):
     assert table.set_index("quantity").loc["planning", "size"] == 45
     assert sorted(table.loc[table["quantity"] == "store", "size"]) == list(growth.IMAGES["quick"])
     assert (tmp_path / "growth.png").stat().st_size > 10_000
+
+
+def test_a_gpus_rows_are_made_on_a_cpu_too(tmp_path):
+    main(["gpu", "--quick", "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "gpu.csv", keep_default_na=False)
+    rows = table.groupby("quantity")["value"].first()
+    assert set(rows.index) - {"GPU busy"} == {
+        *("GFLOP of training", "bf16 peak", "training", "share of the bf16 peak", "memory", "rendering"),
+    }
+    assert (rows > 0).all()
+    expected = 100 * rows["training"] * rows["GFLOP of training"] / 1000 / rows["bf16 peak"]
+    assert rows["share of the bf16 peak"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_published_networks_work_is_known():
+    assert gpu.flop_of_training("resnet50", 256) == pytest.approx(GFLOP * 1e9, rel=0.01)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is one")
+def test_without_a_gpu_it_says_so(tmp_path):
+    with pytest.raises(StudyError, match="sees no GPU"):
+        main(["gpu", "--out", str(tmp_path)])

@@ -1,0 +1,26 @@
+"""Preparing a set asks the renderer for what the profile says."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from hpe_study import devices, pipeline
+from hpe_study.study import Study
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(("asked", "seen", "used"), [("cpu", "cuda", "cpu"), ("auto", "cuda", "cuda"), ("auto", "cpu", "cpu")])
+def test_people_are_rendered_where_the_profile_says(asked, seen, used, tmp_path, monkeypatch):
+    values = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text()) | {"simulate_on": asked}
+    path = tmp_path / "params" / "quick.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(values))
+    renderers = []
+    monkeypatch.setattr(devices, "pick_device", lambda name: torch.device(seen))
+    monkeypatch.setattr(pipeline, "make", lambda *words, device, **settings: renderers.append(device))
+    monkeypatch.setattr(pipeline, "prepare", lambda name, root, split, path, **settings: path)
+    pipeline.prepare_set(Study(path), "h36m", progress=False)
+    assert renderers == [used]
