@@ -21,9 +21,11 @@ from hpe_study.evaluation import predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model
+from hpe_study.resident import Resident
 
 SIGMA = 2.0  # heat-map px, as published
 WEIGHTS = (0.1, 0.01)  # λ_reg, λ_geo
+STAGE2_EPOCHS = 60  # as published
 FP32, BF16 = "fp32", "bf16"
 
 
@@ -66,12 +68,13 @@ def depth_and_geometry_twin(maps, sample):
 
 
 def fusion_loss(material, folder):
-    """All three losses, forward and backward; and without the heat maps' squared error, which no twin does joint by joint."""
+    """The published FusionLoss (depth and geometry together), forward and backward; and with the heat maps' squared error, which stands
+    beside it there. That error is whole-map arithmetic in the twin too: both wait for memory."""
     maps, sample = loss_inputs(material.sizes.batch, material.sizes.deep_size // 4)
     rows = []
     for name, ours, twin, target in (
-        ("FusionLoss: heat map, depth, geometry", fusion_ours, lambda *given: fusion_twin(*given, *WEIGHTS)[0], 8),
-        ("depth and geometric loss", depth_and_geometry, depth_and_geometry_twin, None),
+        ("FusionLoss: depth and geometry", depth_and_geometry, depth_and_geometry_twin, 8),
+        ("FusionLoss and heat-map loss", fusion_ours, lambda *given: fusion_twin(*given, *WEIGHTS)[0], None),
     ):
         back = lambda loss: lambda: _and_back(loss(maps, sample), maps.values())  # noqa: E731
         rows += measured(Row(name, back(twin), {FP32: back(ours)}, {FP32: target}, material.sizes.pairs_quick, "ms/batch"))
@@ -131,14 +134,25 @@ def loaders(material, folder):
 
 
 def bytes_to_device(material, folder):
-    """What is sent to the device for an image; no time."""
+    """What is sent to the device for an image, no time: streamed in every epoch; and with the crops staying there, sent once, and then
+    indices and changes alone, over the published 60 epochs of stage 2."""
     sizes, size = material.sizes, material.sizes.deep_size
     pairs = pairs_of(sizes.batch, sizes.people[0])
-    ours = next(iter(loader(material.data(size).train, pairs, sizes.batch)))
-    twin = next(twin_batches(material, size, pairs))
-    count = lambda batch: sum(value.nbytes for value in batch.values() if torch.is_tensor(value))  # noqa: E731
-    row = Row("bytes to the device", None, {}, {"": 5}, 1, "kB/image", sizes.batch)
-    return [result(row, "", [count(ours)], [count(twin)])]
+    stores = material.data(size).train
+    changes = _bytes(vars(change_of(pairs)))
+    streamed = _bytes(next(iter(loader(stores, pairs, sizes.batch)))) + changes
+    resident = Resident(stores, "cpu")
+    once = (resident.crops.nbytes + _bytes(resident.labels)) / sum(map(len, stores)) * sizes.batch
+    indices = 2 * torch.from_numpy(pairs)[:, 0].nbytes  # of the picture and of its label
+    twin = _bytes(next(twin_batches(material, size, pairs)))
+    rows = []
+    for way, ours, target in (("streamed", streamed, None), ("resident", once / STAGE2_EPOCHS + indices + changes, 5)):
+        rows.append(result(Row(f"bytes to the device, {way}", None, {}, {"": target}, 1, "kB/image", sizes.batch), "", [ours], [twin]))
+    return rows
+
+
+def _bytes(tensors):
+    return sum(value.nbytes for value in tensors.values() if torch.is_tensor(value))
 
 
 # ---------------------------------------------------------------- training and validation

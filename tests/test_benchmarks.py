@@ -116,11 +116,11 @@ def test_a_quick_run_writes_every_row_and_column(tmp_path):
     main(["twin", "--quick", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "results.csv")
     assert tuple(table.columns) == COLUMNS
-    assert len(table) == 3 + 4 + 1 + 3 * 2
+    assert len(table) == 3 + 4 + 2 + 3 * 2
     needed = [column for column in COLUMNS if column not in ("precision", "target", "met")]
     assert table[needed].notna().all().all()
     assert (table["threads"] == 1).all()
-    assert table["target"].count() == len(table) - 3  # the loaders with augmentation, the losses without heat maps
+    assert table["target"].count() == len(table) - 4  # the loaders with augmentation, the losses with heat maps, bytes streamed
     assert (tmp_path / "results.png").stat().st_size > 10_000
 
 
