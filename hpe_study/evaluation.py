@@ -22,7 +22,7 @@ from hpe_study.batches import assemble, crop_fraction, loader, no_change, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
 from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
-from hpe_study.models import build_model, load_weights
+from hpe_study.models import build_model, folded, load_weights
 from hpe_study.params import Network
 from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set, universal_bone_lengths
 from hpe_study.sizing import mean_bone_lengths
@@ -43,7 +43,7 @@ def read_outputs(outputs, network):
 def predictions(model, store, samples, network, device, precision, flip, workers=0):
     """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over `samples` of a store, in
     order: indices (N,), or (N, 2 | 3) as `batches.Samples` are addressed."""
-    model.eval()
+    model = folded(model)
     pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
     for raw in loader([store], pairs, BATCH, workers):
         batch = assemble(raw, no_change(len(raw["sample"])), network.input_size, device)
