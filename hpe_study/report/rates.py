@@ -13,7 +13,7 @@ from hpe_study.records import read_runs
 from hpe_study.study import Study
 
 MEASURED, PROJECTED = "measured", "goal, not measured"
-GOAL = 2500.0  # images a second of ResNet-50 at 256 px on one H100
+GOAL, GOAL_OF = 2500.0, "ResNet-50 256 px"  # images a second on one H100, and the network that this is the goal of
 BATCH = 32  # images of a benchmark's batch
 PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backward are about one to two
 
@@ -41,16 +41,18 @@ class Rate:
 
 
 def rates(study, goal=GOAL, benchmarks=None):
-    """The rates of the study's network: of each machine the fastest that was measured, then the goal (None: without).
+    """The rates of the study's network: of each machine the fastest that was measured, then the goal, where it is of that network.
 
-    benchmarks: path of the benchmarks' table, by default the project's. Raises `StudyError` for a row in a unit that is no rate.
+    goal: images a second, None: without. benchmarks: path of the benchmarks' table, by default the project's. Raises `StudyError` for a
+    row in a unit that is no rate.
     """
     found = _benchmarked(study.profile.network, benchmarks or study.home / "benchmarks" / "results.csv") + _recorded(study)
     fastest = {}
     for rate in sorted(found, key=lambda rate: rate.training):
         fastest[rate.device] = rate
     ordered = sorted(fastest.values(), key=lambda rate: rate.training)
-    return ordered + ([Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it")] if goal else [])
+    aimed = [Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it")] if goal else []
+    return ordered + (aimed if title(study.profile.network) == GOAL_OF else [])
 
 
 def title(network):
