@@ -6,8 +6,10 @@ import time
 import torch
 
 from hpe_study import devices
+from hpe_study.errors import StudyError
 from hpe_study.files import read_json
 from hpe_study.models import build_model
+from hpe_study.report.published import data_sheet
 from hpe_study.store import stored_key
 from hpe_study.study import SPLITS
 
@@ -16,12 +18,18 @@ RENDERING = 0.03  # seconds a simulated picture takes one core
 STEPS = 4
 
 
+def counts_of(profile, name):
+    """`params.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has it."""
+    counts = profile.simulate or data_sheet()
+    if name not in counts:
+        raise StudyError(f"{name}: nothing says how many images it has; the data sheet knows {', '.join(counts)}")
+    return counts[name]
+
+
 def images_of(study, run):
     """Images that a run will see: epochs × N of each set, N the 2D set's size where the profile gives none (3D-only: the 3D set's)."""
     training = study.profile.stage(run).training
-    counts = study.profile.simulate
-    first = run.two_d or run.trained_3d
-    samples = training.samples_per_epoch or (counts[first].train if first in counts else 0)
+    samples = training.samples_per_epoch or counts_of(study.profile, run.two_d or run.trained_3d).train
     return training.epochs * samples * (2 if run.scheme == "fusion" else 1)
 
 
@@ -61,8 +69,8 @@ def is_current(study, run):
 
 
 class Outlook:
-    """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, whose size is
-    not in the parameter file."""
+    """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, of which people
+    may have any part."""
 
     def __init__(self, study, cores, here=True):
         """here: whether this machine will do the work; nothing is known about others, whose times are None as real data's are."""

@@ -1,5 +1,6 @@
 """What is known of a data set beside its labels: where it comes from, on what terms, how to cite it, how big it is."""
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -17,6 +18,7 @@ class DatasetInfo:
     expected: dict  # records a split of the original gives; None where that depends on options or is not published
     quirks: tuple  # traps of the raw layout and what the reader does about them
     hint: str = ""  # a step that people forget between downloading and reading
+    download_gb: float = math.nan  # of pictures and labels, in GB, where the set's page says it
     layouts: dict = field(default_factory=dict)  # other ways the same set is laid out: name → options for `open_dataset`
 
     def stand_in_command(self, root):

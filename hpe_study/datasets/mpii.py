@@ -36,6 +36,7 @@ INFO = DatasetInfo(
         "the original .mat has no validation split: without valid.json, one image in nine by a digest of its name is taken as test",
     ),
     hint="The JSON labels (annot/train.json, annot/valid.json) come with github.com/microsoft/human-pose-estimation.pytorch.",
+    download_gb=12.9,
     layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
 )
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}

@@ -28,6 +28,7 @@ NOTEBOOKS = {  # profile → its notebooks that need the records alone
 }
 KINDS = ("csv", "html", "tex", "png", "svg")
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
+WIDGET = "application/vnd.jupyter.widget-view+json"
 HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
 # The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
 """
@@ -119,6 +120,8 @@ def execute_in_place(path):
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":  # a widget shows nothing without its kernel
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         pictured = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
         if pictured and UNTESTED not in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), UNTESTED]

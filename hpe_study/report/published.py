@@ -10,6 +10,8 @@ from importlib.resources import files
 
 import pandas as pd
 
+from hpe_study.params import Counts
+
 NAMES = ("table1", "table2", "table3", "timing", "datasets")
 PCKH_NOTE = "The paper's PCKh@0.5 is a score at 5 % of the crop's side over ten joints; our column “crop PCK” is its counterpart."
 KEYS = {  # the paper's words → the names that runs carry
@@ -41,10 +43,16 @@ def published(name):
     return table
 
 
+@lru_cache
+def data_sheet():
+    """{data set: `params.Counts` of its splits}, of the paper's data sheet; sets without counts are left out."""
+    sheet = published("datasets").dropna(subset=["train_images", "test_images"])
+    return {row.dataset: Counts(train=int(row.train_images), test=int(row.test_images)) for row in sheet.itertuples()}
+
+
 def training_images():
-    """{data set: images in its training split}, of the paper's data sheet; sets without a count are left out."""
-    sheet = published("datasets").dropna(subset=["train_images"])
-    return dict(zip(sheet["dataset"], sheet["train_images"].astype(int), strict=True))
+    """{data set: images in its training split}, of the paper's data sheet."""
+    return {name: counts.train for name, counts in data_sheet().items()}
 
 
 def total_minutes():

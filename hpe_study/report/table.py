@@ -43,7 +43,7 @@ STYLE = [
 
 @dataclass(frozen=True)
 class Column:
-    """source: `OURS` or `PUBLISHED`; group: the heading above; better: "lower", "higher" or None where there is no best;
+    """source: `OURS`, `PUBLISHED` or other words; group: the heading above; better: "lower", "higher" or None where there is no best;
     text: its cells are words."""
 
     source: str
@@ -147,9 +147,9 @@ class Table:
         return pd.DataFrame(texts, index, columns), np.array(css, object)
 
     def _source_title(self, source):
-        if source == PUBLISHED:
-            return "published (real data)"
-        return "ours (simulated)" if self.simulated else "ours"
+        if source == OURS:
+            return "ours (simulated)" if self.simulated else "ours"
+        return "published (real data)" if source == PUBLISHED else source
 
     def _text(self, row, column, breaking, small):
         cell = self.cell(row, column)
@@ -194,6 +194,14 @@ class Table:
                 told.append(f"on {column.title} {words} ({cell.value:.0f} mm, 95 % interval {cell.low:.0f} to {cell.high:.0f})")
         best = "; ".join(told) or "no row of this table was run"
         return Markdown(f"Lowest MPJPE{' on simulated people' if self.simulated else ''}: {best}.")
+
+    def markdown(self):
+        """The table for a README, a line a column; without its notes."""
+        lines = [["", *(" ".join(row) for row in self.rows)], ["---", *["---:"] * len(self.rows)]]
+        for column in self.columns:
+            cells = [self.cell(row, column) for row in range(len(self.rows))]
+            lines.append([column.name, *(f"{cell.value:,.{column.digits}f}" if cell.has_value else cell.words for cell in cells)])
+        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def latex(self):
         """The table for a paper (packages booktabs, multirow); the notes follow as comments."""

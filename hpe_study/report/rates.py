@@ -1,0 +1,101 @@
+"""How fast a profile's network trains: rates measured here, out of committed files, and the goal that nobody has measured.
+
+benchmarks/results.csv          rows "<network> training step" or "training, <network>", and "validation" of the same machine
+params/reference*.yaml          published run records, where they are of this very network
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from hpe_study.errors import StudyError
+from hpe_study.records import read_runs
+from hpe_study.study import Study
+
+MEASURED, PROJECTED = "measured", "goal, not measured"
+GOAL, GOAL_OF = 2500.0, "ResNet-50 256 px"  # images a second on one H100, and the network that this is the goal of
+BATCH = 32  # images of a benchmark's batch
+PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backward are about one to two
+
+
+@dataclass(frozen=True)
+class Rate:
+    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward alone a second."""
+
+    kind: str
+    device: str
+    precision: str
+    training: float
+    passes: float
+    source: str
+
+    @property
+    def on_gpu(self):
+        return "cores)" not in self.device  # as `devices` writes processors
+
+    @property
+    def words(self):
+        """Where, and how fast."""
+        where = ", ".join(part for part in (self.device, self.precision) if part)
+        return f"{where}, {self.training:,.{0 if self.training >= 100 else 2}f} images/s"
+
+
+def rates(study, goal=GOAL, benchmarks=None):
+    """The rates of the study's network: of each machine the fastest that was measured, then the goal, where it is of that network.
+
+    goal: images a second, None: without. benchmarks: path of the benchmarks' table, by default the project's. Raises `StudyError` for a
+    row in a unit that is no rate.
+    """
+    found = _benchmarked(study.profile.network, benchmarks or study.home / "benchmarks" / "results.csv") + _recorded(study)
+    fastest = {}
+    for rate in sorted(found, key=lambda rate: rate.training):
+        fastest[rate.device] = rate
+    ordered = sorted(fastest.values(), key=lambda rate: rate.training)
+    aimed = [Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it")] if goal else []
+    return ordered + (aimed if title(study.profile.network) == GOAL_OF else [])
+
+
+def title(network):
+    """What the benchmarks call a network."""
+    return f"{network.model.replace('resnet', 'ResNet-')} {network.input_size} px"
+
+
+def _benchmarked(network, path):
+    if not path.exists():
+        return []
+    table = pd.read_csv(path, dtype={"precision": str}).fillna({"precision": ""})
+    of_network = title(network)
+    trained = table[table["benchmark"].isin([f"{of_network} training step", f"training, {of_network}"])]
+    scored = table[table["benchmark"].isin(["validation", f"validation, {of_network}"])]
+    found = []
+    for row in trained.itertuples():
+        same = scored[(scored["machine"] == row.machine) & (scored["precision"] == row.precision)]
+        training = _per_second(row, path)
+        passes = 2 * _per_second(next(same.itertuples()), path) if len(same) else training / PASS  # the benchmark sends each image twice
+        told = f"{path.parent.name}/{path.name}, {row.data}, {row.date}"
+        found.append(Rate(MEASURED, row.machine, row.precision, training, passes, told))
+    return found
+
+
+def _per_second(row, path):
+    """Images a second of a benchmark's row."""
+    known = {"images/s": row.ours, "s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
+    if row.unit not in known:
+        raise StudyError(f"{path}: {row.benchmark!r} is in {row.unit}, which is no rate; known are {', '.join(known)}")
+    return known[row.unit]
+
+
+def _recorded(study):
+    """The published records' rates, where they are of the study's network."""
+    wanted, found = study.profile.network, []
+    for path in sorted((study.home / "params").glob("reference*.yaml")):
+        published = Study(path)
+        network = published.profile.network
+        if (network.model, network.width, network.input_size) != (wanted.model, wanted.width, wanted.input_size):
+            continue
+        runs = read_runs(published.folder / "runs.csv").drop_duplicates("run")
+        for (device, precision), group in runs[runs["backbone"].isna()].groupby(["device", "precision"]):
+            rate = float(group["images_per_second"].median())
+            people = "simulated" if group["simulated"].any() else "real data"
+            found.append(Rate(MEASURED, device, precision, rate, rate / PASS, f"{path.name}, median of {len(group)} runs, {people}"))
+    return found
