@@ -21,6 +21,7 @@ from hpe_study.evaluation import predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model
+from hpe_study.report.rates import title
 from hpe_study.resident import Resident
 
 SIGMA = 2.0  # heat-map px, as published
@@ -171,7 +172,7 @@ def training_step(material, folder):
         raw = next(iter(loader(trainer.data.train, pairs, sizes.batch)))
         ours[precision] = lambda trainer=trainer, raw=raw: trainer._step(trainer._batch(raw, 0))
     twin = lambda: training_step_twin(model, optimizer, sample, *WEIGHTS)  # noqa: E731
-    name = f"{_title(sizes.deep)} {sizes.deep_size} px training step"
+    name = f"{title(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
     return measured(Row(name, twin, ours, {BF16: 2.5, FP32: 1.1}, sizes.pairs_slow, "s/batch"))
 
 
@@ -190,7 +191,7 @@ def whole_epoch(material, folder):
 
     trainers = {precision: material.trainer(sizes.shallow, sizes.shallow_size, precision, folder) for precision in (BF16, FP32)}
     ours = {precision: trainer._epoch for precision, trainer in trainers.items()}
-    name = f"{_title(sizes.shallow)} {sizes.shallow_size} px epoch"
+    name = f"{title(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
     return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count))
 
 
@@ -222,10 +223,6 @@ def twin_model(name):
     torch.manual_seed(0)
     model = build_model(name)
     return model, torch.optim.Adam(model.parameters(), lr=1e-4)
-
-
-def _title(model):
-    return model.replace("resnet", "ResNet-")
 
 
 BENCHMARKS = {

@@ -1,7 +1,8 @@
 """What one GPU reaches: training the published network, as a share of the GPU's own bf16 peak and of its time; rendering people.
 
-Rows of `gpu.csv`: quantity (training, GFLOP of training, bf16 peak, share of the bf16 peak, GPU busy, memory, rendering), setting, value,
-unit, and what it was measured on. The peak is measured too, by a large matrix product: a data sheet's is never reached.
+Rows of `gpu.csv`: quantity (training, GFLOP of training, bf16 peak, share of the bf16 peak, GPU busy, memory, rendering), network (as
+`report.rates` calls it), setting, precision, value, unit, and what it was measured on. The peak is measured too, by a large matrix
+product: a data sheet's is never reached.
 """
 
 import time
@@ -14,6 +15,7 @@ from benchmarks.timing import circumstances
 from hpe_study import devices
 from hpe_study.errors import StudyError
 from hpe_study.models import build_model
+from hpe_study.report.rates import title
 from hpe_study.synthetic import make
 
 SETTINGS = {  # (batch size, torch.compile's mode)
@@ -23,7 +25,7 @@ SETTINGS = {  # (batch size, torch.compile's mode)
 STEPS = {"quick": 2, "full": 120}  # an epoch
 MATRIX = {"quick": 256, "full": 8192}
 PICTURES = {"quick": (4, 64), "full": (512, 256)}  # how many, px
-KEYS = ("quantity", "setting", "machine")
+KEYS = ("quantity", "network", "setting", "machine")
 
 
 def measured(folder, extent):
@@ -34,21 +36,26 @@ def measured(folder, extent):
     material = Material(folder, QUICK if extent == "quick" else FULL)
     size, model = material.sizes.deep_size, material.sizes.deep
     known = circumstances(device)
-    add = lambda quantity, setting, value, unit: {"quantity": quantity, "setting": setting, "value": value, "unit": unit, **known}  # noqa: E731
+    network, rows = title(material.network(model, size, "bf16")), []
+
+    def add(quantity, setting, value, unit, network=network, precision="bf16"):
+        row = {"quantity": quantity, "network": network, "setting": setting, "precision": precision, "value": value, "unit": unit}
+        rows.append(row | known)
 
     work, peak = flop_of_training(model, size), matrix_rate(MATRIX[extent], device)
-    rows = [add("GFLOP of training", f"{model} {size} px", work / 1e9, "GFLOP/image"), add("bf16 peak", "", peak / 1e12, "TFLOP/s")]
+    add("GFLOP of training", "", work / 1e9, "GFLOP/image", precision="")
+    add("bf16 peak", f"matrix product of {MATRIX[extent]}", peak / 1e12, "TFLOP/s", network="")
     for batch, compiling in SETTINGS[extent]:
-        setting = f"{model} {size} px, batch {batch}, bf16" + (f", compiled: {compiling}" if compiling != "none" else "")
+        setting = f"batch {batch}" + (f", compiled: {compiling}" if compiling != "none" else "")
         rate, busy, memory = training_rate(material, folder / f"run-{batch}-{compiling}", device, batch, compiling, STEPS[extent])
-        rows.append(add("training", setting, rate, "images/s"))
-        rows.append(add("share of the bf16 peak", setting, 100 * rate * work / peak, "%"))
+        add("training", setting, rate, "images/s")
+        add("share of the bf16 peak", setting, 100 * rate * work / peak, "%")
         if device.type == "cuda":
-            rows.append(add("GPU busy", setting, 100 * busy, "%"))
-        rows.append(add("memory", setting, memory, "MB"))
-        print(f"{setting}: {rate:.0f} images/s, {100 * rate * work / peak:.0f} % of the peak", flush=True)
+            add("GPU busy", setting, 100 * busy, "%")
+        add("memory", setting, memory, "MB")
+        print(f"{network}, {setting}: {rate:.0f} images/s, {100 * rate * work / peak:.0f} % of the peak", flush=True)
     count, px = PICTURES[extent]
-    rows.append(add("rendering", f"h36m {px} px", rendering_rate(folder, count, px, device), "images/s"))
+    add("rendering", f"h36m {px} px", rendering_rate(folder, count, px, device), "images/s", network="", precision="")
     return rows
 
 

@@ -58,11 +58,15 @@ class Material:
         """The `Data` of a fusion run."""
         return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in SETS))
 
+    def network(self, model, size, precision):
+        """The published network's settings, its weights random."""
+        return Network(model=model, pretrained=False, input_size=size, precision=precision)
+
     def trainer(self, model, size, precision, folder, encoding="jpeg", device="cpu", batch=None, samples=None, compiling="none"):
         """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32".
 
         batch: samples a step; samples: of each set an epoch, by default `EPOCH` batches in all."""
-        network = Network(model=model, pretrained=False, input_size=size, precision=precision)
+        network = self.network(model, size, precision)
         batch = batch or self.sizes.batch
         training = Training(epochs=1000, batch_size=batch, samples_per_epoch=samples or EPOCH * batch // 2, geometry_weight=0.01)
         stage = Stage(

@@ -1,6 +1,7 @@
 """How fast a profile's network trains: rates measured here, out of committed files, and the goal that nobody has measured.
 
-benchmarks/results.csv          rows "<network> training step" or "training, <network>", and "validation" of the same machine
+benchmarks/results.csv          rows "<network> training step", and "validation" of the same machine
+benchmarks/gpu.csv              rows "training" of the network, where a GPU was at hand
 params/reference*.yaml          published run records, where they are of this very network
 """
 
@@ -43,10 +44,11 @@ class Rate:
 def rates(study, goal=GOAL, benchmarks=None):
     """The rates of the study's network: of each machine the fastest that was measured, then the goal, where it is of that network.
 
-    goal: images a second, None: without. benchmarks: path of the benchmarks' table, by default the project's. Raises `StudyError` for a
-    row in a unit that is no rate.
+    goal: images a second, None: without. benchmarks: folder of the benchmarks' tables, by default the project's. Raises `StudyError` for
+    a row in a unit that is no rate.
     """
-    found = _benchmarked(study.profile.network, benchmarks or study.home / "benchmarks" / "results.csv") + _recorded(study)
+    network, tables = study.profile.network, benchmarks or study.home / "benchmarks"
+    found = _benchmarked(network, tables / "results.csv") + _on_gpu(network, tables / "gpu.csv") + _recorded(study)
     fastest = {}
     for rate in sorted(found, key=lambda rate: rate.training):
         fastest[rate.device] = rate
@@ -65,8 +67,7 @@ def _benchmarked(network, path):
         return []
     table = pd.read_csv(path, dtype={"precision": str}).fillna({"precision": ""})
     of_network = title(network)
-    trained = table[table["benchmark"].isin([f"{of_network} training step", f"training, {of_network}"])]
-    scored = table[table["benchmark"].isin(["validation", f"validation, {of_network}"])]
+    trained, scored = (table[table["benchmark"] == name] for name in (f"{of_network} training step", "validation"))
     found = []
     for row in trained.itertuples():
         same = scored[(scored["machine"] == row.machine) & (scored["precision"] == row.precision)]
@@ -79,10 +80,21 @@ def _benchmarked(network, path):
 
 def _per_second(row, path):
     """Images a second of a benchmark's row."""
-    known = {"images/s": row.ours, "s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
+    known = {"s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
     if row.unit not in known:
         raise StudyError(f"{path}: {row.benchmark!r} is in {row.unit}, which is no rate; known are {', '.join(known)}")
     return known[row.unit]
+
+
+def _on_gpu(network, path):
+    if not path.exists():
+        return []
+    table = pd.read_csv(path)
+    rows = table[(table["quantity"] == "training") & (table["network"] == title(network))]
+    return [
+        Rate(MEASURED, row.machine, row.precision, row.value, row.value / PASS, f"benchmarks/{path.name}, {row.setting}, {row.date}")
+        for row in rows.itertuples()
+    ]
 
 
 def _recorded(study):

@@ -17,10 +17,11 @@ PROJECT = Path(__file__).resolve().parents[2]
 NOTEBOOK = PROJECT / "notebooks" / "cost.ipynb"
 GOAL = Rate(PROJECTED, "one H100", "", 2500.0, 7500.0, "")
 GPU_ROW = {
-    "benchmark": "training, ResNet-50 256 px",
+    "quantity": "training",
+    "network": "ResNet-50 256 px",
+    "setting": "batch 128",
     "precision": "bf16",
-    "unit": "images/s",
-    "ours": 2000.0,
+    "value": 2000.0,
     "machine": "NVIDIA H100 80GB",
 }
 
@@ -105,10 +106,11 @@ def test_a_checkpoint_is_as_large_as_its_file(paper, tmp_path):
 # ---------------------------------------------------------------- rates
 
 
-def written(path, rows):
-    path.parent.mkdir(exist_ok=True)
-    pd.DataFrame([{"data": "simulated", "date": "2026-01-01"} | row for row in rows]).to_csv(path, index=False)
-    return path
+def written(folder, **tables):
+    """The folder, with a CSV a table of rows."""
+    for name, rows in tables.items():
+        pd.DataFrame([{"data": "simulated", "date": "2026-01-01"} | row for row in rows]).to_csv(folder / f"{name}.csv", index=False)
+    return folder
 
 
 CPU_ROWS = [
@@ -120,7 +122,7 @@ CPU_ROWS = [
 
 
 def test_the_fastest_precision_of_a_machine_counts(paper, tmp_path):
-    (found, goal) = rates(paper, benchmarks=written(tmp_path / "b" / "results.csv", CPU_ROWS))
+    (found, goal) = rates(paper, benchmarks=written(tmp_path, results=CPU_ROWS))
     assert (found.kind, found.precision, found.training) == (MEASURED, "bf16", BATCH / 8.0)
     assert found.passes == 2 / 0.2
     assert not found.on_gpu
@@ -128,7 +130,7 @@ def test_the_fastest_precision_of_a_machine_counts(paper, tmp_path):
 
 
 def test_a_gpu_that_was_measured_gets_a_column_of_its_own(paper, tmp_path):
-    known = rates(paper, benchmarks=written(tmp_path / "b" / "results.csv", [*CPU_ROWS, GPU_ROW]))
+    known = rates(paper, benchmarks=written(tmp_path, results=CPU_ROWS, gpu=[GPU_ROW, GPU_ROW | {"quantity": "memory", "value": 9e9}]))
     assert [rate.kind for rate in known] == [MEASURED, MEASURED, PROJECTED]
     assert (known[1].training, known[1].passes, known[1].on_gpu) == (2000.0, 6000.0, True)
     table = cost.cost_table(paper, known, 4).tidy()
@@ -141,7 +143,7 @@ def test_a_gpu_that_was_measured_gets_a_column_of_its_own(paper, tmp_path):
 
 def test_records_of_another_network_say_nothing(paper, tmp_path):
     """The published runs are of a small network; of that network's own profile they are the rate."""
-    nothing = tmp_path / "none.csv"
+    nothing = tmp_path
     assert rates(paper, goal=None, benchmarks=nothing) == []
     (found,) = rates(cost.whole(PROJECT / "params" / "demo.yaml"), benchmarks=nothing)  # nor is the goal of that network
     runs = pd.read_csv(PROJECT / "figures" / "reference" / "records" / "runs.csv")
@@ -150,9 +152,9 @@ def test_records_of_another_network_say_nothing(paper, tmp_path):
 
 
 def test_a_row_that_is_no_rate_is_refused(paper, tmp_path):
-    path = written(tmp_path / "b" / "results.csv", [GPU_ROW | {"unit": "furlongs"}])
-    with pytest.raises(StudyError, match=r"results\.csv: 'training, ResNet-50 256 px' is in furlongs, .*images/s"):
-        rates(paper, benchmarks=path)
+    folder = written(tmp_path, results=[CPU_ROWS[0] | {"unit": "furlongs"}])
+    with pytest.raises(StudyError, match=r"results\.csv: 'ResNet-50 256 px training step' is in furlongs, .*s/batch"):
+        rates(paper, benchmarks=folder)
 
 
 # ---------------------------------------------------------------- what is shown
