@@ -8,6 +8,7 @@ import pytest
 from hpe_study.errors import StudyError
 from hpe_study.params import read_profile
 from hpe_study.report import publish
+from hpe_study.study import Study
 
 
 def test_the_reference_is_the_profile_under_another_name(tmp_path):
@@ -36,6 +37,26 @@ def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(StudyError, match=r"runs are missing, such as .*run make study first"):
         publish.main(profile)
     assert not (tmp_path / "figures").exists()
+
+
+def test_only_what_the_profiles_analyses_make_is_published(tmp_path):
+    """Tables 4 and 5 alone for `fair`: no plot that is empty there; nothing that leans on a script that is not published."""
+    assert publish.made_by(Study("params/fair.yaml").analyses) == {"table4", "table5"}
+    made = publish.made_by(Study("params/demo.yaml").analyses)
+    assert {"table1", "oracle_floors", "claims", "report"} < made
+    for name in ("table1.html", "table9.html", "timing.png", "timing-interactive.html", "plotly.min.js", "people.png"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "records").mkdir()
+    publish.tidy(tmp_path, made)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["people.png", "records", "table1.html", "timing.png"]
+
+
+@pytest.mark.parametrize("name", publish.NOTEBOOKS)
+def test_the_published_folder_holds_just_that(name):
+    folder = Path(publish.records_of(name)).parent
+    found = {path.stem for path in folder.iterdir() if path.suffix[1:] in publish.KINDS} - {publish.PORTRAIT}
+    assert {stem for stem in found if not stem.endswith("-interactive")} == publish.made_by(Study(f"params/{name}.yaml").analyses)
+    assert not [path for path in folder.glob("*.html") if "plotly.min.js" in path.read_text() and "-interactive" not in path.stem]
 
 
 def test_pictures_are_not_compared_and_texts_are(tmp_path):

@@ -109,7 +109,10 @@ def figure2(results):
         style.headline(figure, f"{title}, {style.set_title(H36M)}", results.simulated)
     told = ", ".join(f"{label(run)} {error[person]:.0f} mm" for run, error in zip(runs, errors, strict=True))
     seen = f"Person {person} of the test set: predicted and true joints over the image and in 3D. MPJPE: {told}"
-    caption = "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. To turn by hand: figure2.html."
+    caption = (
+        "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. "
+        "To turn by hand: figure2-interactive.html, which your own run makes."
+    )
     turnable = _turnable(results, runs, person, style.titled(title, results.simulated))
     return Picture("figure2", figure, style.titled(seen, results.simulated) + ".", caption, turnable)
 

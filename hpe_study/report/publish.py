@@ -27,6 +27,8 @@ NOTEBOOKS = {  # profile → its notebooks that need the records alone
     "fair": ("table4", "table5"),
 }
 KINDS = ("csv", "html", "tex", "png", "svg")
+MADE = {"table1": ("table1", "oracle_floors")}  # analysis → its files, where they go by other names than its own
+PORTRAIT = "people"
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
 # The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
@@ -40,25 +42,37 @@ def main(profile, home=None):
     if study.profile.name not in NOTEBOOKS:
         raise StudyError(f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join(NOTEBOOKS)}")
     _finished(study)
-    name, notebooks = reference_name(study.profile.name), NOTEBOOKS[study.profile.name]
+    name, notebooks, made = reference_name(study.profile.name), NOTEBOOKS[study.profile.name], made_by(study.analyses)
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
     for path in study.records:
         _copy(path, records / path.name)
     for path in sorted(study.figures.iterdir()):
-        # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
-        if path.suffix[1:] in KINDS and path.stem not in notebooks and path.name != "figure2.html":
+        if path.suffix[1:] in KINDS and path.stem in made:
             _copy(path, figures / path.name)
     if study.profile.name == "demo":
-        _portrait(study, figures / "people.png")
+        _portrait(study, figures / f"{PORTRAIT}.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
     with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
     for notebook in notebooks:
         execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
-    (figures / "plotly.min.js").unlink(missing_ok=True)
+    tidy(figures, made)
     return figures
+
+
+def made_by(analyses):
+    """Names, without their endings, of the files that these analyses make."""
+    return {name for analysis in analyses for name in MADE.get(analysis, (analysis,))}
+
+
+def tidy(figures, made):
+    """Delete files of a published folder that its analyses do not make (any more), and what is to be turned by hand: those pages lean on
+    plotly's script, which is too large for the repository."""
+    for path in figures.iterdir():
+        if path.is_file() and path.stem not in (*made, PORTRAIT):
+            path.unlink()
 
 
 def _finished(study):

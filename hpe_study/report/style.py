@@ -71,8 +71,11 @@ def save_figure(figure, folder, name, alt):
 
 
 def save_interactive(figure, folder, name):
-    """Write a plotly figure as an HTML file that needs no network, beside one copy of plotly's script for all of them; returns its path."""
-    path = Path(folder) / f"{name}.html"
+    """Write a plotly figure as `<name>-interactive.html` (`<name>.html` is a table's); returns its path.
+
+    It needs no network: one copy of plotly's script for all of them lies beside it.
+    """
+    path = Path(folder) / f"{name}-interactive.html"
     with atomic(path) as part:
         part.write_text(figure.to_html(include_plotlyjs="directory", full_html=True, div_id=name), encoding="utf-8")
     with atomic(path.with_name("plotly.min.js")) as part:

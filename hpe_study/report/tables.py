@@ -9,8 +9,8 @@ from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.protocols import protocol
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.published import PCKH_NOTE, published
-from hpe_study.report.results import BASELINES, is_simulated, named, rows_of, seeds_of
-from hpe_study.report.style import set_title
+from hpe_study.report.results import BASELINES, MODEL, defects, is_simulated, legacy_of, named, rows_of, seeds_of
+from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.scoring import PROTOCOL
 from hpe_study.study import LEVEL_SET, Run
@@ -26,6 +26,7 @@ PUBLISHED_SCORES = {  # column of the published csv → group, title
 }
 TESTS = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
 
+FEW = 10  # groups; a bootstrap over fewer gives too narrow an interval
 SIZED = {
     "canonical": "skeletons sized by the 3D training set's bones",
     "fixed": "every skeleton sized alike",
@@ -97,20 +98,28 @@ def _table(name, title, labels, stages, printed, runs):
 
 def notes_of(runs):
     """What every table says below it: seeds, interval, marks."""
-    count = len(seeds_of(runs))
     names = runs.loc[runs["metric"] == "mpjpe", "protocol"].unique() if (runs["metric"] == "mpjpe").any() else [PROTOCOL]
     rules = " and ".join(f"“{found.name}” ({found.title}; {SIZED[found.scale]})" for found in map(protocol, names))
-    legacy = ", ".join(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
-    spread = ", and the spread between seeds" if count > 1 else ""
     simulated = "Simulated: our runs learnt from and were scored on simulated people; published numbers are of the real data sets."
     return [
         *([simulated] if is_simulated(runs) else []),
-        *([f"Defects of the published code turned on: {legacy}."] if legacy else []),
-        f"Ours: mean of n = {count} seed{'s' * (count != 1)}; below it the 95 % interval (bootstrap over test sequences{spread}). "
+        *defects(legacy_of(runs)),
+        f"Ours: mean of n = {len(seeds_of(runs))} seed{'s' * (len(seeds_of(runs)) != 1)}; below it the 95 % interval ({_resampled(runs)}). "
         f"3D scores: protocol {rules}.",
         "† does not beat the best constant pose; ‡ does not beat the true 2D joints with the training set's mean depth. "
         "Bold: best model of the column. Baselines are fitted on the 3D set named in their row.",
     ]
+
+
+def _resampled(runs):
+    """What an interval is over, in words: which groups, how many of each test set, and what it does not know."""
+    found = runs[runs["scorer"] == MODEL].groupby("test_set")["groups"].max().astype(int)
+    counts = {name: found[name] for name in SETS if name in found}
+    told = ", ".join(f"{set_title(name)} {count}" for name, count in counts.items())
+    few = [set_title(name) for name, count in counts.items() if count < FEW]
+    narrow = f"; so few groups make the intervals of {' and '.join(few)} too narrow" if few else ""
+    seeds = "and over seeds" if len(seeds_of(runs)) > 1 else "one seed, so it knows nothing of how trainings differ"
+    return f"bootstrap over the test set's sequences, images where it names none: {told}{narrow}; {seeds}"
 
 
 def _our_cells(runs, run, absent):

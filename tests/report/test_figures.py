@@ -89,10 +89,10 @@ def test_overlays_put_joints_where_the_labels_are(results):
 
 def test_saved_pictures_carry_their_words(pictures, tmp_path):
     picture = pictures["figure2"].save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2.html", "figure2.png", "figure2.svg", "plotly.min.js"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2-interactive.html", "figure2.png", "figure2.svg", "plotly.min.js"]
     assert Image.open(tmp_path / "figure2.png").text["Description"] == picture.alt
     assert "simulated" in (tmp_path / "figure2.svg").read_text()
-    page = (tmp_path / "figure2.html").read_text()
+    page = (tmp_path / "figure2-interactive.html").read_text()
     assert "<script src=" not in page  # needs no network
     assert "predicted" in page
 
