@@ -1,5 +1,7 @@
 """Figures of scores, curves and costs: functions of the run records (`results.Results`). People are drawn in `portraits`."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import plotly.express as px
@@ -18,6 +20,8 @@ from hpe_study.study import LEVEL_SET, Run
 
 CURVES = {"pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))
+ABOVE_GRID = 0.8  # of lines behind the marks
+NEAR = (0.03, 0.05)  # of the range in x and y: marks so near share their label
 SAYS_COLOURS = {SUPPORTS: "#009E73", CONTRADICTS: "#D55E00", OPEN: "#777777"}
 
 
@@ -41,9 +45,10 @@ def scores(results, rows, name, title):
         axes[0].set_yticks(range(len(rows)), [words for words, _ in rows])
         axes[0].set_ylim(len(rows) - 0.5, -0.5)
         lines = [Line2D([], [], color="0.4", linestyle=dashes, label=words) for words, dashes in BASELINE_STYLES.items()]
+        seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) != 1)}"
         dots = [
             Line2D([], [], color="0.3", marker=".", linestyle="", label="a seed"),
-            Line2D([], [], color="0.3", label="mean, 95 % interval"),
+            Line2D([], [], color="0.3", marker="|", markersize=9, label=f"mean of n = {seeds}, 95 % interval"),
         ]
         figure.legend(handles=[*dots, *lines], loc="outside lower center", ncols=4)
         style.headline(figure, title, results.simulated)
@@ -51,7 +56,8 @@ def scores(results, rows, name, title):
     told = "; ".join(f"{words} {estimate.value:.0f} mm" for words, estimate in found if estimate) or "no row was run"
     alt = style.titled(f"{title}. MPJPE on the row's own 3D set: {told}", results.simulated) + "."
     caption = (
-        f"MPJPE, lower is better; n = {len(results.seeds)} seed(s) a row. Lines: the baselines fitted on the panel's own training set."
+        "MPJPE, lower is better; colour: the 3D set of the row's last stage. Upright lines: the baselines fitted on the panel's own "
+        "training split."
     )
     return Picture(name, figure, alt, caption)
 
@@ -73,8 +79,8 @@ def _scores_on(axis, runs, rows, test_set):
             fitted_here |= {scorer: rows_of(runs, run, test_set, scorer=scorer)["value"] for scorer in BASELINES}
     for scorer, values in fitted_here.items():
         if len(values):
-            axis.axvline(values.iloc[0], color="0.4", linestyle=BASELINE_STYLES[scorer], zorder=0)
-    axis.set(title=style.set_title(test_set), xlabel="MPJPE (mm)")
+            axis.axvline(values.iloc[0], color="0.4", linestyle=BASELINE_STYLES[scorer], zorder=ABOVE_GRID)
+    axis.set(title=f"tested on {style.set_title(test_set)}", xlabel="MPJPE (mm)")
     axis.grid(axis="x", visible=False)
 
 
@@ -262,13 +268,25 @@ def _cost(axis, table):
         axis.plot(row.minutes, row.mpjpe, style.SET_MARKERS.get(row.two_d, "o"), color=colour, markerfacecolor=face, markersize=7)
     minutes, errors = table["minutes"].to_numpy(), table["mpjpe"].to_numpy()
     front = pareto_front(minutes, errors)
-    axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=0)
-    for number, i in enumerate(front, 1):
-        axis.annotate(str(number), (minutes[i], errors[i]), xytext=(-7, -4), textcoords="offset points", fontsize=8, ha="right", va="top")
+    axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=ABOVE_GRID)
+    for group in together(minutes, errors, front):
+        numbers, place = ", ".join(str(front.index(i) + 1) for i in group), (minutes[group[-1]], errors[group[-1]])
+        axis.annotate(numbers, place, xytext=(-7, -4), textcoords="offset points", fontsize=8, ha="right", va="top")
     axis.set(ylim=(0.8 * errors.min(), 1.05 * errors.max()), xlim=(0, 1.1 * minutes.max()))
     # names of marks that lie close together would cover each other, so they stand below, by number
     names = [f"{number}  {table['label'].iloc[i]}: {errors[i]:.0f} mm" for number, i in enumerate(front, 1)]
     axis.text(0, -0.2, "\n".join(names), transform=axis.transAxes, fontsize=8, va="top", linespacing=1.4)
+
+
+def together(minutes, errors, front):
+    """The front's indices, neighbours that lie too near for labels of their own in one list."""
+    ranges, groups = (max(np.ptp(minutes), 1e-9), max(np.ptp(errors), 1e-9)), []
+    for i in front:
+        near = groups and all(
+            abs(x[i] - x[groups[-1][-1]]) < share * reach for x, share, reach in zip((minutes, errors), NEAR, ranges, strict=True)
+        )
+        groups[-1].append(i) if near else groups.append([i])
+    return groups
 
 
 def _interactive_cost(table, simulated):
@@ -321,7 +339,7 @@ def claims(ledger):
         style.headline(figure, "Contrasts behind the verdicts", ledger.simulated)
     told = "; ".join(f"claim {entry.number} {entry.verdict}" for entry in ledger.entries)
     alt = style.titled(f"Contrasts with 95 % intervals. {told}", ledger.simulated) + "."
-    return Picture("claims", figure, alt, "Number: the claim. Shaded: the range that bears the claim out.")
+    return Picture("claims", figure, alt, f"Number: the claim. Shaded: the range that bears the claim out. {' '.join(ledger.notes[:1])}")
 
 
 def _contrasts(axis, parts, unit):
@@ -334,7 +352,12 @@ def _contrasts(axis, parts, unit):
         low, high = max(part.inside[0], left), min(part.inside[1], right)
         axis.barh(place, high - low, left=low, height=0.8, color="#009E73", alpha=0.08, zorder=0)
     axis.axvline(0, color="0.3", linewidth=1)
-    axis.set(yticks=range(len(parts)), yticklabels=[words for words, _ in parts], ylim=(len(parts) - 0.5, -0.5), xlim=(left, right))
+    axis.set(
+        yticks=range(len(parts)),
+        yticklabels=[textwrap.fill(words, 62) for words, _ in parts],
+        ylim=(len(parts) - 0.5, -0.5),
+        xlim=(left, right),
+    )
     axis.set_xlabel(
         {"mm": "difference of MPJPE (mm)", "%": "relative difference of MPJPE (%)", "min": "difference of training time (minutes)"}[unit]
     )

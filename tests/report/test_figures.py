@@ -62,6 +62,32 @@ def test_figures_1_and_2_without_predictions_say_what_is_lacking(results):
         plt.close(picture.figure)
 
 
+def test_numbers_of_marks_that_lie_together_are_written_once():
+    minutes, errors = np.array([1.0, 1.01, 2.0, 2.0, 2.0]), np.array([100.0, 99.0, 60.0, 59.0, 40.0])
+    assert figures.together(minutes, errors, [0, 1, 2, 3, 4]) == [[0, 1], [2, 3], [4]]
+    assert figures.together(minutes, errors, [0, 2, 4]) == [[0], [2], [4]]
+
+
+def test_a_row_of_dots_says_where_it_was_tested_and_how_many_seeds(pictures):
+    axes = pictures["table1"].figure.axes
+    assert [axis.get_title() for axis in axes] == [f"tested on {name}" for name in ("H36M", "MPI-INF-3DHP", "Occlusion-Person")]
+    assert "n = 2 seeds" in " ".join(text.get_text() for text in pictures["table1"].figure.legends[0].get_texts())
+
+
+def test_joints_that_a_test_set_never_labels_are_not_drawn(results):
+    """A model that learnt from such a set alone has never seen them; where they come out means nothing."""
+    labels = results.labels("occlusion_person")
+    unlabelled = [i for i in range(16) if np.isnan(labels["joints2d"][:, i]).all()]
+    assert unlabelled == []  # stick people have all; so hide a head
+    joints, poses = np.zeros((16, 2)), np.zeros((16, 3))
+    lacking = {"joints2d": np.where(np.arange(16)[None, :, None] >= 8, 1.0, 2.0) * np.ones((3, 16, 2))}
+    lacking["joints2d"][:, MPII16.indices("upper_neck head_top")] = np.nan
+    drawn = [portraits.known_joints(lacking, array) for array in (joints, poses)]
+    for array in drawn:
+        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(array).any(1))} == {"upper_neck", "head_top"}
+    assert np.isfinite(joints).all()
+
+
 def test_limbs_that_cross_have_no_clearance():
     poses = np.full((2, 16, 3), np.nan)
     arms = MPII16.indices("r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist")

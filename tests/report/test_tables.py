@@ -171,6 +171,32 @@ def test_the_note_says_what_was_resampled(results):
     assert any("one seed" in note for note in alone.notes)
 
 
+def test_the_note_warns_of_joints_that_a_training_set_lacks(results):
+    """Occlusion-Person has no neck and no head: its baselines are scored on fewer joints than a model that learnt from it."""
+    assert any("neither upper neck nor head top" in note for note in tables.table2(results.runs).notes)
+    without = results.runs[~results.runs[["three_d", "target"]].isin(["occlusion_person"]).any(axis=1)]
+    assert not any("neither upper neck" in note for note in tables.table2(without).notes)
+
+
+def test_an_interval_below_zero_is_readable():
+    """Not "-62.5–-54.1"."""
+    column = Column(OURS, "", "change")
+    table = Table("t", "T", ("row",), (column,), False)
+    table.add(("a",), {column: Cell(-58.2, -62.5, -54.1)})
+    table.add(("b",), {column: Cell(58.2, 54.1, 62.5)})
+    assert "−62.5 to −54.1" in table.html()
+    assert "54.1–62.5" in table.html()
+    assert "62.5 to" in table.latex()
+    assert "−" not in table.latex().split(r"\end{table*}")[0]
+
+
+def test_tables_of_our_own_have_columns_of_what_was_tested(results):
+    kept = results.runs[results.runs["test_set"] != "occlusion_person"]
+    for make in (tables.table4, tables.table5):
+        assert "Occlusion-Person" not in {column.title for column in make(kept).columns}
+        assert "MPI-INF-3DHP" in {column.title for column in make(kept).columns}
+
+
 def test_ties_are_all_best():
     column = Column(OURS, "", "error")
     table = Table("t", "T", ("row",), (column,), False)
