@@ -17,5 +17,5 @@ def protocol_table(rows):
     lacking = rows.loc[rows["value"].isna(), ["protocol", "note"]].drop_duplicates()
     table.notes += ["–: not meant for this set.", *(f"{line.protocol}: not scored; {line.note}" for line in lacking.itertuples())]
     for (run, legacy, test_set), line in wide.iterrows():
-        table.add((run, legacy or "none", set_title(test_set)), {columns[name]: Cell(line[name]) for name in wide})
+        table.add((run, legacy or "none", set_title(test_set)), {columns[name]: Cell(line[name], seeds=1) for name in wide})
     return table
