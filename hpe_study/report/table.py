@@ -148,9 +148,7 @@ class Table:
         index = pd.MultiIndex.from_tuples(self.rows, names=self.labels)
         texts = [[self._text(row, column, breaking, small) for column in self.columns] for row in range(len(self.rows))]
         best = [self.best(column) for column in self.columns]
-        plain = [WRAPPED if column.text else "" for column in self.columns]
-        bold = "font-weight: bold"
-        css = [[bold if row in rows else other for rows, other in zip(best, plain, strict=True)] for row in range(len(self.rows))]
+        css = [["font-weight: bold" if row in rows else "" for rows in best] for row in range(len(self.rows))]
         return pd.DataFrame(texts, index, columns), np.array(css, object)
 
     def _source_title(self, source):
@@ -177,11 +175,17 @@ class Table:
         return styler
 
     def _edges(self):
-        """A line where a group of columns begins, a stronger one where ours end and the published ones begin."""
+        """A line where a group of columns begins, a stronger one where ours end and the published ones begin; words are wrapped."""
         starts = [i for i, column in enumerate(self.columns) if i == 0 or column.group != self.columns[i - 1].group]
         edges = [i for i, column in enumerate(self.columns) if i and column.source != self.columns[i - 1].source]
         lines = [{"selector": f"tbody td.col{i}", "props": "border-left: 1px solid #8886"} for i in starts]
-        return lines + [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
+        lines += [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
+        # a rule of one cell would be weaker than that of all cells
+        return lines + [
+            {"selector": f"tbody td.col{i}, th.col_heading.level2.col{i}", "props": WRAPPED}
+            for i, column in enumerate(self.columns)
+            if column.text
+        ]
 
     def html(self):
         """The table and its notes as a piece of HTML."""

@@ -1,5 +1,7 @@
 """The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what an interval allows."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,6 +115,9 @@ def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
         text = (tmp_path / f"audit_switches.{kind}").read_text()
         assert "simulated people" in text
         assert "moves the number" in text
+    page_text = (tmp_path / "audit_switches.html").read_text()
+    for kind in ("tbody td", "th.col_heading.level2"):  # as strong a rule as that of all cells
+        assert re.search(rf"#T_audit_switches {re.escape(kind)}\.col3 {{\s+white-space: normal;\s+text-align: left", page_text)
 
 
 class Known(contrasts.World):
