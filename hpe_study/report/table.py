@@ -182,7 +182,7 @@ class Table:
         lines += [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
         # a rule of one cell would be weaker than that of all cells
         return lines + [
-            {"selector": f"tbody td.col{i}, th.col_heading.level2.col{i}", "props": WRAPPED}
+            {"selector": f"tbody td.col{i},th.col_heading.level2.col{i}", "props": WRAPPED}
             for i, column in enumerate(self.columns)
             if column.text
         ]
