@@ -323,7 +323,7 @@ def claims(ledger):
         figure, axes = plt.subplots(
             max(len(units), 1),
             1,
-            figsize=(10, 1.8 + 0.33 * sum(counts)),
+            figsize=(10, 1.8 + 0.38 * sum(counts)),
             height_ratios=[count + 1 for count in counts] or None,
             squeeze=False,
         )
@@ -348,13 +348,14 @@ def _contrasts(axis, parts, unit):
         axis.plot([part.low, part.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
         axis.plot(part.value, place, "o", color=colour, markersize=5)
     left, right = min(axis.get_xlim()[0], -0.05), max(axis.get_xlim()[1], 0.05)
+    left, right = left - 0.02 * (right - left), right + 0.02 * (right - left)  # so that the frame cuts no mark
     for place, (_, part) in enumerate(parts):
         low, high = max(part.inside[0], left), min(part.inside[1], right)
         axis.barh(place, high - low, left=low, height=0.8, color="#009E73", alpha=0.08, zorder=0)
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(
         yticks=range(len(parts)),
-        yticklabels=[textwrap.fill(words, 62) for words, _ in parts],
+        yticklabels=[textwrap.fill(words, 58) for words, _ in parts],
         ylim=(len(parts) - 0.5, -0.5),
         xlim=(left, right),
     )

@@ -34,8 +34,8 @@ KINDS = ("csv", "html", "tex", "png", "svg")
 MADE = {  # analysis → its files, where they go by other names than its own
     "table1": ("table1", "oracle_floors"),
     AUDIT: (
-        *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack", "audit_protocols"),
-        "oracle_floors",
+        *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack"),
+        *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
     ),
 }
 PORTRAIT = "people"

@@ -198,5 +198,12 @@ def test_what_is_resampled_is_said_as_it_is():
         assert "images where a set names none" in " ".join(notes)
 
 
+def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):
+    rows = rescore([tiny_study.folder / RUN])
+    plain, aligned = protocol_table(rows).tidy(), protocol_table(rows, "pa_mpjpe").save(tmp_path).tidy()
+    assert (aligned["ours: under protocol, study"] < plain["ours: under protocol, study"]).all()
+    assert "Procrustes" in (tmp_path / "audit_protocols_aligned.html").read_text()
+
+
 def test_all_is_every_switch():
     assert audit.ALL == legacy.NAMES
