@@ -4,6 +4,7 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import plotly.express as px
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -121,7 +122,27 @@ def figure3(results):
         figure,
         alt,
         "One line a seed. Dotted: the learning rate drops. Training scores are those of augmented images as they pass.",
+        _interactive_curves(results, columns, style.titled(title, results.simulated)),
     )
+
+
+def _interactive_curves(results, columns, title):
+    """Figure 3's curves as a plotly figure; None where none was run."""
+    parts = []
+    for words, run in columns.items():
+        history = named(results.history, run).assign(pretrained_on=words)
+        for key, score in CURVES.items():
+            for split, column in (("training", key), ("validation", f"validation_{key}")):
+                parts.append(history.assign(score=score, split=split, value=history[column]).dropna(subset="value"))
+    shown = pd.concat(parts)
+    if shown.empty:
+        return None
+    lines = {"x": "epoch", "y": "value", "line_dash": "split", "line_group": "run", "hover_name": "run", "facet_col_spacing": 0.05}
+    figure = px.line(shown, facet_row="score", facet_col="pretrained_on", title=title, labels={"pretrained_on": "2D set"}, **lines)
+    figure.for_each_annotation(lambda note: note.update(text=note.text.split("=")[-1]))
+    figure.update_yaxes(title="").update_xaxes(matches=None).update_layout(template="plotly_white")
+    upper = f"y{shown['pretrained_on'].nunique() + 1}"  # plotly counts from the lowest row; each row has a scale of its own
+    return figure.update_yaxes(matches=upper, row=2).update_yaxes(matches=None, row=2, col=1)
 
 
 def _epochs(axis):

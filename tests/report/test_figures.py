@@ -45,6 +45,18 @@ def test_figure3_draws_the_history_and_its_drops(pictures, results):
     assert axes[0, 1].get_lines()[0].get_xdata().max() == 2 * EPOCHS
 
 
+def test_figure3_can_be_read_by_hand(pictures, results):
+    """The page's lines are the history's: training and validation of each score, a panel a set."""
+    page = pictures["figure3"].interactive
+    history = results.history[results.history["run"] == "stage2-mpii-h36m-seed0"]
+    wanted = history["validation_mpjpe"].dropna().to_list()
+    assert any(list(trace.y) == pytest.approx(wanted) for trace in page.data if len(trace.y) == len(wanted))
+    assert "simulated" in page.layout.title.text
+    assert len({(trace.xaxis, trace.yaxis) for trace in page.data}) == 6
+    scales = [page.layout[f"yaxis{number or ''}"].matches for number in ("", 2, 3, 4, 5, 6)]
+    assert scales == [None, "y", "y", None, "y4", "y4"]  # one scale a row, since only its first panel carries numbers
+
+
 def test_a_curve_that_was_not_run_says_so(results):
     less = Results(results.study)
     less.history = less.history[less.history["two_d"] != "mpii"]
