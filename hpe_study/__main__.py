@@ -134,7 +134,7 @@ def _rescore(arguments):
     folders = [Path(run) if Path(run).is_dir() else _open(arguments).folder / run for run in arguments.runs]
     rows = rescore(folders, arguments.protocol, arguments.align)
     people = "simulated people" if rows["simulated"].any() else "real data"
-    print(f"Scores with 95 % intervals over sequences, {people}\n{readable(rows).to_string()}")
+    print(f"Scores with 95 % intervals over sequences (images where a set names none), {people}\n{readable(rows).to_string()}")
     if rows.loc[rows["metric"] == "mpjpe", "protocol"].nunique() > 1:
         print(f"\nHow far the protocol alone moves MPJPE (mm), {people}\n{protocol_spread(rows).round(1).to_string()}")
     for name, note in rows.loc[rows["value"].isna(), ["protocol", "note"]].drop_duplicates().itertuples(index=False):

@@ -38,8 +38,8 @@ def collect(study):
     scores, histories = [], []
     for run, record in records.items():
         which = _which(run)
-        made = _made(record) | {"seconds_line": sum(records[ancestor]["seconds"] for ancestor in run.line)}
-        scores.append(_read(study.run_folder(run) / "metrics.csv").assign(**which, **made))
+        facts = made(record) | {"seconds_line": sum(records[ancestor]["seconds"] for ancestor in run.line)}
+        scores.append(_read(study.run_folder(run) / "metrics.csv").assign(**which, **facts))
         histories.append(_read(study.run_folder(run) / "history.csv").assign(**which))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)
     runs = runs[RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS]
@@ -53,7 +53,8 @@ def _which(run):
     return {"run": run.name, "scheme": run.scheme} | {key: getattr(run, key) for key in RUN_COLUMNS[2:]}
 
 
-def _made(record):
+def made(record):
+    """How a run was made: `RECORD_COLUMNS` of its `run.json` (a dict), as far as it has them."""
     parameters = record["parameters"]
     derived = {"epochs": parameters["training"]["epochs"], "legacy": " ".join(parameters["legacy"])}
     return {key: record[key] for key in RECORD_COLUMNS if key in record} | derived

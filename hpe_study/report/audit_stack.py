@@ -25,7 +25,8 @@ WAYS = {"corrected": NONE, "all switches": ALL}
 TITLE = "Which of the paper's conclusions survive? Differences of MPJPE (mm) on H36M"
 NOTES = (
     "Corrected: true labels, the study's protocol. All switches: trained and scored as the published code did.",
-    "Below each difference its 95 % interval (over test sequences, paired; one seed, so it knows nothing of how trainings differ).",
+    "Below each difference its 95 % interval (over test sequences, images where a set names none; paired). One seed, so it knows nothing "
+    "of how trainings differ.",
 )
 
 

@@ -13,6 +13,7 @@ from IPython.display import Markdown
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.report.contrasts import ABOVE, BELOW, FAILS, HOLDS, UNKNOWN, Contrast, Missing, Ours, Printed, verdict
 from hpe_study.report.published import published
+from hpe_study.report.results import defects, legacy_of
 from hpe_study.report.style import set_title, titled
 from hpe_study.report.table import write_texts
 from hpe_study.report.timing import label
@@ -20,6 +21,12 @@ from hpe_study.study import LEVEL_SET, Run
 
 H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
+SEEDS = {
+    True: "Intervals are over the test people's sequences (images where a set names none) and over {} seeds.",
+    False: "Intervals are over the test people's sequences (images where a set names none); one seed, so a verdict is on these trainings, "
+    "not on the method.",
+}
+CHOSEN = "The best of several rows is chosen on the same test people that it is compared on, and the interval does not know of the choice."
 VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
 BARELY = 10.0  # percent: what counts as "barely better"
 
@@ -118,7 +125,11 @@ def target_last_larger_first(world):
 
 
 def pretraining_is_faster(world):
-    """Minutes of training, 2D pre-training − 3D-only, in the paper's two comparisons."""
+    """Minutes of training, 2D pre-training − 3D-only, in the paper's two comparisons, where the 3D sets' sizes stand in its order."""
+    sizes = {name: world.sizes.get(name, 0) for name in (H36M, OCCLUSION, INF)}
+    if not sizes[H36M] < sizes[OCCLUSION] < sizes[INF]:
+        told = ", ".join(f"{set_title(name)} {size or 'none'}" for name, size in sizes.items())
+        return [Missing("", f"the 3D sets at hand are not H36M < Occlusion-Person < MPI-INF-3DHP in training images ({told})")]
     parts = []
     for comparison in ("best_occlusion_person", "best_mpi_inf_3dhp"):
         title = f"2D pre-training − 3D-only, best schemes for {set_title(comparison.removeprefix('best_'))}"
@@ -224,8 +235,8 @@ class Ledger:
 
     name = "claims"
 
-    def __init__(self, entries, simulated):
-        self.entries, self.simulated = entries, simulated
+    def __init__(self, entries, simulated, notes=()):
+        self.entries, self.simulated, self.notes = entries, simulated, list(notes)
 
     @property
     def heading(self):
@@ -257,7 +268,9 @@ class Ledger:
         style = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.4em .8em;border-top:1px solid #8884}" + (
             ".claims caption{text-align:left;font-weight:bold}.claims{border-collapse:collapse}.claims td{max-width:34em}</style>"
         )
-        return f'{style}<table class="claims">{caption}<thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
+        notes = "".join(f"<li>{note}</li>" for note in self.notes)
+        table = f'<table class="claims">{caption}<thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
+        return f'{style}{table}<ul class="notes">{notes}</ul>'
 
     def _repr_html_(self):
         return self.html()
@@ -299,4 +312,6 @@ def ledger(results):
     entries = [
         Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours)) for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
     ]
-    return Ledger(entries, results.simulated)
+    return Ledger(
+        entries, results.simulated, [SEEDS[len(results.seeds) > 1].format(len(results.seeds)), CHOSEN, *defects(legacy_of(results.runs))]
+    )

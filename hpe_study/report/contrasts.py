@@ -99,8 +99,8 @@ class World:
             a, b = self.score(run, test_set), self.score(other, test_set)
             lacking += [f"{_words(condition)} on {test_set}" for condition, found in ((run, a), (other, b)) if found is None]
             if a and b:
-                scale = 100.0 / b[0] if relative else 1.0
-                made.append(((a[0] - b[0]) * scale, (a[1] - b[1]) * scale, a[2] and b[2]))
+                value, draws = (100 * (x - y) / y if relative else x - y for x, y in zip(a[:2], b[:2], strict=True))
+                made.append((value, draws, a[2] and b[2]))
         if lacking or not made:
             return Missing(title, f"not run: {', '.join(dict.fromkeys(lacking))}")
         value, draws = np.mean([part[0] for part in made]), np.mean([part[1] for part in made], 0)

@@ -1,7 +1,10 @@
 """Figures of scores, curves and costs: functions of the run records (`results.Results`). People are drawn in `portraits`."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import plotly.express as px
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -18,6 +21,8 @@ from hpe_study.study import LEVEL_SET, Run
 
 CURVES = {"pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))
+ABOVE_GRID = 0.8  # of lines behind the marks
+NEAR = (0.03, 0.05)  # of the range in x and y: marks so near share their label
 SAYS_COLOURS = {SUPPORTS: "#009E73", CONTRADICTS: "#D55E00", OPEN: "#777777"}
 
 
@@ -41,9 +46,10 @@ def scores(results, rows, name, title):
         axes[0].set_yticks(range(len(rows)), [words for words, _ in rows])
         axes[0].set_ylim(len(rows) - 0.5, -0.5)
         lines = [Line2D([], [], color="0.4", linestyle=dashes, label=words) for words, dashes in BASELINE_STYLES.items()]
+        seeds = f"{len(results.seeds)} seed{'s' * (len(results.seeds) != 1)}"
         dots = [
             Line2D([], [], color="0.3", marker=".", linestyle="", label="a seed"),
-            Line2D([], [], color="0.3", label="mean, 95 % interval"),
+            Line2D([], [], color="0.3", marker="|", markersize=9, label=f"mean of n = {seeds}, 95 % interval"),
         ]
         figure.legend(handles=[*dots, *lines], loc="outside lower center", ncols=4)
         style.headline(figure, title, results.simulated)
@@ -51,7 +57,8 @@ def scores(results, rows, name, title):
     told = "; ".join(f"{words} {estimate.value:.0f} mm" for words, estimate in found if estimate) or "no row was run"
     alt = style.titled(f"{title}. MPJPE on the row's own 3D set: {told}", results.simulated) + "."
     caption = (
-        f"MPJPE, lower is better; n = {len(results.seeds)} seed(s) a row. Lines: the baselines fitted on the panel's own training set."
+        "MPJPE, lower is better; colour: the 3D set of the row's last stage. Upright lines: the baselines fitted on the panel's own "
+        "training split."
     )
     return Picture(name, figure, alt, caption)
 
@@ -73,8 +80,8 @@ def _scores_on(axis, runs, rows, test_set):
             fitted_here |= {scorer: rows_of(runs, run, test_set, scorer=scorer)["value"] for scorer in BASELINES}
     for scorer, values in fitted_here.items():
         if len(values):
-            axis.axvline(values.iloc[0], color="0.4", linestyle=BASELINE_STYLES[scorer], zorder=0)
-    axis.set(title=style.set_title(test_set), xlabel="MPJPE (mm)")
+            axis.axvline(values.iloc[0], color="0.4", linestyle=BASELINE_STYLES[scorer], zorder=ABOVE_GRID)
+    axis.set(title=f"tested on {style.set_title(test_set)}", xlabel="MPJPE (mm)")
     axis.grid(axis="x", visible=False)
 
 
@@ -115,7 +122,27 @@ def figure3(results):
         figure,
         alt,
         "One line a seed. Dotted: the learning rate drops. Training scores are those of augmented images as they pass.",
+        _interactive_curves(results, columns, style.titled(title, results.simulated)),
     )
+
+
+def _interactive_curves(results, columns, title):
+    """Figure 3's curves as a plotly figure; None where none was run."""
+    parts = []
+    for words, run in columns.items():
+        history = named(results.history, run).assign(pretrained_on=words)
+        for key, score in CURVES.items():
+            for split, column in (("training", key), ("validation", f"validation_{key}")):
+                parts.append(history.assign(score=score, split=split, value=history[column]).dropna(subset="value"))
+    shown = pd.concat(parts)
+    if shown.empty:
+        return None
+    lines = {"x": "epoch", "y": "value", "line_dash": "split", "line_group": "run", "hover_name": "run", "facet_col_spacing": 0.05}
+    figure = px.line(shown, facet_row="score", facet_col="pretrained_on", title=title, labels={"pretrained_on": "2D set"}, **lines)
+    figure.for_each_annotation(lambda note: note.update(text=note.text.split("=")[-1]))
+    figure.update_yaxes(title="").update_xaxes(matches=None).update_layout(template="plotly_white")
+    upper = f"y{shown['pretrained_on'].nunique() + 1}"  # plotly counts from the lowest row; each row has a scale of its own
+    return figure.update_yaxes(matches=upper, row=2).update_yaxes(matches=None, row=2, col=1)
 
 
 def _epochs(axis):
@@ -262,13 +289,25 @@ def _cost(axis, table):
         axis.plot(row.minutes, row.mpjpe, style.SET_MARKERS.get(row.two_d, "o"), color=colour, markerfacecolor=face, markersize=7)
     minutes, errors = table["minutes"].to_numpy(), table["mpjpe"].to_numpy()
     front = pareto_front(minutes, errors)
-    axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=0)
-    for number, i in enumerate(front, 1):
-        axis.annotate(str(number), (minutes[i], errors[i]), xytext=(-7, -4), textcoords="offset points", fontsize=8, ha="right", va="top")
+    axis.step(minutes[front], errors[front], where="post", color="0.2", linewidth=1.2, zorder=ABOVE_GRID)
+    for group in together(minutes, errors, front):
+        numbers, place = ", ".join(str(front.index(i) + 1) for i in group), (minutes[group[-1]], errors[group[-1]])
+        axis.annotate(numbers, place, xytext=(-7, -4), textcoords="offset points", fontsize=8, ha="right", va="top")
     axis.set(ylim=(0.8 * errors.min(), 1.05 * errors.max()), xlim=(0, 1.1 * minutes.max()))
     # names of marks that lie close together would cover each other, so they stand below, by number
     names = [f"{number}  {table['label'].iloc[i]}: {errors[i]:.0f} mm" for number, i in enumerate(front, 1)]
     axis.text(0, -0.2, "\n".join(names), transform=axis.transAxes, fontsize=8, va="top", linespacing=1.4)
+
+
+def together(minutes, errors, front):
+    """The front's indices, neighbours that lie too near for labels of their own in one list."""
+    ranges, groups = (max(np.ptp(minutes), 1e-9), max(np.ptp(errors), 1e-9)), []
+    for i in front:
+        near = groups and all(
+            abs(x[i] - x[groups[-1][-1]]) < share * reach for x, share, reach in zip((minutes, errors), NEAR, ranges, strict=True)
+        )
+        groups[-1].append(i) if near else groups.append([i])
+    return groups
 
 
 def _interactive_cost(table, simulated):
@@ -305,7 +344,7 @@ def claims(ledger):
         figure, axes = plt.subplots(
             max(len(units), 1),
             1,
-            figsize=(10, 1.8 + 0.33 * sum(counts)),
+            figsize=(10, 1.8 + 0.38 * sum(counts)),
             height_ratios=[count + 1 for count in counts] or None,
             squeeze=False,
         )
@@ -321,7 +360,7 @@ def claims(ledger):
         style.headline(figure, "Contrasts behind the verdicts", ledger.simulated)
     told = "; ".join(f"claim {entry.number} {entry.verdict}" for entry in ledger.entries)
     alt = style.titled(f"Contrasts with 95 % intervals. {told}", ledger.simulated) + "."
-    return Picture("claims", figure, alt, "Number: the claim. Shaded: the range that bears the claim out.")
+    return Picture("claims", figure, alt, f"Number: the claim. Shaded: the range that bears the claim out. {' '.join(ledger.notes[:1])}")
 
 
 def _contrasts(axis, parts, unit):
@@ -330,11 +369,17 @@ def _contrasts(axis, parts, unit):
         axis.plot([part.low, part.high], [place, place], color=colour, linewidth=2, solid_capstyle="round")
         axis.plot(part.value, place, "o", color=colour, markersize=5)
     left, right = min(axis.get_xlim()[0], -0.05), max(axis.get_xlim()[1], 0.05)
+    left, right = left - 0.02 * (right - left), right + 0.02 * (right - left)  # so that the frame cuts no mark
     for place, (_, part) in enumerate(parts):
         low, high = max(part.inside[0], left), min(part.inside[1], right)
         axis.barh(place, high - low, left=low, height=0.8, color="#009E73", alpha=0.08, zorder=0)
     axis.axvline(0, color="0.3", linewidth=1)
-    axis.set(yticks=range(len(parts)), yticklabels=[words for words, _ in parts], ylim=(len(parts) - 0.5, -0.5), xlim=(left, right))
+    axis.set(
+        yticks=range(len(parts)),
+        yticklabels=[textwrap.fill(words, 58) for words, _ in parts],
+        ylim=(len(parts) - 0.5, -0.5),
+        xlim=(left, right),
+    )
     axis.set_xlabel(
         {"mm": "difference of MPJPE (mm)", "%": "relative difference of MPJPE (%)", "min": "difference of training time (minutes)"}[unit]
     )

@@ -58,8 +58,11 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
         counts = np.bincount(number, known.sum(1), len(names))
         means.append(sums.sum() / counts.sum())
         drawn.append((group_weights @ sums) / np.maximum(group_weights @ counts, 1))
-    seed_weights = streams.generator("bootstrap of seeds", 0).multinomial(len(arrays), np.full(len(arrays), 1 / len(arrays)), count)
-    return float(np.mean(means)), (seed_weights * np.stack(drawn, 1)).sum(1) / len(arrays)
+    seeds, drawn = len(arrays), np.stack(drawn, 1)
+    seed_weights = streams.generator("bootstrap of seeds", 0).multinomial(seeds, np.full(seeds, 1 / seeds), count)
+    middle = drawn.mean(1)
+    off = (seed_weights * (drawn - middle[:, None])).sum(1) / seeds
+    return float(np.mean(means)), middle + off * np.sqrt(seeds / max(seeds - 1, 1))  # n drawn from n vary less than n new seeds would
 
 
 def draws_of_rows(rows, name, count=RESAMPLES):

@@ -2,6 +2,7 @@
 
 from hpe_study.floors import KINDS
 from hpe_study.protocols import PROTOCOLS
+from hpe_study.report.results import defects
 from hpe_study.report.style import set_title
 from hpe_study.report.table import NOT_RUN, OURS, Cell, Column, Table
 
@@ -16,14 +17,17 @@ NOTES = (
 )
 
 
-def floor_table(rows):
-    """The `Table` of `records.read_floors`: a line a 3D test set and kind of perfect prediction, a column a protocol."""
+def floor_table(rows, legacy=()):
+    """The `Table` of `records.read_floors`: a line a 3D test set and kind of perfect prediction, a column a protocol.
+
+    legacy: the switches that the study reads labels and scores with, to be named below the table.
+    """
     present = set(rows["protocol"])
     columns = {rule.name: Column(OURS, "under protocol", rule.name, None) for rule in PROTOCOLS if rule.name in (*ALWAYS, *present)}
     table = Table(
         "oracle_floors", TITLE, ("test set", "perfect prediction", "people"), tuple(columns.values()), bool(rows["simulated"].any())
     )
-    table.notes += NOTES
+    table.notes += [*defects(legacy), *NOTES]
     for (name, kind, people), found in rows.groupby(["test_set", "kind", "n"], sort=False):
         cells = {columns[row.protocol]: Cell(row.floor, row.low, row.high) for row in found.itertuples()}
         table.add((set_title(name), KIND_TITLES[kind], f"{people:,}"), cells)

@@ -127,10 +127,10 @@ def _count(study, name, split):
 
 
 def _tables(results):
-    made = [tables.table1(results.runs, results.absent), oracle.floor_table(results.floors)]
+    made = [tables.table1(results.runs, results.absent), oracle.floor_table(results.floors, results.study.profile.legacy)]
     made += [table(results.runs, results.absent) for table in (tables.table2, tables.table3)]
     made += [table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table)]
-    return "".join(table.html() for table in made)
+    return "".join(f"<p><b>{table.heading}: not run in this profile.</b></p>" if table.empty else table.html() for table in made)
 
 
 def _figures(results):

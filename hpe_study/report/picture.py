@@ -22,7 +22,7 @@ class Picture:
     interactive: Any = None
 
     def save(self, folder):
-        """Write `<name>.png` and `.svg`, and `.html` where there is something to turn by hand; returns the picture, to be shown."""
+        """Write `<name>.png` and `.svg`, and `<name>-interactive.html` where there is something to turn by hand; returns the picture."""
         with style.theme():
             style.save_figure(self.figure, folder, self.name, self.alt)
         if self.interactive is not None:

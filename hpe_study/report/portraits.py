@@ -16,6 +16,7 @@ from hpe_study.study import Run
 H36M, OCCLUSION = SETS_3D[0], SETS_3D[2]
 CLIPS = 60.0  # mm: limbs whose middle lines come closer than this run through each other
 LIMBS = tuple(MPII16.indices(bone) for bone in (*BONE_GROUPS["arms"], *BONE_GROUPS["legs"], ("pelvis", "thorax")))
+HIDDEN = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "#F0E442", "markersize": 8, "markeredgewidth": 1.5}
 POINTS = 9  # along a limb
 ROOT = MPII16.index(MPII16.root)
 
@@ -51,12 +52,13 @@ def figure1(results, count=5):
             distances = clearance(prediction.poses)
             for column, person in enumerate(chosen):
                 axis = figure.add_subplot(2 * len(runs), count, 2 * row * count + column + 1)
-                _overlay(axis, results, test_set, person, prediction.joints[person])
+                _overlay(axis, results, test_set, person, known_joints(labels, prediction.joints[person]))
                 axis.set_title(_found(labels, person, distances[person]), fontsize=8, fontweight="normal")
                 if column == 0:
                     axis.set_ylabel(label(run), fontweight="bold")
                 axis = figure.add_subplot(2 * len(runs), count, (2 * row + 1) * count + column + 1, projection="3d")
-                people.wireframes(axis, {"true": _truth(labels, person), "predicted": prediction.poses[person]}, turn=90.0)
+                pose = known_joints(labels, prediction.poses[person])
+                people.wireframes(axis, {"true": _truth(labels, person), "predicted": pose}, turn=90.0)
         _legend(figure, circles=True)
         style.headline(figure, f"{title}, {style.set_title(test_set)}", results.simulated)
     told = hidden > 0 if hidden.any() else np.full(len(hidden), True)
@@ -67,6 +69,12 @@ def figure1(results, count=5):
     seen = f"{len(chosen)} people, image and skeleton from the side, as seen by {' and '.join(map(label, runs))}. {counted}"
     caption = f"{counted}; shown are those with the most hidden joints. Predicted solid, true dashed; red: the person's right."
     return Picture("figure1", figure, style.titled(seen, results.simulated) + ".", caption)
+
+
+def known_joints(labels, joints):
+    """(16, D) joints without those that a test set labels for nobody: a model that learnt from such a set alone never saw them."""
+    unknown = np.isnan(labels["joints2d"]).any(-1).all(0)
+    return np.where(unknown[:, None], np.nan, joints)
 
 
 def _found(labels, person, distance):
@@ -109,7 +117,10 @@ def figure2(results):
         style.headline(figure, f"{title}, {style.set_title(H36M)}", results.simulated)
     told = ", ".join(f"{label(run)} {error[person]:.0f} mm" for run, error in zip(runs, errors, strict=True))
     seen = f"Person {person} of the test set: predicted and true joints over the image and in 3D. MPJPE: {told}"
-    caption = "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. To turn by hand: figure2.html."
+    caption = (
+        "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. "
+        "To turn by hand: figure2-interactive.html, which your own run makes."
+    )
     turnable = _turnable(results, runs, person, style.titled(title, results.simulated))
     return Picture("figure2", figure, style.titled(seen, results.simulated) + ".", caption, turnable)
 
@@ -141,11 +152,8 @@ def _overlay(axis, results, test_set, person, joints, circles=True):
     if circles:
         axis.plot(
             *true[labels["occluded"][person] > 0].T,
-            "o",
-            markerfacecolor="none",
-            markeredgecolor="#F0E442",
-            markersize=8,
-            markeredgewidth=1.5,
+            linestyle="",
+            **HIDDEN,
         )
 
 
@@ -154,7 +162,7 @@ def _legend(figure, circles=False):
     sides = {"r_": "right side", "l_": "left side", "": "trunk and head"}
     lines += [Line2D([], [], color=colour, linewidth=3, label=sides[side]) for side, colour in people.COLOURS.items()]
     if circles:
-        lines.append(Line2D([], [], color="0.4", marker="o", linestyle="", markerfacecolor="none", label="hidden joint (true place)"))
+        lines.append(Line2D([], [], **HIDDEN, linestyle="", label="hidden joint (true place)"))
     figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
 
 

@@ -2,11 +2,13 @@
 
 python -m hpe_study.report.publish params/demo.yaml
 python -m hpe_study.report.publish params/fair.yaml
+python -m hpe_study.report.publish params/audit.yaml
 
 The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the
 profile, reading those records), the second `figures/reference/fair/` and `params/reference_fair.yaml`; then the analysis notebooks that
-open on them are executed in place. Checkpoints and predictions stay where they are. A study that is not finished is refused, so that
-nothing half-made is ever published.
+open on them are executed in place. The third copies the audit's files to `figures/reference/audit/`, beside them a record of how each
+training was made. Checkpoints and predictions stay where they are. A study that is not finished is refused, so that nothing half-made is
+ever published.
 """
 
 import re
@@ -15,18 +17,28 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
+from hpe_study.audit import trials
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, read_json
-from hpe_study.records import read_runs
+from hpe_study.records import made, read_runs
 from hpe_study.report import stage
-from hpe_study.study import Study
+from hpe_study.study import AUDIT, Study
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
     "demo": ("table1", "table2", "table3", "timing", "figure3", "training_curves"),
     "fair": ("table4", "table5"),
 }
 KINDS = ("csv", "html", "tex", "png", "svg")
+MADE = {  # analysis → its files, where they go by other names than its own
+    "table1": ("table1", "oracle_floors"),
+    AUDIT: (
+        *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack"),
+        *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
+    ),
+}
+PORTRAIT = "people"
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
@@ -38,28 +50,70 @@ def main(profile, home=None):
     """Publish the profile's study into the project folder `home` (default: the study's own). Raises StudyError if a part is missing."""
     study = Study(profile)
     home = Path(home or study.home).resolve()
+    if study.analyses == [AUDIT]:
+        return _audit(study, home)
     if study.profile.name not in NOTEBOOKS:
-        raise StudyError(f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join(NOTEBOOKS)}")
+        raise StudyError(
+            f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join((*NOTEBOOKS, AUDIT))}"
+        )
     _finished(study)
-    name, notebooks = reference_name(study.profile.name), NOTEBOOKS[study.profile.name]
+    name, notebooks, files = reference_name(study.profile.name), NOTEBOOKS[study.profile.name], made_by(study.analyses)
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
     for path in study.records:
         _copy(path, records / path.name)
     for path in sorted(study.figures.iterdir()):
-        # the notebooks below write their own files anew; figure2.html leans on plotly.min.js, too large for the repository
-        if path.suffix[1:] in KINDS and path.stem not in notebooks and path.name != "figure2.html":
+        if path.suffix[1:] in KINDS and path.stem in files:
             _copy(path, figures / path.name)
     if study.profile.name == "demo":
-        _portrait(study, figures / "people.png")
+        _portrait(study, figures / f"{PORTRAIT}.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
     with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
     for notebook in notebooks:
         execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
-    (figures / "plotly.min.js").unlink(missing_ok=True)
+    tidy(figures, files)
     return figures
+
+
+def made_by(analyses):
+    """Names, without their endings, of the files that these analyses make."""
+    return {name for analysis in analyses for name in MADE.get(analysis, (analysis,))}
+
+
+def tidy(figures, made):
+    """Delete files of a published folder that its analyses do not make (any more), and what is to be turned by hand: those pages lean on
+    plotly's script, which is too large for the repository."""
+    for path in figures.iterdir():
+        if path.is_file() and path.stem not in (*made, PORTRAIT):
+            path.unlink()
+
+
+def _audit(study, home):
+    """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed here."""
+    files, runs, records = made_by(study.analyses), audit_runs(study), home / records_of(study.profile.name)
+    found = [path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files]
+    if lacking := files - {path.stem for path in found}:
+        raise StudyError(f"{study.figures}: lacks {', '.join(sorted(lacking))}; run make study PROFILE={study.profile_path} first")
+    records.mkdir(parents=True, exist_ok=True)
+    with atomic(records / "runs.csv") as part:
+        runs.to_csv(part, index=False)
+    for path in found:
+        _copy(path, records.parent / path.name)
+    tidy(records.parent, files)
+    return records.parent
+
+
+def audit_runs(study):
+    """A row a training of the audit, a data frame: which run, and how it was made (`records.made`), its switches under `legacy`."""
+    rows = []
+    for trial in trials(study.profile):
+        path = study.with_legacy(trial.switches).run_folder(trial.run) / "run.json"
+        if not path.exists():
+            raise StudyError(f"{path}: not there, so trainings are missing; run make study PROFILE={study.profile_path} first")
+        rows.append({"run": trial.run.name, **made(read_json(path))})
+    return pd.DataFrame(rows)
 
 
 def _finished(study):

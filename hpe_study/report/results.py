@@ -136,6 +136,16 @@ def seeds_of(runs):
     return sorted(int(seed) for seed in runs["seed"].unique())
 
 
+def legacy_of(runs):
+    """The switches of the published code that any run of a table was made or scored with."""
+    return tuple(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
+
+
+def defects(legacy):
+    """What a table says of these switches below it: a list of one note, or of none where none is on."""
+    return [f"Defects of the published code turned on: {', '.join(legacy)}."] if legacy else []
+
+
 def is_simulated(runs):
     """Whether any run of the table learnt from simulated people."""
     return bool(runs["simulated"].astype(bool).any())

@@ -27,8 +27,9 @@ ALT = "Description"  # where a PNG keeps its words
 
 
 def set_title(name):
-    """A data set's name for people."""
-    return TITLES.get(name, name)
+    """A data set's name for people; of the audit's "h36m as read", too."""
+    base, space, rest = name.partition(" ")
+    return TITLES.get(base, base) + space + rest
 
 
 @contextlib.contextmanager
@@ -71,8 +72,11 @@ def save_figure(figure, folder, name, alt):
 
 
 def save_interactive(figure, folder, name):
-    """Write a plotly figure as an HTML file that needs no network, beside one copy of plotly's script for all of them; returns its path."""
-    path = Path(folder) / f"{name}.html"
+    """Write a plotly figure as `<name>-interactive.html` (`<name>.html` is a table's); returns its path.
+
+    It needs no network: one copy of plotly's script for all of them lies beside it.
+    """
+    path = Path(folder) / f"{name}-interactive.html"
     with atomic(path) as part:
         part.write_text(figure.to_html(include_plotlyjs="directory", full_html=True, div_id=name), encoding="utf-8")
     with atomic(path.with_name("plotly.min.js")) as part:

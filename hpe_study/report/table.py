@@ -19,21 +19,23 @@ NOT_RUN = "not run"
 ABSENT = "data absent"
 NOTHING = "–"
 MARKS = {"best constant pose": "†", "true 2D + mean depth": "‡"}
+MINUS = "−"
 LATEX = {
+    MINUS: "$-$",
     **{"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\to$", "…": r"\dots"},
     **{"–": "--", "%": r"\%", "_": r"\_", "&": r"\&", "¼": r"$\frac14$", "½": r"$\frac12$"},
 }
 PAGE = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:110em;padding:0 1em}"
 WRAPPED = "white-space: normal; text-align: left; min-width: 7em"
 STYLE = [
-    {"selector": "", "props": "border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9em"},
+    {"selector": "", "props": "border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.82em"},
     {"selector": "caption", "props": "caption-side: top; text-align: left; font-weight: bold; padding: 0.4em 0"},
     {
         "selector": "th, td",
-        "props": "text-align: right; padding: 0.12em 0.45em; vertical-align: top; white-space: nowrap",
+        "props": "text-align: right; padding: 0.12em 0.4em; vertical-align: top; white-space: nowrap",
     },
     {"selector": "tbody tr", "props": "border-top: 1px solid #8883"},
-    {"selector": "th.row_heading", "props": "text-align: left; font-weight: normal; white-space: normal; min-width: 8em; max-width: 14em"},
+    {"selector": "th.row_heading", "props": "text-align: left; font-weight: normal; white-space: normal; min-width: 7em; max-width: 14em"},
     {"selector": "th.index_name", "props": "text-align: left; vertical-align: bottom"},
     {"selector": "th.col_heading", "props": "white-space: normal; border-bottom: 1px solid #8886; vertical-align: bottom"},
     {"selector": "th.col_heading.level0, th.col_heading.level1", "props": "text-align: center"},
@@ -130,6 +132,11 @@ class Table:
     # ---------------------------------------------------------------- for people
 
     @property
+    def empty(self):
+        """Whether no cell has a number."""
+        return not any(cell.has_value for cell in self.cells.values())
+
+    @property
     def heading(self):
         """The title; says "simulated" where our numbers are."""
         return titled(self.title, self.simulated)
@@ -141,9 +148,7 @@ class Table:
         index = pd.MultiIndex.from_tuples(self.rows, names=self.labels)
         texts = [[self._text(row, column, breaking, small) for column in self.columns] for row in range(len(self.rows))]
         best = [self.best(column) for column in self.columns]
-        plain = [WRAPPED if column.text else "" for column in self.columns]
-        bold = "font-weight: bold"
-        css = [[bold if row in rows else other for rows, other in zip(best, plain, strict=True)] for row in range(len(self.rows))]
+        css = [["font-weight: bold" if row in rows else "" for rows in best] for row in range(len(self.rows))]
         return pd.DataFrame(texts, index, columns), np.array(css, object)
 
     def _source_title(self, source):
@@ -157,8 +162,9 @@ class Table:
             return cell.words
         text = f"{cell.value:.{column.digits}f}{cell.marks}"
         if np.isfinite(cell.low):
-            text += breaking + small.format(f"{cell.low:.{column.digits}f}–{cell.high:.{column.digits}f}")
-        return text
+            between = "–" if cell.low >= 0 else " to "  # a dash before a minus cannot be read
+            text += breaking + small.format(f"{cell.low:.{column.digits}f}{between}{cell.high:.{column.digits}f}")
+        return text.replace("-", MINUS)
 
     def styled(self, breaking="<br>", small="<small>{}</small>"):
         """The table as pandas' Styler."""
@@ -169,11 +175,17 @@ class Table:
         return styler
 
     def _edges(self):
-        """A line where a group of columns begins, a stronger one where ours end and the published ones begin."""
+        """A line where a group of columns begins, a stronger one where ours end and the published ones begin; words are wrapped."""
         starts = [i for i, column in enumerate(self.columns) if i == 0 or column.group != self.columns[i - 1].group]
         edges = [i for i, column in enumerate(self.columns) if i and column.source != self.columns[i - 1].source]
         lines = [{"selector": f"tbody td.col{i}", "props": "border-left: 1px solid #8886"} for i in starts]
-        return lines + [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
+        lines += [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
+        # a rule of one cell would be weaker than that of all cells
+        return lines + [
+            {"selector": f"tbody td.col{i},th.col_heading.level2.col{i}", "props": WRAPPED}
+            for i, column in enumerate(self.columns)
+            if column.text
+        ]
 
     def html(self):
         """The table and its notes as a piece of HTML."""
@@ -231,5 +243,5 @@ def write_texts(folder, name, heading, data, body, latex):
 def _latex_text(text):
     text = str(text)
     if "\\scriptsize" in text:  # our own markup round numbers
-        return text.replace("†", LATEX["†"]).replace("‡", LATEX["‡"]).replace("–", "--")
+        return "".join(LATEX[letter] if letter in "†‡–−" else letter for letter in text)
     return "".join(LATEX.get(letter, letter) for letter in text)

@@ -9,8 +9,8 @@ from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.protocols import protocol
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.published import PCKH_NOTE, published
-from hpe_study.report.results import BASELINES, is_simulated, named, rows_of, seeds_of
-from hpe_study.report.style import set_title
+from hpe_study.report.results import BASELINES, MODEL, defects, is_simulated, legacy_of, named, rows_of, seeds_of
+from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.scoring import PROTOCOL
 from hpe_study.study import LEVEL_SET, Run
@@ -26,6 +26,11 @@ PUBLISHED_SCORES = {  # column of the published csv → group, title
 }
 TESTS = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
 
+FEW = 10  # groups; a bootstrap over fewer gives too narrow an interval
+HEADLESS = (
+    "Occlusion-Person labels neither upper neck nor head top. A model that learnt 3D from it alone is scored on them wherever the test "
+    "set has them; the baselines fitted on it give none and are scored on the other joints."
+)
 SIZED = {
     "canonical": "skeletons sized by the 3D training set's bones",
     "fixed": "every skeleton sized alike",
@@ -97,20 +102,29 @@ def _table(name, title, labels, stages, printed, runs):
 
 def notes_of(runs):
     """What every table says below it: seeds, interval, marks."""
-    count = len(seeds_of(runs))
     names = runs.loc[runs["metric"] == "mpjpe", "protocol"].unique() if (runs["metric"] == "mpjpe").any() else [PROTOCOL]
     rules = " and ".join(f"“{found.name}” ({found.title}; {SIZED[found.scale]})" for found in map(protocol, names))
-    legacy = ", ".join(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
-    spread = ", and the spread between seeds" if count > 1 else ""
     simulated = "Simulated: our runs learnt from and were scored on simulated people; published numbers are of the real data sets."
     return [
         *([simulated] if is_simulated(runs) else []),
-        *([f"Defects of the published code turned on: {legacy}."] if legacy else []),
-        f"Ours: mean of n = {count} seed{'s' * (count != 1)}; below it the 95 % interval (bootstrap over test sequences{spread}). "
+        *defects(legacy_of(runs)),
+        f"Ours: mean of n = {len(seeds_of(runs))} seed{'s' * (len(seeds_of(runs)) != 1)}; below it the 95 % interval ({_resampled(runs)}). "
         f"3D scores: protocol {rules}.",
         "† does not beat the best constant pose; ‡ does not beat the true 2D joints with the training set's mean depth. "
         "Bold: best model of the column. Baselines are fitted on the 3D set named in their row.",
+        *([HEADLESS] if (runs[["three_d", "target"]] == "occlusion_person").any(axis=None) else []),
     ]
+
+
+def _resampled(runs):
+    """What an interval is over, in words: which groups, how many of each test set, and what it does not know."""
+    found = runs[runs["scorer"] == MODEL].groupby("test_set")["groups"].max().astype(int)
+    counts = {name: found[name] for name in SETS if name in found}
+    told = ", ".join(f"{set_title(name)} {count}" for name, count in counts.items())
+    few = [set_title(name) for name, count in counts.items() if count < FEW]
+    narrow = f"; so few groups make the intervals of {' and '.join(few)} too narrow" if few else ""
+    seeds = "and over seeds" if len(seeds_of(runs)) > 1 else "one seed, so it knows nothing of how trainings differ"
+    return f"bootstrap over the test set's sequences, images where it names none: {told}{narrow}; {seeds}"
 
 
 def _our_cells(runs, run, absent):
@@ -202,7 +216,7 @@ def table4(runs):
     flat = next(iter(arms["two_d"].dropna()), SETS_2D[0])
     deep = next(iter(arms["three_d"].dropna()), SETS_3D[0])
     domains = {name: "in domain" if name == deep else "out of domain" for name in SETS_3D}
-    tests = {name: Column(OURS, f"{domain}: MPJPE (mm)", set_title(name)) for name, domain in domains.items()}
+    tests = {name: Column(OURS, f"{domains[name]}: MPJPE (mm)", set_title(name)) for name in _tested(arms)}
     columns = (*sorted(tests.values(), key=lambda column: column.group), *COST)
     table = Table("table4", "Table 4. Pre-training and mixing at equal cost", ("budget", "scheme"), columns, is_simulated(runs))
     sets = f"2D set: {set_title(flat)}; 3D set: {set_title(deep)}, the same λ and the same 3D data in every row."
@@ -222,7 +236,7 @@ def table4(runs):
 def table5(runs):
     """Size: backbone × share of the largest 2D set at equal updates."""
     chosen = runs[runs["backbone"].notna() & (runs["stage"] == 2)]
-    tests = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
+    tests = {name: Column(OURS, ON_TEST, set_title(name)) for name in _tested(chosen)}
     flat = next(iter(chosen["two_d"].dropna()), SETS_2D[0])
     pckh = Column(OURS, "PCKh@0.5 (%) on the test set of", set_title(flat), "higher")
     title = "Table 5. Size of the network and of the 2D set, at equal updates"
@@ -238,6 +252,11 @@ def table5(runs):
     else:
         _add_study_baselines(table, runs, run, tests)
     return table
+
+
+def _tested(runs):
+    """The 3D test sets that there are scores on; all where there are none."""
+    return [name for name in SETS_3D if name in set(runs["test_set"])] or SETS_3D
 
 
 def _size_of(backbones):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.report.published import published, total_minutes
-from hpe_study.report.results import is_simulated, named, rows_of, seeds_of
+from hpe_study.report.results import defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.streams import generator
@@ -44,7 +44,8 @@ def timing_table(runs):
     table = Table("timing", "Training time", ("best scheme for", "scheme", "stage", "data"), (*ours, *theirs), is_simulated(runs))
     devices = ", ".join(sorted(runs["device"].astype(str).unique()))
     table.notes += [
-        f"Ours: training alone, without validation and preparation, on {devices}; mean over n = {len(seeds_of(runs))} seeds. "
+        *defects(legacy_of(runs)),
+        f"Ours: training alone, without validation and preparation, on {devices}; mean over n = {len(seeds_of(runs))} seed(s). "
         "Epochs and images per epoch are this profile's.",
     ]
     for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):

@@ -1,5 +1,7 @@
 """The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what an interval allows."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from hpe_study.report import audit_pictures, contrasts
 from hpe_study.report import audit_stack as stack
 from hpe_study.report.intervals import interval
 from hpe_study.report.protocols import protocol_table
+from hpe_study.report.style import set_title
 from hpe_study.report.table import OURS, PUBLISHED
 from hpe_study.rescoring import rescore
 from hpe_study.study import Run, Study
@@ -112,6 +115,9 @@ def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
         text = (tmp_path / f"audit_switches.{kind}").read_text()
         assert "simulated people" in text
         assert "moves the number" in text
+    page_text = (tmp_path / "audit_switches.html").read_text()
+    for kind in ("tbody td", "th.col_heading.level2"):  # as strong a rule as that of all cells
+        assert re.search(rf"#T_audit_switches {re.escape(kind)}\.col3 {{\s+white-space: normal;\s+text-align: left", page_text)
 
 
 class Known(contrasts.World):
@@ -175,6 +181,28 @@ def test_the_protocols_table_shows_the_spread_and_why_one_is_lacking(tiny_study,
     assert line["ours: largest less smallest"] == pytest.approx(max(scores) - min(scores))
     assert any("h36m-s9s11: not scored; " in note for note in table.notes)
     assert (tmp_path / "audit_protocols.tex").exists()
+
+
+def test_a_size_is_told_only_where_the_same_number_is_printed():
+    """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read them."""
+    assert {measure.size for measure in page.MEASURES if measure.title == page.ARMS} == {None}
+
+
+def test_labels_as_read_go_by_the_sets_own_name():
+    assert set_title("mpi_inf_3dhp as read") == "MPI-INF-3DHP as read"
+    assert set_title("h36m") == "H36M"
+
+
+def test_what_is_resampled_is_said_as_it_is():
+    for notes in (page.NOTES, stack.NOTES):
+        assert "images where a set names none" in " ".join(notes)
+
+
+def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):
+    rows = rescore([tiny_study.folder / RUN])
+    plain, aligned = protocol_table(rows).tidy(), protocol_table(rows, "pa_mpjpe").save(tmp_path).tidy()
+    assert (aligned["ours: under protocol, study"] < plain["ours: under protocol, study"]).all()
+    assert "Procrustes" in (tmp_path / "audit_protocols_aligned.html").read_text()
 
 
 def test_all_is_every_switch():

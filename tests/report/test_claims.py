@@ -101,6 +101,41 @@ def test_the_best_of_half_a_table_is_no_best(without):
     assert verdict(claims.target_last_larger_first(Ours(without("stage3-only3d-h36m-h36m")))) == UNKNOWN
 
 
+def test_a_relative_difference_divides_draw_by_draw():
+    """The other's own spread is part of a percentage: 10 % of whatever it is in each draw has no spread."""
+
+    class Known(Printed):
+        def score(self, run, test_set):
+            draws = np.linspace(80, 120, 101)
+            return (100.0, draws, True) if run.two_d == "mpii" else (90.0, 0.9 * draws, True)
+
+        def bounds(self, value, draws):
+            return draws.min(), draws.max()
+
+    part = Known().difference("", [(Run(3, "lsp", "h36m", "h36m"), Run(3, "mpii", "h36m", "h36m"), "h36m")], relative=True)
+    assert (part.value, part.low, part.high) == pytest.approx((-10, -10, -10))
+
+
+def test_time_is_compared_where_the_3d_sets_stand_in_the_papers_order(results, monkeypatch):
+    """3D-only is slow in the paper because its 3D sets are large; a profile that caps them cannot bear on the claim."""
+    world = Ours(results)
+    assert verdict(claims.pretraining_is_faster(world)) == HOLDS
+    monkeypatch.setattr(world, "sizes", dict.fromkeys(world.sizes, 500))
+    (part,) = claims.pretraining_is_faster(world)
+    assert part.says == OPEN
+    assert "Occlusion-Person 500" in part.why
+
+
+def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
+    assert any("2 seeds" in note for note in ledger.notes)
+    assert any("chosen on the same test" in note for note in ledger.notes)
+    alone = Results(results.study)
+    alone.runs = alone.runs[alone.runs["seed"] == 0].assign(legacy="crop_pck")
+    told = claims.ledger(alone)
+    assert any("one seed" in note for note in told.notes)
+    assert "turned on: crop_pck" in told.html()
+
+
 def test_no_drop_of_the_rate_cannot_tell(results):
     flat = Results(results.study)
     flat.history = flat.history.assign(learning_rate=1e-3)

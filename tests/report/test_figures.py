@@ -45,6 +45,18 @@ def test_figure3_draws_the_history_and_its_drops(pictures, results):
     assert axes[0, 1].get_lines()[0].get_xdata().max() == 2 * EPOCHS
 
 
+def test_figure3_can_be_read_by_hand(pictures, results):
+    """The page's lines are the history's: training and validation of each score, a panel a set."""
+    page = pictures["figure3"].interactive
+    history = results.history[results.history["run"] == "stage2-mpii-h36m-seed0"]
+    wanted = history["validation_mpjpe"].dropna().to_list()
+    assert any(list(trace.y) == pytest.approx(wanted) for trace in page.data if len(trace.y) == len(wanted))
+    assert "simulated" in page.layout.title.text
+    assert len({(trace.xaxis, trace.yaxis) for trace in page.data}) == 6
+    scales = [page.layout[f"yaxis{number or ''}"].matches for number in ("", 2, 3, 4, 5, 6)]
+    assert scales == [None, "y", "y", None, "y4", "y4"]  # one scale a row, since only its first panel carries numbers
+
+
 def test_a_curve_that_was_not_run_says_so(results):
     less = Results(results.study)
     less.history = less.history[less.history["two_d"] != "mpii"]
@@ -60,6 +72,32 @@ def test_figures_1_and_2_without_predictions_say_what_is_lacking(results):
     for picture in (portraits.figure1(blind), portraits.figure2(blind)):
         assert "not run" in picture.alt
         plt.close(picture.figure)
+
+
+def test_numbers_of_marks_that_lie_together_are_written_once():
+    minutes, errors = np.array([1.0, 1.01, 2.0, 2.0, 2.0]), np.array([100.0, 99.0, 60.0, 59.0, 40.0])
+    assert figures.together(minutes, errors, [0, 1, 2, 3, 4]) == [[0, 1], [2, 3], [4]]
+    assert figures.together(minutes, errors, [0, 2, 4]) == [[0], [2], [4]]
+
+
+def test_a_row_of_dots_says_where_it_was_tested_and_how_many_seeds(pictures):
+    axes = pictures["table1"].figure.axes
+    assert [axis.get_title() for axis in axes] == [f"tested on {name}" for name in ("H36M", "MPI-INF-3DHP", "Occlusion-Person")]
+    assert "n = 2 seeds" in " ".join(text.get_text() for text in pictures["table1"].figure.legends[0].get_texts())
+
+
+def test_joints_that_a_test_set_never_labels_are_not_drawn(results):
+    """A model that learnt from such a set alone has never seen them; where they come out means nothing."""
+    labels = results.labels("occlusion_person")
+    unlabelled = [i for i in range(16) if np.isnan(labels["joints2d"][:, i]).all()]
+    assert unlabelled == []  # stick people have all; so hide a head
+    joints, poses = np.zeros((16, 2)), np.zeros((16, 3))
+    lacking = {"joints2d": np.where(np.arange(16)[None, :, None] >= 8, 1.0, 2.0) * np.ones((3, 16, 2))}
+    lacking["joints2d"][:, MPII16.indices("upper_neck head_top")] = np.nan
+    drawn = [portraits.known_joints(lacking, array) for array in (joints, poses)]
+    for array in drawn:
+        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(array).any(1))} == {"upper_neck", "head_top"}
+    assert np.isfinite(joints).all()
 
 
 def test_limbs_that_cross_have_no_clearance():
@@ -89,10 +127,10 @@ def test_overlays_put_joints_where_the_labels_are(results):
 
 def test_saved_pictures_carry_their_words(pictures, tmp_path):
     picture = pictures["figure2"].save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2.html", "figure2.png", "figure2.svg", "plotly.min.js"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2-interactive.html", "figure2.png", "figure2.svg", "plotly.min.js"]
     assert Image.open(tmp_path / "figure2.png").text["Description"] == picture.alt
     assert "simulated" in (tmp_path / "figure2.svg").read_text()
-    page = (tmp_path / "figure2.html").read_text()
+    page = (tmp_path / "figure2-interactive.html").read_text()
     assert "<script src=" not in page  # needs no network
     assert "predicted" in page
 

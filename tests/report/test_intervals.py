@@ -33,7 +33,17 @@ def test_draws_average_joints_samples_and_seeds():
     value, draws = mean_draws([values, values + 10], np.array(["a", "a", "b"]), "set")
     assert value == pytest.approx((1 + 3 + 5 + 7 + 9) / 5 + 5)
     possible = {(1 + 3 + 5) / 3, (7 + 9) / 2, 5.0}  # both groups, or one of them twice
-    assert {round(draw, 6) for draw in draws} <= {round(place + seed, 6) for place in possible for seed in (0.0, 5.0, 10.0)}
+    assert {round(draw, 6) for draw in draws} <= {
+        round(place + seed, 6) for place in possible for seed in (5 - 5 * 2**0.5, 5.0, 5 + 5 * 2**0.5)
+    }
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_few_seeds_keep_their_whole_spread(count):
+    """Drawing n seeds from n has (n − 1)/n of their variance: at two seeds half. As in `mean_of_rows`, none of it may get lost."""
+    seeds = np.linspace(0, 30, count)
+    _, draws = mean_draws([np.full((4, 1), 100 + seed) for seed in seeds], np.array(list("abcd")), "set", 40_000)
+    assert draws.var() == pytest.approx(seeds.var(ddof=1) / count, rel=0.05)
 
 
 def test_differences_are_paired():

@@ -35,6 +35,15 @@ def test_it_says_simulated_and_gives_the_terms_of_the_data(text):
     assert "academic use, registration, no redistribution" in text
 
 
+def test_a_table_that_was_not_run_is_a_line_and_no_grid(results):
+    less = Results(results.study)
+    less.runs = less.runs[less.runs["budget"].isna()]
+    made = page._tables(less)
+    assert "Table 4. Pre-training and mixing at equal cost (simulated people): not run in this profile" in made
+    assert "equal images seen" not in made
+    assert "no pre-training, 3D only" in page._tables(results)
+
+
 def test_a_missing_or_foreign_table_is_a_clear_error(study, tmp_path, monkeypatch):
     monkeypatch.setattr(type(study), "folder", property(lambda self: tmp_path))
     with pytest.raises(StudyError, match=r"runs\.csv"):

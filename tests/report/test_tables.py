@@ -5,7 +5,7 @@ import pytest
 from fabricated import BASELINE
 
 from hpe_study.params import SETS_3D
-from hpe_study.report import tables
+from hpe_study.report import oracle, tables, timing
 from hpe_study.report.published import published
 from hpe_study.report.table import ABSENT, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.report.tables import TESTS
@@ -158,6 +158,45 @@ def test_a_seed_that_is_lacking_is_left_out_of_the_mean(results):
     assert cell.seeds == 1
 
 
+def test_the_note_says_what_was_resampled(results):
+    """Not "sequences" where a set names none: the number of groups of each test set, and that few of them are too few."""
+    runs = results.runs.assign(groups=np.where(results.runs["test_set"] == "mpi_inf_3dhp", 6, 400))
+    note = next(note for note in tables.table1(runs).notes if note.startswith("Ours: "))
+    assert "H36M 400, MPI-INF-3DHP 6, Occlusion-Person 400" in note
+    assert "images where it names none" in note
+    assert "too narrow" in note
+    assert "one seed" not in note
+    assert "too narrow" not in "".join(tables.table1(runs.assign(groups=400)).notes)
+    alone = tables.table1(runs[runs["seed"] == 0])
+    assert any("one seed" in note for note in alone.notes)
+
+
+def test_the_note_warns_of_joints_that_a_training_set_lacks(results):
+    """Occlusion-Person has no neck and no head: its baselines are scored on fewer joints than a model that learnt from it."""
+    assert any("neither upper neck nor head top" in note for note in tables.table2(results.runs).notes)
+    without = results.runs[~results.runs[["three_d", "target"]].isin(["occlusion_person"]).any(axis=1)]
+    assert not any("neither upper neck" in note for note in tables.table2(without).notes)
+
+
+def test_an_interval_below_zero_is_readable():
+    """Not "-62.5–-54.1"."""
+    column = Column(OURS, "", "change")
+    table = Table("t", "T", ("row",), (column,), False)
+    table.add(("a",), {column: Cell(-58.2, -62.5, -54.1)})
+    table.add(("b",), {column: Cell(58.2, 54.1, 62.5)})
+    assert "−62.5 to −54.1" in table.html()
+    assert "54.1–62.5" in table.html()
+    assert "62.5 to" in table.latex()
+    assert "−" not in table.latex().split(r"\end{table*}")[0]
+
+
+def test_tables_of_our_own_have_columns_of_what_was_tested(results):
+    kept = results.runs[results.runs["test_set"] != "occlusion_person"]
+    for make in (tables.table4, tables.table5):
+        assert "Occlusion-Person" not in {column.title for column in make(kept).columns}
+        assert "MPI-INF-3DHP" in {column.title for column in make(kept).columns}
+
+
 def test_ties_are_all_best():
     column = Column(OURS, "", "error")
     table = Table("t", "T", ("row",), (column,), False)
@@ -174,4 +213,6 @@ def test_scores_under_a_switch_stand_in_the_table_with_the_name_of_their_protoco
     assert table.tidy()[TESTS["h36m"].name].tolist() == pytest.approx(plain.tidy()[TESTS["h36m"].name].tolist(), nan_ok=True)
     assert any("protocol “published”" in note for note in table.notes)
     assert any("fixed_bone_sum" in note for note in table.notes)
+    assert any("fixed_bone_sum" in note for note in timing.timing_table(runs).notes)
+    assert any("fixed_bone_sum" in note for note in oracle.floor_table(results.floors, ("fixed_bone_sum",)).notes)
     assert not any("Defects" in note for note in plain.notes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fabricated import EPOCHS, seconds_of
 
-from hpe_study.report import timing
+from hpe_study.report import figures, timing
 from hpe_study.report.table import OURS
 from hpe_study.study import Run
 
@@ -29,6 +29,14 @@ def test_total_draws_match_the_histories(results):
     rows = results.history[results.history["run"].isin([f"{member.name[:-1]}{seed}" for member in run.line for seed in (0, 1)])]
     assert total == pytest.approx(rows["seconds"].sum() / 2 / 60)
     assert abs(draws.mean() - total) < 0.02 * total
+
+
+def test_the_table_and_the_plot_keep_their_own_pages(results, tmp_path):
+    """Both are called timing; the plot's page to turn by hand must not replace the table's."""
+    timing.timing_table(results.runs).save(tmp_path)
+    figures.timing(results).save(tmp_path)
+    assert "<table" in (tmp_path / "timing.html").read_text()
+    assert "plotly" in (tmp_path / "timing-interactive.html").read_text()
 
 
 def test_a_run_that_is_lacking_has_no_total(without):
