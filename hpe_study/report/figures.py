@@ -4,17 +4,14 @@ import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import plotly.express as px
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hpe_study.params import SETS_3D
-from hpe_study.report import style
+from hpe_study.report import interactive, style
 from hpe_study.report.contrasts import CONTRADICTS, OPEN, SUPPORTS, Contrast
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.picture import Picture
-from hpe_study.report.published import KEYS
 from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
 from hpe_study.study import LEVEL_SET, Run
@@ -23,6 +20,7 @@ CURVES = {"pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))
 ABOVE_GRID = 0.8  # of lines behind the marks
 NEAR = (0.03, 0.05)  # of the range in x and y: marks so near share their label
+UNITS = {"mm": "difference of MPJPE (mm)", "%": "relative difference of MPJPE (%)", "min": "difference of training time (minutes)"}
 SAYS_COLOURS = {SUPPORTS: "#009E73", CONTRADICTS: "#D55E00", OPEN: "#777777"}
 
 
@@ -60,7 +58,7 @@ def scores(results, rows, name, title):
         "MPJPE, lower is better; colour: the 3D set of the row's last stage. Upright lines: the baselines fitted on the panel's own "
         "training split."
     )
-    return Picture(name, figure, alt, caption)
+    return Picture(name, figure, alt, caption, interactive.scores(results.runs, rows, style.titled(title, results.simulated)))
 
 
 def _scores_on(axis, runs, rows, test_set):
@@ -122,27 +120,8 @@ def figure3(results):
         figure,
         alt,
         "One line a seed. Dotted: the learning rate drops. Training scores are those of augmented images as they pass.",
-        _interactive_curves(results, columns, style.titled(title, results.simulated)),
+        interactive.curves(results, columns, style.titled(title, results.simulated)),
     )
-
-
-def _interactive_curves(results, columns, title):
-    """Figure 3's curves as a plotly figure; None where none was run."""
-    parts = []
-    for words, run in columns.items():
-        history = named(results.history, run).assign(pretrained_on=words)
-        for key, score in CURVES.items():
-            for split, column in (("training", key), ("validation", f"validation_{key}")):
-                parts.append(history.assign(score=score, split=split, value=history[column]).dropna(subset="value"))
-    shown = pd.concat(parts)
-    if shown.empty:
-        return None
-    lines = {"x": "epoch", "y": "value", "line_dash": "split", "line_group": "run", "hover_name": "run", "facet_col_spacing": 0.05}
-    figure = px.line(shown, facet_row="score", facet_col="pretrained_on", title=title, labels={"pretrained_on": "2D set"}, **lines)
-    figure.for_each_annotation(lambda note: note.update(text=note.text.split("=")[-1]))
-    figure.update_yaxes(title="").update_xaxes(matches=None).update_layout(template="plotly_white")
-    upper = f"y{shown['pretrained_on'].nunique() + 1}"  # plotly counts from the lowest row; each row has a scale of its own
-    return figure.update_yaxes(matches=upper, row=2).update_yaxes(matches=None, row=2, col=1)
 
 
 def _epochs(axis):
@@ -218,12 +197,14 @@ def training_curves(results):
         ]
         figure.legend(handles=[*handles, *dashes], loc="outside lower center", ncols=8)
         count = results.history["run"].nunique()
-        style.headline(figure, f"Training curves of all {count} runs", results.simulated)
+        title = f"Training curves of all {count} runs"
+        style.headline(figure, title, results.simulated)
     alt = style.titled(f"Loss, PCKh and MPJPE by epoch of {count} runs, in columns by stage and scheme", results.simulated) + "."
     caption = (
         "Colour: the 2D set of a pre-trained run, the 3D set that a 3D-only run learns from in that stage. MPJPE has no meaning in stage 1."
     )
-    return Picture("training_curves", figure, alt, caption)
+    turnable = interactive.all_curves(results.history, STAGES, style.titled(title, results.simulated))
+    return Picture("training_curves", figure, alt, caption, turnable)
 
 
 def _all_curves(axis, history, key, colouring):
@@ -272,7 +253,7 @@ def timing(results):
     caption = (
         "Each mark is a scheme (mean over seeds) with all its stages; filled: tested on the set of its last stage. Bottom left is best."
     )
-    return Picture("timing", figure, alt, caption, _interactive_cost(table, results.simulated))
+    return Picture("timing", figure, alt, caption, interactive.cost(table, results.simulated))
 
 
 def _lowest(table):
@@ -310,35 +291,10 @@ def together(minutes, errors, front):
     return groups
 
 
-def _interactive_cost(table, simulated):
-    names = {key: title for title, key in KEYS.items()}
-    shown = table.assign(tested_on=table["test_set"].map(names), two_d=table["two_d"].map(names).fillna("none"))
-    figure = px.scatter(
-        shown,
-        x="minutes",
-        y="mpjpe",
-        facet_col="tested_on",
-        color="scheme_title",
-        symbol="two_d",
-        hover_name="label",
-        color_discrete_map={style.SCHEME_TITLES[key]: colour for key, colour in style.SCHEME_COLOURS.items()},
-        labels={
-            "minutes": "training time (minutes)",
-            "mpjpe": "MPJPE (mm)",
-            "scheme_title": "scheme",
-            "two_d": "2D set",
-            "tested_on": "tested on",
-        },
-        title=style.titled("What an error costs", simulated),
-    )
-    figure.for_each_annotation(lambda note: note.update(text=note.text.replace("tested on=", "tested on ")))
-    return figure.update_layout(template="plotly_white")
-
-
 def claims(ledger):
     """The contrasts behind the verdicts on our runs, a panel a unit: value and 95 % interval, coloured by what they say."""
     parts = [(f"{entry.number}. {part.title}", part) for entry in ledger.entries for part in entry.ours if isinstance(part, Contrast)]
-    units = [unit for unit in ("mm", "%", "min") if any(part.unit == unit for _, part in parts)]
+    units = [unit for unit in UNITS if any(part.unit == unit for _, part in parts)]
     with style.theme():
         counts = [sum(part.unit == unit for _, part in parts) for unit in units]
         figure, axes = plt.subplots(
@@ -360,7 +316,9 @@ def claims(ledger):
         style.headline(figure, "Contrasts behind the verdicts", ledger.simulated)
     told = "; ".join(f"claim {entry.number} {entry.verdict}" for entry in ledger.entries)
     alt = style.titled(f"Contrasts with 95 % intervals. {told}", ledger.simulated) + "."
-    return Picture("claims", figure, alt, f"Number: the claim. Shaded: the range that bears the claim out. {' '.join(ledger.notes[:1])}")
+    caption = f"Number: the claim. Shaded: the range that bears the claim out. {' '.join(ledger.notes[:1])}"
+    turnable = interactive.contrasts(parts, UNITS, SAYS_COLOURS, style.titled("Contrasts behind the verdicts", ledger.simulated))
+    return Picture("claims", figure, alt, caption, turnable)
 
 
 def _contrasts(axis, parts, unit):
@@ -380,8 +338,6 @@ def _contrasts(axis, parts, unit):
         ylim=(len(parts) - 0.5, -0.5),
         xlim=(left, right),
     )
-    axis.set_xlabel(
-        {"mm": "difference of MPJPE (mm)", "%": "relative difference of MPJPE (%)", "min": "difference of training time (minutes)"}[unit]
-    )
+    axis.set_xlabel(UNITS[unit])
     axis.tick_params(axis="y", labelsize=8)
     axis.grid(axis="y", visible=False)

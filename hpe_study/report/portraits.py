@@ -18,6 +18,7 @@ CLIPS = 60.0  # mm: limbs whose middle lines come closer than this run through e
 LIMBS = tuple(MPII16.indices(bone) for bone in (*BONE_GROUPS["arms"], *BONE_GROUPS["legs"], ("pelvis", "thorax")))
 HIDDEN = {"marker": "o", "markerfacecolor": "none", "markeredgecolor": "#F0E442", "markersize": 8, "markeredgewidth": 1.5}
 POINTS = 9  # along a limb
+TURNED = 3  # people of Figure 1 that can be turned by hand
 ROOT = MPII16.index(MPII16.root)
 
 
@@ -67,8 +68,13 @@ def figure1(results, count=5):
     counts = f"{(told & (clear < CLIPS)).sum()} as {label(fusion)} sees them, {(told & (true < CLIPS)).sum()} in truth"
     counted = f"Of {told.sum()} {who}, limbs come closer than {CLIPS:.0f} mm in {counts}"
     seen = f"{len(chosen)} people, image and skeleton from the side, as seen by {' and '.join(map(label, runs))}. {counted}"
-    caption = f"{counted}; shown are those with the most hidden joints. Predicted solid, true dashed; red: the person's right."
-    return Picture("figure1", figure, style.titled(seen, results.simulated) + ".", caption)
+    caption = (
+        f"{counted}; shown are those with the most hidden joints. Predicted solid, true dashed; red: the person's right. "
+        "To turn by hand: figure1-interactive.html, which your own run makes."
+    )
+    grid = [[(run, person) for person in chosen[:TURNED]] for run in runs]
+    turnable = _turnable(results, grid, test_set, style.titled(title, results.simulated))
+    return Picture("figure1", figure, style.titled(seen, results.simulated) + ".", caption, turnable)
 
 
 def known_joints(labels, joints):
@@ -121,7 +127,7 @@ def figure2(results):
         "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. "
         "To turn by hand: figure2-interactive.html, which your own run makes."
     )
-    turnable = _turnable(results, runs, person, style.titled(title, results.simulated))
+    turnable = _turnable(results, [[(run, person) for run in runs]], H36M, style.titled(title, results.simulated))
     return Picture("figure2", figure, style.titled(seen, results.simulated) + ".", caption, turnable)
 
 
@@ -166,20 +172,23 @@ def _legend(figure, circles=False):
     figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
 
 
-def _turnable(results, runs, person, title):
-    """The skeletons of some runs, true and predicted, as a plotly figure to turn by hand: y up, equal scales, mm."""
-    figure = make_subplots(1, len(runs), specs=[[{"type": "scene"}] * len(runs)], subplot_titles=[label(run) for run in runs])
-    for column, run in enumerate(runs, 1):
-        poses = {"predicted": results.prediction(run.name, H36M).poses[person], "true": _truth(results.labels(H36M), person)}
-        for kind, pose in poses.items():
+def _turnable(results, grid, test_set, title):
+    """Skeletons, true and predicted, as a plotly figure to turn by hand: y up, equal scales, mm. grid: rows of (run, person)."""
+    rows, columns, labels = len(grid), len(grid[0]), results.labels(test_set)
+    titles = [f"{label(run)}, person {person}" for scenes in grid for run, person in scenes]
+    specs = [[{"type": "scene"}] * columns] * rows
+    figure = make_subplots(rows, columns, specs=specs, subplot_titles=titles, horizontal_spacing=0.02, vertical_spacing=0.06)
+    for number, (run, person) in enumerate(scene for scenes in grid for scene in scenes):
+        predicted = known_joints(labels, results.prediction(run.name, test_set).poses[person])
+        for kind, pose in (("predicted", predicted), ("true", _truth(labels, person))):
             for parent, child in MPII16.bone_indices:
-                figure.add_trace(
-                    _bone(pose[[parent, child]], MPII16.joints[parent], MPII16.joints[child], kind, column == 1 and child == 1), 1, column
-                )
+                in_legend = number == 0 and child == 1
+                bone = _bone(pose[[parent, child]], MPII16.joints[parent], MPII16.joints[child], kind, in_legend)
+                figure.add_trace(bone, number // columns + 1, number % columns + 1)
     camera = {"eye": {"x": 0.5, "y": -3.0, "z": 0.5}}  # from in front, a little to the side and above
     titles = {"xaxis_title": "right (mm)", "yaxis_title": "away from the camera (mm)", "zaxis_title": "up (mm)"}
     figure.update_scenes(aspectmode="data", camera=camera, **titles)
-    return figure.update_layout(title=title, template="plotly_white", height=640)
+    return figure.update_layout(title=title, template="plotly_white", height=140 + 500 * rows)
 
 
 def _bone(ends, parent, child, kind, in_legend):

@@ -57,6 +57,19 @@ def test_figure3_can_be_read_by_hand(pictures, results):
     assert scales == [None, "y", "y", None, "y4", "y4"]  # one scale a row, since only its first panel carries numbers
 
 
+def test_every_picture_has_a_page_to_read_by_hand(pictures, results):
+    """What the marks of the new pages say are the records' numbers; every title says simulated."""
+    pages = {name: picture.interactive for name, picture in pictures.items()}
+    assert all("simulated" in page.layout.title.text for page in pages.values())
+    runs, history = results.runs, results.history
+    row = runs["run"].str.startswith("stage3-mpii-h36m-h36m-seed") & (runs["test_set"] == "h36m")
+    wanted = runs[row & (runs["metric"] == "mpjpe") & (runs["scorer"] == "model")]["value"].mean()  # over seeds
+    assert any(wanted == pytest.approx(value) for trace in pages["table1"].data for value in trace.x)
+    loss = history[history["run"] == "stage1-lsp-seed0"]["loss"].to_list()
+    assert any(list(trace.y) == pytest.approx(loss) for trace in pages["training_curves"].data if len(trace.y) == len(loss))
+    assert len({trace.scene for trace in pages["figure1"].data}) == 6
+
+
 def test_a_curve_that_was_not_run_says_so(results):
     less = Results(results.study)
     less.history = less.history[less.history["two_d"] != "mpii"]
