@@ -99,7 +99,7 @@ class H36MChallenge(Records):
         if len(set(self._images)) != len(self._images):
             raise StudyError(f"{path}: names an image twice; every record must have its own")
         self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
-        self._joints2d[column(rows, "joints_3d_vis", (18, 3), path)[:, :17, 0] <= 0] = np.nan
+        self._joints2d[column(rows, "joints_3d_vis", (18, -1), path)[:, :17, 0] <= 0] = np.nan
         self._joints3d = column(rows, "joints_3d_relative", (18, 3), path)[:, :17]
         self._boxes = np.stack([column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1)
         self._folder = challenge

@@ -41,6 +41,16 @@ def test_rows_in_another_order_are_the_same_people(tmp_path):
     assert {tuple(record.joints2d[9]): record.image for record in open_dataset("mpii", tmp_path, "test")} == before
 
 
+@pytest.mark.parametrize("changes", [{"center": [-1, -1]}, {"scale": -1}, {"scale": 0}])
+def test_without_a_place_or_a_size_the_joints_give_the_crop(tmp_path, changes):
+    joints = raw_layouts.mpii_json(tmp_path, people=1)[0]
+    path = tmp_path / "mpii" / "annot" / "valid.json"
+    path.write_text(json.dumps([json.loads(path.read_text())[0] | changes]))
+    record = open_dataset("mpii", tmp_path, "test")[0]
+    np.testing.assert_allclose(record.center, (joints.min(0) + joints.max(0)) / 2)
+    assert record.side == pytest.approx(1.25 * np.ptp(joints, 0).max())
+
+
 def test_broken_json_is_named(tmp_path):
     raw_layouts.mpii_json(tmp_path)
     path = tmp_path / "mpii" / "annot" / "valid.json"
