@@ -42,7 +42,7 @@ _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
 
 class Mpii(Records):
-    """Option `layout`: "json", "mat", or None (JSON where its folder `annot` is there, else the .mat)."""
+    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone the .mat trains."""
 
     info = INFO
     skeleton = MPII16
@@ -51,7 +51,8 @@ class Mpii(Records):
         """Labels as arrays: joints (N, 16, 2) px 0-based, occluded (N, 16), centre (N, 2), scale (N,), head size (N,)."""
         folder = self.folder("mpii")
         if layout is None:
-            layout = "json" if (folder / "annot").is_dir() or not (folder / MAT_NAME).exists() else "mat"
+            has_json = self._json_path(folder, "train").is_file() or (self.split == "test" and self._json_path(folder, "test").is_file())
+            layout = "json" if has_json or not (folder / MAT_NAME).exists() else "mat"
         if layout not in ("json", "mat"):
             raise StudyError(f"mpii: layout {layout!r} is not json or mat")
         self._labels = self._load_json(folder) if layout == "json" else read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))

@@ -136,6 +136,27 @@ def test_the_mat_takes_the_split_of_valid_json_where_it_is(tmp_path):
     assert len(open_dataset("mpii", tmp_path, "train", layout="mat")) == 5
 
 
+def test_what_one_label_file_lacks_the_other_gives_without_sharing_an_image(tmp_path):
+    """valid.json beside the original file: it tests, the other images train. train.json alone never meets a split of the original file."""
+    mat_people(tmp_path, images=6)
+    annot = tmp_path / "mpii" / "annot"
+    annot.mkdir()
+    assert len(open_quietly(tmp_path, "train")) + len(open_quietly(tmp_path, "test")) == 6
+    raw_layouts.mpii_json(tmp_path, people=3)  # of the images 000000000.jpg and 000000001.jpg
+    assert [record.image.name for record in open_dataset("mpii", tmp_path, "train")] == [f"{i:09d}.jpg" for i in range(2, 6)]
+    assert len(open_dataset("mpii", tmp_path, "test")) == 3
+    (annot / "valid.json").rename(annot / "train.json")
+    assert len(open_dataset("mpii", tmp_path, "train")) == 3
+    with pytest.raises(StudyError, match="valid.json: not there"):
+        open_dataset("mpii", tmp_path, "test")
+
+
+def open_quietly(*arguments):
+    """Without valid.json the split is not the published one, which is said."""
+    with pytest.warns(UserWarning, match="not the published one"):
+        return open_dataset("mpii", *arguments)
+
+
 def test_another_sets_mat_is_refused(tmp_path):
     raw_layouts.save_mat(tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat", joints=np.zeros((3, 14, 5)))
     with pytest.raises(StudyError, match="mpii_human_pose_v1_u12_1.mat: has no RELEASE but joints"):
