@@ -198,7 +198,7 @@ def head_size_of(joints2d, skeleton):
 def column(rows, key, shape, path, dtype=np.float64):
     """One value of a list of dicts as an array (N, *shape); a `StudyError` names file, row and key where it does not fit.
 
-    shape: of one value; () for a number.
+    shape: of one value; () for a number; -1 for a length that may be any.
     """
     values = []
     for i, row in enumerate(rows):
@@ -209,7 +209,7 @@ def column(rows, key, shape, path, dtype=np.float64):
         except (TypeError, ValueError) as error:
             raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})") from error
         values.append(value)
-    return np.stack(values) if values else np.zeros((0, *shape), dtype)
+    return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
 
 
 def text_column(rows, key, path):

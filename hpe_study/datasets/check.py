@@ -67,7 +67,8 @@ def _look(name, layout, options, root):
         row["state"] += ", simulated"
     row["left out, and why"] = "; ".join(left_out)
     shown = [text.removeprefix(f"{root}/") for text in dict.fromkeys(absent)]
-    row["missing (first few)"] = ", ".join(shown[:SHOWN])
+    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
+    row["missing (first few)"] = ", ".join(shown[:SHOWN]) + more
     return row
 
 

@@ -99,6 +99,7 @@ class Flic(Records):
         center, side = crop_of(np.concatenate([joints, [[x1, y1], [x2, y2]]]))
         torso = np.linalg.norm(joints[FLIC29.index("l_shoulder")] - joints[FLIC29.index("r_hip")])
         height, width = labels["imgdims"][row][:2]
+        frame = labels["currframe"][row]
         return Record(
             image=self._folder / "images" / labels["filepath"][row],
             skeleton=FLIC29,
@@ -109,8 +110,8 @@ class Flic(Records):
             side=side,
             joints3d=np.full((29, 3), np.nan),
             head_size=float(0.4 * torso),
-            image_size=(int(width), int(height)),
-            meta=self.meta(row, sequence=labels["moviename"][row], frame=int(labels["currframe"][row])),
+            image_size=(int(width), int(height)) if width > 0 else None,
+            meta=self.meta(row, sequence=labels["moviename"][row], frame=None if np.isnan(frame) else int(frame)),
         )
 
 
@@ -123,7 +124,7 @@ def read_examples(path, full=False):
         raise StudyError(f"{path}: examples has no field {', '.join(absent)}; this is not {'FLIC-Full' if full else 'FLIC'}'s label file")
     coords = _stack(examples["coords"], (2, 29), path, "coords").transpose(0, 2, 1)
     coords[np.isnan(coords).any(-1)] = np.nan
-    filepath = np.array([str(name) for name in examples["filepath"]], object)
+    filepath = np.array([_text(name) for name in examples["filepath"]], object)
     for name in set(filepath):
         safe_relative(name, path)
     return {
@@ -131,11 +132,17 @@ def read_examples(path, full=False):
         "filepath": filepath,
         "imgdims": _stack(examples["imgdims"], (3,), path, "imgdims"),
         "torsobox": _stack(examples["torsobox"], (4,), path, "torsobox"),
-        "moviename": [str(name) for name in examples["moviename"]],
+        "moviename": [_text(name) for name in examples["moviename"]],
         "currframe": _stack(examples["currframe"], (), path, "currframe"),
         **{mark: np.array([bool(np.any(value)) for value in examples[mark]]) for mark in fields[6:]},
     }
 
 
+def _text(value):
+    return "" if np.size(value) == 0 else str(value)
+
+
 def _stack(values, shape, path, name):
-    return np.stack([expect_shape(np.asarray(value, np.float64), shape, path, f"{name} of person {i}") for i, value in enumerate(values)])
+    """One array of everybody's value; NaN where a field is empty."""
+    values = (np.full(shape, np.nan) if np.size(value) == 0 else np.asarray(value, np.float64) for value in values)
+    return np.stack([expect_shape(value, shape, path, f"{name} of person {i}") for i, value in enumerate(values)])

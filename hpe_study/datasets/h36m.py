@@ -22,7 +22,7 @@ import re
 import h5py
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, column, head_size_of, missing, text_column
+from hpe_study.datasets.base import Listing, MissingSet, Records, column, head_size_of, missing, text_column
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import expect_shape
 from hpe_study.datasets.pickles import load_pickle
@@ -90,7 +90,7 @@ class H36MChallenge(Records):
         )
         self.folder("h36m")
         if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
-            raise StudyError(f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another benchmark: S9/S11)")
+            raise MissingSet(f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another benchmark: S9/S11)")
         path = self.label_file(self._cache_file(cache, part))
         rows = load_pickle(path)
         if not isinstance(rows, list):
@@ -99,7 +99,7 @@ class H36MChallenge(Records):
         if len(set(self._images)) != len(self._images):
             raise StudyError(f"{path}: names an image twice; every record must have its own")
         self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
-        self._joints2d[column(rows, "joints_3d_vis", (18, 3), path)[:, :17, 0] <= 0] = np.nan
+        self._joints2d[column(rows, "joints_3d_vis", (18, -1), path)[:, :17, 0] <= 0] = np.nan
         self._joints3d = column(rows, "joints_3d_relative", (18, 3), path)[:, :17]
         self._boxes = np.stack([column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1)
         self._folder = challenge

@@ -99,7 +99,8 @@ def read_lsp(path):
 def read_extended(path):
     """LSP-Extended's labels: joints (N, 14, 2) px, occluded (N, 14) int8, which it does not say."""
     labels = expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints").astype(np.float64).transpose(2, 0, 1)
-    joints = np.where(labels[..., 2:] > 0, labels[..., :2], np.nan)
+    labelled = (labels[..., 2] > 0) & np.isfinite(labels).all(-1)
+    joints = np.where(labelled[..., None], labels[..., :2], np.nan)
     return joints, np.full(joints.shape[:2], UNKNOWN, np.int8)
 
 

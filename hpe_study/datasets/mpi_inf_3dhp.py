@@ -5,7 +5,8 @@ Facts relied on (the set's read-me and files; the reprojection is measured):
   y1[, z1], x2, …, in px and mm; `cameras`, `frames` 0-based. `annot3` is in each camera's own frame and reprojects onto `annot2`
   (< 0.02 px; hips and spine 1–2 px). `univ_annot3` is `annot3` scaled about the pelvis to one height: it does not reproject.
 - Frames are extracted from `imageSequence/video_{k}.avi` as `imageSequence/video_{k}/frame_%06d.jpg`, **1-based**: frame number f of
-  `frames` is file f + 1. They are matched by number; one that is absent is left out and counted (S6/Seq2/video_2 is short).
+  `frames` is file f + 1. They are matched by number (of whatever padding, JPEG or PNG); one that is absent is left out and counted.
+  S6/Seq2/video_2 ends after 3,911 frames in the original; its later labels have no picture anywhere.
 - `camera.calibration`: a header line, then per camera 7 lines: name, sensor, size, animated, intrinsic (16), extrinsic (16), radial.
 - Camera sets: vnect [0, 1, 2, 4, 5, 6, 7, 8] (the usual training set), chest height [0, 2, 4, 7, 8], ceiling [11, 12, 13].
 - Test: `mpi_inf_3dhp_test_set/TS{1..6}/annot_data.mat` (version 7.3), (F, 1, 17, 2 | 3): `annot2`, `annot3`, `univ_annot3`, `valid_frame`,
@@ -50,6 +51,7 @@ INFO = DatasetInfo(
 CAMERA_SETS = {"vnect": [0, 1, 2, 4, 5, 6, 7, 8], "chest": [0, 2, 4, 7, 8], "ceiling": [11, 12, 13]}
 SEQUENCES = [f"S{subject}/Seq{number}" for subject in range(1, 9) for number in (1, 2)]
 TEST_SEQUENCES = [f"TS{number}" for number in range(1, 7)]
+SHORT_VIDEOS = {("S6/Seq2", 2): 3911}  # (sequence, camera) → frames of the original video, fewer than it has labels
 TRUTHS = ("univ", "annot3")
 FRAMES = ("valid", "inside")
 _ARRAYS = {"annot2": 2, "annot3": 3, "univ_annot3": 3}
@@ -82,7 +84,7 @@ class _Sequences(Records):
         if not isinstance(every, int) or every < 1:
             raise StudyError(f"mpi_inf_3dhp: every {every!r} is not a whole number of 1 or more")
         self.truth = truth
-        self._held = {}
+        self._held, self._frames = {}, {}
 
     def labels(self, name):
         """A sequence's label arrays; the last few are kept."""
@@ -92,13 +94,14 @@ class _Sequences(Records):
             self._held[name] = self.read(name)
         return self._held[name]
 
-    def place(self, places, listings):
-        """Set the rows. places: list of (sequence, camera, rows, image numbers) arrays; listings: image numbers there, for each."""
+    def place(self, places):
+        """Set the rows. places: list of (sequence, camera, rows, image numbers, `Frames`), arrays with one entry a record."""
         kept = []
-        for (sequence, camera, rows, numbers, image), there in zip(places, listings, strict=True):
-            present = np.isin(numbers, there)
+        for sequence, camera, rows, numbers, frames in places:
+            self._frames[sequence, camera] = frames
+            present = np.isin(numbers, frames.numbers)
             absent = numbers[~present]
-            self.examples += [image(number) for number in absent[: SHOWN - len(self.examples)]]
+            self.examples += [frames.path(number) for number in absent[: SHOWN - len(self.examples)]]
             rows = self.keep(rows, IMAGE_ABSENT, present)
             kept.append(np.stack([np.full(len(rows), sequence), np.full(len(rows), camera), rows, numbers[present]], 1))
         self._places = np.concatenate(kept) if kept else np.zeros((0, 4), int)
@@ -124,10 +127,20 @@ class _Sequences(Records):
         )
 
 
-def numbers_in(names, prefix):
-    """The numbers of files called `prefix` + digits + .jpg (or .png), as a sorted array."""
-    pattern = re.compile(rf"{prefix}(\d+)\.(?:jpg|png)")
-    return np.array(sorted(int(match[1]) for match in map(pattern.fullmatch, names) if match), int)
+class Frames:
+    """The pictures of one video by their numbers. usual: the form of their names; other padding, PNG and capitals are found, too."""
+
+    def __init__(self, folder, usual):
+        self._folder, self._usual = folder, usual
+        names = Listing(folder).names()
+        pattern = re.compile(rf"{usual.split('{')[0]}(\d+)\.(?:jpe?g|png)", re.IGNORECASE)
+        found = {int(match[1]): match[0] for match in map(pattern.fullmatch, sorted(names)) if match}
+        self.numbers = np.array(sorted(found), int)
+        self._others = {number: name for number, name in found.items() if usual.format(number) not in names}
+
+    def path(self, number):
+        """Where a picture is, or would be."""
+        return self._folder / self._others.get(number, self._usual.format(number))
 
 
 class TrainingSet(_Sequences):
@@ -142,7 +155,7 @@ class TrainingSet(_Sequences):
         if isinstance(self.cameras, str) or not self.cameras or not set(self.cameras) <= set(range(14)):
             raise StudyError(f"mpi_inf_3dhp: cameras {cameras!r} is not {', '.join(CAMERA_SETS)} or a list of numbers 0 to 13")
         folder = self.folder("mpi_inf_3dhp")
-        places, listings = [], []
+        places = []
         self._calibration, self._counts = {}, {}
         for index, name in enumerate(SEQUENCES):
             if not (folder / name / "annot.mat").is_file():
@@ -155,12 +168,13 @@ class TrainingSet(_Sequences):
             self._counts[name] = len(frames)
             rows = np.arange(0, len(frames), every)
             for camera in self.cameras:
-                images = folder / name / "imageSequence" / f"video_{camera}"
-                places.append((index, camera, rows, frames[rows] + 1, lambda number, images=images: images / f"frame_{number:06d}.jpg"))
-                listings.append(numbers_in(Listing(images).names(), "frame_"))
+                there = frames[rows] < SHORT_VIDEOS.get((name, camera), np.inf)
+                filmed = self.keep(rows, "beyond the end of the original video", there)
+                images = Frames(folder / name / "imageSequence" / f"video_{camera}", "frame_{:06d}.jpg")
+                places.append((index, camera, filmed, frames[filmed] + 1, images))
         if not places:
             raise missing(folder / SEQUENCES[0] / "annot.mat", self.info, self.root)
-        self.place(places, listings)
+        self.place(places)
 
     def read(self, name):
         """The arrays of one sequence, of the chosen cameras only: (cameras, F, 28, 2 | 3) float32 (5e-4 px, 5e-4 mm)."""
@@ -185,7 +199,7 @@ class TrainingSet(_Sequences):
         calibration = self._calibration.get(name, {}).get(camera, {"intrinsics": np.full(4, np.nan), "size": None})
         return self.make(
             row,
-            self.root / "mpi_inf_3dhp" / name / "imageSequence" / f"video_{camera}" / f"frame_{number:06d}.jpg",
+            self._frames[sequence, camera].path(number),
             joints2d,
             joints3d,
             universal,
@@ -212,23 +226,22 @@ class TestSet(_Sequences):
         if frames not in FRAMES:
             raise StudyError(f"mpi_inf_3dhp: frames {frames!r} is not one of {', '.join(FRAMES)}")
         folder = self.folder("mpi_inf_3dhp", "mpi_inf_3dhp_test_set")
-        places, listings = [], []
+        places = []
         for index, name in enumerate(TEST_SEQUENCES):
             if not (folder / name / "annot_data.mat").is_file():
                 self.part_missing(folder / name)
                 continue
             path = self.label_file(folder / name / "annot_data.mat")
-            images = folder / name / "imageSequence"
+            images = Frames(folder / name / "imageSequence", "img_{:06d}.jpg")
             if frames == "valid":
                 counted, reason = load_mat73(path, "valid_frame")["valid_frame"].ravel() > 0, "not a valid frame"
             else:
                 counted, reason = all_inside(path, images), "a joint outside the picture"
             rows = self.keep(np.arange(len(counted)), reason, counted)[::every]
-            places.append((index, 0, rows, rows + 1, lambda number, images=images: images / f"img_{number:06d}.jpg"))
-            listings.append(numbers_in(Listing(images).names(), "img_"))
+            places.append((index, 0, rows, rows + 1, images))
         if not places:
             raise missing(folder / TEST_SEQUENCES[0] / "annot_data.mat", self.info, self.root)
-        self.place(places, listings)
+        self.place(places)
 
     def read(self, name):
         """The arrays of one sequence, (F, 17, 2 | 3), its activities, and the camera that maps annot3 onto annot2."""
@@ -242,12 +255,12 @@ class TestSet(_Sequences):
 
     def record(self, row):
         """One valid frame."""
-        sequence, _, frame, number = self._places[row]
+        sequence, camera, frame, number = self._places[row]
         name = TEST_SEQUENCES[sequence]
         labels = self.labels(name)
         return self.make(
             row,
-            self.root / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / name / "imageSequence" / f"img_{number:06d}.jpg",
+            self._frames[sequence, camera].path(number),
             *(labels[key][frame].copy() for key in _ARRAYS),
             labels["intrinsics"].copy(),
             None,
@@ -259,12 +272,11 @@ class TestSet(_Sequences):
 
 
 def all_inside(path, images):
-    """(F,) bool: the frames of a test sequence whose every joint lies in the picture. images: their folder; one gives the size."""
+    """(F,) bool: the frames of a test sequence whose every joint lies in the picture. images: their `Frames`; one gives the size."""
     joints = load_mat73(path, "annot2")["annot2"].reshape(-1, 17, 2)
-    numbers = numbers_in(Listing(images).names(), "img_")
-    if len(numbers) == 0:
+    if len(images.numbers) == 0:
         return np.ones(len(joints), bool)  # no picture, no record: they are left out as absent
-    size = np.array(image_size(next(images.glob(f"img_{numbers[0]:06d}.*"))))
+    size = np.array(image_size(images.path(images.numbers[0])))
     return ((joints >= 0) & (joints <= size - 1)).all((1, 2))
 
 

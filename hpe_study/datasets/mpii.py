@@ -4,7 +4,7 @@ Facts relied on (the set's documentation, and the JSON files that came with micr
 - Pixels are 1-based in both layouts; 1 is subtracted from joints and centre.
 - JSON: `annot/train.json` (22,246 people), `annot/valid.json` or `val.json` (2,958): `joints` [16][2], `joints_vis` [16]
   (annotated or not; it says nothing of occlusion), `image`, `scale` (height / 200 px), `center`. A missing joint is (−1, −1), in some
-  files (0, 0). (One validation person has four joints at (0, 0) that are marked as annotated.)
+  files (0, 0); a missing centre is (−1, −1), too. (One validation person has four joints at (0, 0) that are marked as annotated.)
 - Crop: the centre moves down by 15 · scale, scale × 1.25, side = scale · 200 px.
 - Head size: 0.6 · diagonal of the head box = 0.75 · |head_top − upper_neck| (measured on 2,932 people); the JSON has no box.
 - The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the validation split.
@@ -43,7 +43,7 @@ _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
 
 class Mpii(Records):
-    """Option `layout`: "json", "mat", or None (JSON where its folder `annot` is there, else the .mat)."""
+    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone the .mat trains."""
 
     info = INFO
     skeleton = MPII16
@@ -52,7 +52,8 @@ class Mpii(Records):
         """Labels as arrays: joints (N, 16, 2) px 0-based, occluded (N, 16), centre (N, 2), scale (N,), head size (N,)."""
         folder = self.folder("mpii")
         if layout is None:
-            layout = "json" if (folder / "annot").is_dir() or not (folder / MAT_NAME).exists() else "mat"
+            has_json = self._json_path(folder, "train").is_file() or (self.split == "test" and self._json_path(folder, "test").is_file())
+            layout = "json" if has_json or not (folder / MAT_NAME).exists() else "mat"
         if layout not in ("json", "mat"):
             raise StudyError(f"mpii: layout {layout!r} is not json or mat")
         self._labels = self._load_json(folder) if layout == "json" else read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))
@@ -77,11 +78,12 @@ class Mpii(Records):
         annotated = column(people, "joints_vis", (16,), path) > 0
         annotated &= ~((joints == -1).all(-1) | (joints == 0).all(-1)) & np.isfinite(joints).all(-1)
         joints = np.where(annotated[..., None], joints - 1, np.nan)
+        center = column(people, "center", (2,), path)
         return {
             "image": text_column(people, "image", path),
             "joints": joints,
             "occluded": np.full(annotated.shape, UNKNOWN, np.int8),
-            "center": column(people, "center", (2,), path) - 1,
+            "center": np.where((center == -1).all(-1, keepdims=True), np.nan, center - 1),
             "scale": column(people, "scale", (), path),
             "head_size": np.array([head_size_of(pose, MPII16) for pose in joints]),
         }

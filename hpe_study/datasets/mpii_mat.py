@@ -33,7 +33,7 @@ def read_mat(records, path, validation_json):
     release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
     if release.dtype.names is None or "annolist" not in release.dtype.names:
         raise StudyError(f"{path}: RELEASE has no annolist; this is not MPII's label file")
-    people = [person for entry in np.atleast_1d(release["annolist"].item()) for person in _people(entry, records)]
+    people = [person for entry in np.atleast_1d(release["annolist"].item()) for person in _people(entry)]
     if validation_json.is_file():
         records.label_files.append(validation_json)
         people = _split_by_json(people, records, read_json(validation_json))
@@ -44,6 +44,9 @@ def read_mat(records, path, validation_json):
             stacklevel=6,
         )
         people = [person for person in people if _is_test(person["group"]) == (records.split == "test")]
+    finished = [person for person in people if person["joints"] is not None]
+    records.leave_out("no joints annotated", len(people) - len(finished))
+    people = finished
     keys = ("joints", "occluded", "center", "scale", "head_size")
     empty = {"joints": (0, 16, 2), "occluded": (0, 16), "center": (0, 2)}
     arrays = {key: np.array([person[key] for person in people]).reshape(-1, *empty.get(key, (0,))[1:]) for key in keys}
@@ -78,16 +81,13 @@ def _number(struct, name):
     return float(value) if value.size == 1 and value.dtype.kind in "fiub" else np.nan
 
 
-def _people(entry, records):
-    """The annotated people of one image."""
+def _people(entry):
+    """The people of one image; `joints` is None where nobody annotated them."""
     image = str(_field(_field(entry, "image"), "name", ""))
     group = _field(entry, "vididx")
     for number, person in enumerate(np.atleast_1d(_field(entry, "annorect", np.zeros(0)))):
         points = _field(_field(person, "annopoints"), "point")
-        if points is None:
-            records.leave_out("no joints annotated", 1)
-            continue
-        joints, occluded = _joints(np.atleast_1d(points))
+        joints, occluded = (None, None) if points is None else _joints(np.atleast_1d(points))
         position = _field(person, "objpos")
         box = np.array([_number(person, key) for key in ("x1", "y1", "x2", "y2")])
         yield {

@@ -4,7 +4,7 @@ Facts relied on (github.com/zhezh/occlusion_person):
 - `unrealcv_train.pkl`, `unrealcv_validation.pkl`: a list of dicts. Used: `image` (under `images/`), `joints_2d` (15, 2) px, `joints_3d`
   (15, 3) camera frame, `joints_vis` (15, 1) inside the image, `joints_vis_2d` (15, 1) inside and not occluded (nothing more than 30 cm
   before it), `center` (2,), `scale` (2,) = box size / 200 without padding, `camera` (fx, fy, cx, cy, …), `subject`, `action`,
-  `subaction`, `video_id`, `image_id`, `camera_id`.
+  `subaction`, `image_id`, `camera_id` (whole numbers; `video_id`, a text, is not needed: `image` begins with it).
 - A joint outside the image is not labelled in 2D (its 3D is kept); one that is hidden is labelled and `occluded`.
 - `neck` is at shoulder height, and there is no head joint: upper_neck and head_top stay missing.
 - Units are not documented; by all evidence mm. The median thigh decides: 250–600 mm is right, metres and centimetres are
@@ -39,7 +39,7 @@ INFO = DatasetInfo(
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 _THIGH = (250.0, 600.0)  # mm
 _UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
-_NUMBERS = ("subject", "action", "subaction", "camera_id", "video_id", "image_id")
+_NUMBERS = ("subject", "action", "subaction", "camera_id", "image_id")
 
 
 class OcclusionPerson(Records):

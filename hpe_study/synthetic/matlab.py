@@ -5,6 +5,8 @@ import scipy.io
 
 from hpe_study.files import atomic
 
+_DESCRIPTION = b"MATLAB 5.0 MAT-file, simulated people".ljust(116)  # the free text that every such file begins with
+
 
 def struct_array(rows):
     """Dicts with the same keys → a 1 × N struct array (N a row), ready for `save`."""
@@ -24,6 +26,8 @@ def cells(values):
 
 
 def save(path, **variables):
-    """Write a version 5 .mat file, compressed, atomically."""
+    """Write a version 5 .mat file, compressed, atomically; without the time of day, so that the same arrays give the same bytes."""
     with atomic(path) as part, open(part, "wb") as stream:
         scipy.io.savemat(stream, variables, do_compression=True)
+        stream.seek(0)
+        stream.write(_DESCRIPTION)

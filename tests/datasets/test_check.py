@@ -52,8 +52,14 @@ def test_every_layout_that_is_there_has_its_row(tmp_path):
     raw_layouts.h36m_full(tmp_path)
     raw_layouts.flic(tmp_path)
     raw_layouts.flic(tmp_path, "flic_full", ((1, 0), (0, 1)), bad=(0, 0))
-    sets = [row["set"] for row in check(tmp_path) if row["state"] in ("found", "partly")]
-    assert sets == ["flic (flic)", "flic (full)", "flic (plus)", "h36m (full)"]
+    rows = [(row["set"], row["state"]) for row in check(tmp_path) if row["state"] != "missing"]
+    assert rows == [("flic (flic)", "found"), ("flic (full)", "found"), ("flic (plus)", "partly"), ("h36m (full)", "partly")]
+
+
+def test_of_much_that_is_missing_the_rest_is_counted(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=1)
+    row = by_set(check(tmp_path))["mpi_inf_3dhp"]
+    assert row["missing (first few)"] == ", ".join(f"mpi_inf_3dhp/{name}" for name in ("S1/Seq2", "S2/Seq1", "S2/Seq2")) + " and 13 more"
 
 
 def test_the_table_fits_its_width_and_loses_nothing(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.io
 
 from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
@@ -109,3 +110,18 @@ def test_only_the_folder_that_is_read_decides_what_is_simulated(tmp_path):
     (tmp_path / "flic_full" / "SIMULATED.json").write_text("{}")
     assert not open_dataset("flic", tmp_path, "train").simulated
     assert open_dataset("flic", tmp_path, "test", variant="full").simulated
+
+
+def test_a_person_without_torso_box_or_size_is_read_without(tmp_path):
+    joints = raw_layouts.flic(tmp_path)
+    path = tmp_path / "flic" / "examples.mat"
+    examples = scipy.io.loadmat(path)["examples"]
+    for field in ("torsobox", "imgdims", "currframe", "moviename"):
+        examples[0, 2][field] = np.zeros((0, 0))
+    raw_layouts.save_mat(path, examples=examples)
+    record = open_dataset("flic", tmp_path, "test")[0]
+    low, high = np.nanmin(joints[2], 0), np.nanmax(joints[2], 0)
+    np.testing.assert_allclose(record.center, (low + high) / 2)
+    assert record.image_size is None
+    assert record.meta["frame"] is None
+    assert record.meta["sequence"] == ""

@@ -1,6 +1,7 @@
 """Human3.6M: the challenge with its label cache, matched by image name; and the full set as h36m-fetch lays it out."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -31,6 +32,20 @@ def test_rows_in_another_order_keep_their_images(tmp_path):
     px, _ = raw_layouts.h36m_challenge(tmp_path, order=[2, 0, 3, 1])
     for record in open_dataset("h36m", tmp_path, "test"):
         np.testing.assert_allclose(record.joints2d, px[int(record.image.stem) - 1])
+
+
+def test_one_flag_a_joint_is_enough_and_other_files_do_not_matter(tmp_path):
+    """As another version of the cache might hold it: flags (18, 1), paths of another system; a stray file between the images."""
+    px, _ = raw_layouts.h36m_challenge(tmp_path)
+    path = raw_layouts.cache_path(tmp_path)
+    rows = pickle.loads(path.read_bytes())
+    for i, row in enumerate(rows):
+        row["image"], row["joints_3d_vis"] = f"D:\\h36m\\Val\\IMG\\{i + 1:05d}.jpg", np.arange(18)[:, None] != 3
+    raw_layouts.save_pickle(path, rows)
+    (tmp_path / "h36m" / "ECCV18_Challenge" / "Val" / "IMG" / "Thumbs.db").touch()
+    for i, record in enumerate(open_dataset("h36m", tmp_path, "test", strict=True)):
+        assert np.flatnonzero(~record.labelled).tolist() == [3]
+        np.testing.assert_allclose(record.joints2d[record.labelled], np.delete(px[i], 3, 0))
 
 
 def test_poses_of_other_images_are_found_out(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.io
 
 from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
@@ -80,3 +81,14 @@ def test_a_truncated_image_is_named(tmp_path):
     (tmp_path / "lsp" / "images" / "im0004.jpg").write_bytes(b"\xff\xd8")
     with pytest.raises(StudyError, match="im0004.jpg: truncated or not an image"):
         open_dataset("lsp", tmp_path, "test")
+
+
+def test_half_a_coordinate_is_no_label(tmp_path):
+    raw_layouts.lsp_extended(tmp_path)
+    path = tmp_path / "lsp_extended" / "joints.mat"
+    labels = scipy.io.loadmat(path)["joints"]
+    labels[2, 0, 1] = np.nan
+    raw_layouts.save_mat(path, joints=labels)
+    record = open_dataset("lsp_extended", tmp_path, "train")[1]
+    assert np.isnan(record.joints2d[2]).all()
+    assert np.flatnonzero(~record.labelled).tolist() == [2]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from datasets import raw_layouts
-from hpe_study.datasets import open_dataset
+from hpe_study.datasets import mpi_inf_3dhp, open_dataset
 from hpe_study.errors import StudyError
 
 
@@ -47,6 +47,34 @@ def test_an_absent_frame_shifts_nobody(tmp_path):
     for record in records:
         number = int(record.image.stem.removeprefix("frame_"))
         np.testing.assert_allclose(record.joints2d, arrays["annot2"][2, number - 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_frames_are_found_by_number_whatever_the_file_is_called(tmp_path, split):
+    """PNG, capital letters, other padding; what is no frame, or only the beginning of one, is not taken for one."""
+    if split == "train":
+        raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=4, cameras=(0,))
+        folder, word = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
+    else:
+        raw_layouts.mpi_inf_3dhp_test(tmp_path, valid=(1, 1, 1, 1))
+        folder, word = tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/imageSequence", "img"
+    for number, name in ((1, f"{word}_000001.png"), (2, f"{word}_000002.JPG"), (3, f"{word}_3.jpg"), (4, f"{word}_000004.jpg.part")):
+        (folder / f"{word}_{number:06d}.jpg").rename(folder / name)
+    (folder / "Thumbs.db").touch()
+    records = open_quietly(tmp_path, split, **({"cameras": [0]} if split == "train" else {}))
+    assert [record.meta["frame"] for record in records] == [0, 1, 2]
+    assert [record.image.name for record in records] == [f"{word}_000001.png", f"{word}_000002.JPG", f"{word}_3.jpg"]
+    assert records.left_out == {"image absent": 1}
+
+
+def test_the_video_that_is_short_in_the_original_is_no_fault_of_the_copy(tmp_path, monkeypatch):
+    monkeypatch.setattr(mpi_inf_3dhp, "SHORT_VIDEOS", {("S6/Seq2", 2): 3})
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, "S6/Seq2", frames=5, cameras=(0, 2))
+    for number in (4, 5):
+        (tmp_path / f"mpi_inf_3dhp/S6/Seq2/imageSequence/video_2/frame_{number:06d}.jpg").unlink()
+    records = open_quietly(tmp_path, "train", cameras=[0, 2])
+    assert [(record.meta["camera"], record.meta["frame"]) for record in records] == [(0, i) for i in range(5)] + [(2, i) for i in range(3)]
+    assert records.left_out == {"beyond the end of the original video": 2}
 
 
 def test_frames_that_were_not_extracted_are_counted(tmp_path):

@@ -41,6 +41,16 @@ def test_rows_in_another_order_are_the_same_people(tmp_path):
     assert {tuple(record.joints2d[9]): record.image for record in open_dataset("mpii", tmp_path, "test")} == before
 
 
+@pytest.mark.parametrize("changes", [{"center": [-1, -1]}, {"scale": -1}, {"scale": 0}])
+def test_without_a_place_or_a_size_the_joints_give_the_crop(tmp_path, changes):
+    joints = raw_layouts.mpii_json(tmp_path, people=1)[0]
+    path = tmp_path / "mpii" / "annot" / "valid.json"
+    path.write_text(json.dumps([json.loads(path.read_text())[0] | changes]))
+    record = open_dataset("mpii", tmp_path, "test")[0]
+    np.testing.assert_allclose(record.center, (joints.min(0) + joints.max(0)) / 2)
+    assert record.side == pytest.approx(1.25 * np.ptp(joints, 0).max())
+
+
 def test_broken_json_is_named(tmp_path):
     raw_layouts.mpii_json(tmp_path)
     path = tmp_path / "mpii" / "annot" / "valid.json"
@@ -101,7 +111,8 @@ def test_the_original_mat_with_its_traps(tmp_path):
     truth = mat_people(tmp_path)
     with pytest.warns(UserWarning, match="has no validation split .* not the published one"):
         splits = {split: open_dataset("mpii", tmp_path, split) for split in ("train", "test")}
-    assert splits["train"].left_out == {"no joints annotated": 39}
+    unfinished = {split: records.left_out["no joints annotated"] for split, records in splits.items()}
+    assert unfinished == {split: len(records) for split, records in splits.items()}  # one beside everybody, in the same split
     images = {split: {record.image.name for record in records} for split, records in splits.items()}
     assert not images["train"] & images["test"]
     assert images["train"] | images["test"] == set(truth)
@@ -124,6 +135,27 @@ def test_the_mat_takes_the_split_of_valid_json_where_it_is(tmp_path):
     (annot / "valid.json").write_text(json.dumps([entry]))
     assert [record.image.name for record in open_dataset("mpii", tmp_path, "test", layout="mat")] == ["000000002.jpg"]
     assert len(open_dataset("mpii", tmp_path, "train", layout="mat")) == 5
+
+
+def test_what_one_label_file_lacks_the_other_gives_without_sharing_an_image(tmp_path):
+    """valid.json beside the original file: it tests, the other images train. train.json alone never meets a split of the original file."""
+    mat_people(tmp_path, images=6)
+    annot = tmp_path / "mpii" / "annot"
+    annot.mkdir()
+    assert len(open_quietly(tmp_path, "train")) + len(open_quietly(tmp_path, "test")) == 6
+    raw_layouts.mpii_json(tmp_path, people=3)  # of the images 000000000.jpg and 000000001.jpg
+    assert [record.image.name for record in open_dataset("mpii", tmp_path, "train")] == [f"{i:09d}.jpg" for i in range(2, 6)]
+    assert len(open_dataset("mpii", tmp_path, "test")) == 3
+    (annot / "valid.json").rename(annot / "train.json")
+    assert len(open_dataset("mpii", tmp_path, "train")) == 3
+    with pytest.raises(StudyError, match="valid.json: not there"):
+        open_dataset("mpii", tmp_path, "test")
+
+
+def open_quietly(*arguments):
+    """Without valid.json the split is not the published one, which is said."""
+    with pytest.warns(UserWarning, match="not the published one"):
+        return open_dataset("mpii", *arguments)
 
 
 def test_another_sets_mat_is_refused(tmp_path):

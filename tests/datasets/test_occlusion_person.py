@@ -21,7 +21,8 @@ def test_labels_become_records(tmp_path):
         assert record.side == pytest.approx(1.25 * 40)
         np.testing.assert_allclose(record.intrinsics, [50, 51, 32, 24])
         assert np.isnan(record.head_size)
-        assert record.meta["camera"] == i
+        known = {"subject": "s14", "sequence": "a05_sa01_s14_sce00", "action": "a5/1", "camera": i, "frame": 7}
+        assert {key: record.meta[key] for key in known} == known
 
 
 @pytest.mark.parametrize("unit", [1.0, 10.0, 1000.0], ids=["mm", "cm", "m"])
@@ -49,3 +50,9 @@ def test_foreign_and_dangerous_files_are_refused(tmp_path):
     raw_layouts.save_pickle(path, [{"image": "a/b.jpg", "joints_vis": np.ones((15, 1))}])
     with pytest.raises(StudyError, match="record 0 has no 'joints_vis_2d'"):
         open_dataset("occlusion_person", tmp_path, "test")
+
+
+def test_a_list_without_people_is_no_crash(tmp_path):
+    raw_layouts.occlusion_person(tmp_path)
+    raw_layouts.save_pickle(tmp_path / "occlusion_person" / "unrealcv_validation.pkl", [])
+    assert len(open_dataset("occlusion_person", tmp_path, "test")) == 0

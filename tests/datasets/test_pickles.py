@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy._core import multiarray, numeric
 
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
@@ -90,6 +91,39 @@ def test_codecs_are_not_a_way_in(tmp_path):
     path = tmp_path / "labels.pkl"
     path.write_bytes(b"c_codecs\nencode\n(Vabc\nVzip\ntR.")
     with pytest.raises(StudyError, match="not a pickle"):
+        load_pickle(path)
+
+
+class Built:
+    """Made by a call and then given a state, as arrays and dtypes are."""
+
+    def __init__(self, function, arguments, state):
+        self.call = function, arguments, state
+
+    def __reduce__(self):
+        return self.call
+
+
+FORGED = Built(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, 0))  # says that it holds no objects
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Calls(np.ndarray, (1,), np.dtype("O"), b"12345678"),
+        Built(multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (1,), FORGED, False, b"12345678")),
+        Built(multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (1,), np.dtype([("a", "O")]), False, b"12345678")),
+        Calls(multiarray.scalar, np.dtype([("a", "O")]), np.arange(4)),
+        Calls(multiarray.scalar, np.dtype("O"), b"12345678"),
+        Calls(numeric._frombuffer, b"12345678", FORGED, (1,), "C"),
+    ],
+    ids=["ndarray", "forged dtype", "struct", "struct scalar", "object scalar", "buffer"],
+)
+def test_bytes_are_never_taken_for_objects(tmp_path, value):
+    """An object is an address in memory: whoever chooses the bytes would choose what Python runs."""
+    path = tmp_path / "labels.pkl"
+    path.write_bytes(pickle.dumps([value], protocol=4))
+    with pytest.raises(StudyError, match="labels.pkl: "):
         load_pickle(path)
 
 

@@ -37,6 +37,15 @@ def test_same_bytes_whatever_the_number_of_workers(unbroken, tmp_path):
     assert digests(tmp_path) == unbroken
 
 
+@pytest.mark.parametrize("name", ["lsp", "flic", "mpi_inf_3dhp"])
+def test_same_bytes_on_another_day(tmp_path, monkeypatch, name):
+    """MATLAB's files begin with the time they were written at."""
+    for day in ("Sun", "Mon"):
+        monkeypatch.setattr(time, "asctime", lambda *_, day=day: f"{day} Jan  1 00:00:00 2001")
+        make(name, tmp_path / day, **SMALL)
+    assert digests(tmp_path / "Sun") == digests(tmp_path / "Mon")
+
+
 def test_another_seed_gives_other_people(unbroken, tmp_path):
     make("h36m", tmp_path, seed=1, **SMALL)
     name = "h36m/ECCV18_Challenge/Train/POSE/00001.csv"

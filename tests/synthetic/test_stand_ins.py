@@ -178,6 +178,7 @@ def test_occlusion_person_follows_its_own_rule(stand_in):
         assert (entry["joints_vis_2d"] <= entry["joints_vis"]).all()
         assert 250 < np.linalg.norm(entry["joints_3d"][1] - entry["joints_3d"][2]) < 600  # thigh in mm
         np.testing.assert_allclose(entry["scale"] * 200, entry["box"][2:] - entry["box"][:2])
+        assert entry["video_id"] == entry["image"].split("/")[0]  # a text, as in the original
     occluded = 1 - np.mean([entry["joints_vis_2d"] for entry in entries])
     assert 0.05 < occluded < 0.5
 

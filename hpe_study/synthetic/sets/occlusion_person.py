@@ -115,11 +115,12 @@ def labels(footage):
     size = footage.of_image("size")
     box = np.concatenate([footage.box[:, :2].clip(0), np.minimum(footage.box[:, 2:], size - 1)], 1)
     entries = []
-    for i, image in enumerate(map(str, footage.of_image("image"))):
+    images = [str(image).removeprefix("occlusion_person/images/") for image in footage.of_image("image")]
+    for i, image in enumerate(images):
         fx, fy, cx, cy = footage.of_image("intrinsics")[i]
         entries.append(
             {
-                "image": image.removeprefix("occlusion_person/images/"),
+                "image": image,
                 "joints_2d": px[i],
                 "joints_3d": footage.camera[i, rows],
                 "joints_gt": footage.world[i, rows],
@@ -128,7 +129,7 @@ def labels(footage):
                 "center": (box[i, :2] + box[i, 2:]) / 2,
                 "scale": (box[i, 2:] - box[i, :2]) / 200,
                 "box": box[i],
-                "video_id": int(footage.note("video")[i]),
+                "video_id": image.split("/")[0],
                 "image_id": int(footage.note("frame")[i]),
                 "subject": int(footage.subject[i]),
                 "action": int(footage.note("action_id")[i]),
