@@ -91,6 +91,9 @@ class Table:
     cells: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
 
+    def __repr__(self):
+        return f"{titled(self.title, self.simulated)}: {len(self.rows)} rows"
+
     def add(self, labels, cells):
         """One more row: its labels and {column: Cell}."""
         self.rows.append(tuple(labels))
