@@ -15,6 +15,7 @@ import torch
 
 from hpe_study import devices, pipeline
 from hpe_study.batches import assemble, loader, no_change
+from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import load_run_model, predictions
 from hpe_study.files import read_json
@@ -212,7 +213,8 @@ class RunPeople:
     @property
     def orders(self):
         """The orders that people can be gone through in."""
-        return (IN_ORDER, BY_ERROR, BY_JOINT, BY_OCCLUSION) + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
+        told = (self._of("occluded") != UNKNOWN).any()  # many sets do not say who is occluded
+        return (IN_ORDER, BY_ERROR, BY_JOINT) + ((BY_OCCLUSION,) if told else ()) + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
 
     def ranked(self, order, joint):
         """(N,) numbers of all people in an order; those without a value come last. joint: a name of MPII-16."""

@@ -67,6 +67,16 @@ def test_orders(people):
     assert sorted(people.ranked(BY_OCCLUSION, "r_wrist")) == list(range(len(people)))
 
 
+def test_people_are_ordered_by_occlusion_only_where_the_set_says_it(tiny_study, copy):
+    assert BY_OCCLUSION not in RunPeople([RunFolder(tiny_study.folder / RUN)], "h36m").orders
+    with h5py.File(copy / "test_sets" / "h36m.h5", "a") as file:
+        file["occluded"][5, 3] = 1
+    people = RunPeople([RunFolder(copy / RUN)], "h36m")
+    assert BY_OCCLUSION in people.orders
+    assert people.ranked(BY_OCCLUSION, "r_wrist")[0] == 5
+    assert "Occluded: l hip" in people.view(5).words
+
+
 def test_a_2d_set_is_scored_in_head_sizes(tiny_study):
     people = RunPeople([RunFolder(tiny_study.folder / RUN)], "mpii")
     assert people.unit == "error (% of head size)"
