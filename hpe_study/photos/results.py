@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic, write_json
+from hpe_study.files import atomic, writable, write_json
 from hpe_study.photos import boxes, files
 from hpe_study.photos.reader import PoseReader
 from hpe_study.report.people import STYLES, colour, wireframes
@@ -47,10 +47,11 @@ def predict(paths, run, out, box="detector", every=1, device="auto", progress=Tr
 
     run: a finished run's folder. box: "detector" (the whole picture where its weights cannot be had, or nobody is found), "whole", or
     (x, y, width, height) in px. every: of a video's frames. A file that cannot be used is named, skipped, and listed in `joints.json`.
-    Raises `StudyError` where no file can be used. Returns `Results`.
+    Raises `StudyError` where no file can be used, or `out` cannot be written. Returns `Results`.
     """
     out, reader = Path(out), PoseReader(run, device)
     found = files.find(paths)
+    writable(out)
     boxer = _Boxer(box)
     results, rows = Results(pd.DataFrame(), []), []
     for path in tqdm(found, desc="predict", unit="file", disable=not progress):

@@ -116,6 +116,13 @@ def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
     assert picture.std() > 20
 
 
+def test_where_nothing_can_be_written_it_is_told(viewer, tmp_path, monkeypatch):
+    monkeypatch.chdir("/proc")
+    for button in (viewer.keep_html, viewer.keep_png):
+        button.click()
+        assert "cannot be written to" in viewer.words.value
+
+
 def test_a_long_title_stays_on_the_picture(viewer, tmp_path, monkeypatch):
     kept = []
     monkeypatch.setattr(plt, "close", kept.append)
