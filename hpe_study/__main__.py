@@ -11,9 +11,8 @@ from hpe_study.execute import end_with_parent
 def main(words=None):
     """Parse and run one command; returns the exit status. What the user can mend is one line on stderr, never a traceback."""
     words = list(sys.argv[1:] if words is None else words)
-    own = (
-        words.index("--") if words[:1] == ["study"] and "--" in words else len(words)
-    )  # argparse itself loses what comes after an option's --
+    # argparse itself loses what comes after an option and --
+    own = words.index("--") if words[:1] == ["study"] and "--" in words else len(words)
     arguments = _parser().parse_args(words[:own])
     arguments.snakemake = words[own + 1 :]
     try:
