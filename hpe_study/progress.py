@@ -39,8 +39,9 @@ def progress_bar(iterable=None, **words):
     """A bar for the words of tqdm: desc, unit, total, initial, disable, …"""
     if not into_a_file():
         return best_bar(iterable, **words)
-    for_lines = {"file": Lines(sys.stderr), "mininterval": LOG_SECONDS, "ncols": 110, "ascii": False, "dynamic_ncols": False, "leave": True}
-    return plain_bar(iterable, **{**words, **for_lines})
+    pace = {"mininterval": LOG_SECONDS, "maxinterval": LOG_SECONDS}
+    look = {"file": Lines(sys.stderr), "ncols": 110, "ascii": False, "dynamic_ncols": False, "leave": True}
+    return plain_bar(iterable, **{**words, **pace, **look})
 
 
 def into_a_file():
