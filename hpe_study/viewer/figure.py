@@ -77,7 +77,7 @@ def moving(view):
             pose = half and (half.dashed if kind == "true" else half.solid)
             values |= _moving_pose(pose, f"{letter} {kind}", "true" if kind == "true" else view.solid)
         shown = half is not None and half.bars is not None
-        values[f"{letter} floor"] = _floor(floor_of(view) if half is not None else None)
+        values[f"{letter} floor"] = _floor(floor_of(view))  # also of a half that is not there: plotly stumbles over a surface that vanishes
         values[f"{letter} bars"] = {"y": half.bars if shown else [], "x": _words(MPII16.joints) if shown else []}
     return values
 
@@ -125,9 +125,7 @@ def bottom_of(view, reach):
 
 
 def _floor(height):
-    """The floor's two triangles; without a height there is none."""
-    if height is None:
-        return {"x": [], "y": [], "z": []}
+    """The floor's two triangles."""
     edge = FLOOR["half"]
     return {"x": [-edge, edge, edge, -edge], "y": [-edge, -edge, edge, edge], "z": [height - BELOW / 2] * 4}
 

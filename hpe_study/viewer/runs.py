@@ -58,6 +58,8 @@ class RunFolder:
             if not (self.folder / name).exists():
                 raise StudyError(f"{self.folder}: has no {name}; this run is not {what} yet")
         self.record = read_json(self.folder / "run.json")
+        if "parameters" not in self.record:
+            raise StudyError(f"{self.folder / 'run.json'}: is no record of a training; delete this folder and train the run again")
         with self._predictions() as file:
             skeleton = file.attrs.get("skeleton")
             if skeleton != MPII16.name:

@@ -79,7 +79,7 @@ def test_who_goes_through_the_floor_is_seen_below_it():
     assert top - bottom == 1800
     heights = {trace.name: trace.z for trace in figure.data if "floor" in trace.name}
     assert -115 < heights["A floor"][0] < -80
-    assert len(heights["B floor"]) == 0
+    assert len(heights["B floor"]) == 4  # never empty: plotly's redrawing fails where a surface loses its points
     wild = Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 9000.0, 0.0], (16, 1)), np.zeros(16, bool))
     assert build(view(Half("A", wild, low)), 900.0).layout.scene.zaxis.range[0] > -80 - 900 - 100  # the true skeleton stays in sight
 

@@ -121,6 +121,9 @@ def test_an_incomplete_folder_says_what_it_lacks(copy):
     (copy / RUN / "run.json").rename(copy / RUN / "kept.json")
     with pytest.raises(StudyError, match=r"has no run\.json; this run is not trained yet"):
         RunFolder(copy / RUN)
+    (copy / RUN / "run.json").write_text("{}")
+    with pytest.raises(StudyError, match=r"run\.json: is no record of a training"):
+        RunFolder(copy / RUN)
     (copy / OTHER / "predictions.h5").unlink()
     with pytest.raises(StudyError, match=r"has no predictions\.h5; this run is not evaluated yet"):
         RunFolder(copy / OTHER)
