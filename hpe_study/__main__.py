@@ -10,7 +10,11 @@ from hpe_study.execute import end_with_parent
 
 def main(words=None):
     """Parse and run one command; returns the exit status. What the user can mend is one line on stderr, never a traceback."""
-    arguments = _parser().parse_args(words)
+    words = list(sys.argv[1:] if words is None else words)
+    # argparse itself loses what comes after an option and --
+    own = words.index("--") if words[:1] == ["study"] and "--" in words else len(words)
+    arguments = _parser().parse_args(words[:own])
+    arguments.snakemake = words[own + 1 :]
     try:
         arguments.command(arguments)
     except StudyError as error:
@@ -27,12 +31,12 @@ def _parser():
     parser.add_argument("--profile", default="params/demo.yaml", help="parameter file (default: %(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    study = commands.add_parser("study", help="run everything of a profile that is not up to date")
+    after = "What comes after -- are words for Snakemake: -- --dry-run"
+    study = commands.add_parser("study", help="run everything of a profile that is not up to date", epilog=after)
     study.add_argument("profile", nargs="?", default="params/demo.yaml")
     study.add_argument("--cores", type=int, help="processor cores to use (default: all)")
     study.add_argument("--kernel", default="python3", help="Jupyter kernel that executes the notebooks (default: %(default)s)")
     study.add_argument("--cluster", metavar="DIR", help="make jobs of the steps, as this Snakemake profile says: profiles/slurm, …")
-    study.add_argument("snakemake", nargs="*", help="words for Snakemake, after --")
     study.set_defaults(command=_study)
 
     prepare = commands.add_parser(

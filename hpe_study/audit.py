@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 import torch
-from tqdm import tqdm
 
 from hpe_study import evaluation, legacy, pipeline
 from hpe_study.params import SETS_2D, SETS_3D
+from hpe_study.progress import progress_bar
 from hpe_study.recipe import LAST
 from hpe_study.study import SPLITS, Run
 
@@ -84,7 +84,7 @@ def make(study, workers=2, progress=True):
     for name, store in test_stores(study, Run(3, None)).items():
         pipeline.copy_labels(store.path, corrected.labels_path(name))  # for scoring again
     with (
-        tqdm(total=len(wanted), desc="audit", unit="run", disable=not progress) as bar,
+        progress_bar(total=len(wanted), desc="audit", unit="run", disable=not progress) as bar,
         ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool,
     ):
         for stage in (1, 2, 3):  # a stage's runs need nothing of each other

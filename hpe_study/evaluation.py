@@ -15,7 +15,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from hpe_study import devices, distributed
 from hpe_study.batches import assemble, crop_fraction, loader, no_change, to_box
@@ -24,6 +23,7 @@ from hpe_study.files import atomic
 from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
 from hpe_study.models import build_model, folded, load_weights
 from hpe_study.params import Network
+from hpe_study.progress import progress_bar
 from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set, universal_bone_lengths
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.skeletons import MPII16
@@ -123,7 +123,7 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True, legacy=()):
         file.attrs["units"] = "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides; bones: mm"
         file["bones"] = bones
         file["bones_universal"] = universal
-        for name, store in tqdm(stores.items(), desc=f"evaluate {folder.name}", unit="set", disable=not progress):
+        for name, store in progress_bar(stores.items(), desc=f"evaluate {folder.name}", unit="set", disable=not progress):
             found = predictions(model, store, np.arange(len(store)), network, device, precision, network.flip_test)
             joints, depth, score, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
             group = file.create_group(name)

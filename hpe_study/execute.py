@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hpe_study.errors import StudyError, killed
 from hpe_study.files import atomic
+from hpe_study.progress import FOR_THE_RECORD, last_states
 
 PR_SET_PDEATHSIG = 1
 
@@ -37,6 +38,7 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     failed.unlink(missing_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
+    os.environ[FOR_THE_RECORD] = "1"
     with atomic(output) as part:
         try:
             papermill.execute_notebook(
@@ -47,6 +49,7 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
                 cwd=str(cwd or notebook.parent),
                 progress_bar=False,
                 log_output=False,
+                stderr_file=sys.stderr,  # bars, so that the study's log tells how a training goes
             )
         except papermill.exceptions.PapermillExecutionError as error:
             part.replace(failed)
@@ -65,11 +68,16 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
 
 
 def _plain_streams(notebook):
-    """Keep what a progress bar ended with, not every line it drew."""
+    """Keep what a progress bar ended with, not every line it drew; what a stream said piece by piece becomes one output."""
     for cell in notebook.cells:
+        whole = []
         for output in cell.get("outputs", []):
-            if output.get("output_type") == "stream" and "\r" in output["text"]:
-                lines = output["text"].split("\n")
-                output["text"] = "\n".join(
-                    line.split("\r")[-1] if line.split("\r")[-1] else line.split("\r")[-2] if "\r" in line else line for line in lines
-                )
+            if whole and output.output_type == "stream" == whole[-1].output_type and output.name == whole[-1].name:
+                whole[-1].text += output.text
+            else:
+                whole.append(output)
+        for output in whole:
+            if output.output_type == "stream":
+                output.text = last_states(output.text)
+        if whole:
+            cell.outputs = whole

@@ -11,15 +11,17 @@ from pathlib import Path
 
 from hpe_study.errors import StudyError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # what the system says of a full disk
+
 
 @contextlib.contextmanager
 def atomic(path):
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, delete it when not.
 
-    Whoever finds `path` finds all of it. A full disk becomes a `StudyError` that names the file.
+    Whoever finds `path` finds all of it. A full disk, or a folder that cannot be written to, becomes a `StudyError` that names it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    writable(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent)
     os.close(handle)
     part = Path(name)
@@ -30,11 +32,26 @@ def atomic(path):
         part.chmod(0o644)  # mkstemp makes private files; what the study writes is ordinary
         part.replace(path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise StudyError(f"{path}: the disk is full; free some space and run the same command again") from error
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def writable(folder):
+    """Make `folder` where it is not there. Raises `StudyError` where nothing can be written into it."""
+    folder = Path(folder)
+    reason = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # asked by doing: permissions alone do not tell of read-only disks
+    except FileExistsError:
+        reason = "there is a file of that name"
+    except OSError as error:
+        reason = "the disk is full" if error.errno in FULL else error.strerror
+    if reason:
+        raise StudyError(f"{folder}: cannot be written to ({reason}); name another folder, or see to this one")
 
 
 def write_json(path, value):

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
-from tqdm import tqdm
 
 from hpe_study import devices
 from hpe_study.errors import StudyError
@@ -19,6 +18,7 @@ from hpe_study.execute import end_with_parent
 from hpe_study.files import lock
 from hpe_study.gpus import visible_gpus
 from hpe_study.presence import note_absent
+from hpe_study.progress import progress_bar
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
 SAID = ("error: ", "  (in ")  # how our own messages begin
@@ -95,7 +95,9 @@ def _follow(command, log, study, outlook):
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, preexec_fn=end_with_parent, cwd=study.home
     )
-    bar = tqdm(total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed} {postfix}", dynamic_ncols=True)
+    bar = progress_bar(
+        total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}", dynamic_ncols=True
+    )
     errors, rule = [], ""
     with open(log, "w") as words, process, bar:
         for line in process.stdout:

@@ -28,7 +28,6 @@ from pathlib import Path
 import cv2
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
@@ -36,6 +35,7 @@ from hpe_study.datasets.reading import CORRECTED, reading
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, digest, digest_of, lock
 from hpe_study.processes import start_worker
+from hpe_study.progress import progress_bar
 from hpe_study.skeletons import MPII16, by_name
 
 VERSION = 1
@@ -203,7 +203,7 @@ def prepare(
         chunks = {parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)}
         missing = {part: numbers for part, numbers in chunks.items() if not part.exists()}
         ready = len(records) - sum(map(len, missing.values()))
-        with tqdm(total=len(records), initial=ready, desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
+        with progress_bar(total=len(records), initial=ready, desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
             for done in _write_parts(records, missing, (root, size, margin, encoding, way), workers):
                 bar.update(done)
         _join(chunks, path, _attributes(records, settings, key, size))

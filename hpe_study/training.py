@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import torch
 from timm.utils import ModelEmaV3
-from tqdm.auto import tqdm
 
 from hpe_study import devices, distributed, streams
 from hpe_study.batches import assemble, draw_change, own_part, to_box
@@ -26,6 +25,7 @@ from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Stage
+from hpe_study.progress import progress_bar
 from hpe_study.recipe import BEST, LAST, recipe_of
 from hpe_study.resident import out_of_memory, source_of
 from hpe_study.store import Store
@@ -142,7 +142,7 @@ class Trainer:
         """All epochs that are left; then the final record."""
         self._resume()
         epochs = self.stage.training.epochs
-        bar = tqdm(
+        bar = progress_bar(
             total=epochs,
             initial=self.epoch,
             desc=self.out.name,
@@ -157,7 +157,9 @@ class Trainer:
                 self.epoch += 1
                 self._keep_best()
                 self._save_state()
-                bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])))
+                bar.set_postfix_str(
+                    " ".join(f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])), refresh=False
+                )
                 bar.update()
         return self._finish() if distributed.is_first() else None
 

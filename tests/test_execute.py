@@ -28,6 +28,18 @@ def test_parameters_reach_the_cells(tmp_path):
     assert "widgets" not in executed.metadata
 
 
+def test_bars_end_in_the_notebook_and_go_through_the_log(tmp_path, capfd):
+    """What stands in an executed notebook is how a bar ended, as words; its states are told where the notebook is executed."""
+    cells = ("for _ in progress_bar(range(3), desc='stage1', unit='epoch'):\n    pass", "print('trained')")
+    source = notebook(tmp_path / "source.ipynb", "from hpe_study.progress import progress_bar", *cells)
+    outputs = [cell.outputs for cell in nbformat.read(execute_notebook(source, tmp_path / "out.ipynb", {}), as_version=4).cells]
+    (shown,) = next(output for output in outputs if output and output[0].get("name") == "stderr")
+    assert shown.text.startswith("stage1: 100%")
+    assert len(shown.text.splitlines()) == 1
+    assert "widget" not in str(outputs)
+    assert "3/3" in capfd.readouterr().err
+
+
 def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
     source = notebook(tmp_path / "source.ipynb", "x = 1", "from hpe_study.errors import StudyError\nraise StudyError('no such folder: a')")
     with pytest.raises(StudyError, match="no such folder: a") as caught:

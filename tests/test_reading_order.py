@@ -41,6 +41,23 @@ def test_thumbnails_are_there_and_have_words(index):
         assert "simulated" in image
 
 
+def test_every_notebook_has_a_thumbnail(index):
+    rows = [line for line in index.splitlines() if ".ipynb)" in line]
+    without = [line for line in rows if "<img" not in line]
+    assert len(rows) > 20
+    assert all("public_weights.ipynb" in line for line in without)  # shows nothing without the weights
+
+
+def test_pages_become_thumbnails_where_there_is_a_browser(tmp_path, monkeypatch):
+    (tmp_path / "table4.html").write_text("<body style='background: rgb(213, 94, 0)'>")
+    made = thumbnails.page_pictures(tmp_path)
+    assert set(made) == ({"table4"} if shutil.which("chromium") else set())
+    for data in made.values():
+        assert thumbnails.shrunk(data).convert("RGB").getpixel((140, 85)) == (213, 94, 0)
+    monkeypatch.setenv("PATH", "")
+    assert thumbnails.page_pictures(tmp_path) == {}
+
+
 def test_thumbnails_come_out_of_executed_notebooks(tmp_path):
     """The last picture counts; it is shrunk into the frame, on white, and keeps its colour."""
     buffer = io.BytesIO()

@@ -1,13 +1,17 @@
 """Where a study runs: what the machine or the cluster lacks is said before anything is started."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from hpe_study import graph
+from hpe_study.__main__ import main
 from hpe_study.errors import StudyError
 from hpe_study.graph import run_study
 from hpe_study.study import Study
 
+PROJECT = Path(__file__).resolve().parents[1]
 PROFILE = """
 name: several
 data_root: data
@@ -65,3 +69,11 @@ def test_a_job_is_told_by_its_own_error_or_as_killed(tmp_path):
     assert graph._errors_of_job("stage", log) == ["error: run: the loss is not finite", "  (in stage1.ipynb; …)"]
     log.write_text("slurmstepd: error: *** JOB 3 CANCELLED ***\n")
     assert graph._errors_of_job("stage", log) == [f"error: a job of stage ended without a word: killed or cancelled (its log: {log})"]
+
+
+@pytest.mark.parametrize("words", [[], ["--cores", "1"]])
+def test_words_for_snakemake_come_after_two_dashes(words, monkeypatch):
+    asked = []
+    monkeypatch.setattr(graph, "run_study", lambda study, cores, kernel, extra, cluster: asked.append((study.profile.name, extra)))
+    assert main(["study", str(PROJECT / "params" / "quick.yaml"), *words, "--", "--until", "stage"]) == 0
+    assert asked == [("quick", ["--until", "stage"])]

@@ -1,5 +1,7 @@
 """Whose box: given by hand, found by a detector, or the whole picture. A box is (x, y, width, height) in px of the upright picture."""
 
+import math
+
 import ipywidgets as widgets
 import plotly.graph_objects as go
 import torch
@@ -17,7 +19,7 @@ def parse(text):
         box = tuple(float(part) for part in text.split(","))
     except ValueError:
         box = ()
-    if len(box) != 4 or min(box[2:]) <= 0:
+    if len(box) != 4 or not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
         raise StudyError(f"--box {text}: is not x,y,width,height in px, such as 120,40,200,380")
     return box
 

@@ -8,12 +8,13 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic, write_json
+from hpe_study.files import atomic, writable, write_json
 from hpe_study.photos import boxes, files
 from hpe_study.photos.reader import PoseReader
+from hpe_study.progress import progress_bar
 from hpe_study.report.people import STYLES, colour, wireframes
 from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
@@ -47,13 +48,14 @@ def predict(paths, run, out, box="detector", every=1, device="auto", progress=Tr
 
     run: a finished run's folder. box: "detector" (the whole picture where its weights cannot be had, or nobody is found), "whole", or
     (x, y, width, height) in px. every: of a video's frames. A file that cannot be used is named, skipped, and listed in `joints.json`.
-    Raises `StudyError` where no file can be used. Returns `Results`.
+    Raises `StudyError` where no file can be used, or `out` cannot be written. Returns `Results`.
     """
     out, reader = Path(out), PoseReader(run, device)
     found = files.find(paths)
+    writable(out)
     boxer = _Boxer(box)
     results, rows = Results(pd.DataFrame(), []), []
-    for path in tqdm(found, desc="predict", unit="file", disable=not progress):
+    for path in progress_bar(found, desc="predict", unit="file", disable=not progress):
         try:
             work = _film if files.is_video(path) else _photo
             rows += work(path, _free(out / path.name, results.pictures), reader, boxer, every, results.pictures)
@@ -108,7 +110,7 @@ def _photo(path, drawing, reader, boxer, every, drawn):
 def _film(path, drawing, reader, boxer, every, drawn):
     video, rows, writer = files.Video(path, every), [], None
     with atomic(drawing) as part, theme():
-        for number, image in tqdm(video, desc=path.name, unit="frame", leave=False):
+        for number, image in progress_bar(video, desc=path.name, unit="frame", leave=False):
             people = [reader(image, box, padding) for box, padding in boxer(image)]
             pixels = _frame(image, people, f"{path.name}, frame {number}: {_by(reader)}")
             if writer is None:

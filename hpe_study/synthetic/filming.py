@@ -17,11 +17,11 @@ import cv2
 import h5py
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
 from hpe_study.processes import start_worker
+from hpe_study.progress import progress_bar
 from hpe_study.synthetic.body import Body
 from hpe_study.synthetic.contact import Contacts
 from hpe_study.synthetic.render import render
@@ -112,7 +112,7 @@ def film(brief, module, split, folder, workers=1, device="cpu", progress=True):
         if not name.exists()
     ]
     title = f"simulated {brief.name} {split}"
-    with tqdm(total=len(batches), initial=len(batches) - len(jobs), desc=title, unit="batch", disable=not progress) as bar:
+    with progress_bar(total=len(batches), initial=len(batches) - len(jobs), desc=title, unit="batch", disable=not progress) as bar:
         for _ in _run(jobs, workers):
             bar.update()
     return joined([_load(name) for name in names])

@@ -167,7 +167,7 @@ class Viewer(widgets.VBox):
             self._tell()
 
     def _tell(self, more=""):
-        self.words.value = f"<div role='status'>{html.escape(self.people.view(self.number).words)} {html.escape(more)}</div>"
+        self.words.value = f"<div role='status'>{html.escape(self._figure.view.words)} {html.escape(more)}</div>"
 
     @contextmanager
     def _told(self):

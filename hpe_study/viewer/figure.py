@@ -17,11 +17,13 @@ from hpe_study.viewer.view import IMAGE_GONE
 HEIGHT = 640  # px
 SHOWN = (-0.25, 1.25)  # of the person's box: what the picture's axes cover
 HALF_COLOURS = ("#444444", "#A6589A")  # of the bars and names of A and B
-CAMERA = {"eye": {"x": 0.9, "y": -1.7, "z": 0.32}, "up": {"x": 0, "y": 0, "z": 1}, "center": {"x": 0, "y": 0, "z": -0.15}}
+FLOOR = {"color": "#e3e3e3", "half": 20_000.0}  # a square of so many mm either way; the scene cuts it at its own edges
+BELOW = 40.0  # mm: what the scene shows below the floor at least, so that the marks of the feet are whole
+CAMERA = {"eye": {"x": 1.06, "y": -2.1, "z": 0.45}, "up": {"x": 0, "y": 0, "z": 1}, "center": {"x": 0, "y": 0, "z": -0.12}}
 FONT = "DejaVu Sans, Verdana, sans-serif"
 JPEG_QUALITY = 85
 BARS_TOP = 0.2  # of the figure's height
-COLUMNS = {1: (((0.0, 0.4), (0.42, 1.0)),), 2: (((0.0, 0.22), (0.22, 0.5)), ((0.51, 0.73), (0.73, 1.0)))}  # picture and scene of each half
+COLUMNS = {1: (((0.0, 0.4), (0.42, 1.0)),), 2: (((0.0, 0.2), (0.21, 0.5)), ((0.51, 0.71), (0.72, 1.0)))}  # picture and scene of each half
 SIDE_NAMES = {"r_": "right", "l_": "left", "": "middle"}
 SIDES = (
     f"<b style='color:{COLOURS['r_']}'>right</b> · <b style='color:{COLOURS['l_']}'>left</b> · <b style='color:{COLOURS['']}'>middle</b>"
@@ -75,6 +77,7 @@ def moving(view):
             pose = half and (half.dashed if kind == "true" else half.solid)
             values |= _moving_pose(pose, f"{letter} {kind}", "true" if kind == "true" else view.solid)
         shown = half is not None and half.bars is not None
+        values[f"{letter} floor"] = _floor(floor_of(view))  # also of a half that is not there: plotly stumbles over a surface that vanishes
         values[f"{letter} bars"] = {"y": half.bars if shown else [], "x": _words(MPII16.joints) if shown else []}
     return values
 
@@ -111,6 +114,20 @@ def floor_of(view):
     poses = [pose for half in view.halves for pose in (half.dashed, half.solid) if pose is not None]
     lows = [-np.nanmax(pose.deep[:, 1]) for pose in poses if np.isfinite(pose.deep[:, 1]).any()]
     return float(lows[0]) if lows else 0.0
+
+
+def bottom_of(view, reach):
+    """mm: where the scenes end below. Below the floor, and below whoever goes through it (by half a scene at most)."""
+    poses = [pose for half in view.halves for pose in (half.dashed, half.solid) if pose is not None]
+    lows = [-np.nanmax(pose.deep[:, 1]) for pose in poses if np.isfinite(pose.deep[:, 1]).any()]
+    floor = floor_of(view)
+    return float(max(min([floor, *lows]), floor - reach) - BELOW)
+
+
+def _floor(height):
+    """The floor's two triangles."""
+    edge = FLOOR["half"]
+    return {"x": [-edge, edge, edge, -edge], "y": [-edge, -edge, edge, edge], "z": [height - BELOW / 2] * 4}
 
 
 def source_of(picture):
@@ -158,6 +175,8 @@ def build(view, reach):
             traces.append(
                 go.Scatter3d(name=f"{name} joints in space", mode="markers", marker={"size": 2.5 if dashed else 4}, **hover, **scene)
             )
+        flat = {"color": FLOOR["color"], "i": [0, 0], "j": [1, 2], "k": [2, 3], "opacity": 0.6, "lighting": {"ambient": 1, "diffuse": 0}}
+        traces.append(go.Mesh3d(name=f"{letter} floor", hoverinfo="skip", **flat, **scene))
         bars = {"marker": {"color": HALF_COLOURS[number]}, "hovertemplate": "%{x}: %{y:.3~g}<extra></extra>"}
         traces.append(go.Bar(name=f"{letter} bars", xaxis="x3", yaxis="y3", **bars))
     for trace in traces:
@@ -184,7 +203,6 @@ def _scene_layout(reach):
     axis = {"range": [-reach, reach], "showbackground": False, "gridcolor": "#dddddd", "dtick": 500, "tickfont": {"size": 9}}
     words = zip("xyz", ("right (mm)", "away (mm)", "up (mm)"), strict=True)
     axes = {f"{key}axis": {**axis, "title": {"text": text, "font": {"size": 10}}} for key, text in words}
-    axes["zaxis"] |= {"showbackground": True, "backgroundcolor": "#eeeeee"}  # the plane at its low end is the floor
     scene = {"aspectmode": "cube", "camera": CAMERA, "uirevision": "kept", **axes}
     return {"scene": scene, "scene2": scene}
 
@@ -192,7 +210,7 @@ def _scene_layout(reach):
 def _moving_layout(view, reach):
     """What a move, or showing one half more, changes of the layout."""
     lines = f"solid: {view.solid}, dashed: true, " if view.halves[0].dashed else ""
-    columns, floor = COLUMNS[len(view.halves)], floor_of(view)
+    columns, bottom = COLUMNS[len(view.halves)], bottom_of(view, reach)
     layout, annotations = {"title": {"text": view.title, "font": {"size": 14}, "x": 0.01, "y": 0.985}}, []
     for number, suffix in enumerate(("", "2")):
         there = number < len(columns)
@@ -207,7 +225,7 @@ def _moving_layout(view, reach):
             "range": SHOWN[::-1],
             "scaleanchor": f"x{number + 1}",
         }
-        layout[f"scene{suffix}"] = {"domain": {"x": deep, "y": top}, "zaxis": {"range": [floor, floor + 2 * reach]}}
+        layout[f"scene{suffix}"] = {"domain": {"x": deep, "y": top}, "zaxis": {"range": [bottom, bottom + 2 * reach]}}
         text = f"<span style='color:{HALF_COLOURS[number]}'>{view.halves[number].title}</span>" if there else ""
         annotations.append({"text": text, "x": flat[0], "y": 1.01, "yanchor": "bottom", "xanchor": "left", "align": "left", **_ON_PAPER})
         gone = IMAGE_GONE if there and view.picture is None else ""

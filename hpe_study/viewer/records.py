@@ -51,7 +51,8 @@ class RecordPeople:
     @property
     def orders(self):
         """The orders that records can be gone through in."""
-        return (IN_ORDER, BY_OCCLUSION, BY_MISSING)
+        told = any((record.occluded != UNKNOWN).any() for record in self._listed)
+        return (IN_ORDER, *((BY_OCCLUSION,) if told else ()), BY_MISSING)
 
     def ranked(self, order, joint):
         """(N,) numbers of all listed records in an order."""
@@ -79,7 +80,7 @@ class RecordPeople:
         halves = (
             Half(f"<b>its own joints</b> {record.skeleton.name}<br>{_states(record)}", own),
             Half(
-                f"<b>as prepared</b> {MPII16.name}<br>{row['labelled'].sum()} of 16 joints in the image{_size(record)}",
+                f"<b>as prepared</b> {MPII16.name}<br>{row['labelled'].sum()} of 16 joints in the image{_size(record)}{_deep(row)}",
                 common,
                 None,
                 row["depth"],
@@ -119,6 +120,10 @@ def _names(record):
     missing = [joint for joint, known in zip(record.skeleton.joints, record.labelled, strict=True) if not known]
     hidden = [joint for joint, state in zip(record.skeleton.joints, record.occluded, strict=True) if state == 1]
     return f"missing: {', '.join(missing) or 'none'}; occluded: {', '.join(hidden) or 'none'}"
+
+
+def _deep(row):
+    return "" if np.isfinite(row["depth"]).any() else "<br>no depth labels: nothing to show in space, no depth target"
 
 
 def _size(record):

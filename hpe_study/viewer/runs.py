@@ -15,6 +15,7 @@ import torch
 
 from hpe_study import devices, pipeline
 from hpe_study.batches import assemble, loader, no_change
+from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import load_run_model, predictions
 from hpe_study.files import read_json
@@ -57,6 +58,8 @@ class RunFolder:
             if not (self.folder / name).exists():
                 raise StudyError(f"{self.folder}: has no {name}; this run is not {what} yet")
         self.record = read_json(self.folder / "run.json")
+        if "parameters" not in self.record:
+            raise StudyError(f"{self.folder / 'run.json'}: is no record of a training; delete this folder and train the run again")
         with self._predictions() as file:
             skeleton = file.attrs.get("skeleton")
             if skeleton != MPII16.name:
@@ -212,7 +215,8 @@ class RunPeople:
     @property
     def orders(self):
         """The orders that people can be gone through in."""
-        return (IN_ORDER, BY_ERROR, BY_JOINT, BY_OCCLUSION) + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
+        told = (self._of("occluded") != UNKNOWN).any()  # many sets do not say who is occluded
+        return (IN_ORDER, BY_ERROR, BY_JOINT) + ((BY_OCCLUSION,) if told else ()) + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
 
     def ranked(self, order, joint):
         """(N,) numbers of all people in an order; those without a value come last. joint: a name of MPII-16."""

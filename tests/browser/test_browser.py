@@ -169,6 +169,8 @@ def test_run_b_is_chosen(page):
     select = page.locator(".widget-dropdown", has_text="run B").locator("select").first
     select.select_option("none")
     until(page, f"{PLOT}._fullLayout.xaxis.domain[1] > 0.3")
+    go_to(page, 2)  # the figure goes on being drawn, the joints over the picture
+    assert "record 2" in title(page)
     keep(page, "3_alone")
     select.select_option(OTHER)
     until(page, f"{PLOT}._fullLayout.xaxis.domain[1] < 0.3")

@@ -70,7 +70,7 @@ def test_boxes_of_any_shape_and_place(reader):
 
 def test_a_box_in_words():
     assert parse("1,2,30,40.5") == (1, 2, 30, 40.5)
-    for text in ("1,2,3", "a,b,c,d", "1,2,0,5", "1,2,3,-4", ""):
+    for text in ("1,2,3", "a,b,c,d", "1,2,0,5", "1,2,3,-4", "", "nan,0,10,10", "0,0,inf,10"):
         with pytest.raises(StudyError, match="x,y,width,height"):
             parse(text)
     with pytest.raises(StudyError, match=r"outside the picture of 8×6 px"):
@@ -131,6 +131,15 @@ def test_two_files_of_one_name_are_both_drawn(run, records, tmp_path, no_detecto
         paths.append(shutil.copy(records[0].image, tmp_path / name / "a.jpg"))
     results = predict(paths, run, tmp_path / "out", box="whole", device="cpu", progress=False)
     assert [path.name for path in results.pictures] == ["a.jpg.png", "a.jpg-2.png"]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(run, records, tmp_path, no_detector, capsys):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nowhere"):
+        assert main(["predict", str(records[0].image), "--run", str(run), "--out", str(out)]) == 1
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {out}: cannot be written to (")
+        assert error.count("\n") == 1
 
 
 def test_what_cannot_be_done_is_one_line(run, tmp_path, no_detector, capsys):

@@ -1,8 +1,10 @@
 """The viewer as a person uses it, without a browser: every control, and words instead of tracebacks."""
 
 import re
+from dataclasses import replace
 
 import cv2
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from tiny_study import OTHER, RUN
@@ -11,6 +13,7 @@ from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
 from hpe_study.viewer import Viewer
 from hpe_study.viewer.controls import coloured
+from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.runs import BY_ERROR
 
 
@@ -111,6 +114,25 @@ def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
     picture = cv2.imread(str(viewer.save_png(tmp_path / "view.png")))
     assert min(picture.shape[:2]) > 400
     assert picture.std() > 20
+
+
+def test_where_nothing_can_be_written_it_is_told(viewer, tmp_path, monkeypatch):
+    monkeypatch.chdir("/proc")
+    for button in (viewer.keep_html, viewer.keep_png):
+        button.click()
+        assert "cannot be written to" in viewer.words.value
+
+
+def test_a_long_title_stays_on_the_picture(viewer, tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(plt, "close", kept.append)
+    long = replace(viewer._figure.view, title="occlusion_person (simulated people, test) · record 0, " + "sequence a01_sa01_s11, " * 9)
+    save_png(long, tmp_path / "a.png", viewer._figure.camera, viewer._figure.reach)
+    monkeypatch.undo()
+    kept[0].canvas.draw()
+    place = kept[0]._suptitle.get_window_extent()
+    plt.close(kept[0])
+    assert 0 <= place.x0 < place.x1 <= kept[0].bbox.width
 
 
 def test_a_folder_without_a_run_is_a_message(tmp_path):

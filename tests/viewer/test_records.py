@@ -5,9 +5,11 @@ import pytest
 from stick_people import StickPeople
 
 from hpe_study.datasets import open_dataset
+from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, convert
 from hpe_study.viewer.records import BY_MISSING, IN_ORDER, RecordPeople
+from hpe_study.viewer.runs import BY_OCCLUSION
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,29 @@ def test_missing_joints_are_named(tmp_path):
     assert list(shown.ranked(IN_ORDER, "r_wrist")) == [0, 1, 2]
 
 
+def test_records_are_ordered_by_occlusion_only_where_the_set_says_it(tmp_path):
+    people = StickPeople(tmp_path / "images", 3)
+    people.root = tmp_path
+    for number in range(3):
+        people[number].occluded[:] = UNKNOWN
+    assert BY_OCCLUSION not in RecordPeople(people).orders
+    people[2].occluded[4] = 1
+    assert RecordPeople(people).ranked(BY_OCCLUSION, "r_wrist")[0] == 2
+    assert BY_OCCLUSION in RecordPeople(people).orders
+
+
 def test_a_record_whose_image_is_gone_is_shown_without_it(tmp_path):
     people = StickPeople(tmp_path / "images", 2)
     people[0].image.unlink()
     view = RecordPeople(people).view(0)
     assert view.picture is None
     assert "cannot be read" in view.words
+
+
+def test_a_2d_set_says_that_it_has_no_depth(tiny_study, records):
+    flat = RecordPeople(open_dataset("mpii", tiny_study.raw, "test")).view(0).halves[1].title
+    assert "no depth labels" in flat
+    assert "no depth labels" not in RecordPeople(records).view(0).halves[1].title
 
 
 def test_no_records_is_a_message(tmp_path):

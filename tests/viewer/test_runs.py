@@ -67,6 +67,16 @@ def test_orders(people):
     assert sorted(people.ranked(BY_OCCLUSION, "r_wrist")) == list(range(len(people)))
 
 
+def test_people_are_ordered_by_occlusion_only_where_the_set_says_it(tiny_study, copy):
+    assert BY_OCCLUSION not in RunPeople([RunFolder(tiny_study.folder / RUN)], "h36m").orders
+    with h5py.File(copy / "test_sets" / "h36m.h5", "a") as file:
+        file["occluded"][5, 3] = 1
+    people = RunPeople([RunFolder(copy / RUN)], "h36m")
+    assert BY_OCCLUSION in people.orders
+    assert people.ranked(BY_OCCLUSION, "r_wrist")[0] == 5
+    assert "Occluded: l hip" in people.view(5).words
+
+
 def test_a_2d_set_is_scored_in_head_sizes(tiny_study):
     people = RunPeople([RunFolder(tiny_study.folder / RUN)], "mpii")
     assert people.unit == "error (% of head size)"
@@ -110,6 +120,9 @@ def test_without_pictures_the_skeletons_are_there_all_the_same(copy):
 def test_an_incomplete_folder_says_what_it_lacks(copy):
     (copy / RUN / "run.json").rename(copy / RUN / "kept.json")
     with pytest.raises(StudyError, match=r"has no run\.json; this run is not trained yet"):
+        RunFolder(copy / RUN)
+    (copy / RUN / "run.json").write_text("{}")
+    with pytest.raises(StudyError, match=r"run\.json: is no record of a training"):
         RunFolder(copy / RUN)
     (copy / OTHER / "predictions.h5").unlink()
     with pytest.raises(StudyError, match=r"has no predictions\.h5; this run is not evaluated yet"):
