@@ -36,6 +36,9 @@ class _Array(np.ndarray):
             raise Refused("an array of objects made of bytes")
         super().__setstate__(state)
 
+    def __reduce_ex__(self, protocol):
+        return self.view(np.ndarray).__reduce_ex__(protocol)  # written again, it is an array like any other
+
 
 def _reconstruct(kind, shape, typecode):
     return multiarray._reconstruct(_Array, shape, typecode)

@@ -143,3 +143,12 @@ def test_text_is_no_pickle(tmp_path):
         load_pickle(path)
     with pytest.raises(StudyError, match="no such file"):
         load_pickle(tmp_path / "absent.pkl")
+
+
+def test_what_was_read_can_be_written_and_read_again(tmp_path):
+    path = tmp_path / "rows.pkl"
+    path.write_bytes(pickle.dumps([{"joints": np.arange(6.0).reshape(3, 2)}], protocol=2))
+    path.write_bytes(pickle.dumps(load_pickle(path)))
+    ((rows,),) = (load_pickle(path),)
+    np.testing.assert_array_equal(rows["joints"], np.arange(6.0).reshape(3, 2))
+    assert type(pickle.loads(pickle.dumps(rows))["joints"]) is np.ndarray
