@@ -3,13 +3,15 @@
 Two perfect predictions are scored. "pose": the true 3D pose up to its size, as a prediction in MPII's 16 joints. "network": what the
 network is trained to give, the true 2D joints and the depth target; weak perspective and the label's own noise come on top.
 
-Computed from the run records alone: the test sets' labels (`test_sets/`) and the canonical bone lengths beside a run's predictions.
+Computed from the run records: the test sets' labels (`test_sets/`) and the canonical bone lengths beside a run's predictions. Sets that no
+table is scored on come from their label files (`beyond`).
 """
 
 import h5py
 import numpy as np
 import pandas as pd
 
+from hpe_study.beyond import BEYOND, labels_and_bones
 from hpe_study.errors import StudyError
 from hpe_study.files import read_json
 from hpe_study.protocols import PROTOCOLS
@@ -20,6 +22,7 @@ from hpe_study.skeletons import MPII16
 from hpe_study.store import Part, Store
 
 KINDS = ("pose", "network")
+RULES = [rule for rule in PROTOCOLS if rule.dimensions == 3]
 
 
 def perfect(store, kind):
@@ -55,23 +58,31 @@ def floor(rule, store, bones, kind="pose"):
 def floors(study):
     """Rows, a data frame of `records.FLOOR_COLUMNS`, mm: every 3D test set, every 3D protocol meant for it, every kind it can score.
 
-    A test set counts where its labels are at hand and a run learnt from its training split, which gives the canonical lengths.
+    A test set counts where its labels are at hand and a run learnt from its training split, which gives the canonical lengths; and the
+    sets beside the study's own that the profile names (`also_floors`).
     """
     rows = []
     for name, bones in _bones_by_set(study).items():
         path = study.labels_path(name)
-        if name not in study.profile.three_d or not path.exists():
-            continue
-        store = Store(path)
-        for rule in (rule for rule in PROTOCOLS if rule.dimensions == 3 and (not rule.datasets or name in rule.datasets)):
-            lengths, _ = canonical_lengths(rule, bones)
-            for kind in KINDS:
-                try:
-                    found = floor(rule, store, lengths, kind)
-                except StudyError:
-                    continue  # this protocol cannot size this set's people
-                rows.append({"test_set": name, "protocol": rule.name, "kind": kind, **found, "simulated": store.simulated})
+        if name in study.profile.three_d and path.exists():
+            rows += _rows(name, Store(path), bones, [rule for rule in RULES if not rule.datasets or name in rule.datasets])
+    for name in study.profile.also_floors if rows else ():
+        if found := labels_and_bones(study, name):
+            rows += _rows(name, *found, [rule for rule in RULES if rule.name in BEYOND[name][2]])
     return pd.DataFrame(rows, columns=FLOOR_COLUMNS)
+
+
+def _rows(name, store, bones, rules):
+    rows = []
+    for rule in rules:
+        lengths, _ = canonical_lengths(rule, bones)
+        for kind in KINDS:
+            try:
+                found = floor(rule, store, lengths, kind)
+            except StudyError:
+                continue  # this protocol cannot size this set's people
+            rows.append({"test_set": name, "protocol": rule.name, "kind": kind, **found, "simulated": store.simulated})
+    return rows
 
 
 def _bones_by_set(study):

@@ -173,6 +173,7 @@ class Profile(Frozen):
     compile: Compiling = "none"  # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
     two_d: tuple[str, ...] = SETS_2D
     three_d: tuple[str, ...] = SETS_3D
+    also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # sets without a table whose oracle floors stand under Table 1
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
     analyses: tuple[str, ...] | None = None  # notebooks of tables and figures to execute; None: all
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)

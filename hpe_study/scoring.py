@@ -120,12 +120,12 @@ def in_crop_of_2_m(poses):
 
 
 def with_head(poses):
-    """Poses (N, 16, D) with the thorax in place of upper neck and head top where nobody has them (Occlusion-Person): a model that learnt
-    from such a set has never seen them."""
-    head = MPII16.indices(["upper_neck", "head_top"])
+    """Poses (N, 16, D) with the thorax in place of upper neck and head top, each where nobody has it (Occlusion-Person; 3DPW's head top): a
+    model that learnt from such a set has never seen it."""
     poses = np.array(poses, np.float64)
-    if np.isnan(poses[:, head]).any(-1).all():
-        poses[:, head] = poses[:, [MPII16.index("thorax")]]
+    for joint in MPII16.indices(["upper_neck", "head_top"]):
+        if np.isnan(poses[:, joint]).any(-1).all():
+            poses[:, joint] = poses[:, MPII16.index("thorax")]
     return poses
 
 

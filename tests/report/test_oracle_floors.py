@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hpe_study import beyond
 from hpe_study.floors import floor, floors, perfect
 from hpe_study.protocols import protocol
 from hpe_study.records import FLOOR_COLUMNS, read_floors
@@ -70,6 +71,20 @@ def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
     assert (rows["low"] <= rows["floor"]).all()
     assert (rows["floor"] <= rows["high"]).all()
     assert rows["simulated"].all()
+
+
+def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, monkeypatch):
+    """3DPW and full Human3.6M from label files alone; their own protocol's is the smallest: a camera sizes people."""
+    profile = tiny_study.profile.model_copy(update={"also_floors": ("3dpw", "h36m_full")})
+    monkeypatch.setattr(tiny_study, "profile", profile)
+    monkeypatch.setattr(beyond, "SIMULATED", 8)
+    rows = floors(tiny_study).set_index(["test_set", "protocol", "kind"])["floor"]
+    assert set(rows.index.get_level_values("test_set")) == {"h36m", "3dpw", "h36m_full"}
+    for name, own in (("3dpw", "3dpw"), ("h36m_full", "h36m-s9s11")):
+        assert 0 < rows[name, own, "network"] == rows[name, :, "network"].min() < 20
+        assert rows[name, "published", "pose"] > 5
+    monkeypatch.setattr(type(tiny_study), "simulated", property(lambda self: False))  # of real data: what is not there is left out
+    assert set(floors(tiny_study)["test_set"]) == {"h36m"}
 
 
 def test_collected_floors_become_a_table_and_its_files(results, study, tmp_path):
