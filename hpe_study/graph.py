@@ -141,7 +141,7 @@ def _report(study, steps, seconds):
     else:
         print(f"Done: {steps} steps in {seconds / 60:.1f} minutes.")
     here = study.home
-    for label, pattern in (("tables", "table*.html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb")):
+    for label, pattern in (("tables", "table[0-9].html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb")):
         found = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
         if found:
             print(f"  {label}: " + ", ".join(str(path) for path in found))

@@ -26,6 +26,10 @@ SEEDS = {
     False: "Intervals are over the test people's sequences (images where a set names none); one seed, so a verdict is on these trainings, "
     "not on the method.",
 }
+NOISE = (
+    "One seed cannot tell how far two trainings of one run differ. What was measured on this network (the same runs trained twice, by "
+    "revisions of the code that differ in rounding alone) is added to the intervals: {} of MPJPE. Tables show intervals over people alone."
+)
 CHOSEN = "The best of several rows is chosen on the same test people that it is compared on, and the interval does not know of the choice."
 VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
 BARELY = 10.0  # percent: what counts as "barely better"
@@ -312,6 +316,8 @@ def ledger(results):
     entries = [
         Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours)) for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
     ]
-    return Ledger(
-        entries, results.simulated, [SEEDS[len(results.seeds) > 1].format(len(results.seeds)), CHOSEN, *defects(legacy_of(results.runs))]
-    )
+    notes = [SEEDS[len(results.seeds) > 1].format(len(results.seeds)), CHOSEN, *defects(legacy_of(results.runs))]
+    if ours.noise:
+        told = ", ".join(f"{100 * share:.1f} % on {set_title(name)}" for name, share in ours.noise.items())
+        notes.insert(1, NOISE.format(told))
+    return Ledger(entries, results.simulated, notes)
