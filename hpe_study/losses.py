@@ -118,7 +118,7 @@ class _BoneVariance(torch.autograd.Function):
         deviation = torch.where(valid, ratio - ratio.sum(-1, keepdim=True) * share, 0.0)
         # d variance / d ratio is 2 · deviation / count, the mean's own change cancelling out; a bone without length has no direction
         slope = torch.where(length > 0, 2 * deviation * share / (length * lengths), 0.0)
-        ctx.save_for_backward(bones * slope.flatten(1)[..., None])
+        ctx.save_for_backward(bones.view(*slope.shape, 3) * slope[..., None])
         counts = counts.squeeze(-1)
         ctx.mark_non_differentiable(counts)
         return (deviation.square() * share).sum(-1), counts
@@ -127,7 +127,7 @@ class _BoneVariance(torch.autograd.Function):
     def backward(ctx, gradient, _):
         (slope,) = ctx.saved_tensors
         child, parent = (constant(ends, slope.device) for ends in (_CHILD, _PARENT))
-        along = slope * gradient.repeat_interleave(slope.shape[1] // gradient.shape[1], 1)[..., None]
+        along = (slope * gradient[..., None, None]).flatten(1, 2)
         joints = along.new_zeros(len(along), len(MPII16), 3)
         return joints.index_add_(1, child, along).index_add_(1, parent, along, alpha=-1), None
 
@@ -145,6 +145,6 @@ def geometric_loss(joints, visible, reduction="mean"):
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
     variance, counts = _BoneVariance.apply(joints, visible)
-    if reduction == "none":
-        return variance
-    return _reduced(variance.sum(-1), counts.any(-1), reduction)
+    if reduction == "mean":
+        return variance.sum() / distributed.total(counts.any(-1).sum()).clamp(min=1)
+    return _reduced(variance, counts, reduction)
