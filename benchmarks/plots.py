@@ -52,12 +52,13 @@ def growth(table, path):
             axes.set_title(title, fontsize=9)
             if rows.empty:
                 continue
-            for quantity, colour, offset in zip(quantities, (SCHEME_COLOURS["fusion"], SCHEME_COLOURS["3d"]), (6, -14), strict=False):
+            offsets = (6,) if len(quantities) == 1 else (-14, 6)  # the higher line's numbers above it
+            for quantity, colour, offset in zip(quantities, (SCHEME_COLOURS["fusion"], SCHEME_COLOURS["3d"]), offsets, strict=False):
                 line = rows[rows["quantity"] == quantity]
                 axes.plot(line["size"], line["value"], "o-", color=colour, label=quantity)
                 for row in line.itertuples():
                     words = {"textcoords": "offset points", "xytext": (0, offset), "ha": "center", "fontsize": 8}
-                    axes.annotate(f"{row.value:.3g}", (row.size, row.value), **words)
+                    axes.annotate(f"{row.value:,.0f}" if row.value >= 100 else f"{row.value:.3g}", (row.size, row.value), **words)
             _log(axes.xaxis, axes.set_xscale)
             _log(axes.yaxis, axes.set_yscale)
             axes.set_xticks(sorted(set(rows["size"])))
