@@ -16,7 +16,7 @@ from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
 from hpe_study.study import LEVEL_SET, Run
 
-CURVES = {"pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
+CURVES = interactive.SCORES
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))
 ABOVE_GRID = 0.8  # of lines behind the marks
 NEAR = (0.03, 0.05)  # of the range in x and y: marks so near share their label

@@ -9,7 +9,7 @@ from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.published import KEYS
 from hpe_study.report.results import named, rows_of
 
-SCORES = {"pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
+SCORES = {key: style.UNITS[key] for key in ("pckh", "mpjpe")}  # of the curves
 
 
 def curves(results, columns, title):

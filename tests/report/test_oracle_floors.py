@@ -1,13 +1,17 @@
 """What a perfect prediction scores: 0 mm where the protocol allows it, and the published scoring's floor."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from hpe_study import beyond
 from hpe_study.floors import floor, floors, perfect
+from hpe_study.params import Profile
 from hpe_study.protocols import protocol
 from hpe_study.records import FLOOR_COLUMNS, read_floors
 from hpe_study.report.oracle import floor_table
+from hpe_study.report.style import BEYOND_TITLES
 from hpe_study.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
 from hpe_study.sizing import bone_lengths
 from hpe_study.skeletons import H36M17, MPII16, convert
@@ -71,6 +75,11 @@ def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
     assert (rows["low"] <= rows["floor"]).all()
     assert (rows["floor"] <= rows["high"]).all()
     assert rows["simulated"].all()
+
+
+def test_every_set_beyond_has_a_title_and_can_be_asked_for():
+    (allowed, _) = get_args(Profile.model_fields["also_floors"].annotation)
+    assert set(get_args(allowed)) == set(beyond.BEYOND) == set(BEYOND_TITLES)
 
 
 def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, monkeypatch):
