@@ -18,10 +18,15 @@ from hpe_study.progress import FOR_THE_RECORD, last_states
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent(sent=signal.SIGTERM):
-    """Have Linux send this process a signal when its parent dies. Elsewhere: nothing."""
+def end_with_parent(sent=signal.SIGTERM, parent=None):
+    """Have Linux send this process a signal when its parent dies. Elsewhere: nothing.
+
+    parent: the process id of the one meant. Who died before this call can send nothing any more: the signal is then sent here, at once.
+    """
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0)
+        if parent is not None and os.getppid() != parent:
+            os.kill(os.getpid(), sent)
 
 
 def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):

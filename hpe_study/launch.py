@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from functools import partial
+from pathlib import Path
 
 from hpe_study.errors import StudyError, killed
 from hpe_study.execute import end_with_parent
@@ -30,6 +31,7 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
     stores = {key: store and {"path": str(store.path), "in_memory": store.in_memory} for key, store in vars(data).items()}
     job = {"stage": stage.model_dump(mode="json"), "data": stores, "out": str(out), "init": init and str(init), "inputs": inputs}
     job |= {
+        "starter": os.getpid(),
         "device": device,
         "workers": workers,
         "bones": None if bones is None else bones.tolist(),
@@ -45,7 +47,7 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
-        preexec_fn=partial(end_with_parent, signal.SIGKILL),
+        preexec_fn=partial(end_with_parent, signal.SIGKILL, os.getpid()),
     )
     try:
         lines = _follow(process, out / LOG, f"{out.name}:")
@@ -89,16 +91,28 @@ def _what_happened(lines, status, log):
     return "\n".join([f"{reason}; the same command goes on from the last whole epoch. Log: {log}, which ends", *lines[-TAIL:]])
 
 
+def _parent_of(process):
+    """Linux's word on who started a process; None where it is gone."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 def main(job_path):
     """One of the processes: join the others, train, leave. Returns the exit status; a `StudyError` is a line that starts with "error: "."""
-    end_with_parent(signal.SIGKILL)
+    job = read_json(job_path)
+    torchrun = os.getppid()
+    end_with_parent(signal.SIGKILL, torchrun)
+    if sys.platform.startswith("linux") and _parent_of(torchrun) != job["starter"]:
+        print("error: the notebook that started this training is gone", file=sys.stderr)
+        return 1  # torchrun was, too, before it could be followed
     import numpy as np
 
     from hpe_study import distributed, training
     from hpe_study.params import Stage
     from hpe_study.store import Store
 
-    job = read_json(job_path)
     stores = {key: Store(**store) if store else None for key, store in job["data"].items()}
     bones = None if job["bones"] is None else np.array(job["bones"], float)
     own = distributed.join(job["device"])

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from test_training import NETWORK, stage
 from hpe_study import devices, distributed, launch
 from hpe_study.batches import own_part
 from hpe_study.errors import StudyError
+from hpe_study.files import write_json
 from hpe_study.params import Profile, read_profile
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.training import Data, fit
@@ -156,7 +159,18 @@ def test_the_processes_end_with_the_one_that_started_them(data, bones, tmp_path)
     _wait_for(lambda: len(_trainers(tmp_path)) == 2)
     os.kill(parent.pid, signal.SIGKILL)
     parent.join()
-    _wait_for(lambda: not _trainers(tmp_path), 10)
+    _wait_for(lambda: not _trainers(tmp_path))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux who started whom")
+def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp_path):
+    """Started, and orphaned while it still imports: no signal comes any more, so it must see for itself."""
+    write_json(tmp_path / "job.json", {"starter": os.getpid()})
+    start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.launch', {str(tmp_path / 'job.json')!r}])"
+    with open(tmp_path / "words", "w") as words:
+        subprocess.run([sys.executable, "-c", start], stderr=words, check=True)
+    _wait_for(lambda: not _trainers(tmp_path))
+    assert (tmp_path / "words").read_text() == "error: the notebook that started this training is gone\n"
 
 
 @pytest.mark.parametrize(

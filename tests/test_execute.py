@@ -97,3 +97,10 @@ def _alive(pid):
         return open(f"/proc/{pid}/stat").read().split()[2] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux to end children with their parent")
+@pytest.mark.parametrize(("parent", "status"), [("os.getppid()", 0), ("2**22 + 1", -signal.SIGTERM)])
+def test_who_comes_after_the_parents_death_ends_at_once(parent, status):
+    script = f"import os; from hpe_study.execute import end_with_parent; end_with_parent(parent={parent})"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == status
