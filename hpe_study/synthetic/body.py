@@ -61,7 +61,7 @@ class Body:
         self._basis = torch.cat([load("basis_v"), load("basis_j")], 1)
         self._coefficients = load("coef")
         self._point_bone = load("joint_bone", torch.int64)
-        self._tree = kinematics.levels(self._data["parents"].astype(int).tolist())
+        self._tree = kinematics.levels(self._data["parents"].astype(int).tolist(), self.device)
         self._weights = self._dense_weights()
         self._mixing = mixing_matrix(self.points)
         self.vertex_part = self._vertex_part()
@@ -165,7 +165,7 @@ class Body:
 
     def _vertex_normals(self, vertices):
         """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners (in a fixed order, on the CPU)."""
-        corners = vertices.cpu()[self.faces.cpu()]
+        corners = vertices.cpu().index_select(0, self.faces.cpu().flatten()).view(-1, 3, 3)
         across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         total = torch.zeros(self.vertex_count, 3)
         for corner in range(3):

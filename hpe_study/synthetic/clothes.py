@@ -146,7 +146,7 @@ def paint(worn, at, who):
     """
     number = {name: shading.spread(worn[name], who) for name in _NUMBERS}
     tone = {name: shading.spread(worn[name], who).T for name in _COLOURS}
-    mask = _pattern(number, at)
+    mask = _pattern(number, at, worn["pattern"].int().tolist())
     colours = tone["skin"].expand(3, len(at.x))
 
     def over(where, value):
@@ -180,18 +180,18 @@ def paint(worn, at, who):
     return colours.clamp(0, 1), (trousers | top | skirt).float()
 
 
-def _pattern(number, at):
-    """(P,) share of the top's second colour."""
+def _pattern(number, at, kinds):
+    """(P,) share of the top's second colour. kinds: of the people in the picture; only theirs are drawn."""
     across, up = (at.x * 6 + at.z * 1.5) * number["pattern_size"], at.y * 6 * number["pattern_size"]
-    values = (
-        torch.zeros_like(across),
-        ((up * 2) % 1 < 0.5).float(),
-        ((across * 1.5) % 1 < 0.35).float(),
-        (((across * 1.2) % 1 < 0.5).float() + ((up * 1.2) % 1 < 0.5).float()) * 0.5,
-        ((at.x.abs() < 0.09) & ((at.y - 0.38).abs() < 0.06) & (at.z > 0.02)).float(),
-        shading.noise(across * 2, up * 2, number["seed"]).round(),
+    drawing = (
+        lambda: torch.zeros_like(across),
+        lambda: ((up * 2) % 1 < 0.5).float(),
+        lambda: ((across * 1.5) % 1 < 0.35).float(),
+        lambda: (((across * 1.2) % 1 < 0.5).float() + ((up * 1.2) % 1 < 0.5).float()) * 0.5,
+        lambda: ((at.x.abs() < 0.09) & ((at.y - 0.38).abs() < 0.06) & (at.z > 0.02)).float(),
+        lambda: shading.noise(across * 2, up * 2, number["seed"]).round(),
     )
-    result = values[0]
-    for kind, value in enumerate(values[1:], 1):
-        result = torch.where(number["pattern"] == kind, value, result)
+    result = drawing[0]()
+    for kind in sorted(set(kinds) - {0}):
+        result = torch.where(number["pattern"] == kind, drawing[kind](), result)
     return result

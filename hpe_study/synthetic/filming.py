@@ -27,6 +27,7 @@ from hpe_study.synthetic.contact import Contacts
 from hpe_study.synthetic.render import render
 from hpe_study.synthetic.shots import Shot
 
+SPLITS = ("train", "test")
 JPEG_QUALITY = 95
 IMAGES_A_BATCH = 32  # filmed, and kept or lost, together
 
@@ -94,8 +95,8 @@ _IMAGES = ("image", "size", "rotation", "position", "intrinsics", "number", "not
 _PEOPLE = tuple(f.name for f in fields(Footage) if f.name not in _IMAGES)
 
 
-def film(brief, module, split, folder, workers=1, device="cpu", progress=True):
-    """Film one split of a set and return its `Footage`.
+def film(brief, module, folder, workers=1, device="cpu", progress=True):
+    """Film a set's splits and return their `Footage`, {"train": …, "test": …}.
 
     module: the name of the set's module; its `items(brief, split)` says how many items the plan has, `takes(brief, split, item)`
     gives the takes of one, `TAKES_AN_ITEM` how many these are at most. folder: the work folder; images go where the takes say, parts to
@@ -104,18 +105,19 @@ def film(brief, module, split, folder, workers=1, device="cpu", progress=True):
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     plan = importlib.import_module(module)
-    batches = _batches(plan.items(brief, split), max(1, IMAGES_A_BATCH // plan.TAKES_AN_ITEM))
-    names = [parts / f"{split}_{number:05d}.npz" for number in range(len(batches))]
-    jobs = [
-        (brief, module, split, list(batch), str(folder), str(name), device)
-        for batch, name in zip(batches, names, strict=True)
-        if not name.exists()
-    ]
-    title = f"simulated {brief.name} {split}"
-    with progress_bar(total=len(batches), initial=len(batches) - len(jobs), desc=title, unit="batch", disable=not progress) as bar:
-        for _ in _run(jobs, workers):
+    names, jobs = {}, []
+    for split in SPLITS:
+        batches = _batches(plan.items(brief, split), max(1, IMAGES_A_BATCH // plan.TAKES_AN_ITEM))
+        names[split] = [parts / f"{split}_{number:05d}.npz" for number in range(len(batches))]
+        jobs += [
+            (brief, module, split, list(batch), str(folder), str(name), device) for batch, name in zip(batches, names[split], strict=True)
+        ]
+    missing = [job for job in jobs if not os.path.exists(job[5])]
+    done = len(jobs) - len(missing)
+    with progress_bar(total=len(jobs), initial=done, desc=f"simulated {brief.name}", unit="batch", disable=not progress) as bar:
+        for _ in _run(missing, workers):
             bar.update()
-    return joined([_load(name) for name in names])
+    return {split: joined([_load(name) for name in names[split]]) for split in SPLITS}
 
 
 def _batches(count, length):
@@ -155,6 +157,7 @@ def contacts():
     return Contacts(body_on("cpu"))
 
 
+@torch.inference_mode()
 def _film_batch(job):
     brief, module, split, batch, folder, name, device = job
     plan = importlib.import_module(module)

@@ -12,6 +12,8 @@ hip, hip_out, hip_twist flexion (thigh forward), abduction (outward), the thigh 
 knee, ankle             flexion of the knee; the foot lifted towards the shin
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -61,7 +63,10 @@ _GENERATOR = torch.tensor(
     [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]
 ).float()
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
-_TURN_SLOTS = {name: [slot for slot, turn in enumerate(_TURNS) if turn[0] == name] for name, *_ in _TURNS}
+_TURN_COUNT = {name: sum(turn[0] == name for turn in _TURNS) for name, *_ in _TURNS}  # equal names stand side by side
+_MOVED = ["Hips", "LowerBack", "Spine", "Spine1", "Neck", "Neck1", "Head"] + [
+    f"{side}{name}" for name in ("Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot") for side in ("Left", "Right")
+]
 
 
 def limited(angles):
@@ -85,7 +90,7 @@ def vector(pose):
 def swing(start, end):
     """The smallest rotations that turn unit vectors `start` into `end`. (..., 3), (..., 3) → (..., 3, 3)."""
     axis, cosine = torch.linalg.cross(start, end), (start * end).sum(-1)
-    skew = torch.einsum("...k,kij->...ij", axis, _GENERATOR.to(axis.device))
+    skew = (axis @ _GENERATOR.to(axis.device).flatten(1)).unflatten(-1, (3, 3))
     return torch.eye(3, device=axis.device) + skew + skew @ skew / (1 + cosine).clamp_min(1e-4)[..., None, None]
 
 
@@ -119,7 +124,7 @@ def bone_rotations(angles, aligned, bone_index):
         + torch.sin(radians)[..., None, None] * generator
         + (1 - torch.cos(radians))[..., None, None] * (generator @ generator)
     )
-    turn = {name: turns[:, slots] for name, slots in _TURN_SLOTS.items()}
+    turn = dict(zip(_TURN_COUNT, turns.split(list(_TURN_COUNT.values()), 1), strict=True))
 
     sign = torch.tensor([1.0, -1.0], device=device)
     lift, side = torch.deg2rad(lift), torch.deg2rad(angles[:, [INDEX["l_arm_turn"], INDEX["r_arm_turn"]]])
@@ -127,35 +132,40 @@ def bone_rotations(angles, aligned, bone_index):
     down = torch.tensor([0.0, -1.0, 0.0], device=device).expand_as(pointing)
     upper_arm, forearm, thigh, shin = aligned.unbind(2)
 
+    moved = torch.cat(
+        [
+            turn["yaw"] @ turn["pitch"] @ turn["roll"],
+            turn["spine_twist"] @ turn["spine_bend"] @ turn["spine_side"],
+            turn["neck_twist"] @ turn["neck_bend"] @ turn["neck_side"],
+            turn["collar"],
+            # undoing the collar's turn keeps the upper arm's direction, as seen from the chest, what the angles say
+            turn["collar"].mT @ swing(down, pointing) @ turn["arm_twist"] @ upper_arm,
+            upper_arm.mT @ turn["elbow"] @ forearm,
+            forearm.mT @ turn["wrist"] @ forearm,
+            turn["hip"] @ turn["hip_out"] @ turn["hip_twist"] @ thigh,
+            thigh.mT @ turn["knee"] @ shin,
+            shin.mT @ turn["ankle"],
+        ],
+        1,
+    )
     rotations = torch.eye(3, device=device).repeat(count, len(bone_index), 1, 1)
-
-    def put(names, values):
-        rotations[:, [bone_index[name] for name in names]] = values
-
-    def both(name):
-        return [f"Left{name}", f"Right{name}"]
-
-    put(["Hips"], turn["yaw"] @ turn["pitch"] @ turn["roll"])
-    put(["LowerBack", "Spine", "Spine1"], turn["spine_twist"] @ turn["spine_bend"] @ turn["spine_side"])
-    put(["Neck", "Neck1", "Head"], turn["neck_twist"] @ turn["neck_bend"] @ turn["neck_side"])
-    put(both("Shoulder"), turn["collar"])
-    # undoing the collar's turn keeps the upper arm's direction, as seen from the chest, what the angles say
-    put(both("Arm"), turn["collar"].mT @ swing(down, pointing) @ turn["arm_twist"] @ upper_arm)
-    put(both("ForeArm"), upper_arm.mT @ turn["elbow"] @ forearm)
-    put(both("Hand"), forearm.mT @ turn["wrist"] @ forearm)
-    put(both("UpLeg"), turn["hip"] @ turn["hip_out"] @ turn["hip_twist"] @ thigh)
-    put(both("Leg"), thigh.mT @ turn["knee"] @ shin)
-    put(both("Foot"), shin.mT @ turn["ankle"])
+    rotations[:, _moved_rows(tuple(bone_index), device)] = moved
     return rotations
 
 
-def levels(parents):
-    """Bones grouped by their depth in the tree: [(bones, their parents), …] below the root (bone 0)."""
+@lru_cache
+def _moved_rows(bones, device):
+    """Rows, among all bones, of those that `bone_rotations` turns, in its order."""
+    return torch.tensor([bones.index(name) for name in _MOVED], device=device)
+
+
+def levels(parents, device="cpu"):
+    """Bones grouped by their depth in the tree: [(bones, their parents), …] below the root (bone 0), as index tensors."""
     depth = [0] * len(parents)
     for bone, parent in enumerate(parents):
         depth[bone] = 0 if parent < 0 else depth[parent] + 1
     groups = [[bone for bone in range(len(parents)) if depth[bone] == level] for level in range(1, max(depth) + 1)]
-    return [(group, [parents[bone] for bone in group]) for group in groups]
+    return [tuple(torch.tensor(rows, device=device) for rows in (group, [parents[bone] for bone in group])) for group in groups]
 
 
 def forward(rotations, heads, tree):
@@ -163,9 +173,12 @@ def forward(rotations, heads, tree):
 
     Returns (N, bones, 3, 4): a point x of the rest pose that moves with bone b goes to A[:, b, :, :3] x + A[:, b, :, 3].
     """
-    turned, position = rotations.clone(), heads.clone()
+    placed = torch.cat([rotations, heads[..., None]], -1)  # where each bone is turned and where its head has come to
     for bones, parents in tree:
-        parent = turned[:, parents]
-        turned[:, bones] = parent @ rotations[:, bones]
-        position[:, bones] = position[:, parents] + (parent @ (heads[:, bones] - heads[:, parents])[..., None])[..., 0]
+        parent = placed.index_select(1, parents)
+        along = heads.index_select(1, bones) - heads.index_select(1, parents)
+        moved = parent[..., :3] @ torch.cat([rotations.index_select(1, bones), along[..., None]], -1)
+        moved[..., 3] += parent[..., 3]
+        placed.index_copy_(1, bones, moved)
+    turned, position = placed[..., :3], placed[..., 3]
     return torch.cat([turned, (position - (turned @ heads[..., None])[..., 0])[..., None]], -1)

@@ -34,8 +34,8 @@ def _noise_tile(device):
 
 @lru_cache
 def _grain_tile(device):
-    """(2^18,) normal deviates, always the same."""
-    return torch.randn(1 << 18, generator=torch.Generator().manual_seed(11)).to(device)
+    """(2^18,) normal deviates, always the same, and once more, so that a piece may start anywhere."""
+    return torch.randn(1 << 18, generator=torch.Generator().manual_seed(11)).repeat(2).to(device)
 
 
 def noise(u, v, seed):
@@ -110,6 +110,7 @@ class Shadows:
 
     def __init__(self, vertices, casting, shot, direction):
         count, device = len(vertices), vertices.device
+        self._around = torch.tensor([[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]], device=device)[..., None]  # cells, right and up
         self._of_shot = [[n for n in range(count) if shot[n] == s] for s in range(len(direction))]
         light = direction[torch.as_tensor(shot, device=device)]
         up = torch.tensor([0.0, 1.0, 0.0], device=device).expand_as(light)
@@ -164,10 +165,10 @@ class Shadows:
         column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
         rows = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
         column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
-        grid, total = self._map[n], torch.zeros_like(height)
-        for dx, dy in ((-0.7, -0.3), (0.3, -0.7), (0.7, 0.3), (-0.3, 0.7)):
-            total += grid.index_select(0, (row + dy).round().int() * size + (column + dx).round().int()) > height
-        return rows, total / 4
+        dx, dy = self._around
+        cell = (row + dy).round().int() * size + (column + dx).round().int()
+        dark = self._map[n].index_select(0, cell.flatten()).view(cell.shape) > height
+        return rows, dark.sum(0) / 4
 
     def _touch(self, n, position):
         size, centre = self.FLOOR_SIZE, self._centre[n].tolist()
@@ -189,6 +190,7 @@ def develop(light, film, brightness, seed, starts):
     """
     result = torch.empty(light.shape[1], 3, dtype=torch.uint8, device=light.device)
     grain = _grain_tile(light.device)
+    period = len(grain) // 2
     gain = (film["exposure"] / brightness.clamp_min(0.01)).clamp(0.5, 2.5)
     for s, number in enumerate(seed):
         own = slice(starts[s], starts[s + 1])
@@ -196,7 +198,8 @@ def develop(light, film, brightness, seed, starts):
         x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
         x = x ** (1 / film["gamma"][s])
         x = ((x - 0.5) * film["contrast"][s] + 0.5) * film["white"][s][:, None]
-        first = (number * 7919 + 104729) % len(grain)
-        speckle = grain.repeat((first + x.numel()) // len(grain) + 1)[first : first + x.numel()]
+        first = (number * 7919 + 104729) % period
+        long_enough = grain if x.numel() <= period else grain[:period].repeat(x.numel() // period + 2)
+        speckle = long_enough[first : first + x.numel()]
         result[own] = ((x + speckle.view_as(x) * film["noise"][s]).clamp(0, 1) * 255 + 0.5).to(torch.uint8).T
     return result

@@ -117,30 +117,27 @@ def _boxes(views, stage, ray, depth, thing, normal):
     upright = 1 / torch.where(ray[1].abs() < 1e-7, 1e-7, ray[1])
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
     table = torch.cat([table, torch.tensor([[1.0, 0, -1, -1, -1, 0, 0, 0]], device=table.device)])  # row −1: a box that nothing hits
+    outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), by_shot[0].tolist()
     for k in range(max(len(boxes) for boxes in by_shot)):
         if alone:
-            box = by_shot[0][k]
-            (x0, y0), (x1, y1) = low[box].tolist(), high[box].tolist()
+            box = order[k]
+            x0, y0, x1, y1 = outline[box]
             part = (slice(y0, y1), slice(x0, x1))
             if bool(nearest[box] > depth[part].amax()):
                 continue  # all hidden by nearer ones
-            c, s, hx, hy, hz, ox, oy, oz = table[box].tolist()
+            c, s = turns[box]
+            extent, origin = table[box, 2:, None, None].chunk(2)
         else:
             part = (slice(None), slice(None))
             box = torch.stack([boxes[min(k, len(boxes) - 1)] if len(boxes) else torch.full_like(shot[0], -1) for boxes in by_shot])[
                 views.shot
             ][None]
-            c, s, hx, hy, hz, ox, oy, oz = table[box].unbind(-1)
+            c, s = table[box][..., :2].unbind(-1)
+            extent, origin = table[box][..., 2:].movedim(-1, 0).chunk(2)
         rx, rz = ray[0][part], ray[2][part]
-        enter = leave = None
-        for origin, extent, slope in (
-            (ox, hx, 1 / (rx * c - rz * s)),
-            (oy, hy, upright[part]),
-            (oz, hz, 1 / (rx * s + rz * c)),
-        ):
-            middle, span = slope * -origin, slope.abs() * extent
-            enter = middle - span if enter is None else torch.maximum(enter, middle - span)
-            leave = middle + span if leave is None else torch.minimum(leave, middle + span)
+        slope = torch.stack([1 / (rx * c - rz * s), upright[part], 1 / (rx * s + rz * c)])
+        middle, span = slope * -origin, slope.abs() * extent
+        enter, leave = (middle - span).amax(0), (middle + span).amin(0)
         hit = (enter < leave) & (enter > _NEAR) & (enter < depth[part])
         depth[part] = torch.where(hit, enter, depth[part])
         thing[part] = torch.where(hit, box + FIRST_BOX, thing[part])
@@ -174,7 +171,7 @@ def _numbered(thing, stage):
 def _box_normals(ray, depth, thing, normal, table):
     """The normals with those of the boxes' sides put in: the side is the one that the hit point, in the box's own axes, lies on."""
     rows = (thing >= FIRST_BOX).nonzero()[:, 0]
-    c, s, hx, hy, hz, ox, oy, oz = table.T.index_select(1, thing.index_select(0, rows) - FIRST_BOX)
+    c, s, hx, hy, hz, ox, oy, oz = table.T.contiguous().index_select(1, thing.index_select(0, rows) - FIRST_BOX)
     rx, ry, rz = ray.index_select(1, rows) * depth.index_select(0, rows)
     x, y, z = (ox + rx * c - rz * s) / hx, (oy + ry) / hy, (oz + rx * s + rz * c) / hz
     largest = torch.maximum(torch.maximum(x.abs(), y.abs()), z.abs())

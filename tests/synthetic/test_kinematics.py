@@ -89,4 +89,5 @@ def test_limits_hold():
 
 
 def test_levels_of_a_tree():
-    assert kinematics.levels([-1, 0, 0, 1, 3]) == [([1, 2], [0, 0]), ([3], [1]), ([4], [3])]
+    levels = kinematics.levels([-1, 0, 0, 1, 3])
+    assert [(bones.tolist(), parents.tolist()) for bones, parents in levels] == [([1, 2], [0, 0]), ([3], [1]), ([4], [3])]

@@ -59,7 +59,7 @@ def takes(brief, split, item):
 
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/flic`."""
-    splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in ("train", "test")}
+    splits = film(brief, __name__, work, workers, device, progress)
     splits = {split: footage.people(footage.person == 0) for split, footage in splits.items()}
     rows = [row for split, footage in splits.items() for row in labels(footage, split)]
     matlab.save(work / "flic" / "examples.mat", examples=matlab.struct_array(rows))

@@ -131,7 +131,7 @@ def _laboratory(brief, split, subject):
 
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/h36m`."""
-    splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in SUBJECTS}
+    splits = film(brief, __name__, work, workers, device, progress)
     splits = {split: footage.people(_order(footage)) for split, footage in splits.items()}
     for split, footage in splits.items():
         if _is_full(brief):

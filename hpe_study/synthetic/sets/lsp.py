@@ -70,7 +70,7 @@ def check(brief):
 
 def write(work, brief, workers, device, progress):
     """Write both folders under `work`."""
-    train, test = (film(brief, __name__, split, work, workers, device, progress) for split in ("train", "test"))
+    train, test = film(brief, __name__, work, workers, device, progress).values()
     train, test = (footage.people(footage.person == 0) for footage in (train, test))
     first, rest = train.people(np.arange(brief.test)), train.people(np.arange(brief.test, brief.train))
     joints = np.concatenate([lsp_labels(first, brief, "train"), lsp_labels(test, brief, "test")])

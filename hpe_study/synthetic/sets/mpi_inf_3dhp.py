@@ -156,7 +156,7 @@ def _test_set(brief, sequence):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/mpi_inf_3dhp`."""
     folder = work / "mpi_inf_3dhp"
-    train, test = (film(brief, __name__, split, work, workers, device, progress) for split in ("train", "test"))
+    train, test = film(brief, __name__, work, workers, device, progress).values()
     for name in np.unique(train.note("sequence")):
         footage = train.people(train.note("sequence") == name)
         matlab.save(folder / name / "annot.mat", **train_labels(footage, rig(brief)))

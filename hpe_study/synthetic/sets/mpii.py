@@ -101,7 +101,7 @@ def _place(random, view, actors, depths):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/mpii`."""
     folder = work / "mpii"
-    everybody = {split: film(brief, __name__, split, work, workers, device, progress) for split in _FILES}
+    everybody = film(brief, __name__, work, workers, device, progress)
     splits = {split: annotated(footage) for split, footage in everybody.items()}
     for split, footage in splits.items():
         with atomic(folder / "annot" / _FILES[split]) as part:

@@ -99,7 +99,7 @@ def _furnished(brief, split, room):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/occlusion_person`."""
     folder = work / "occlusion_person"
-    splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in _FILES}
+    splits = film(brief, __name__, work, workers, device, progress)
     splits = {split: footage.people(footage.person == 0) for split, footage in splits.items()}
     for split, footage in splits.items():
         with atomic(folder / _FILES[split]) as part, open(part, "wb") as stream:

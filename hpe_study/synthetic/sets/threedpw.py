@@ -131,7 +131,7 @@ def _view(brief, split, number, time, lead):
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/3dpw`."""
     folder = work / "3dpw"
-    splits = {split: film(brief, __name__, split, work, workers, device, progress) for split in SPLITS}
+    splits = film(brief, __name__, work, workers, device, progress)
     splits = {split: footage.people(np.lexsort((footage.person, footage.note("sequence")))) for split, footage in splits.items()}
     (folder / "sequenceFiles" / "validation").mkdir(parents=True, exist_ok=True)
     for split, footage in splits.items():
