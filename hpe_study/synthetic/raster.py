@@ -50,14 +50,17 @@ class Windows:
 
 
 def cells(left, top, width, height):
-    """All cells of many rectangles: (owner, x, y), each (total,) int64, rectangle by rectangle, row by row. Inputs (M,) int64."""
-    area = width * height
-    owner = torch.repeat_interleave(area)
-    within = torch.arange(len(owner), device=owner.device) - (area.cumsum(0) - area).index_select(0, owner)
-    wide = width.index_select(0, owner)
-    # whole-number division is slow; in float64 the quotient is exact for any image
-    row = ((within.double() + 0.5) / wide.double()).long()
-    return owner, left.index_select(0, owner) + within - row * wide, top.index_select(0, owner) + row
+    """All cells of many rectangles: (owner, x, y), each (total,) int32, rectangle by rectangle, row by row. Inputs (M,) int64.
+
+    First the rectangles are spread out into rows, then the rows into cells: no whole-number division, which is slow.
+    """
+    of_row = torch.repeat_interleave(height).int()
+    y = torch.arange(len(of_row), device=left.device).int() + (top - (height.cumsum(0) - height)).int().index_select(0, of_row)
+    wide = width.index_select(0, of_row)
+    first = (left.index_select(0, of_row) - (wide.cumsum(0) - wide)).int()
+    row = torch.repeat_interleave(wide).int()
+    x = torch.arange(len(row), device=left.device).int() + first.index_select(0, row)
+    return of_row.index_select(0, row), x, y.index_select(0, row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +82,12 @@ class Hits:
 
     def interpolate(self, values, faces):
         """Values at the corners, (C, N, V) of each person or (C, V) of all → (C, P)."""
-        corners = faces.index_select(0, self.face).T.contiguous()
+        corners = faces.int().index_select(0, self.face).T.contiguous()
         if values.ndim == 3:
-            corners = corners + self.person * values.shape[2]
+            corners += self.person.int() * values.shape[2]
             values = values.flatten(1)
-        return sum(values.index_select(1, corner) * weight for corner, weight in zip(corners, self.weights, strict=True))
+        first, second, third = (values.index_select(1, corner).mul_(weight) for corner, weight in zip(corners, self.weights, strict=True))
+        return first.add_(second).add_(third)
 
 
 def rasterize(points, shot, faces, drawn, windows):
@@ -116,7 +120,7 @@ def rasterize(points, shot, faces, drawn, windows):
     edges = torch.cat([(y1 - y2) * near, (x2 - x1) * near, (x1 * y2 - x2 * y1) * near])
     dx, dy = ((cell - origin.index_select(0, owner)).float() for cell, origin in ((px, left), (py, top)))
     edge = edges.index_select(1, owner)
-    weight = edge[0:3] * dx + edge[3:6] * dy + edge[6:9]
+    weight = edge[0:3].mul_(dx).add_(edge[3:6].mul_(dy)).add_(edge[6:9])
     inside = (weight.amin(0) >= 0).nonzero()[:, 0]
     owner, px, py = (value.index_select(0, inside) for value in (owner, px, py))
     weight = weight.index_select(1, inside)

@@ -143,7 +143,8 @@ def _windows(seen, counted, of_shot, views):
 def _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot_of, shadows, body):
     """Light with the people in it, and the nearest surfaces: per sample of the windows (depth in m, person or −1)."""
     shot, x, y = raster.cells(windows.left, windows.top, windows.width, windows.height)
-    pixel = torch.tensor(views.starts[:-1], device=light.device)[shot] + y * views.size[shot, 0] + x
+    first, width = torch.tensor(views.starts[:-1], device=light.device), views.size[:, 0].contiguous()
+    pixel = first.index_select(0, shot) + y * width.index_select(0, shot) + x
     depth = backdrop.depth[pixel].repeat_interleave(_SAMPLES)
     owner = torch.full_like(depth, -1, dtype=torch.int64)
     kept = (hits.depth < depth.index_select(0, hits.sample)).nonzero()[:, 0]
