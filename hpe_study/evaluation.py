@@ -17,18 +17,20 @@ import pandas as pd
 import torch
 
 from hpe_study import devices, distributed
-from hpe_study.batches import assemble, crop_fraction, loader, no_change, to_box
+from hpe_study.batches import assemble, loader, no_change, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
-from hpe_study.metrics import crop_pck, decode, flip_test, pckh, read_depth
+from hpe_study.metrics import decode, flip_test, joint_errors, read_depth
 from hpe_study.models import build_model, folded, load_weights
 from hpe_study.params import Network
 from hpe_study.progress import progress_bar
-from hpe_study.scoring import fit_baselines, head_sizes, mpjpe_of, rows_for_set, universal_bone_lengths
-from hpe_study.sizing import mean_bone_lengths
+from hpe_study.scoring import ROOT, fit_baselines, poses_of, rows_for_set, universal_bone_lengths, values_2d
+from hpe_study.sizing import mean_bone_lengths, sized
 from hpe_study.skeletons import MPII16
 
 BATCH = 64
+CHUNK = 4096  # samples scored at a time
+TRUTH = ("joints2d", "labelled", "center", "side", "head_size", "joints3d")  # what `Scores` reads of the stores
 
 
 def read_outputs(outputs, network):
@@ -56,34 +58,48 @@ def predictions(model, store, samples, network, device, precision, flip, workers
 
 class Scores:
     """Predictions gathered over an epoch (and from all processes that train together), in the person's box, and their scores; one transfer
-    from the device at the end."""
+    from the device at the end.
 
-    def __init__(self, stores):
-        self.stores, self.parts = stores, []
+    stores: what the samples are of; count: how many samples come at most. They are written into arrays made for them all: thousands of
+    small tensors that stay, made between large ones that go, would leave the memory in pieces.
+    """
+
+    def __init__(self, stores, count):
+        self.stores, self.count, self.filled, self.arrays = stores, count, 0, None
 
     def add(self, joints, depth, sample):
         """joints (B, 16, 2), depth (B, 16), sample (B, 2): (store, index)."""
-        self.parts.append((joints, depth, sample))
+        batch = (joints, depth, sample)
+        if self.arrays is None:
+            self.arrays = [values.new_empty((self.count, *values.shape[1:])) for values in batch]
+        for array, values in zip(self.arrays, batch, strict=True):
+            array[self.filled : self.filled + len(values)] = values
+        self.filled += len(joints)
 
     def summary(self, bones):
         """{"pckh", "pck_crop"} in percent over the labelled samples, {"mpjpe"} in mm over those with 3D labels; NaN where there are none.
 
-        bones: (15,) mm, the lengths that size the predicted skeletons, or None.
+        bones: (15,) mm, the lengths that size the predicted skeletons, or None. Scored some thousands at a time, so that an epoch of a
+        million samples needs no more memory than one of ten thousand.
         """
-        own = [[torch.cat(parts).cpu().numpy() for parts in zip(*self.parts, strict=True)]] if self.parts else []
-        joints, depth, sample = (np.concatenate(parts) for parts in zip(*distributed.gathered(own), strict=True))
-        truth = {key: self._gather(key, sample) for key in ("joints2d", "labelled", "center", "side", "joints3d")}
-        heads = np.concatenate([head_sizes(store) for store in self.stores])[self._offsets[sample[:, 0]] + sample[:, 1]]
-        true_joints = crop_fraction(*(torch.from_numpy(truth[key]) for key in ("joints2d", "center", "side"))).numpy()
-        return {
-            "pckh": pckh(joints, true_joints, heads / truth["side"], truth["labelled"]),
-            "pck_crop": crop_pck(joints, true_joints, truth["labelled"]),
-            "mpjpe": mpjpe_of(joints, depth, truth["joints3d"], bones) if bones is not None else np.nan,
-        }
+        totals = dict.fromkeys(("pckh", "pck_crop", "mpjpe"), np.zeros(2))  # sum, count
+        for joints, depth, sample in self._chunks():
+            truth = {key: self._gather(key, sample) for key in TRUTH}
+            hits = values_2d(joints, truth)
+            arrays = {"pckh": hits["pckh"], "pck_crop": _mean_of_rows(hits["pck_crop"])}
+            if bones is not None:
+                arrays["mpjpe"] = joint_errors(sized(poses_of(joints, depth), bones), truth["joints3d"], root=ROOT)
+            for name, values in arrays.items():
+                known = ~np.isnan(values)
+                totals[name] = totals[name] + [values[known].sum(), known.sum()]
+        return {name: float(total / count) if count else np.nan for name, (total, count) in totals.items()}
 
-    @property
-    def _offsets(self):
-        return np.cumsum([0, *(len(store) for store in self.stores)])[:-1]
+    def _chunks(self):
+        """(joints, depth, sample) as NumPy arrays of up to `CHUNK` samples, of all processes in their order."""
+        own = [tuple(array[: self.filled].cpu().numpy() for array in self.arrays)] if self.filled else []
+        for arrays in distributed.gathered(own):
+            for start in range(0, len(arrays[0]), CHUNK):
+                yield tuple(values[start : start + CHUNK] for values in arrays)
 
     def _gather(self, key, sample):
         values = np.empty((len(sample), *self.stores[0][key].shape[1:]), self.stores[0][key].dtype)
@@ -91,6 +107,13 @@ class Scores:
             rows = sample[:, 0] == number
             values[rows] = store[key][sample[rows, 1]]
         return values
+
+
+def _mean_of_rows(values):
+    """(N,) means of an (N, J) array over what is not NaN."""
+    known = ~np.isnan(values)
+    count = known.sum(1)
+    return np.where(count > 0, np.where(known, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
 def load_run_model(folder):

@@ -60,10 +60,13 @@ def write_json(path, value):
         part.write_text(json.dumps(_no_nan(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path):
-    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON."""
+def read_json(path, each=None):
+    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON.
+
+    each: what to make of every object as soon as it is read (dict → anything), so that a long list is never held as it stands in the file.
+    """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(), object_hook=each)
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

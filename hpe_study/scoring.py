@@ -35,12 +35,6 @@ def poses_of(joints, depth):
     return np.concatenate([joints, depth[..., None]], -1)
 
 
-def mpjpe_of(joints, depth, joints3d, bones):
-    """Root-relative MPJPE in mm of predictions sized by `bones`, over the samples with 3D labels; NaN where none has."""
-    errors = joint_errors(sized(poses_of(joints, depth), bones), joints3d, root=ROOT)
-    return float(np.nanmean(errors)) if np.isfinite(errors).any() else np.nan
-
-
 def head_sizes(store):
     """(N,) px: the set's own head size, else 0.75·|head_top − upper_neck| of its joints, else NaN (no head in the set)."""
     top, neck = (store["joints2d"][:, MPII16.index(joint)] for joint in ("head_top", "upper_neck"))

@@ -176,15 +176,17 @@ class Trainer:
         self.model.train()
         start = time.perf_counter()
         pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
-        losses, scores, seen = [], Scores(self.data.train), 0
-        for number, raw in enumerate(self.batches(*own_part(pairs, self.stage.training.batch_size))):
+        pairs_here, batch_size = own_part(pairs, self.stage.training.batch_size)
+        scores, seen = Scores(self.data.train, len(pairs_here)), 0
+        losses = torch.empty(-(-len(pairs_here) // batch_size), 4, device=self.device)  # made once, as the scores' arrays are
+        for number, raw in enumerate(self.batches(pairs_here, batch_size)):
             batch = self._batch(raw, number)
             parts, outputs = self._step(batch)
-            losses.append(parts)
+            losses[number] = parts
             joints, depth, _ = read_outputs(outputs, self.stage.network)
             scores.add(*to_box(joints, depth, batch.change), raw["sample"])
             seen += len(batch.images)
-        losses = distributed.total(torch.stack(losses).double()).cpu().numpy()  # the epoch's one transfer from the device
+        losses = distributed.total(losses[: number + 1].double()).cpu().numpy()  # the epoch's one transfer from the device
         seen = sum(distributed.gathered([seen]))
         seconds = time.perf_counter() - start
         self._check_finite(losses, pairs)
@@ -270,8 +272,8 @@ class Trainer:
     def _validate(self):
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
-        scores = Scores([store])
         pairs = distributed.own_shard(self.recipe.pairing.in_validation(indices))
+        scores = Scores([store], len(pairs))
         found = predictions(self.scored_model, store, pairs, self.stage.network, self.device, self.precision, flip=False)
         for joints, depth, _, sample in found:
             scores.add(joints, depth, sample)

@@ -77,7 +77,7 @@ def test_a_step_does_not_wait(stores, tmp_path):
     trainer = trainer_of(Data(*stores, None, None), tmp_path)
     pairs = Mix((16, 16), (40, 40), seed=0).draw(0)
     first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
-    scores = Scores(stores)
+    scores = Scores(stores, 16)
     step(trainer, first, scores)  # the optimiser's state is made in the first step
     with Waits() as waits:
         step(trainer, second, scores)
@@ -97,7 +97,7 @@ def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
 def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
     trainer = trainer_of(Data(*stores, None, None), tmp_path, "cuda")
     batches = list(resident.source_of(stores, trainer.device)(Mix((16, 16), (40, 40), seed=0).draw(0), 8))
-    scores = Scores(stores)
+    scores = Scores(stores, 16)
     step(trainer, batches[0], scores)
     torch.cuda.set_sync_debug_mode("error")
     try:

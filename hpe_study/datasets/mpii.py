@@ -10,6 +10,8 @@ Facts relied on (the set's documentation, and the JSON files that came with micr
 - The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the validation split.
 """
 
+from contextlib import suppress
+
 import numpy as np
 
 from hpe_study.datasets.base import Listing, Records, column, head_size_of, safe_relative, text_column
@@ -42,6 +44,14 @@ INFO = DatasetInfo(
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
 
+def _numbers_as_arrays(person):
+    """A person of the JSON with lists as arrays, which take a tenth of the memory; what is no numbers stays, for `column` to name."""
+    for key in ("joints", "joints_vis", "center"):
+        with suppress(KeyError, TypeError, ValueError):
+            person[key] = np.asarray(person[key], np.float64)
+    return person
+
+
 class Mpii(Records):
     """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone the .mat trains."""
 
@@ -71,7 +81,7 @@ class Mpii(Records):
 
     def _load_json(self, folder):
         path = self.label_file(self._json_path(folder, self.split))
-        people = read_json(path)
+        people = read_json(path, _numbers_as_arrays)
         if not isinstance(people, list):
             raise StudyError(f"{path}: is not a list of people; this is not MPII's {path.name}")
         joints = column(people, "joints", (16, 2), path)
