@@ -169,8 +169,9 @@ def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp
     start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.launch', {str(tmp_path / 'job.json')!r}])"
     with open(tmp_path / "words", "w") as words:
         subprocess.run([sys.executable, "-c", start], stderr=words, check=True)
-    _wait_for(lambda: not _trainers(tmp_path))
+    _wait_for(lambda: (tmp_path / "words").read_text().endswith("\n"))
     assert (tmp_path / "words").read_text() == "error: the notebook that started this training is gone\n"
+    _wait_for(lambda: not _trainers(tmp_path))
 
 
 @pytest.mark.parametrize(
