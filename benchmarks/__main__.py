@@ -41,7 +41,10 @@ def compare(folder, arguments):
         for row in rows:
             aim = "" if row["target"] is None else f"  target {row['target']:g}: {'met' if row['met'] else 'NOT met'}"
             what = f"{row['benchmark']} {row['precision']}".strip()
-            print(f"{what:44} {row['ours']:9.4g} against {row['twin']:9.4g} {row['unit']:9} {row['ratio']:6.2f} ×{aim}", flush=True)
+            peak = (
+                f"  {row['share_of_peak']:.0f} % of the peak, at which it were {row['ratio_at_peak']:.3g} ×" if row["share_of_peak"] else ""
+            )
+            print(f"{what:44} {row['ours']:9.4g} against {row['twin']:9.4g} {row['unit']:9} {row['ratio']:6.2f} ×{aim}{peak}", flush=True)
     plots.ratios(table, arguments.out / "results.png")
 
 

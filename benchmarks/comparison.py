@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks.material import EPOCH, change_of, pairs_of
+from benchmarks.peak import flop_of_prediction, flop_of_training
 from benchmarks.timing import Row, measured, result
 from benchmarks.twins import (
     ImageSamples,
@@ -177,7 +178,8 @@ def training_step(material, folder):
         ours[precision] = lambda trainer=trainer, raw=raw: trainer._step(trainer._batch(raw, 0))
     twin = lambda: training_step_twin(model, optimizer, sample, *WEIGHTS)  # noqa: E731
     name = f"{title(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
-    return measured(Row(name, twin, ours, {BF16: 2.5, FP32: 1.1}, sizes.pairs_slow, "s/batch"))
+    work = sizes.batch * flop_of_training(sizes.deep, sizes.deep_size)
+    return measured(Row(name, twin, ours, {BF16: 2.5, FP32: 1.1}, sizes.pairs_slow, "s/batch", flop=work))
 
 
 def whole_epoch(material, folder):
@@ -196,7 +198,8 @@ def whole_epoch(material, folder):
     trainers = {precision: material.trainer(sizes.shallow, sizes.shallow_size, precision, folder) for precision in (BF16, FP32)}
     ours = {precision: trainer._epoch for precision, trainer in trainers.items()}
     name = f"{title(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
-    return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count))
+    work = count * flop_of_training(sizes.shallow, sizes.shallow_size)
+    return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count, flop=work))
 
 
 def validation(material, folder):
@@ -210,7 +213,8 @@ def validation(material, folder):
     for precision in (BF16, FP32):
         trainer = material.trainer(sizes.deep, size, precision, folder)
         ours[precision] = lambda trainer=trainer, precision=precision: predict(trainer.model, store, trainer.stage.network, precision)
-    return measured(Row("validation", twin, ours, {BF16: 2.7, FP32: 1.3}, sizes.pairs_slow, "ms/image", len(store)))
+    work = 2 * len(store) * flop_of_prediction(sizes.deep, size)
+    return measured(Row("validation", twin, ours, {BF16: 2.7, FP32: 1.3}, sizes.pairs_slow, "ms/image", len(store), flop=work))
 
 
 def predict(model, store, network, precision):

@@ -8,13 +8,12 @@ product: a data sheet's is never reached.
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.material import FULL, QUICK, Material
+from benchmarks.peak import flop_of_training, matrix_rate
 from benchmarks.timing import circumstances
 from hpe_study import devices
 from hpe_study.errors import StudyError
-from hpe_study.models import build_model
 from hpe_study.report.rates import title
 from hpe_study.synthetic import make
 
@@ -59,28 +58,6 @@ def measured(folder, extent):
     return rows
 
 
-def flop_of_training(name, size):
-    """Floating-point operations of one image in a training step: forward and backward, a multiplication and an addition being two."""
-    model, image = build_model(name), torch.randn(2, 3, size, size)
-    with FlopCounterMode(display=False) as counter:
-        outputs = model(image)
-        (outputs["heatmap"].sum() + outputs["depth"].sum()).backward()
-    return counter.get_total_flops() / len(image)
-
-
-def matrix_rate(size, device, rounds=20):
-    """Operations a second of a (size, size) bf16 matrix product of random numbers: the median of `rounds`."""
-    a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
-    seconds = []
-    for _ in range(rounds):
-        _wait(device)
-        start = time.perf_counter()
-        a @ b
-        _wait(device)
-        seconds.append(time.perf_counter() - start)
-    return 2 * size**3 / sorted(seconds)[rounds // 2]
-
-
 def training_rate(material, folder, device, batch, compiling, steps):
     """(images/s of a whole epoch of stage 3, share of its time that the GPU computes, peak MB); a first epoch warms up and compiles."""
     sizes = material.sizes
@@ -111,8 +88,3 @@ def rendering_rate(folder, count, px, device):
     start = time.perf_counter()
     make("h36m", folder / "people", count, 4, size=px, device=device.type, progress=False)
     return (count + 4) / (time.perf_counter() - start)
-
-
-def _wait(device):
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -23,7 +23,8 @@ PLANNED_WITHIN = 60  # s
 
 
 def ratios(table, path):
-    """A bar a row of `results.csv`: the median ratio, the range of the paired ratios, its target as a line across it."""
+    """A bar a row of `results.csv`: the median ratio, the range of the paired ratios, its target as a line across it, the ratio at the
+    machine's peak as a diamond."""
     with theme():
         figure, axes = plt.subplots(figsize=(9, 1 + 0.4 * len(table)))
         for place, row in enumerate(table.iloc[::-1].itertuples()):
@@ -31,14 +32,19 @@ def ratios(table, path):
             axes.hlines(place, row.ratio_low, row.ratio_high, color="black", linewidth=1)
             if np.isfinite(row.target):
                 axes.vlines(row.target, place - 0.42, place + 0.42, color="#D55E00", linewidth=2.5)
-            end = max(row.ratio_high, row.target if np.isfinite(row.target) else 0)
+            if np.isfinite(row.ratio_at_peak):
+                axes.plot(row.ratio_at_peak, place, "D", color="black", markerfacecolor="white", markersize=6, zorder=3)
+            end = np.nanmax([row.ratio_high, row.target, row.ratio_at_peak])
             axes.text(end * 1.07, place, f"{row.ratio:.3g} ×", va="center", fontsize=8)
         labels = [f"{row.benchmark}{f', {row.precision}' if row.precision else ''}" for row in table.iloc[::-1].itertuples()]
         axes.set_yticks(range(len(labels)), labels)
         _log(axes.xaxis, axes.set_xscale)
         axes.set_xticks([1, 2, 3, 5, 10, 20, 50])
         axes.set_xlim(min(0.9, table["ratio_low"].min() * 0.9), table["ratio_high"].max() * 1.7)
-        axes.set_xlabel("literal twin's cost / ours, one thread (black: range of the pairs; orange: target)")
+        axes.set_xlabel(
+            "literal twin's cost / ours, one thread (black: range of the pairs; orange: target;\n"
+            "diamond: had our arithmetic this machine's whole peak, as a large matrix product reaches it)"
+        )
         axes.set_title(f"{table['machine'].iloc[-1]}; simulated people", fontsize=9)
         _save(figure, path)
 

@@ -13,10 +13,12 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
+from benchmarks.peak import CPU_MATRIX, matrix_rate
 from hpe_study.devices import provenance
 
 COLUMNS = (
     *("benchmark", "precision", "unit", "ours", "twin", "ratio", "ratio_low", "ratio_high", "pairs", "target", "met"),
+    *("share_of_peak", "ratio_at_peak"),
     *("machine", "threads", "torch", "python", "code", "data", "date"),
 )
 CPU = torch.device("cpu")
@@ -26,7 +28,8 @@ CPU = torch.device("cpu")
 class Row:
     """One benchmark. ours: {precision: function}; twin: a function; each does the work once. targets: {precision: ratio}.
 
-    per: what one call's time is divided by, so that `unit` is a unit's cost. repeats: calls a timing is made of.
+    per: what one call's time is divided by, so that `unit` is a unit's cost. repeats: calls a timing is made of. flop: of the networks'
+    arithmetic in one call, 0 where that is not what takes the time; then each round also measures the machine's peak.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Row:
     unit: str = "ms"
     per: float = 1.0
     repeats: int = 1
+    flop: float = 0
 
 
 def seconds_of(function, repeats=1):
@@ -52,17 +56,27 @@ def measured(row):
     ways = {"twin": row.twin, **row.ours}
     for function in ways.values():
         function()
-    rounds = []
+    rounds, peaks = [], {precision: [] for precision in row.ours if row.flop}
     for number in range(row.pairs):
         order = list(ways) if number % 2 == 0 else list(ways)[::-1]
         seconds = {name: seconds_of(ways[name], row.repeats) for name in order}
         rounds.append([seconds[name] for name in ways])
+        for precision, found in peaks.items():
+            found.append(matrix_rate(CPU_MATRIX, CPU, precision, rounds=3, clock=time.process_time))
     twin, *ours = np.array(rounds).T
-    return [result(row, precision, mine, twin) for precision, mine in zip(row.ours, ours, strict=True)]
+    return [result(row, precision, mine, twin, peaks.get(precision)) for precision, mine in zip(row.ours, ours, strict=True)]
 
 
-def result(row, precision, ours, twin):
-    """A row of the table from paired costs (n,) in seconds (or, of bytes, in bytes)."""
+def _beside_the_peak(flop, ours, twin, peaks):
+    """share_of_peak: percent of the machine's measured peak that ours comes to; ratio_at_peak: what the ratio would be at all of it."""
+    if not flop:
+        return {"share_of_peak": None, "ratio_at_peak": None}
+    least = flop / np.median(peaks)
+    return {"share_of_peak": float(100 * least / np.median(ours)), "ratio_at_peak": float(np.median(twin) / least)}
+
+
+def result(row, precision, ours, twin, peaks=None):
+    """A row of the table from paired costs (n,) in seconds (or, of bytes, in bytes). peaks: the machine's, in operations a second."""
     ratios = np.asarray(twin) / np.asarray(ours)
     scale = {"ms": 1000.0, "s": 1.0, "kB": 1e-3}[row.unit.split("/")[0]] / row.per
     target = row.targets.get(precision)
@@ -78,6 +92,7 @@ def result(row, precision, ours, twin):
         "pairs": len(ratios),
         "target": target,
         "met": None if target is None else bool(np.median(ratios) >= target),
+        **_beside_the_peak(row.flop, ours, twin, peaks),
         **circumstances(),
     }
 

@@ -117,8 +117,11 @@ def test_a_quick_run_writes_every_row_and_column(tmp_path):
     table = pd.read_csv(tmp_path / "results.csv")
     assert tuple(table.columns) == COLUMNS
     assert len(table) == 3 + 4 + 2 + 3 * 2
-    needed = [column for column in COLUMNS if column not in ("precision", "target", "met")]
+    needed = [column for column in COLUMNS if column not in ("precision", "target", "met", "share_of_peak", "ratio_at_peak")]
     assert table[needed].notna().all().all()
+    networks = table[table["share_of_peak"].notna()]
+    assert len(networks) == 3 * 2  # step, epoch, validation in both precisions
+    assert networks["ratio_at_peak"].to_numpy() == pytest.approx(networks["ratio"] / networks["share_of_peak"] * 100, rel=0.5)
     assert (table["threads"] == 1).all()
     assert table["target"].count() == len(table) - 4  # the loaders with augmentation, the losses with heat maps, bytes streamed
     assert (tmp_path / "results.png").stat().st_size > 10_000
