@@ -20,7 +20,7 @@ study: $(READY) ## run the study: tables, figures and executed notebooks from th
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-bench: $(READY) ## time the study's code against literal twins, and cost against size: benchmarks/*.csv, *.png
+bench: $(READY) ## time the study's code against literal twins, cost against size, rendering: benchmarks/*.csv, *.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
 lab: $(READY) ## open JupyterLab on the notebooks

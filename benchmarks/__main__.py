@@ -1,4 +1,7 @@
-"""`python -m benchmarks [twin | growth | gpu] [--only NAME] [--quick] [--full] [--out FOLDER]`; without a word all that the machine can."""
+"""`python -m benchmarks [twin | growth | rendering | gpu] [--only NAME] [--quick] [--full] [--out FOLDER]`
+
+Without a word all that the machine can.
+"""
 
 import argparse
 import tempfile
@@ -7,7 +10,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from benchmarks import gpu, growth, plots
+from benchmarks import gpu, growth, plots, rendering
 from benchmarks.comparison import BENCHMARKS
 from benchmarks.material import FULL, QUICK, Material
 from benchmarks.table import merge
@@ -28,6 +31,9 @@ def main(words=None):
             rows = growth.measured(folder, "quick" if arguments.quick else "full" if arguments.full else "moderate")
             table = merge(arguments.out / "growth.csv", rows, ("quantity", "size"))
             plots.growth(table, arguments.out / "growth.png")
+        if arguments.what in ("all", "rendering") and not arguments.only:
+            rows = rendering.measured(Path(folder), "quick" if arguments.quick else "full")
+            merge(arguments.out / "rendering.csv", rows, rendering.KEYS)
         if arguments.what == "gpu" or (arguments.what == "all" and torch.cuda.is_available() and not arguments.only):
             merge(arguments.out / "gpu.csv", gpu.measured(Path(folder), "quick" if arguments.quick else "full"), gpu.KEYS)
 
@@ -50,7 +56,7 @@ def compare(folder, arguments):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", default="all", choices=("all", "twin", "growth", "gpu"))
+    parser.add_argument("what", nargs="?", default="all", choices=("all", "twin", "growth", "rendering", "gpu"))
     parser.add_argument("--only", nargs="+", choices=BENCHMARKS, help="these rows of the comparison alone")
     parser.add_argument("--quick", action="store_true", help="a few pairs of small work: does it run?")
     parser.add_argument("--full", action="store_true", help="growth up to 100,000 images and 4,500 trainings")

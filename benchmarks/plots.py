@@ -35,15 +35,15 @@ def ratios(table, path):
             if np.isfinite(row.ratio_at_peak):
                 axes.plot(row.ratio_at_peak, place, "D", color="black", markerfacecolor="white", markersize=6, zorder=3)
             end = np.nanmax([row.ratio_high, row.target, row.ratio_at_peak])
-            axes.text(end * 1.07, place, f"{row.ratio:.3g} ×", va="center", fontsize=8)
+            axes.text(end * 1.09, place, f"{row.ratio:.3g} ×", va="center", fontsize=8)
         labels = [f"{row.benchmark}{f', {row.precision}' if row.precision else ''}" for row in table.iloc[::-1].itertuples()]
         axes.set_yticks(range(len(labels)), labels)
         _log(axes.xaxis, axes.set_xscale)
         axes.set_xticks([1, 2, 3, 5, 10, 20, 50])
         axes.set_xlim(min(0.9, table["ratio_low"].min() * 0.9), table["ratio_high"].max() * 1.7)
         axes.set_xlabel(
-            "literal twin's cost / ours, one thread (black: range of the pairs; orange: target;\n"
-            "diamond: had our arithmetic this machine's whole peak, as a large matrix product reaches it)"
+            "literal twin's cost / ours, one thread\nblack: range of the pairs; orange: target;\n"
+            "diamond: our arithmetic at the rate of a large matrix product"
         )
         axes.set_title(f"{table['machine'].iloc[-1]}; simulated people", fontsize=9)
         _save(figure, path)

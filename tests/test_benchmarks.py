@@ -137,6 +137,15 @@ def test_growth_measures_every_quantity(tmp_path):
     assert (tmp_path / "growth.png").stat().st_size > 10_000
 
 
+def test_rendering_measures_records_and_pictures(tmp_path):
+    main(["rendering", "--quick", "--out", str(tmp_path)])
+    table = pd.read_csv(tmp_path / "rendering.csv").set_index("set")
+    assert list(table.index) == ["mpii", "flic"]
+    assert (table["records"] == 10).all()
+    assert table.loc["mpii", "pictures"] < 10 == table.loc["flic", "pictures"]
+    assert np.allclose(table["records_a_second"] * table["seconds"], 10, rtol=1e-3)
+
+
 def test_a_gpus_rows_are_made_on_a_cpu_too(tmp_path):
     main(["gpu", "--quick", "--out", str(tmp_path)])
     table = pd.read_csv(tmp_path / "gpu.csv", keep_default_na=False)
