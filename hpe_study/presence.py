@@ -7,10 +7,10 @@ jobs on whatever machine and the tables agree; `make study` looks again each tim
 import warnings
 
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.base import MissingSet
+from hpe_study.datasets.base import SPLITS, MissingSet
 from hpe_study.errors import StudyError
 from hpe_study.files import write_json
-from hpe_study.study import SPLITS, Study
+from hpe_study.study import Study
 
 
 def note_absent(study):

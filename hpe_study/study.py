@@ -14,7 +14,6 @@ from hpe_study.errors import StudyError
 from hpe_study.files import digest_of, read_json
 from hpe_study.params import read_profile
 
-SPLITS = ("train", "test")
 TABLES = (1, 2, 3, 4, 5)  # those that have a notebook
 AUDIT = "audit"  # a notebook that trains its own runs (`hpe_study.audit`); executed where a profile names it
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from IPython.display import Markdown
 
 from hpe_study import datasets
+from hpe_study.datasets.base import SPLITS
 from hpe_study.estimate import OVERHEAD, counts_of, images_of
 from hpe_study.files import atomic
 from hpe_study.report.disk import GB, checkpoint_bytes, disk, disk_of_set
@@ -22,7 +23,7 @@ from hpe_study.report.schedule import length, longest_chain
 from hpe_study.report.style import set_title
 from hpe_study.report.table import PUBLISHED, Cell, Column, Table
 from hpe_study.report.timing import LAST_RUN, SCHEMES, label
-from hpe_study.study import SPLITS, Run, Study, rows
+from hpe_study.study import Run, Study, rows
 from hpe_study.training import VALIDATION_SHARE
 
 COUNTED, DISK, NOT_KNOWN = "counted", "disk (GB)", "not known"

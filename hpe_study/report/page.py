@@ -2,7 +2,10 @@
 
 import base64
 import html
+import io
 from pathlib import Path
+
+from PIL import Image
 
 from hpe_study import datasets
 from hpe_study.files import atomic
@@ -12,6 +15,7 @@ from hpe_study.report.results import Results
 from hpe_study.report.style import titled
 from hpe_study.store import Store
 
+WEBP_QUALITY = 90
 CSS = """
 :root { color-scheme: light dark; --line: #8884; --card: #8881; }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 100em; margin: 0 auto; padding: 1em 1.5em 4em; }
@@ -140,9 +144,16 @@ def _figures(results):
 
 
 def _figure(picture):
-    image = base64.b64encode(picture.png()).decode()
+    image = base64.b64encode(_webp(picture.png())).decode()
     alt = html.escape(picture.alt, quote=True)
-    return f'<figure><img src="data:image/png;base64,{image}" alt="{alt}"><figcaption>{html.escape(picture.caption)}</figcaption></figure>'
+    return f'<figure><img src="data:image/webp;base64,{image}" alt="{alt}"><figcaption>{html.escape(picture.caption)}</figcaption></figure>'
+
+
+def _webp(png):
+    """A PNG's picture as WebP, which makes the page a third as large; the PNG itself lies beside the page."""
+    stream = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(stream, "WEBP", quality=WEBP_QUALITY, method=6)
+    return stream.getvalue()
 
 
 def _made(results):

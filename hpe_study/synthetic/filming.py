@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import torch
 
+from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
 from hpe_study.processes import start_worker
@@ -27,7 +28,6 @@ from hpe_study.synthetic.contact import Contacts
 from hpe_study.synthetic.render import render
 from hpe_study.synthetic.shots import Shot
 
-SPLITS = ("train", "test")
 JPEG_QUALITY = 95
 IMAGES_A_BATCH = 32  # filmed, and kept or lost, together
 

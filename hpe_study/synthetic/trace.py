@@ -117,7 +117,8 @@ def _boxes(views, stage, ray, depth, thing, normal):
     upright = 1 / torch.where(ray[1].abs() < 1e-7, 1e-7, ray[1])
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
     table = torch.cat([table, torch.tensor([[1.0, 0, -1, -1, -1, 0, 0, 0]], device=table.device)])  # row −1: a box that nothing hits
-    outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), by_shot[0].tolist()
+    if alone:  # read by the host once; with several images nothing is
+        outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), by_shot[0].tolist()
     for k in range(max(len(boxes) for boxes in by_shot)):
         if alone:
             box = order[k]

@@ -25,7 +25,6 @@ from hpe_study.synthetic.shots import Shot
 FOLDERS = ("3dpw",)
 OPTIONS = {}
 TAKES_AN_ITEM = 4
-SPLITS = ("train", "test")
 _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_A_SEQUENCE = 16  # at least, where there are so many
 _TENTHS_A_FRAME, _FRAMES_A_CLIP = 4, 16
