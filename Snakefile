@@ -7,7 +7,8 @@ from (resume.pt, *.parts-*) is not an output, so Snakemake leaves it alone. Each
 job without a change here.
 """
 
-from hpe_study.study import SPLITS, Study
+from hpe_study.datasets.base import SPLITS
+from hpe_study.study import Study
 
 study = Study(config.get("profile", "params/demo.yaml"))
 PROFILE = study.profile

@@ -13,10 +13,11 @@ from multiprocessing import get_context
 import torch
 
 from hpe_study import evaluation, legacy, pipeline
+from hpe_study.datasets.base import SPLITS
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.progress import progress_bar
 from hpe_study.recipe import LAST
-from hpe_study.study import SPLITS, Run
+from hpe_study.study import Run
 
 ALL = legacy.NAMES
 NONE = ()

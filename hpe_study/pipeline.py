@@ -3,12 +3,12 @@
 import h5py
 
 from hpe_study import devices, evaluation, training
+from hpe_study.datasets.base import SPLITS
 from hpe_study.files import atomic
 from hpe_study.params import Training, checked
 from hpe_study.recipe import handed_on
 from hpe_study.sizing import mean_bone_lengths
 from hpe_study.store import Store, prepare, stored_key
-from hpe_study.study import SPLITS
 from hpe_study.synthetic import make
 
 
