@@ -35,7 +35,8 @@ def main(words=None):
             rows = rendering.measured(Path(folder), "quick" if arguments.quick else "full")
             merge(arguments.out / "rendering.csv", rows, rendering.KEYS)
         if arguments.what == "gpu" or (arguments.what == "all" and torch.cuda.is_available() and not arguments.only):
-            merge(arguments.out / "gpu.csv", gpu.measured(Path(folder), "quick" if arguments.quick else "full"), gpu.KEYS)
+            for row in gpu.measured(Path(folder), "quick" if arguments.quick else "full"):
+                merge(arguments.out / "gpu.csv", [row], gpu.KEYS)
 
 
 def compare(folder, arguments):

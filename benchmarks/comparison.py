@@ -175,7 +175,7 @@ def training_step(material, folder):
         trainer = material.trainer(sizes.deep, sizes.deep_size, precision, folder)
         trainer.model.train()
         raw = next(iter(loader(trainer.data.train, pairs, sizes.batch)))
-        ours[precision] = lambda trainer=trainer, raw=raw: trainer._step(trainer._batch(raw, 0))
+        ours[precision] = lambda trainer=trainer, raw=raw: trainer._step(raw, 0)
     twin = lambda: training_step_twin(model, optimizer, sample, *WEIGHTS)  # noqa: E731
     name = f"{title(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
     work = sizes.batch * flop_of_training(sizes.deep, sizes.deep_size)

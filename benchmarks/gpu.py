@@ -1,72 +1,110 @@
-"""What one GPU reaches: training the published network, as a share of the GPU's own bf16 peak and of its time; rendering people.
+"""What one GPU reaches: training the published network, as a share of the GPU's own bf16 peak and of its time; scoring; small runs that
+share it; rendering people.
 
-Rows of `gpu.csv`: quantity (training, GFLOP of training, bf16 peak, share of the bf16 peak, GPU busy, memory, rendering), network (as
-`report.rates` calls it), setting, precision, value, unit, and what it was measured on. The peak is measured too, by a large matrix
-product: a data sheet's is never reached.
+Rows of `gpu.csv`: quantity (rendering, GFLOP of training, bf16 peak, training, share of the bf16 peak, GPU busy, memory, compiling,
+scoring, sharing), network (as `report.rates` calls it), setting, precision, value, unit, and what it was measured on. The peak is measured
+too, by a large matrix product: a data sheet's is never reached.
 """
 
+import os
 import time
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from benchmarks.material import FULL, QUICK, Material
+from benchmarks.material import QUICK, Material, Sizes
 from benchmarks.peak import flop_of_training, matrix_rate
+from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
 from hpe_study import devices
 from hpe_study.errors import StudyError
+from hpe_study.evaluation import predictions
 from hpe_study.report.rates import title
 from hpe_study.synthetic import make
 
-SETTINGS = {  # (batch size, torch.compile's mode)
-    "quick": ((4, "none"),),
-    "full": ((32, "none"), (32, "reduce-overhead"), (128, "none"), (128, "default"), (256, "none")),
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured. settings: (batch size, torch.compile's mode); images: of an epoch; matrix: side of the product; alone: pictures
+    that one process renders; sharing: how many small runs share the GPU."""
+
+    sizes: Sizes
+    settings: tuple
+    images: int
+    matrix: int
+    alone: int
+    sharing: tuple
+
+
+EXTENTS = {
+    "quick": Extent(replace(QUICK, people=(16, 8)), ((4, "none"),), 8, 256, 4, (2,)),
+    "full": Extent(
+        Sizes((4096, 512), picture=256),
+        ((32, "none"), (32, "default"), (32, "reduce-overhead"), (128, "none"), (128, "reduce-overhead"), (256, "reduce-overhead")),
+        7680,
+        8192,
+        512,
+        (1, 2, 4),
+    ),
 }
-STEPS = {"quick": 2, "full": 120}  # an epoch
-MATRIX = {"quick": 256, "full": 8192}
-PICTURES = {"quick": (4, 64), "full": (512, 256)}  # how many, px
+CORES = len(os.sched_getaffinity(0))
 KEYS = ("quantity", "network", "setting", "machine")
 
 
 def measured(folder, extent):
-    """All rows (dicts). folder: a temporary one; extent: "quick" (runs on a CPU too) or "full". Raises `StudyError` without a GPU."""
+    """The rows (dicts), one at a time. folder: a temporary one; extent: "quick" (runs on a CPU too) or "full". Raises `StudyError` without
+    a GPU."""
     if extent == "full" and not torch.cuda.is_available():
         raise StudyError("benchmarks gpu: this process sees no GPU; --quick shows on a CPU that it runs")
-    device = devices.pick_device("auto")
-    material = Material(folder, QUICK if extent == "quick" else FULL)
-    size, model = material.sizes.deep_size, material.sizes.deep
+    device, chosen = devices.pick_device("auto"), EXTENTS[extent]
     known = circumstances(device)
-    network, rows = title(material.network(model, size, "bf16")), []
+    for row in _all(folder, chosen, device):
+        print(f"{row['quantity']:24} {row['network']:16} {row['setting']:32} {row['value']:10.1f} {row['unit']}", flush=True)
+        yield row | known
 
-    def add(quantity, setting, value, unit, network=network, precision="bf16"):
-        row = {"quantity": quantity, "network": network, "setting": setting, "precision": precision, "value": value, "unit": unit}
-        rows.append(row | known)
 
-    work, peak = flop_of_training(model, size), matrix_rate(MATRIX[extent], device)
-    add("GFLOP of training", "", work / 1e9, "GFLOP/image", precision="")
-    add("bf16 peak", f"matrix product of {MATRIX[extent]}", peak / 1e12, "TFLOP/s", network="")
-    for batch, compiling in SETTINGS[extent]:
+def _all(folder, chosen, device):
+    sizes = chosen.sizes
+    yield from _rendering(folder, chosen, device)
+    material = Material(folder, sizes, workers=CORES)
+    network = title(material.network(sizes.deep, sizes.deep_size, "bf16"))
+    work, peak = flop_of_training(sizes.deep, sizes.deep_size), matrix_rate(chosen.matrix, device)
+    yield _row("GFLOP of training", network, "", work / 1e9, "GFLOP/image")
+    yield _row("bf16 peak", "", f"matrix product of {chosen.matrix}", peak / 1e12, "TFLOP/s", "bf16")
+    for batch, compiling in chosen.settings:
         setting = f"batch {batch}" + (f", compiled: {compiling}" if compiling != "none" else "")
-        rate, busy, memory = training_rate(material, folder / f"run-{batch}-{compiling}", device, batch, compiling, STEPS[extent])
-        add("training", setting, rate, "images/s")
-        add("share of the bf16 peak", setting, 100 * rate * work / peak, "%")
+        rate, busy, memory, first = training_rate(material, folder / f"run-{batch}-{compiling}", device, batch, compiling, chosen.images)
+        yield _row("training", network, setting, rate, "images/s", "bf16")
+        yield _row("share of the bf16 peak", network, setting, 100 * rate * work / peak, "%", "bf16")
+        yield _row("memory", network, setting, memory, "MB", "bf16")
         if device.type == "cuda":
-            add("GPU busy", setting, 100 * busy, "%")
-        add("memory", setting, memory, "MB")
-        print(f"{network}, {setting}: {rate:.0f} images/s, {100 * rate * work / peak:.0f} % of the peak", flush=True)
-    count, px = PICTURES[extent]
-    add("rendering", f"h36m {px} px", rendering_rate(folder, count, px, device), "images/s", network="", precision="")
-    return rows
+            yield _row("GPU busy", network, setting, 100 * busy, "%", "bf16")
+        if compiling != "none":
+            yield _row("compiling", network, setting, first, "s", "bf16")
+    yield _row("scoring", network, "each image and its mirror", scoring_rate(material, folder / "scored", device), "images/s", "bf16")
+    small = title(material.network(sizes.shallow, sizes.shallow_size, "bf16"))
+    for runs in chosen.sharing:
+        rate = shared_rate(material, folder / f"sharing-{runs}", device, runs, chosen.images)
+        yield _row("sharing", small, f"{runs} runs of batch {sizes.batch}", rate, "images/s", "bf16")
 
 
-def training_rate(material, folder, device, batch, compiling, steps):
-    """(images/s of a whole epoch of stage 3, share of its time that the GPU computes, peak MB); a first epoch warms up and compiles."""
+def _row(quantity, network, setting, value, unit, precision=""):
+    return {"quantity": quantity, "network": network, "setting": setting, "precision": precision, "value": value, "unit": unit}
+
+
+def training_rate(material, folder, device, batch, compiling, images):
+    """(images/s of a whole epoch of stage 3, share of its time that the GPU computes, peak MB, seconds that the first epoch, which warms up
+    and compiles, takes longer)."""
     sizes = material.sizes
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     trainer = material.trainer(
-        sizes.deep, sizes.deep_size, "bf16", folder, "raw", device=device, batch=batch, samples=steps * batch // 2, compiling=compiling
+        sizes.deep, sizes.deep_size, "bf16", folder, "raw", device=device, batch=batch, samples=images // 2, compiling=compiling
     )
-    trainer._epoch()
-    rate = trainer._epoch()["images_per_second"]
-    return rate, _busy(trainer) if device.type == "cuda" else float("nan"), devices.peak_memory_mb(device)
+    first, second = trainer._epoch(), trainer._epoch()
+    busy = _busy(trainer) if device.type == "cuda" else float("nan")
+    return second["images_per_second"], busy, devices.peak_memory_mb(device), first["seconds"] - second["seconds"]
 
 
 def _busy(trainer):
@@ -82,9 +120,34 @@ def _busy(trainer):
     return busy / (reached - spans[0][0])
 
 
-def rendering_rate(folder, count, px, device):
-    """Pictures a second of simulated Human3.6M in one process, written as files; a first few warm up."""
-    make("h36m", folder / "warm", 4, 4, size=px, device=device.type, progress=False)
-    start = time.perf_counter()
-    make("h36m", folder / "people", count, 4, size=px, device=device.type, progress=False)
-    return (count + 4) / (time.perf_counter() - start)
+def scoring_rate(material, folder, device):
+    """Images a second sent forward while a test set is predicted as `evaluate` does, each image and its mirror; a first time warms up."""
+    sizes = material.sizes
+    trainer = material.trainer(sizes.deep, sizes.deep_size, "bf16", folder, "raw", device=device)
+    store = trainer.data.test_3d
+    for _ in range(2):
+        start = time.perf_counter()
+        found = predictions(trainer.model, store, np.arange(len(store)), trainer.stage.network, device, "bf16", flip=True)
+        torch.cat([joints for joints, *_ in found]).cpu()
+    return 2 * len(store) / (time.perf_counter() - start)
+
+
+def _rendering(folder, chosen, device):
+    """Pictures a second of simulated people written as files: one process, once warm; then a process a core, with and without their start
+    (that is: the time of many pictures, less that of a few, for the rest of them)."""
+    sizes = chosen.sizes
+
+    def seconds(root, name, people, workers):
+        start = time.perf_counter()
+        make(name, root, *people, size=sizes.picture, workers=workers, device=device.type, progress=False)
+        return time.perf_counter() - start
+
+    seconds(folder / "warm", "h36m", (4, 4), 1)
+    alone = (chosen.alone + 4) / seconds(folder / "alone", "h36m", (chosen.alone, 4), 1)
+    yield _row("rendering", "", f"h36m {sizes.picture} px, 1 process", alone, "images/s")
+    few = (chosen.alone, 4)
+    for name in Material.SETS[::-1]:
+        short, long = seconds(folder / "few", name, few, CORES), seconds(Material.root(folder, sizes), name, sizes.people, CORES)
+        what = f"{name} {sizes.picture} px, {CORES} processes"
+        yield _row("rendering", "", what, sum(sizes.people) / long, "people/s")
+        yield _row("rendering", "", f"{what}, once started", (sum(sizes.people) - sum(few)) / (long - short), "people/s")

@@ -107,7 +107,7 @@ def train_epoch(root, batch):
     data = Data(Store(_store(root, "train")), None, Store(_store(root, "test")), None)
     trainer = Trainer(stage, data, Path(root) / "run", None, {}, "cpu", 0, None, False)
     first = trainer.batches(np.stack([np.zeros(int(batch), int), np.arange(int(batch)) % len(data.train_2d)], 1), int(batch))
-    trainer._step(trainer._batch(next(iter(first)), 0))  # warm-up
+    trainer._step(next(iter(first)), 0)  # warm-up
     row = trainer._epoch()
     return {"seconds": float(row["seconds"]), "images": int(row["images"])}
 

@@ -16,7 +16,6 @@ AUGMENTATION = Augmentation()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
 BYTES_A_PIXEL = 0.34
 EPOCH = 6  # batches
-SETS = ("mpii", "h36m")
 
 
 @dataclass(frozen=True)
@@ -41,22 +40,28 @@ QUICK = Sizes((10, 4), 4, 96, "narrow18", 64, "narrow18", 64, 3, 2)
 class Material:
     """Simulated people under `folder` (made where they are missing), and what is made of them."""
 
-    def __init__(self, folder, sizes):
-        self.sizes = sizes
-        self.raw = Path(folder) / f"raw-{sizes.picture}-{sizes.people[0]}"
-        for name in SETS:
+    SETS = ("mpii", "h36m")
+
+    def __init__(self, folder, sizes, workers=1):
+        self.sizes, self.raw, self.workers = sizes, self.root(folder, sizes), workers
+        for name in self.SETS:
             make(name, self.raw, *sizes.people, size=sizes.picture, progress=False)
         if sizes.picture == PICTURE:
             as_heavy_as_photographs(self.raw)
 
+    @staticmethod
+    def root(folder, sizes):
+        """The data root of people of these sizes."""
+        return Path(folder) / f"raw-{sizes.picture}-{sizes.people[0]}"
+
     def store(self, name, split, size, encoding):
         """The store for a network's input of `size` px. encoding: "jpeg", "raw"; not held in memory."""
         path = self.raw / "prepared" / f"{name}-{split}-{size}-{encoding}.h5"
-        return Store(prepare(name, self.raw, split, path, input_size=size, encoding=encoding, progress=False))
+        return Store(prepare(name, self.raw, split, path, input_size=size, encoding=encoding, workers=self.workers, progress=False))
 
     def data(self, size, encoding="jpeg"):
         """The `Data` of a fusion run."""
-        return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in SETS))
+        return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in self.SETS))
 
     def network(self, model, size, precision):
         """The published network's settings, its weights random."""
@@ -71,8 +76,8 @@ class Material:
         training = Training(epochs=1000, batch_size=batch, samples_per_epoch=samples or EPOCH * batch // 2, geometry_weight=0.01)
         stage = Stage(
             stage=3,
-            two_d=SETS[0],
-            three_d=SETS[1],
+            two_d=self.SETS[0],
+            three_d=self.SETS[1],
             seed=0,
             training=training,
             augmentation=AUGMENTATION,

@@ -223,10 +223,13 @@ class Batch:
         return gaussian_targets(self.heatmap_px(cells), self.labelled, (cells, cells), sigma)
 
 
-def assemble(raw, change, size, device="cpu"):
-    """A `Batch` from what `loader` gives and a `Change`. size: px of the network's input."""
-    source = {key: value.to(device, non_blocking=True) for key, value in raw.items()}
-    change = change.to(device)
+def sent(raw, device):
+    """What `loader` gives, on the device; the host does not wait for it."""
+    return {key: value.to(device, non_blocking=True) for key, value in raw.items()}
+
+
+def assemble(source, change, size):
+    """A `Batch` from what `loader` gives and a `Change`, both on the device it is made on. size: px of the network's input."""
     t = changed_fraction(crop_fraction(source["joints2d"], source["center"], source["side"]), change)
     partner = constant(tuple(MPII16.flip), t.device)
     swap = change.flip[:, None]

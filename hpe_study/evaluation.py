@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from hpe_study import devices, distributed
-from hpe_study.batches import assemble, loader, no_change, to_box
+from hpe_study.batches import assemble, loader, no_change, sent, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
 from hpe_study.metrics import decode, flip_test, joint_errors, read_depth
@@ -48,7 +48,7 @@ def predictions(model, store, samples, network, device, precision, flip, workers
     model = folded(model)
     pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
     for raw in loader([store], pairs, BATCH, workers):
-        batch = assemble(raw, no_change(len(raw["sample"])), network.input_size, device)
+        batch = assemble(sent(raw, device), no_change(len(raw["sample"])).to(device), network.input_size)
         images = model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
         with devices.autocast(device, precision):
             outputs = flip_test(model, images) if flip else model(images)

@@ -3,8 +3,6 @@
 Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W − 0.5 for a crop fraction t.
 """
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 
@@ -13,10 +11,16 @@ from hpe_study.skeletons import MPII16
 DECODERS = ("argmax", "quarter", "soft")
 
 
-@lru_cache
+_uploaded = {}  # (values, device, dtype) → tensor; a plain dict, which a compiled step reads its tensors from
+
+
 def constant(values, device, dtype=None):
     """A nested tuple as a tensor on `device`, uploaded once: an upload in every step would stall the GPU."""
-    return torch.tensor(values, device=device, dtype=dtype)
+    key = (values, device, dtype)
+    if key not in _uploaded:
+        with torch.inference_mode(False):  # whoever asks first: training could not use a tensor of inference mode
+            _uploaded[key] = torch.tensor(values, device=device, dtype=dtype)
+    return _uploaded[key]
 
 
 def at_least_float32(tensor):

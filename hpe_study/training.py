@@ -16,7 +16,7 @@ import torch
 from timm.utils import ModelEmaV3
 
 from hpe_study import devices, distributed, streams
-from hpe_study.batches import assemble, draw_change, own_part, to_box
+from hpe_study.batches import assemble, draw_change, own_part, sent, to_box
 from hpe_study.errors import StudyError, killed
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
@@ -118,8 +118,7 @@ class Trainer:
         self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last))
         distributed.start_alike(self.model)
         self.compiling = compiling
-        # shares the model's weights; the plain one is what is saved, averaged and scored. Whole batches only, so it is compiled once
-        self.forward = torch.compile(self.model, mode=compiling) if compiling != "none" else self.model
+        self.learn = self._learn
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
@@ -180,12 +179,9 @@ class Trainer:
         scores, seen = Scores(self.data.train, len(pairs_here)), 0
         losses = torch.empty(-(-len(pairs_here) // batch_size), 4, device=self.device)  # made once, as the scores' arrays are
         for number, raw in enumerate(self.batches(pairs_here, batch_size)):
-            batch = self._batch(raw, number)
-            parts, outputs = self._step(batch)
-            losses[number] = parts
-            joints, depth, _ = read_outputs(outputs, self.stage.network)
-            scores.add(*to_box(joints, depth, batch.change), raw["sample"])
-            seen += len(batch.images)
+            losses[number], *read = self._step(raw, number)
+            scores.add(*read, raw["sample"])
+            seen += len(raw["sample"])
         losses = distributed.total(losses[: number + 1].double()).cpu().numpy()  # the epoch's one transfer from the device
         seen = sum(distributed.gathered([seen]))
         seconds = time.perf_counter() - start
@@ -207,29 +203,40 @@ class Trainer:
         )
         return row
 
-    def _batch(self, raw, number):
-        pairs = raw["sample"].numpy()
-        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch)
-        flat = self.data.train_2d is not None
-        turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
-        change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, epoch)
-        return assemble(raw, change, self.stage.network.input_size, self.device)
-
-    def _step(self, batch):
-        """One update; returns the losses (total, heat map, depth, geometry) as one tensor and the network's outputs, all on the device."""
+    def _step(self, raw, number):
+        """One update, on batch `number` of the epoch; all on the device: the losses (4,) (total, heat map, depth, geometry) and, in the
+        person's box, what the network read before it: joints (B, 16, 2), depth (B, 16)."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        with devices.autocast(self.device, self.precision):
-            outputs = self.forward(self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last))
-        parts = self._losses(outputs, batch)
+        losses, joints, depth = self.learn(*self._sent(raw, number))
         self.optimizer.zero_grad(set_to_none=True)
-        parts[0].backward()
+        losses[0].backward()
         distributed.add_gradients(self.model)
         self.optimizer.step()
         self.step += 1
         if self.ema:
             self.ema.update(self.model, step=self.step)
-        return torch.stack(parts).detach(), {key: outputs[key].detach() for key in ("heatmap", "depth")}
+        if self.compiling != "none" and self.learn == self._learn:
+            # From the second step on: the first uploads the tables that a compiled one reads. Batches are whole, so it is compiled once
+            self.learn = torch.compile(self._learn, mode=self.compiling)
+        return losses.detach(), joints, depth
+
+    def _sent(self, raw, number):
+        """What a batch's crops and labels are and how they are to be changed, both on the device."""
+        pairs = raw["sample"].numpy()
+        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch)
+        flat = self.data.train_2d is not None
+        turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
+        change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, epoch)
+        return sent(raw, self.device), change.to(self.device)
+
+    def _learn(self, source, change):
+        """Losses (4,), joints and depth in the person's box (both without gradients) of what `_sent` gives; nothing is read by the host."""
+        batch = assemble(source, change, self.stage.network.input_size)
+        with devices.autocast(self.device, self.precision):
+            outputs = self.model(self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last))
+        joints, depth, _ = read_outputs({key: outputs[key].detach() for key in ("heatmap", "depth")}, self.stage.network)
+        return torch.stack(self._losses(outputs, batch)), *to_box(joints, depth, change)
 
     def _losses(self, outputs, batch):
         """[total, heat map, depth, geometry]; of a stacked network each stack's losses, summed (intermediate supervision)."""

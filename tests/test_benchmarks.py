@@ -70,7 +70,7 @@ def test_the_loaders_give_the_same_sample(material, pairs, encoding):
 def test_a_step_has_the_same_losses(material, pairs, tmp_path):
     trainer = material.trainer(QUICK.deep, SIZE, "fp32", tmp_path)
     raw = next(iter(loader(trainer.data.train, pairs, QUICK.batch)))
-    batch = trainer._batch(raw, 0)
+    batch = assemble(*trainer._sent(raw, 0), SIZE)
     twin = next(twin_batches(material, SIZE, pairs))
     outputs = trainer.model(trainer.model.preprocessing(batch.images))
     ours = torch.stack(trainer._losses(outputs, batch))
@@ -151,7 +151,7 @@ def test_a_gpus_rows_are_made_on_a_cpu_too(tmp_path):
     table = pd.read_csv(tmp_path / "gpu.csv", keep_default_na=False)
     rows = table.groupby("quantity")["value"].first()
     assert set(rows.index) - {"GPU busy"} == {
-        *("GFLOP of training", "bf16 peak", "training", "share of the bf16 peak", "memory", "rendering"),
+        *("GFLOP of training", "bf16 peak", "training", "share of the bf16 peak", "memory", "rendering", "scoring", "sharing"),
     }
     assert (rows > 0).all()
     expected = 100 * rows["training"] * rows["GFLOP of training"] / 1000 / rows["bf16 peak"]

@@ -9,7 +9,7 @@ import torch
 from test_training import stage
 
 from hpe_study import training
-from hpe_study.batches import Mix, Samples, draw_change, loader
+from hpe_study.batches import Mix, Samples, assemble, draw_change, loader
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.reading import reading
 from hpe_study.losses import geometric_loss, heatmap_loss
@@ -197,7 +197,7 @@ def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, 
     for names in ((), (switch,)):
         trainer = training.Trainer(stage().model_copy(update={"legacy": names}), data, tmp_path, None, {}, "cpu", 0, None, False)
         trainer.model.eval()
-        batch = trainer._batch({key: value.clone() for key, value in raw.items()}, 0)
+        batch = assemble(*trainer._sent({key: value.clone() for key, value in raw.items()}, 0), 64)
         with torch.no_grad():
             losses.append([float(value) for value in trainer._losses(trainer.model(batch.images), batch)])
     different = {number for number, (off, on) in enumerate(zip(*losses, strict=True)) if abs(off - on) > 1e-7}

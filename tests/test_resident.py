@@ -6,10 +6,10 @@ import torch
 from test_training import stage
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hpe_study import resident, training
+from hpe_study import resident
 from hpe_study.batches import Mix, loader
 from hpe_study.errors import StudyError
-from hpe_study.evaluation import Scores, read_outputs
+from hpe_study.evaluation import Scores
 from hpe_study.resident import Resident, bytes_of_crops, fits
 from hpe_study.training import Data, Trainer, fit
 
@@ -67,10 +67,8 @@ def trainer_of(data, folder, device="cpu"):
 
 
 def step(trainer, raw, scores):
-    batch = trainer._batch(raw, 0)
-    _, outputs = trainer._step(batch)
-    joints, depth, _ = read_outputs(outputs, trainer.stage.network)
-    scores.add(*training.to_box(joints, depth, batch.change), raw["sample"])
+    _, joints, depth = trainer._step(raw, 0)
+    scores.add(joints, depth, raw["sample"])
 
 
 def test_a_step_does_not_wait(stores, tmp_path):
@@ -88,7 +86,7 @@ def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
     def full(self, raw, number):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
 
-    monkeypatch.setattr(Trainer, "_batch", full)
+    monkeypatch.setattr(Trainer, "_step", full)
     with pytest.raises(StudyError, match=r"2\.50 GiB.*batch_size \(it is 8\) or input_size \(it is 64\)"):
         fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
 

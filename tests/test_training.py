@@ -195,10 +195,10 @@ def test_two_processes_never_work_in_one_folder(data, bones, tmp_path, capsys):
 def test_a_loss_that_is_not_finite_names_step_and_samples(data, bones, tmp_path, monkeypatch):
     step, steps = Trainer._step, []
 
-    def poisoned(self, batch):
-        parts, outputs = step(self, batch)
-        steps.append(batch.source["sample"])
-        return (parts * torch.nan if len(steps) == 12 else parts), outputs
+    def poisoned(self, raw, number):
+        losses, *read = step(self, raw, number)
+        steps.append(raw["sample"])
+        return (losses * torch.nan if len(steps) == 12 else losses), *read
 
     monkeypatch.setattr(Trainer, "_step", poisoned)
     with pytest.raises(StudyError) as caught:
