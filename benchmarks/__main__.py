@@ -35,7 +35,7 @@ def main(words=None):
             rows = rendering.measured(Path(folder), "quick" if arguments.quick else "full")
             merge(arguments.out / "rendering.csv", rows, rendering.KEYS)
         if arguments.what == "gpu" or (arguments.what == "all" and torch.cuda.is_available() and not arguments.only):
-            for row in gpu.measured(Path(folder), "quick" if arguments.quick else "full"):
+            for row in gpu.measured(Path(folder), "quick" if arguments.quick else "full", arguments.only):
                 merge(arguments.out / "gpu.csv", [row], gpu.KEYS)
 
 
@@ -58,7 +58,9 @@ def compare(folder, arguments):
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="?", default="all", choices=("all", "twin", "growth", "rendering", "gpu"))
-    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, help="these rows of the comparison alone")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*BENCHMARKS, *gpu.PARTS), help="these rows of the comparison, or these parts of gpu, alone"
+    )
     parser.add_argument("--quick", action="store_true", help="a few pairs of small work: does it run?")
     parser.add_argument("--full", action="store_true", help="growth up to 100,000 images and 4,500 trainings")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the tables and plots (default: %(default)s)")

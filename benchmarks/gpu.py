@@ -40,8 +40,8 @@ class Extent:
 EXTENTS = {
     "quick": Extent(replace(QUICK, people=(16, 8)), ((4, "none"),), 8, 256, 4, (2,)),
     "full": Extent(
-        Sizes((4096, 512), picture=256),
-        ((32, "none"), (32, "default"), (32, "reduce-overhead"), (128, "none"), (128, "reduce-overhead"), (256, "reduce-overhead")),
+        Sizes((2048, 512), picture=256),
+        ((32, "none"), (32, "reduce-overhead"), (128, "none"), (128, "reduce-overhead")),
         7680,
         8192,
         512,
@@ -52,22 +52,25 @@ CORES = len(os.sched_getaffinity(0))
 KEYS = ("quantity", "network", "setting", "machine")
 
 
-def measured(folder, extent):
-    """The rows (dicts), one at a time. folder: a temporary one; extent: "quick" (runs on a CPU too) or "full". Raises `StudyError` without
-    a GPU."""
+def measured(folder, extent, only=None):
+    """The rows (dicts), one at a time. folder: a temporary one; extent: "quick" (runs on a CPU too) or "full"; only: some of `PARTS`.
+    Raises `StudyError` without a GPU."""
     if extent == "full" and not torch.cuda.is_available():
         raise StudyError("benchmarks gpu: this process sees no GPU; --quick shows on a CPU that it runs")
     device, chosen = devices.pick_device("auto"), EXTENTS[extent]
     known = circumstances(device)
-    for row in _all(folder, chosen, device):
-        print(f"{row['quantity']:24} {row['network']:16} {row['setting']:32} {row['value']:10.1f} {row['unit']}", flush=True)
-        yield row | known
+    for part in only or PARTS:
+        for row in PARTS[part](folder, chosen, device):
+            print(f"{row['quantity']:24} {row['network']:16} {row['setting']:40} {row['value']:10.1f} {row['unit']}", flush=True)
+            yield row | known
 
 
-def _all(folder, chosen, device):
-    sizes = chosen.sizes
-    yield from _rendering(folder, chosen, device)
-    material = Material(folder, sizes, workers=CORES)
+def _material(folder, chosen, device):
+    return Material(folder, chosen.sizes, CORES, device.type)
+
+
+def _training(folder, chosen, device):
+    material, sizes = _material(folder, chosen, device), chosen.sizes
     network = title(material.network(sizes.deep, sizes.deep_size, "bf16"))
     work, peak = flop_of_training(sizes.deep, sizes.deep_size), matrix_rate(chosen.matrix, device)
     yield _row("GFLOP of training", network, "", work / 1e9, "GFLOP/image")
@@ -82,7 +85,16 @@ def _all(folder, chosen, device):
             yield _row("GPU busy", network, setting, 100 * busy, "%", "bf16")
         if compiling != "none":
             yield _row("compiling", network, setting, first, "s", "bf16")
+
+
+def _scoring(folder, chosen, device):
+    material, sizes = _material(folder, chosen, device), chosen.sizes
+    network = title(material.network(sizes.deep, sizes.deep_size, "bf16"))
     yield _row("scoring", network, "each image and its mirror", scoring_rate(material, folder / "scored", device), "images/s", "bf16")
+
+
+def _sharing(folder, chosen, device):
+    material, sizes = _material(folder, chosen, device), chosen.sizes
     small = title(material.network(sizes.shallow, sizes.shallow_size, "bf16"))
     for runs in chosen.sharing:
         rate = shared_rate(material, folder / f"sharing-{runs}", device, runs, chosen.images)
@@ -104,11 +116,16 @@ def training_rate(material, folder, device, batch, compiling, images):
     )
     first, second = trainer._epoch(), trainer._epoch()
     busy = _busy(trainer) if device.type == "cuda" else float("nan")
-    return second["images_per_second"], busy, devices.peak_memory_mb(device), first["seconds"] - second["seconds"]
+    memory = devices.peak_memory_mb(device)
+    del trainer
+    torch.compiler.reset()  # lets go of its graphs and their memory
+    return second["images_per_second"], busy, memory, first["seconds"] - second["seconds"]
 
 
 def _busy(trainer):
-    """Share of an epoch's time in which a kernel runs, from the profiler's kernels; overlapping ones count once."""
+    """Share of a short epoch's time in which a kernel runs, from the profiler's kernels; overlapping ones count once."""
+    mix = trainer.recipe.mix
+    trainer.recipe = replace(trainer.recipe, mix=replace(mix, counts=tuple(count // 4 for count in mix.counts)))
     activities = torch.profiler.ProfilerActivity
     with torch.profiler.profile(activities=[activities.CUDA]) as profile:
         trainer._epoch()
@@ -151,3 +168,6 @@ def _rendering(folder, chosen, device):
         what = f"{name} {sizes.picture} px, {CORES} processes"
         yield _row("rendering", "", what, sum(sizes.people) / long, "people/s")
         yield _row("rendering", "", f"{what}, once started", (sum(sizes.people) - sum(few)) / (long - short), "people/s")
+
+
+PARTS = {"rendering": _rendering, "training": _training, "scoring": _scoring, "sharing": _sharing}

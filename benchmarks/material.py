@@ -42,10 +42,11 @@ class Material:
 
     SETS = ("mpii", "h36m")
 
-    def __init__(self, folder, sizes, workers=1):
+    def __init__(self, folder, sizes, workers=1, device="cpu"):
+        """workers: processes that make people and stores; device: what renders."""
         self.sizes, self.raw, self.workers = sizes, self.root(folder, sizes), workers
         for name in self.SETS:
-            make(name, self.raw, *sizes.people, size=sizes.picture, progress=False)
+            make(name, self.raw, *sizes.people, size=sizes.picture, workers=workers, device=device, progress=False)
         if sizes.picture == PICTURE:
             as_heavy_as_photographs(self.raw)
 

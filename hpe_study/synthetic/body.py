@@ -98,7 +98,11 @@ class Body:
 
     def skin(self, actors):
         """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what `scene.clear` wants to know."""
-        return self.place(actors).vertices[:, self.vertex_part == BODY].cpu().numpy()
+        return self.skin_of(self.place(actors))
+
+    def skin_of(self, placed):
+        """The same of people that are placed."""
+        return placed.vertices[:, self.vertex_part == BODY].cpu().numpy()
 
     def landmarks(self, actor):
         """name → (3,) mm, world: every landmark of one actor."""

@@ -18,7 +18,7 @@ from hpe_study.synthetic.landmarks import FLESH
 from hpe_study.synthetic.shots import Frame, Posed
 from hpe_study.synthetic.stage import pack
 
-_PIXELS_AT_ONCE = 4_000_000  # of CUDA batches
+_PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; they take some 2.5 GB
 _SAMPLES = raster.SUB**2
 _BEFORE_OTHERS = 0.01  # m: something else covers a landmark when it lies at least so much nearer
 
@@ -51,9 +51,7 @@ def _render(shots, body):
     actors = [actor for shot in shots for actor in shot.actors]
     of_shot = [s for s, shot in enumerate(shots) for _ in shot.actors]
     people = body.place(actors) if actors else None
-    scenes = [
-        shot.scene if shot.clipping or not shot.actors else staging.clear(shot.scene, body.skin(shot.actors), move=False) for shot in shots
-    ]
+    scenes = _cleared(shots, of_shot, people, body)
     views, stage, backdrop = _surroundings([shot.camera for shot in shots], scenes, body.device)
     if not actors:
         image = _develop(shots, stage, views, _lit_backdrop(backdrop, stage, views, None))
@@ -77,6 +75,17 @@ def _render(shots, body):
     images = _develop(shots, stage, views, light)
     marks = _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop)
     return [Frame(image, posed, shot) for image, posed, shot in zip(images, marks, shots, strict=True)]
+
+
+def _cleared(shots, of_shot, people, body):
+    """The shots' scenes, without things that cut into people where that is not wanted."""
+    if people is None or all(shot.clipping for shot in shots):
+        return [shot.scene for shot in shots]
+    skin = body.skin_of(people)
+    start, own = np.searchsorted(of_shot, [np.arange(len(shots)), np.arange(len(shots)) + 1]), []
+    for shot, first, last in zip(shots, *start, strict=True):
+        own.append(shot.scene if shot.clipping or first == last else staging.clear(shot.scene, skin[first:last], move=False))
+    return own
 
 
 # ---- surroundings ----------------------------------------------------------------------------------------------------------------------
@@ -104,8 +113,8 @@ def _lit_backdrop(backdrop, stage, views, shadows):
     """(3, Npix) light of the surroundings."""
     shadow, ground = torch.zeros_like(backdrop.depth), 1.0
     if shadows is not None:
-        shadow = shadows.at(backdrop.position, views.starts, 0.03)
-        ground = 1 - 0.55 * shadows.contact(backdrop.position, views.starts) * (backdrop.thing == trace.FLOOR)
+        shadow = shadows.at(backdrop.position, views.shot, 0.03)
+        ground = 1 - 0.55 * shadows.contact(backdrop.position, views.shot) * (backdrop.thing == trace.FLOOR)
     light = backdrop.colour * shading.illuminate(stage, views.shot, backdrop.normal, shadow) * ground
     return _softened(torch.where(backdrop.thing == trace.SKY, backdrop.colour, light), backdrop.thing, views)
 
@@ -114,9 +123,13 @@ def _softened(light, thing, views):
     """The light with the stairs smoothed out where one thing ends and another begins (the surroundings have one sample a pixel)."""
     edge = torch.zeros(len(thing), dtype=torch.bool, device=thing.device)
     edge[:-1] = thing[1:] != thing[:-1]
-    for s, (width, height) in enumerate(views.size.tolist()):
-        picture = thing[views.starts[s] : views.starts[s + 1]].view(height, width)
-        edge[views.starts[s] : views.starts[s + 1]].view(height, width)[:-1] |= picture[1:] != picture[:-1]
+    if len(views.size) == 1:
+        row = int(views.size[0, 0])
+        edge[:-row] |= thing[row:] != thing[:-row]
+    else:
+        width, height = views.size.index_select(0, views.shot).T
+        below = torch.where(views.y < height - 1, width, 0) + torch.arange(len(thing), device=thing.device)
+        edge |= thing.index_select(0, below) != thing
     rows = edge.nonzero()[:, 0]
     x, y = views.x.index_select(0, rows), views.y.index_select(0, rows)
     width, height = shading.spread(views.size, views.shot.index_select(0, rows)).T
@@ -135,8 +148,8 @@ def _windows(seen, counted, of_shot, views):
     valid = (counted & (seen[..., 2] > raster.NEAREST))[..., None]
     people_low = torch.where(valid, seen[..., :2], 1e6).amin(1)
     people_high = torch.where(valid, seen[..., :2], -1e6).amax(1)
-    for n, s in enumerate(of_shot):
-        low[s], high[s] = torch.minimum(low[s], people_low[n]), torch.maximum(high[s], people_high[n])
+    own = torch.tensor(of_shot, device=seen.device)[:, None].expand(-1, 2)
+    low, high = low.scatter_reduce(0, own, people_low, "amin"), high.scatter_reduce(0, own, people_high, "amax")
     return raster.Windows.around(low, high, views.size)
 
 
@@ -180,27 +193,22 @@ def _shade(hits, stage, views, people, worn, shot_of, shadows, body):
     normal = normal / shading.dot(normal, normal).sqrt()
     towards = shading.spread(views.position, shot).T - position
     rim = (1 - (shading.dot(normal, towards) / shading.dot(towards, towards).sqrt()).clamp(0, 1)) ** 3
-    shadow = _own_shadow(shadows, position, shot, len(views.size))
+    shadow = shadows.at(position, shot, 0.09)
     return shading.linear(albedo) * shading.illuminate(stage, shot, normal, shadow) * (1 - 0.3 * rim)
-
-
-def _own_shadow(shadows, position, shot, shots):
-    """(P,) shadow on body points; `shadows` wants them shot by shot."""
-    if shots == 1:
-        return shadows.at(position, [0, len(shot)], 0.09)
-    order = shot.argsort(stable=True)
-    starts = torch.searchsorted(shot[order], torch.arange(shots + 1, device=shot.device)).tolist()
-    shadow = torch.empty(len(shot), device=shot.device)
-    shadow[order] = shadows.at(position.index_select(1, order), starts, 0.09)
-    return shadow
 
 
 def _develop(shots, stage, views, light):
     """Images (H, W, 3) uint8."""
     starts = views.starts
     brightness = torch.stack([light[:, starts[s] : starts[s + 1]].mean() for s in range(len(shots))])
-    flat = shading.develop(light, stage, brightness, [shot.seed for shot in shots], starts).cpu().numpy()
+    flat = shading.develop(light, stage, brightness, [shot.seed for shot in shots], views.shot, starts)
+    flat = _fetched(flat).numpy()
     return [flat[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3) for s, shot in enumerate(shots)]
+
+
+def _fetched(values):
+    """A tensor on the CPU; from a GPU through memory that it writes to itself, which is several times faster."""
+    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values) if values.is_cuda else values
 
 
 # ---- labels ----------------------------------------------------------------------------------------------------------------------------
@@ -208,43 +216,55 @@ def _develop(shots, stage, views, light):
 
 def _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop):
     """`Posed` people of each shot."""
-    head = ((body.regions.head > 0.5) & (body.regions.long_hair < 0.5)).cpu().numpy()
-    skin = (body.vertex_part == 0).cpu().numpy()
-    depth, owner = (value.cpu().numpy() for value in nearest)
-    behind = backdrop.depth.cpu().numpy()
-    left, top, width, height, start = (getattr(windows, name).tolist() for name in ("left", "top", "width", "height", "start"))
-    outline = seen[..., :2].cpu().numpy().astype(np.float64)
+    head = (body.regions.head > 0.5) & (body.regions.long_hair < 0.5)
+    boxes = [_bounds(seen[:, part, :2]) for part in (head, body.vertex_part == 0)]
+    window = torch.stack([windows.left, windows.top, windows.width, windows.height, windows.start], 1).tolist()
+    marks = [_marks(shots[s].camera, people.landmarks[n], views.starts[s], window[s]) for n, s in enumerate(of_shot)]
+    surface, who = _nearest_at(marks, nearest, backdrop)
     result = [[] for _ in shots]
     for n, s in enumerate(of_shot):
-        shot, actor = shots[s], shots[s].actors[len(result[s])]
-        world = people.landmarks[n]
-        camera = shot.camera.to_camera(world)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            px = shot.camera.project(camera)
-        before = camera[:, 2] > raster.NEAREST
-        px = np.where(before[:, None], px, np.nan)
-        size = np.array([shot.camera.width, shot.camera.height])
-        inside = before & (np.nan_to_num(px, nan=-9.0) >= -0.5).all(1) & (np.nan_to_num(px, nan=-9.0) < size - 0.5).all(1)
-
-        surface, who = np.full(len(px), np.nan), np.full(len(px), -1)
-        x, y = np.nan_to_num(px).T
-        column, row = np.clip(np.rint(x), 0, size[0] - 1).astype(int), np.clip(np.rint(y), 0, size[1] - 1).astype(int)
-        surface[inside] = behind[views.starts[s] + row * size[0] + column][inside]
-        fine_x, fine_y = np.rint((x - left[s]) * 2 + 0.5).astype(int), np.rint((y - top[s]) * 2 + 0.5).astype(int)
-        within = inside & (fine_x >= 0) & (fine_y >= 0) & (fine_x < 2 * width[s]) & (fine_y < 2 * height[s])
-        fx, fy = fine_x[within], fine_y[within]
-        sample = (start[s] + (fy >> 1) * width[s] + (fx >> 1)) * _SAMPLES + ((fy & 1) << 1) + (fx & 1)
-        surface[within], who[within] = depth[sample], owner[sample]
-
-        distance = camera[:, 2] - surface  # along the optical axis, as a depth image has it
+        camera, px, inside, *_ = marks[n]
+        actor = shots[s].actors[len(result[s])]
+        distance = camera[:, 2] - surface[n]  # along the optical axis, as a depth image has it
         in_front = np.where(inside, np.maximum(distance, 0) * 1000, np.nan)
         flesh = FLESH / 1000 * body.height[actor.body] / 1.7
-        hidden = inside & (np.nan_to_num(distance) > np.where(who == n, flesh, _BEFORE_OTHERS))
-        result[s].append(
-            Posed(actor, world * 1000, camera * 1000, px, inside, in_front, hidden, _bounds(outline[n, head]), _bounds(outline[n, skin]))
-        )
+        hidden = inside & (np.nan_to_num(distance) > np.where(who[n] == n, flesh, _BEFORE_OTHERS))
+        bounds = (box[n] for box in boxes)
+        result[s].append(Posed(actor, people.landmarks[n] * 1000, camera * 1000, px, inside, in_front, hidden, *bounds))
     return result
 
 
+def _marks(view, world, start, window):
+    """One person's landmarks (L, 3) m in a picture: in the camera's frame (m), px, inside the picture, first their pixels in the flat list
+    of all pictures' pixels, last their samples in that of the windows' (−1 outside); start: of the picture; window: left, top, width,
+    height, start."""
+    camera = view.to_camera(world)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        px = view.project(camera)
+    before = camera[:, 2] > raster.NEAREST
+    px = np.where(before[:, None], px, np.nan)
+    size = np.array([view.width, view.height])
+    inside = before & (np.nan_to_num(px, nan=-9.0) >= -0.5).all(1) & (np.nan_to_num(px, nan=-9.0) < size - 0.5).all(1)
+    x, y = np.nan_to_num(px).T
+    column, row = np.clip(np.rint(x), 0, size[0] - 1).astype(int), np.clip(np.rint(y), 0, size[1] - 1).astype(int)
+    left, top, width, height, first = window
+    fine_x, fine_y = np.rint((x - left) * 2 + 0.5).astype(int), np.rint((y - top) * 2 + 0.5).astype(int)
+    within = inside & (fine_x >= 0) & (fine_y >= 0) & (fine_x < 2 * width) & (fine_y < 2 * height)
+    sample = (first + (fine_y >> 1) * width + (fine_x >> 1)) * _SAMPLES + ((fine_y & 1) << 1) + (fine_x & 1)
+    return camera, px, inside, start + row * size[0] + column, np.where(within, sample, -1)
+
+
+def _nearest_at(marks, nearest, backdrop):
+    """What is nearest to the camera where the landmarks are: depth (N, L) m, NaN outside the picture, and person (N, L), −1 if nobody."""
+    inside, pixel, sample = (np.stack([mark[k] for mark in marks]) for k in (2, 3, 4))
+    looked = lambda table, places: table[torch.from_numpy(places).to(table.device)].cpu().numpy()  # noqa: E731
+    behind, within = looked(backdrop.depth, pixel), sample >= 0
+    if not within.any():
+        return np.where(inside, behind, np.nan), np.full(sample.shape, -1)
+    depth, owner = (looked(table, np.where(within, sample, 0)) for table in nearest)
+    return np.where(within, depth, np.where(inside, behind, np.nan)), np.where(within, owner, -1)
+
+
 def _bounds(points):
-    return np.concatenate([points.min(0), points.max(0)])
+    """(N, P, 2) → (N, 4): low and high."""
+    return torch.cat([points.amin(1), points.amax(1)], 1).cpu().numpy().astype(np.float64)

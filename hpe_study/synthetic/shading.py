@@ -103,6 +103,7 @@ class Shadows:
     """Shadow maps, one for each person, and a darker floor where bodies come near it.
 
     vertices: (N, V, 3) m of which `casting` (N, V) bool throw shadows; shot: (N,) list of ints; direction: (S, 3) towards the lamp.
+    Points are looked up for one person at a time, or in several pictures for one person of each: the first of all, the second, …
     """
 
     SIZE, REACH = 96, 1.35  # cells; m from the middle of the person to the map's edge
@@ -111,7 +112,7 @@ class Shadows:
     def __init__(self, vertices, casting, shot, direction):
         count, device = len(vertices), vertices.device
         self._around = torch.tensor([[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]], device=device)[..., None]  # cells, right and up
-        self._of_shot = [[n for n in range(count) if shot[n] == s] for s in range(len(direction))]
+        self._turns = _turns(shot, len(direction), device)
         light = direction[torch.as_tensor(shot, device=device)]
         up = torch.tensor([0.0, 1.0, 0.0], device=device).expand_as(light)
         right = torch.nn.functional.normalize(torch.linalg.cross(up, light), dim=-1)
@@ -140,66 +141,92 @@ class Shadows:
         grid.scatter_reduce_(0, cell[fits], value[fits], "amax")
         return torch.nn.functional.max_pool2d(grid.view(count, 1, size, size), 3, 1, 1).flatten(1)
 
-    def at(self, position, starts, bias):
-        """(P,) 0 lit … 1 dark. position: (3, P) m, the points of shot s being starts[s]…starts[s+1]; bias: m, against self-shadowing."""
-        return self._darkest(position, starts, lambda n, points: self._cast(n, points, bias))
+    def at(self, position, shot, bias):
+        """(P,) 0 lit … 1 dark. position: (3, P) m; shot: (P,) picture of each; bias: m, against self-shadowing."""
+        return self._darkest(position, lambda person: self._cast(person, position, shot, bias))
 
-    def contact(self, position, starts):
-        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor, by shots as in `at`."""
-        return self._darkest(position, starts, self._touch)
+    def contact(self, position, shot):
+        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor; shot: (P,) picture of each."""
+        return self._darkest(position, lambda person: self._touch(person, position, shot))
 
-    def _darkest(self, position, starts, of_person):
-        """The largest of what the people of a point's own picture do to it; of_person(n, points) → (rows, values)."""
+    def _darkest(self, position, of_person):
+        """The largest of what the people of a point's own picture do to it; of_person(person) → (rows, values)."""
         result = torch.zeros(position.shape[1], device=position.device)
-        for s, people in enumerate(self._of_shot):
-            own = slice(starts[s], starts[s + 1])
-            for n in people:
-                rows, values = of_person(n, position[:, own])
-                here = result[own]
-                here[rows] = torch.maximum(here.index_select(0, rows), values)
+        for person in self._turns:
+            rows, values = of_person(person)
+            result[rows] = torch.maximum(result.index_select(0, rows), values)
         return result
 
-    def _cast(self, n, position, bias):
-        size, axes = self.SIZE, self._axes[n]
-        across, along, height = axes @ position - (axes @ self._centre[n])[:, None]
+    def _cast(self, person, position, shot, bias):
+        size, axes, centre = self.SIZE, self._axes[person], self._centre[person]
+        if len(axes) == 1:
+            across, along, height = axes[0] @ position - (axes[0] @ centre[0])[:, None]
+        else:
+            middle = torch.where(person[:, None] < 0, torch.inf, (axes @ centre[..., None])[..., 0])  # who is not there is out of reach
+            across, along, height = (dot(spread(axes[:, k], shot).T, position) - spread(middle[:, k], shot) for k in range(3))
         column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
         rows = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
         column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
         dx, dy = self._around
         cell = (row + dy).round().int() * size + (column + dx).round().int()
-        dark = self._map[n].index_select(0, cell.flatten()).view(cell.shape) > height
+        dark = self._looked_up(self._map, person, shot, rows, cell.flatten()).view(cell.shape) > height
         return rows, dark.sum(0) / 4
 
-    def _touch(self, n, position):
-        size, centre = self.FLOOR_SIZE, self._centre[n].tolist()
-        column, row = (((position[axis] - centre[axis]) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5 for axis in (0, 2))
+    def _touch(self, person, position, shot):
+        size, centre = self.FLOOR_SIZE, self._centre[person]
+        if len(centre) > 1:
+            centre = torch.where(person[:, None] < 0, torch.inf, centre)
+        column, row = (((position[axis] - spread(centre[:, axis], shot)) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5 for axis in (0, 2))
         rows = ((column > 0) & (column < size - 1) & (row > 0) & (row < size - 1)).nonzero()[:, 0]
         column, row = column.index_select(0, rows), row.index_select(0, rows)
         left, top = column.floor(), row.floor()
         fx, fy = column - left, row - top
-        cell, grid = (top * size + left).int(), self._contact[n]
-        a, b, c, d = (grid.index_select(0, cell + step) for step in (0, 1, size, size + 1))
+        cell = (top * size + left).int()
+        a, b, c, d = (self._looked_up(self._contact, person, shot, rows, cell + step) for step in (0, 1, size, size + 1))
         return rows, torch.lerp(torch.lerp(a, b, fx), torch.lerp(c, d, fx), fy)
 
+    @staticmethod
+    def _looked_up(maps, person, shot, rows, cell):
+        """Cells (K·P,) of the maps (N, cells) of the people that points `rows` (P,) belong to; K cells a point, point by point."""
+        if len(person) == 1:
+            return maps[person[0]].index_select(0, cell)
+        own = (person.int() * maps.shape[1]).index_select(0, shot.index_select(0, rows))
+        return maps.flatten().index_select(0, (cell.view(-1, len(rows)) + own).flatten())
 
-def develop(light, film, brightness, seed, starts):
+
+def _turns(shot, shots, device):
+    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no more of them."""
+    of_shot = [[n for n, own in enumerate(shot) if own == s] for s in range(shots)]
+    most = max(map(len, of_shot), default=0)
+    padded = [people + [-1] * (most - len(people)) for people in of_shot]
+    return list(torch.tensor(padded, dtype=torch.int64, device=device).view(shots, most).T)
+
+
+def develop(light, film, brightness, seed, shot, starts):
     """(P, 3) uint8 sRGB from light (3, P): exposure, a soft shoulder for the highlights, contrast, colour cast and sensor noise.
 
     film: dict of exposure, gamma, contrast, noise (S,) and white (S, 3); brightness: (S,) the light that is to become `exposure`;
-    seed: list of S ints; starts: S + 1 columns at which the shots' pixels start.
+    seed: list of S ints; shot: (P,) picture of each column; starts: S + 1 columns at which the pictures start.
     """
-    result = torch.empty(light.shape[1], 3, dtype=torch.uint8, device=light.device)
-    grain = _grain_tile(light.device)
-    period = len(grain) // 2
     gain = (film["exposure"] / brightness.clamp_min(0.01)).clamp(0.5, 2.5)
-    for s, number in enumerate(seed):
-        own = slice(starts[s], starts[s + 1])
-        x = light[:, own] * gain[s]
-        x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
-        x = x ** (1 / film["gamma"][s])
-        x = ((x - 0.5) * film["contrast"][s] + 0.5) * film["white"][s][:, None]
-        first = (number * 7919 + 104729) % period
-        long_enough = grain if x.numel() <= period else grain[:period].repeat(x.numel() // period + 2)
-        speckle = long_enough[first : first + x.numel()]
-        result[own] = ((x + speckle.view_as(x) * film["noise"][s]).clamp(0, 1) * 255 + 0.5).to(torch.uint8).T
-    return result
+    x = light * spread(gain, shot)
+    x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
+    x = x ** spread(1 / film["gamma"], shot)
+    x = ((x - 0.5) * spread(film["contrast"], shot) + 0.5) * spread(film["white"], shot).T
+    x = x + _speckle(seed, shot, starts, light.device) * spread(film["noise"], shot)
+    return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).T.contiguous()
+
+
+def _speckle(seed, shot, starts, device):
+    """(3, P) normal deviates: each picture a piece of the tile, which begins anew where it is too short."""
+    grain = _grain_tile(device)
+    period = len(grain) // 2
+    first = [(number * 7919 + 104729) % period for number in seed]
+    if len(seed) == 1:
+        count = 3 * starts[1]
+        long_enough = grain if count <= period else grain[:period].repeat(count // period + 2)
+        return long_enough[first[0] : first[0] + count].view(3, -1)
+    begin, end = (torch.tensor(edges, device=device) for edges in (starts[:-1], starts[1:]))
+    place = torch.arange(starts[-1], device=device) + (torch.tensor(first, device=device) - begin).index_select(0, shot)
+    length = (end - begin).index_select(0, shot)
+    return grain.index_select(0, (torch.stack([place, place + length, place + 2 * length]) % period).flatten()).view(3, -1)

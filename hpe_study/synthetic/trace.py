@@ -36,9 +36,15 @@ class Views:
 
         size = tensor([[c.width, c.height] for c in cameras], torch.int64)
         starts = [0, *np.cumsum([camera.width * camera.height for camera in cameras]).tolist()]
-        x = torch.cat([torch.arange(camera.width, device=device).repeat(camera.height) for camera in cameras])
-        y = torch.cat([torch.arange(camera.height, device=device).repeat_interleave(camera.width) for camera in cameras])
         shot = torch.repeat_interleave(size[:, 0] * size[:, 1], output_size=starts[-1])
+        if len(cameras) == 1:
+            x = torch.arange(cameras[0].width, device=device).repeat(cameras[0].height)
+            y = torch.arange(cameras[0].height, device=device).repeat_interleave(cameras[0].width)
+        else:
+            width = size[:, 0].index_select(0, shot)
+            place = torch.arange(starts[-1], device=device) - tensor(starts[:-1], torch.int64).index_select(0, shot)
+            y = torch.div(place, width, rounding_mode="floor")
+            x = place - y * width
         return cls(tensor([c.rotation.tolist() for c in cameras]), tensor([c.position.tolist() for c in cameras]),
                    tensor([[c.fx, c.fy] for c in cameras]), tensor([[c.cx, c.cy] for c in cameras]),
                    size, starts, shot, x.float(), y.float())  # fmt: skip
@@ -108,20 +114,20 @@ def _boxes(views, stage, ray, depth, thing, normal):
     away = torch.stack([away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1)
     seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
     seen = seen[nearest[seen].argsort(stable=True)]
-    by_shot = [seen[shot[seen] == s] for s in range(len(views.starts) - 1)] if len(views.starts) > 2 else [seen]
 
     # One image is taken as rows and columns, so that a box is tried on its own rectangle only; several as one long row
-    alone = len(by_shot) == 1
+    alone = len(views.starts) == 2
     shape = (int(views.size[0, 1]), int(views.size[0, 0])) if alone else (1, -1)
     ray, depth, thing = ray.view(3, *shape), depth.view(shape).clone(), thing.view(shape).clone()
     upright = 1 / torch.where(ray[1].abs() < 1e-7, 1e-7, ray[1])
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
     table = torch.cat([table, torch.tensor([[1.0, 0, -1, -1, -1, 0, 0, 0]], device=table.device)])  # row −1: a box that nothing hits
     if alone:  # read by the host once; with several images nothing is
-        outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), by_shot[0].tolist()
-    for k in range(max(len(boxes) for boxes in by_shot)):
+        outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), seen.tolist()
+    else:
+        order = _one_of_each(seen, shot, len(views.starts) - 1)
+    for box in order:
         if alone:
-            box = order[k]
             x0, y0, x1, y1 = outline[box]
             part = (slice(y0, y1), slice(x0, x1))
             if bool(nearest[box] > depth[part].amax()):
@@ -130,11 +136,9 @@ def _boxes(views, stage, ray, depth, thing, normal):
             extent, origin = table[box, 2:, None, None].chunk(2)
         else:
             part = (slice(None), slice(None))
-            box = torch.stack([boxes[min(k, len(boxes) - 1)] if len(boxes) else torch.full_like(shot[0], -1) for boxes in by_shot])[
-                views.shot
-            ][None]
-            c, s = table[box][..., :2].unbind(-1)
-            extent, origin = table[box][..., 2:].movedim(-1, 0).chunk(2)
+            c, s, *sizes = (value.index_select(0, views.shot)[None] for value in table.index_select(0, box % len(table)).T)
+            extent, origin = torch.stack(sizes).chunk(2)
+            box = box.index_select(0, views.shot)[None]
         rx, rz = ray[0][part], ray[2][part]
         slope = torch.stack([1 / (rx * c - rz * s), upright[part], 1 / (rx * s + rz * c)])
         middle, span = slope * -origin, slope.abs() * extent
@@ -144,6 +148,18 @@ def _boxes(views, stage, ray, depth, thing, normal):
         thing[part] = torch.where(hit, box + FIRST_BOX, thing[part])
     depth, thing = depth.flatten(), thing.flatten()
     return depth, _numbered(thing, stage), _box_normals(ray.flatten(1), depth, thing, normal, table)
+
+
+def _one_of_each(boxes, shot, shots):
+    """Boxes (B,) in their order as tensors (S,), each the next box of every image; −1 where an image has no more. shot: of all boxes."""
+    own = shot.index_select(0, boxes)
+    by_image = own.argsort(stable=True)
+    boxes, own = boxes.index_select(0, by_image), own.index_select(0, by_image)
+    count = own.bincount(minlength=shots)
+    number = torch.arange(len(boxes), device=boxes.device) - (count.cumsum(0) - count).index_select(0, own)
+    table = torch.full((int(count.max()), shots), -1, device=boxes.device)
+    table[number, own] = boxes
+    return table
 
 
 def _outlines(views, stage):

@@ -186,6 +186,26 @@ def test_skin_is_not_blown_out(shot_of, body):
         assert (head > 250).mean() < 0.05, shot.scene.kind
 
 
+def test_pictures_drawn_together_are_those_drawn_alone(shot_of, actor_of, body, monkeypatch):
+    """CUDA draws many at a time; here the processor does, and pictures of different sizes, surroundings and numbers of people."""
+    kinds = ("room", "outdoor", "street", "laboratory", "studio")
+    shots = [shot_of(seed, "run", kind, width=72 + 8 * seed, height=88 - 4 * seed) for seed, kind in enumerate(kinds)]
+    beside = replace(shots[0].actors[0], position=tuple(np.add(shots[0].actors[0].position, (0.5, 0.3))), lift=0.0)
+    shots[0] = replace(shots[0], actors=(*shots[0].actors, beside))
+    shots[2] = replace(shots[2], actors=())
+    alone = render(shots, body)
+    monkeypatch.setattr(renderer, "_batches", lambda shots, device: [shots])
+    for one, other in zip(alone, render(shots, body), strict=True):
+        assert one.image.shape == other.image.shape
+        assert (np.abs(one.image.astype(int) - other.image) > 2).mean() < 0.002
+        assert len(one.people) == len(other.people)
+        for person, same in zip(one.people, other.people, strict=True):
+            assert np.allclose(person.px, same.px, atol=1e-3)
+            assert np.allclose(person.in_front, same.in_front, atol=5, equal_nan=True)  # mm
+            assert (person.hidden == same.hidden).all()
+            assert np.allclose(person.box, same.box, atol=1e-3)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
 def test_cuda_agrees_with_the_processor(shot_of, body):
     shots = [shot_of(seed, "run", "room") for seed in range(4)]

@@ -59,8 +59,8 @@ def test_a_body_throws_its_shadow_away_from_the_lamp():
     sunlight = torch.nn.functional.normalize(torch.tensor([[1.0, 1.0, 0.0]]), dim=1)
     shadows = shading.Shadows(post, torch.ones(1, 200, dtype=torch.bool), [0], sunlight)
     floor = torch.tensor([[-0.5, 0.5, -0.5], [0.0, 0.0, 0.0], [0.0, 0.0, 0.6]])  # behind the post, before it, aside
-    assert shadows.at(floor, [0, 3], 0.03).tolist() == [1.0, 0.0, 0.0]
-    contact = shadows.contact(torch.tensor([[0.0, 0.8], [0.0, 0.0], [0.0, 0.0]]), [0, 2])
+    assert shadows.at(floor, torch.zeros(3, dtype=torch.int64), 0.03).tolist() == [1.0, 0.0, 0.0]
+    contact = shadows.contact(torch.tensor([[0.0, 0.8], [0.0, 0.0], [0.0, 0.0]]), torch.zeros(2, dtype=torch.int64))
     assert contact[0] > 0.2
     assert contact[1] == 0
 
@@ -69,12 +69,12 @@ def test_people_of_other_pictures_throw_no_shadow_here():
     post = torch.stack([torch.zeros(200), torch.linspace(0, 1, 200), torch.zeros(200)], 1)[None]
     down = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
     shadows = shading.Shadows(post, torch.ones(1, 200, dtype=torch.bool), [1], down)
-    assert shadows.at(torch.zeros(3, 2), [0, 1, 2], 0.03).tolist() == [0.0, 1.0]
+    assert shadows.at(torch.zeros(3, 2), torch.tensor([0, 1]), 0.03).tolist() == [0.0, 1.0]
 
 
 def test_highlights_are_compressed_not_cut():
     ramp = torch.linspace(0, 3, 61).expand(3, -1)
-    image = shading.develop(ramp, _film(), torch.tensor([0.2]), [0], [0, 61])
+    image = shading.develop(ramp, _film(), torch.tensor([0.2]), [0], torch.zeros(61, dtype=torch.int64), [0, 61])
     assert (image[:, 0].int().diff() >= 0).all()
     assert image[0, 0] == 0
     assert image[20, 0] < 245
@@ -85,7 +85,11 @@ def test_highlights_are_compressed_not_cut():
 def test_noise_belongs_to_the_shot():
     grey = torch.full((3, 900), 0.2)
     film = _film(noise=torch.tensor([0.03]))
-    first, again, other = (shading.develop(grey, film, torch.tensor([0.2]), [seed], [0, 900]) for seed in (5, 5, 6))
+    own = torch.zeros(900, dtype=torch.int64)
+    first, again, other = (shading.develop(grey, film, torch.tensor([0.2]), [seed], own, [0, 900]) for seed in (5, 5, 6))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert 4 < first.float().std() < 11
+    both, film = torch.arange(2).repeat_interleave(900), {name: torch.cat([value, value]) for name, value in film.items()}
+    together = shading.develop(grey.repeat(1, 2), film, torch.tensor([0.2, 0.2]), [5, 6], both, [0, 900, 1800])
+    assert torch.equal(together, torch.cat([first, other]))
