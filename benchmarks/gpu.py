@@ -40,7 +40,7 @@ class Extent:
 EXTENTS = {
     "quick": Extent(replace(QUICK, people=(16, 8)), ((4, "none"),), 8, 256, 4, (2,)),
     "full": Extent(
-        Sizes((2048, 512), picture=256),
+        Sizes((1024, 256), picture=256),
         ((32, "none"), (32, "reduce-overhead"), (128, "none"), (128, "reduce-overhead")),
         7680,
         8192,
