@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hpe_study.synthetic import shading
+from hpe_study.synthetic import raster, shading
 
 SKY, FLOOR, WALL, FIRST_BOX = -1, 0, 1, 2
 _FAR, _NEAR = 60.0, 0.05  # m
 _OPEN = 100.0  # m; walls further off are none
+_CELLS_AT_ONCE = 16_000_000  # of boxes' rectangles in several images
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,7 @@ def trace(views, stage):
 
 
 def _boxes(views, stage, ray, depth, thing, normal):
-    """Put the boxes before what has been hit, the k-th nearest box of every image at a time."""
+    """Put the boxes before what has been hit."""
     shot = stage["box_shot"]
     if not len(shot):
         return depth, thing, normal
@@ -112,54 +113,77 @@ def _boxes(views, stage, ray, depth, thing, normal):
     cosine, sine, half = stage["box_yaw"].cos(), stage["box_yaw"].sin(), stage["box_half"]
     away = views.position[shot] - stage["box_centre"]
     away = torch.stack([away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1)
-    seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
-    seen = seen[nearest[seen].argsort(stable=True)]
-
-    # One image is taken as rows and columns, so that a box is tried on its own rectangle only; several as one long row
-    alone = len(views.starts) == 2
-    shape = (int(views.size[0, 1]), int(views.size[0, 0])) if alone else (1, -1)
-    ray, depth, thing = ray.view(3, *shape), depth.view(shape).clone(), thing.view(shape).clone()
-    upright = 1 / torch.where(ray[1].abs() < 1e-7, 1e-7, ray[1])
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
-    table = torch.cat([table, torch.tensor([[1.0, 0, -1, -1, -1, 0, 0, 0]], device=table.device)])  # row −1: a box that nothing hits
-    if alone:  # read by the host once; with several images nothing is
-        outline, turns, order = torch.cat([low, high], 1).tolist(), table[:, :2].tolist(), seen.tolist()
+    seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
+    if len(views.starts) == 2:
+        depth, thing = _boxes_of_one(views, ray, depth, thing, table, seen[nearest[seen].argsort(stable=True)], low, high, nearest)
     else:
-        order = _one_of_each(seen, shot, len(views.starts) - 1)
-    for box in order:
-        if alone:
-            x0, y0, x1, y1 = outline[box]
-            part = (slice(y0, y1), slice(x0, x1))
-            if bool(nearest[box] > depth[part].amax()):
-                continue  # all hidden by nearer ones
-            c, s = turns[box]
-            extent, origin = table[box, 2:, None, None].chunk(2)
-        else:
-            part = (slice(None), slice(None))
-            c, s, *sizes = (value.index_select(0, views.shot)[None] for value in table.index_select(0, box % len(table)).T)
-            extent, origin = torch.stack(sizes).chunk(2)
-            box = box.index_select(0, views.shot)[None]
-        rx, rz = ray[0][part], ray[2][part]
-        slope = torch.stack([1 / (rx * c - rz * s), upright[part], 1 / (rx * s + rz * c)])
-        middle, span = slope * -origin, slope.abs() * extent
-        enter, leave = (middle - span).amax(0), (middle + span).amin(0)
+        depth, thing = _boxes_of_many(views, ray, depth, thing, table, seen, low, high, shot)
+    return depth, _numbered(thing, stage), _box_normals(ray, depth, thing, normal, table)
+
+
+def _boxes_of_one(views, ray, depth, thing, table, order, low, high, nearest):
+    """Depth and thing of one image: box after box on its own rectangle, the nearest first, those that are all hidden left out."""
+    width, height = views.size[0].tolist()
+    ray, depth, thing = ray.view(3, height, width), depth.view(height, width).clone(), thing.view(height, width).clone()
+    upright = _upright(ray[1])
+    outline, turns = torch.cat([low, high], 1).tolist(), table[:, :2].tolist()
+    for box in order.tolist():
+        x0, y0, x1, y1 = outline[box]
+        part = (slice(y0, y1), slice(x0, x1))
+        if bool(nearest[box] > depth[part].amax()):
+            continue
+        enter, leave = _crossed(ray[0][part], upright[part], ray[2][part], *turns[box], *table[box, 2:, None, None].chunk(2))
         hit = (enter < leave) & (enter > _NEAR) & (enter < depth[part])
         depth[part] = torch.where(hit, enter, depth[part])
         thing[part] = torch.where(hit, box + FIRST_BOX, thing[part])
-    depth, thing = depth.flatten(), thing.flatten()
-    return depth, _numbered(thing, stage), _box_normals(ray.flatten(1), depth, thing, normal, table)
+    return depth.flatten(), thing.flatten()
 
 
-def _one_of_each(boxes, shot, shots):
-    """Boxes (B,) in their order as tensors (S,), each the next box of every image; −1 where an image has no more. shot: of all boxes."""
-    own = shot.index_select(0, boxes)
-    by_image = own.argsort(stable=True)
-    boxes, own = boxes.index_select(0, by_image), own.index_select(0, by_image)
-    count = own.bincount(minlength=shots)
-    number = torch.arange(len(boxes), device=boxes.device) - (count.cumsum(0) - count).index_select(0, own)
-    table = torch.full((int(count.max()), shots), -1, device=boxes.device)
-    table[number, own] = boxes
-    return table
+def _boxes_of_many(views, ray, depth, thing, table, boxes, low, high, shot):
+    """The same of several images: the rectangles of all boxes spread out into pixels, and of each pixel the nearest hit kept."""
+    first = torch.tensor(views.starts[:-1], device=depth.device)
+    areas = (high - low).index_select(0, boxes).prod(1).tolist()
+    before = (depth.view(torch.int32).long() << 32) | 0xFFFFFFFF  # of positive numbers the bits sort as the numbers do
+    best = before.clone()
+    for own in boxes.split(_lengths(areas)):
+        left, top = low.index_select(0, own).T
+        wide, tall = (high - low).index_select(0, own).T
+        owner, x, y = raster.cells(left, top, wide, tall)
+        image = shot.index_select(0, own)
+        start, row = first.index_select(0, image), views.size[:, 0].index_select(0, image)
+        pixel = start.index_select(0, owner) + y * row.index_select(0, owner) + x
+        rx, ry, rz = ray.index_select(1, pixel)
+        c, s, *sizes = table.index_select(0, own).T.contiguous().index_select(1, owner)
+        enter, leave = _crossed(rx, _upright(ry), rz, c, s, *torch.stack(sizes).chunk(2))
+        hit = ((enter < leave) & (enter > _NEAR)).nonzero()[:, 0]
+        key = (enter.index_select(0, hit).view(torch.int32).long() << 32) | own.index_select(0, owner.index_select(0, hit))
+        best.scatter_reduce_(0, pixel.index_select(0, hit), key, "amin")
+    won = best != before
+    return torch.where(won, (best >> 32).int().view(torch.float32), depth), torch.where(won, (best & 0xFFFFFFFF) + FIRST_BOX, thing)
+
+
+def _lengths(areas):
+    """How many of the rectangles to take at a time, so that they have at most `_CELLS_AT_ONCE` pixels (or are one)."""
+    lengths, cells = [], _CELLS_AT_ONCE
+    for area in areas:
+        if cells + area > _CELLS_AT_ONCE:
+            lengths.append(0)
+            cells = 0
+        lengths[-1] += 1
+        cells += area
+    return lengths
+
+
+def _upright(ray):
+    return 1 / torch.where(ray.abs() < 1e-7, 1e-7, ray)
+
+
+def _crossed(rx, upright, rz, c, s, extent, origin):
+    """Where rays (in depth) enter and leave a box. c, s: of its turn; extent: half its size; origin: of the rays, in the box's axes."""
+    slope = torch.stack([1 / (rx * c - rz * s), upright, 1 / (rx * s + rz * c)])
+    middle, span = slope * -origin, slope.abs() * extent
+    return (middle - span).amax(0), (middle + span).amin(0)
 
 
 def _outlines(views, stage):
