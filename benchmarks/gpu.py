@@ -1,9 +1,9 @@
 """What one GPU reaches: training the published network, as a share of the GPU's own bf16 peak and of its time; scoring; small runs that
 share it; rendering people.
 
-Rows of `gpu.csv`: quantity (rendering, GFLOP of training, bf16 peak, training, share of the bf16 peak, GPU busy, memory, compiling,
-scoring, sharing), network (as `report.rates` calls it), setting, precision, value, unit, and what it was measured on. The peak is measured
-too, by a large matrix product: a data sheet's is never reached.
+Rows of `gpu.csv`: quantity (rendering, GFLOP of training, bf16 peak, training, training streamed, share of the bf16 peak, GPU busy,
+memory, compiling, scoring, sharing), network (as `report.rates` calls it), setting, precision, value, unit, and what it was measured on.
+The peak is measured too, by a large matrix product: a data sheet's is never reached.
 """
 
 import os
@@ -18,33 +18,40 @@ from benchmarks.peak import flop_of_training, matrix_rate
 from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
 from hpe_study import devices
+from hpe_study.batches import Streamed
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import predictions
 from hpe_study.report.rates import title
 from hpe_study.synthetic import make
+from hpe_study.synthetic.filming import MOST_ON_CUDA
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is measured. settings: (batch size, torch.compile's mode); images: of an epoch; matrix: side of the product; alone: pictures
-    that one process renders; sharing: how many small runs share the GPU."""
+    """How much is measured. settings: (batch size, torch.compile's mode); images: of an epoch; matrix: side of the product; readers:
+    processes that read streamed crops; alone: pictures that one process renders; rendered: people that several render; sharing: how many
+    small runs share the GPU."""
 
     sizes: Sizes
     settings: tuple
     images: int
     matrix: int
+    readers: int
     alone: int
+    rendered: tuple
     sharing: tuple
 
 
 EXTENTS = {
-    "quick": Extent(replace(QUICK, people=(16, 8)), ((4, "none"),), 8, 256, 4, (2,)),
+    "quick": Extent(replace(QUICK, people=(16, 8)), ((4, "none"),), 8, 256, 1, 4, (24, 8), (2,)),
     "full": Extent(
         Sizes((1024, 256), picture=256),
         ((32, "none"), (32, "reduce-overhead"), (128, "none"), (128, "reduce-overhead")),
         7680,
         8192,
+        8,
         512,
+        (6144, 256),
         (1, 2, 4),
     ),
 }
@@ -77,8 +84,9 @@ def _training(folder, chosen, device):
     yield _row("bf16 peak", "", f"matrix product of {chosen.matrix}", peak / 1e12, "TFLOP/s", "bf16")
     for batch, compiling in chosen.settings:
         setting = f"batch {batch}" + (f", compiled: {compiling}" if compiling != "none" else "")
-        rate, busy, memory, first = training_rate(material, folder / f"run-{batch}-{compiling}", device, batch, compiling, chosen.images)
+        rate, streamed, busy, memory, first = training_rate(material, folder / f"run-{batch}-{compiling}", device, batch, compiling, chosen)
         yield _row("training", network, setting, rate, "images/s", "bf16")
+        yield _row("training streamed", network, f"{setting}, {chosen.readers} readers", streamed, "images/s", "bf16")
         yield _row("share of the bf16 peak", network, setting, 100 * rate * work / peak, "%", "bf16")
         yield _row("memory", network, setting, memory, "MB", "bf16")
         if device.type == "cuda":
@@ -105,30 +113,34 @@ def _row(quantity, network, setting, value, unit, precision=""):
     return {"quantity": quantity, "network": network, "setting": setting, "precision": precision, "value": value, "unit": unit}
 
 
-def training_rate(material, folder, device, batch, compiling, images):
-    """(images/s of a whole epoch of stage 3, share of its time that the GPU computes, peak MB, seconds that the first epoch, which warms up
-    and compiles, takes longer)."""
+def training_rate(material, folder, device, batch, compiling, chosen):
+    """Of stage 3: (images/s of a whole epoch, the same with crops that are read in it and sent, share of the time that the GPU computes,
+    peak MB, seconds that the first epoch, which warms up and compiles, takes longer)."""
     sizes = material.sizes
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     trainer = material.trainer(
-        sizes.deep, sizes.deep_size, "bf16", folder, "raw", device=device, batch=batch, samples=images // 2, compiling=compiling
+        sizes.deep, sizes.deep_size, "bf16", folder, "raw", device=device, batch=batch, samples=chosen.images // 2, compiling=compiling
     )
     first, second = trainer._epoch(), trainer._epoch()
     busy = _busy(trainer) if device.type == "cuda" else float("nan")
     memory = devices.peak_memory_mb(device)
+    trainer.batches = Streamed(trainer.data.train, chosen.readers).batches
+    trainer._epoch()  # starts the readers
+    streamed = trainer._epoch()["images_per_second"]
     del trainer
     torch.compiler.reset()  # lets go of its graphs and their memory
-    return second["images_per_second"], busy, memory, first["seconds"] - second["seconds"]
+    return second["images_per_second"], streamed, busy, memory, first["seconds"] - second["seconds"]
 
 
 def _busy(trainer):
     """Share of a short epoch's time in which a kernel runs, from the profiler's kernels; overlapping ones count once."""
     mix = trainer.recipe.mix
-    trainer.recipe = replace(trainer.recipe, mix=replace(mix, counts=tuple(count // 4 for count in mix.counts)))
-    activities = torch.profiler.ProfilerActivity
-    with torch.profiler.profile(activities=[activities.CUDA]) as profile:
+    whole, short = trainer.recipe, tuple(count // 4 for count in mix.counts)
+    trainer.recipe = replace(whole, mix=replace(mix, counts=short))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True) as profile:
         trainer._epoch()
+    trainer.recipe = whole
     spans = sorted((event.time_range.start, event.time_range.end) for event in profile.events() if event.device_type.name == "CUDA")
     busy, reached = 0.0, spans[0][0]
     for start, end in spans:
@@ -163,11 +175,10 @@ def _rendering(folder, chosen, device):
     alone = (chosen.alone + 4) / seconds(folder / "alone", "h36m", (chosen.alone, 4), 1)
     yield _row("rendering", "", f"h36m {sizes.picture} px, 1 process", alone, "images/s")
     few = (chosen.alone, 4)
-    for name in Material.SETS[::-1]:
-        short, long = seconds(folder / "few", name, few, CORES), seconds(Material.root(folder, sizes), name, sizes.people, CORES)
-        what = f"{name} {sizes.picture} px, {CORES} processes"
-        yield _row("rendering", "", what, sum(sizes.people) / long, "people/s")
-        yield _row("rendering", "", f"{what}, once started", (sum(sizes.people) - sum(few)) / (long - short), "people/s")
+    short, long = seconds(folder / "few", "h36m", few, CORES), seconds(folder / "many", "h36m", chosen.rendered, CORES)
+    what = f"h36m {sizes.picture} px, {min(CORES, MOST_ON_CUDA)} processes"
+    yield _row("rendering", "", f"{what}, with their start", sum(chosen.rendered) / long, "images/s")
+    yield _row("rendering", "", f"{what}, once started", (sum(chosen.rendered) - sum(few)) / (long - short), "images/s")
 
 
 PARTS = {"rendering": _rendering, "training": _training, "scoring": _scoring, "sharing": _sharing}

@@ -100,14 +100,45 @@ def own_part(pairs, batch_size):
 
 def loader(stores, pairs, batch_size, workers=0, drop_last=False):
     """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see `Samples`)."""
+    return _loader(stores, cut_batches(pairs, batch_size, drop_last), workers)
+
+
+def _loader(stores, sampler, workers, keep=False):
     return DataLoader(
         Samples(stores),
-        batch_sampler=cut_batches(pairs, batch_size, drop_last),
+        batch_sampler=sampler,
         collate_fn=_whole,
         num_workers=workers,
         multiprocessing_context="forkserver" if workers else None,
         pin_memory=torch.cuda.is_available(),
+        persistent_workers=keep and workers > 0,
     )
+
+
+class Streamed:
+    """Batches read in every epoch, by processes that stay from epoch to epoch: to start one takes seconds."""
+
+    def __init__(self, stores, workers=0):
+        self._cut = _Given()
+        self._loader = _loader(stores, self._cut, workers, keep=True)
+
+    def batches(self, pairs, batch_size):
+        """As `loader` with drop_last, to be taken to the end before the next epoch's are asked for."""
+        self._cut.batches = cut_batches(pairs, batch_size, drop_last=True)
+        return self._loader
+
+
+class _Given:
+    """A batch sampler that goes through what it is given last."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def __len__(self):
+        return len(self.batches)
 
 
 def _whole(batch):

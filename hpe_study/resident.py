@@ -6,7 +6,7 @@ that is held in memory is this already.
 
 import torch
 
-from hpe_study.batches import LABELS, cut_batches, loader
+from hpe_study.batches import LABELS, Streamed, cut_batches
 from hpe_study.errors import StudyError
 
 SHARE_OF_FREE = 0.5  # of the device's free memory that crops may take: the rest is the network's, its gradients' and activations'
@@ -27,7 +27,7 @@ def source_of(stores, device, workers=0):
     """A function (pairs, batch_size) → batches of whole size: from the device's memory where the crops fit, else streamed."""
     if device.type == "cuda" and fits(stores, torch.cuda.mem_get_info(device)[0]):
         return Resident(stores, device).batches
-    return lambda pairs, batch_size: loader(stores, pairs, batch_size, workers, drop_last=True)
+    return Streamed(stores, workers).batches
 
 
 class Resident:

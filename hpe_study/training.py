@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 from timm.utils import ModelEmaV3
+from torch._dynamo.exc import TorchDynamoException
 
 from hpe_study import devices, distributed, streams
 from hpe_study.batches import assemble, draw_change, own_part, sent, to_box
@@ -118,7 +119,7 @@ class Trainer:
         self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last))
         distributed.start_alike(self.model)
         self.compiling = compiling
-        self.learn = self._learn
+        self.learn = None  # see `_learnt`
         self.ema = ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
@@ -208,7 +209,7 @@ class Trainer:
         person's box, what the network read before it: joints (B, 16, 2), depth (B, 16)."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        losses, joints, depth = self.learn(*self._sent(raw, number))
+        losses, joints, depth = self._learnt(*self._sent(raw, number))
         self.optimizer.zero_grad(set_to_none=True)
         losses[0].backward()
         distributed.add_gradients(self.model)
@@ -216,10 +217,23 @@ class Trainer:
         self.step += 1
         if self.ema:
             self.ema.update(self.model, step=self.step)
-        if self.compiling != "none" and self.learn == self._learn:
-            # From the second step on: the first uploads the tables that a compiled one reads. Batches are whole, so it is compiled once
-            self.learn = torch.compile(self._learn, mode=self.compiling)
         return losses.detach(), joints, depth
+
+    def _learnt(self, source, change):
+        """`_learn`, compiled where that was asked for and can be done; else a line says why not, and the run goes on without.
+
+        From the second step on: the first uploads the tables that a compiled one reads. Batches are whole, so it is compiled once."""
+        if self.compiling == "none" or self.learn is None:
+            self.learn = self._learn
+        elif self.learn == self._learn:
+            self.learn = torch.compile(self._learn, mode=self.compiling)
+        try:
+            return self.learn(source, change)
+        except TorchDynamoException as error:
+            reason = str(error).strip().split("\n")[0][:160]
+            print(f"{self.out.name}: compile: {self.compiling} cannot be done here ({reason}); training goes on without")
+            self.compiling = "none"
+            return self._learn(source, change)
 
     def _sent(self, raw, number):
         """What a batch's crops and labels are and how they are to be changed, both on the device."""

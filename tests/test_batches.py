@@ -1,5 +1,7 @@
 """Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample alone."""
 
+import multiprocessing
+
 import h5py
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from stick_people import stick_store, stick_store_path
 from hpe_study import streams
 from hpe_study.batches import (
     Mix,
+    Streamed,
     assemble,
     changed_fraction,
     draw_change,
@@ -40,6 +43,21 @@ def numbered(tmp_path_factory):
             file["scale"][:] = np.arange(50) + 100 * store_number
         made.append(Store(path))
     return made
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
+    stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
+    streamed, readers = Streamed(stores, workers), []
+    for epoch in range(3):
+        pairs = Mix((20, 22), (40, 40), seed=0).draw(epoch)
+        given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
+        assert len(given) == len(expected) == 5
+        for ours, theirs in zip(given, expected, strict=True):
+            for key, values in theirs.items():
+                np.testing.assert_array_equal(ours[key].numpy(), values.numpy(), err_msg=key)
+        readers.append({process.pid for process in multiprocessing.active_children()} if workers else {0})
+    assert readers[0] == readers[1] == readers[2]
 
 
 @pytest.mark.parametrize("workers", [0, 3])

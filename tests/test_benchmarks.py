@@ -151,7 +151,17 @@ def test_a_gpus_rows_are_made_on_a_cpu_too(tmp_path):
     table = pd.read_csv(tmp_path / "gpu.csv", keep_default_na=False)
     rows = table.groupby("quantity")["value"].first()
     assert set(rows.index) - {"GPU busy"} == {
-        *("GFLOP of training", "bf16 peak", "training", "share of the bf16 peak", "memory", "rendering", "scoring", "sharing"),
+        *(
+            "GFLOP of training",
+            "bf16 peak",
+            "training",
+            "share of the bf16 peak",
+            "memory",
+            "rendering",
+            "scoring",
+            "sharing",
+            "training streamed",
+        ),
     }
     assert (rows > 0).all()
     expected = 100 * rows["training"] * rows["GFLOP of training"] / 1000 / rows["bf16 peak"]

@@ -109,6 +109,18 @@ def test_a_compiled_network_trains_to_the_same_numbers(unbroken, data, bones, tm
     assert plain.keys() == other.keys()
 
 
+def test_where_nothing_can_be_compiled_it_trains_without_and_says_so(unbroken, data, bones, tmp_path, monkeypatch, capsys):
+    def no_compiler(graph, inputs):
+        raise RuntimeError("no C++ compiler found")
+
+    compiled = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function, mode: compiled(function, backend=no_compiler))
+    record = fit(stage(), data, tmp_path / "run", device="cpu", bones=bones, progress=False, compiling="default")
+    assert record["compiled"] == "none"
+    assert "compile: default cannot be done here (backend='no_compiler' raised" in capsys.readouterr().out
+    assert_same_run(unbroken, tmp_path / "run")
+
+
 def test_it_learns(data, tmp_path):
     fit(
         stage(1, three_d=None, epochs=8, drop_after=(), geometry_weight=0.0),

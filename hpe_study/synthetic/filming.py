@@ -30,6 +30,7 @@ from hpe_study.synthetic.shots import Shot
 
 JPEG_QUALITY = 95
 IMAGES_A_BATCH = 32  # filmed, and kept or lost, together
+MOST_ON_CUDA = 8  # processes that share a GPU; more wait for each other and fill its memory
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def film(brief, module, folder, workers=1, device="cpu", progress=True):
     missing = [job for job in jobs if not os.path.exists(job[5])]
     done = len(jobs) - len(missing)
     with progress_bar(total=len(jobs), initial=done, desc=f"simulated {brief.name}", unit="batch", disable=not progress) as bar:
-        for _ in _run(missing, workers):
+        for _ in _run(missing, min(workers, MOST_ON_CUDA) if device != "cpu" else workers):
             bar.update()
     return {split: joined([_load(name) for name in names[split]]) for split in SPLITS}
 
