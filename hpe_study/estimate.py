@@ -9,6 +9,7 @@ from hpe_study import devices
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
 from hpe_study.files import read_json
+from hpe_study.gpus import visible_gpus
 from hpe_study.models import build_model
 from hpe_study.report.published import data_sheet
 from hpe_study.store import stored_key
@@ -75,6 +76,7 @@ class Outlook:
     def __init__(self, study, cores, here=True):
         """here: whether this machine will do the work; nothing is known about others, whose times are None as real data's are."""
         self.study, self.cores, self.start = study, max(1, cores), time.time()
+        self.places = len(visible_gpus()) * study.profile.runs_per_gpu or self.cores  # runs at a time
         self.sized = study.simulated and here
         self.rate = measured_rate(study) if self.sized and self.runs_left else 1.0
         self.first = self._by_size()
@@ -96,7 +98,8 @@ class Outlook:
         pictures = sum(count.train + count.test for count in counts)
         images = sum(images_of(study, run) for run in left)
         analyses = [name for name in study.analyses if not (study.figures / f"{name}.ipynb").exists()]
-        return (images / self.rate + pictures * RENDERING + OVERHEAD * (2 * len(left) + len(analyses))) / self.cores
+        training = (images / self.rate + OVERHEAD * 2 * len(left)) / min(self.cores, self.places)
+        return training + (pictures * RENDERING + OVERHEAD * len(analyses)) / self.cores
 
     def seconds(self):
         """Seconds left now: the estimate by size, at the pace seen so far."""

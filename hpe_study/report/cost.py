@@ -60,13 +60,18 @@ def passes_of(study, run):
     return validations * watched, scored * (2 if profile.network.flip_test else 1)
 
 
+def training_seconds(study, runs, rate):
+    """Of the runs one after the other, training alone."""
+    return sum(rate.start + images_of(study, run) / rate.training for run in runs)
+
+
 def jobs(study, runs, rate):
     """({job: seconds}, {job: job that it waits for}) of training and scoring each run, parents before children."""
     seconds, after = {}, {}
     for run in runs:
         watching, scoring = passes_of(study, run)
         train, score = run.name, f"{run.name}, scoring"
-        seconds[train] = images_of(study, run) / rate.training + watching / rate.passes
+        seconds[train] = training_seconds(study, [run], rate) + watching / rate.passes
         seconds[score] = scoring / rate.passes
         after |= {train: run.parent and run.parent.name, score: train}
     return seconds, after
@@ -107,8 +112,22 @@ def lines_table(study, known):
     hours = {run: (SCHEMES[scheme], total_minutes()[target, scheme] / 60) for (target, scheme), run in LAST_RUN.items()}
     for run, (scheme, value) in ({BEST_ROW: (SCHEMES["2d_pretraining"], float("nan"))} | hours).items():
         images = sum(images_of(study, member) for member in run.line)
-        cells = {columns[rate]: Cell(images / rate.training / HOUR) for rate in known}
+        cells = {columns[rate]: Cell(training_seconds(study, run.line, rate) / HOUR) for rate in known}
         table.add((scheme, label(run)), {counted: Cell(images / MILLION), printed: Cell(value, words="not printed")} | cells)
+    return table
+
+
+def epochs_table(study, known):
+    """An epoch of every stage whose minutes the paper prints, in seconds at each rate, beside the published ones."""
+    counted, printed = Column(COUNTED, "", "images an epoch", None, 0), Column(PUBLISHED, "", "seconds", None, 0)
+    columns = {rate: Column(rate.kind, rate.words, "seconds", None, 1) for rate in known}
+    table = Table("cost_epochs", "An epoch", ("scheme", "stage", "data"), (counted, *columns.values(), printed), study.simulated)
+    for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):
+        for row, run in zip(stages.to_dict("records"), LAST_RUN[comparison, scheme].line, strict=True):
+            images = images_of(study, run) / study.profile.stage(run).training.epochs
+            cells = {columns[rate]: Cell(images / rate.training) for rate in known}
+            cells |= {counted: Cell(images), printed: Cell(60 * row["minutes_per_epoch"])}
+            table.add((SCHEMES[scheme], str(run.stage), row["data"]), cells)
     return table
 
 
@@ -131,7 +150,7 @@ def sets_table(study):
 def assumptions(study, known):
     """What the numbers rest on, a sentence each."""
     runs, weights = len(study.runs), checkpoint_bytes(study.profile.network) / MILLION
-    return [f"{rate.kind} on {rate.words}: {rate.source}." for rate in known] + [
+    return [f"{rate.kind} on {rate.words}: {rate.source}{_start(rate)}." for rate in known] + [
         "Images are the simulated ones." if study.simulated else SHEET,
         f"A pass is an image sent forward without learning; where it was not measured itself it costs {PASS:.2f} of an image learnt from. "
         f"Every run is scored on all its test sets, each image twice (mirrored); validation looks at one test image in {VALIDATION_SHARE}.",
@@ -143,11 +162,15 @@ def assumptions(study, known):
     ]
 
 
+def _start(rate):
+    return f"; {rate.start:.0f} s before each training, to compile it, are counted" if rate.start else ""
+
+
 def sentence(study, known):
     """Table 1's best row at each rate, and what the paper printed for as many images."""
     images = sum(images_of(study, run) for run in BEST_ROW.line)
     how = {MEASURED: "measured", PROJECTED: "at the goal"}
-    told = "; ".join(f"{_clock(images / rate.training)} {how[rate.kind]} ({rate.words})" for rate in known)
+    told = "; ".join(f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {how[rate.kind]} ({rate.words})" for rate in known)
     theirs = _clock(60 * total_minutes()["best_occlusion_person", "2d_pretraining"])
     return Markdown(
         f"{label(BEST_ROW)}, Table 1's best row, learns from {images / MILLION:.2f} million images; training alone takes {told}. "

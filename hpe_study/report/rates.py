@@ -1,7 +1,7 @@
-"""How fast a profile's network trains: rates measured here, out of committed files, and the goal that nobody has measured.
+"""How fast a profile's network trains: rates measured here, out of committed files, and where no GPU was measured, the goal.
 
 benchmarks/results.csv          rows "<network> training step", and "validation" of the same machine
-benchmarks/gpu.csv              rows "training" of the network, where a GPU was at hand
+benchmarks/gpu.csv              rows "training" of the network, with "compiling" of the same setting and "scoring"
 params/reference*.yaml          published run records, where they are of this very network
 """
 
@@ -21,7 +21,8 @@ PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backwa
 
 @dataclass(frozen=True)
 class Rate:
-    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward alone a second."""
+    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward alone a second; start: seconds
+    that a training takes before that rate."""
 
     kind: str
     device: str
@@ -29,6 +30,7 @@ class Rate:
     training: float
     passes: float
     source: str
+    start: float = 0.0
 
     @property
     def on_gpu(self):
@@ -42,7 +44,7 @@ class Rate:
 
 
 def rates(study, goal=GOAL, benchmarks=None):
-    """The rates of the study's network: of each machine the fastest that was measured, then the goal, where it is of that network.
+    """The rates of the study's network: of each machine the fastest that was measured; the goal, if it is of that network and no GPU was.
 
     goal: images a second, None: without. benchmarks: folder of the benchmarks' tables, by default the project's. Raises `StudyError` for
     a row in a unit that is no rate.
@@ -53,8 +55,9 @@ def rates(study, goal=GOAL, benchmarks=None):
     for rate in sorted(found, key=lambda rate: rate.training):
         fastest[rate.device] = rate
     ordered = sorted(fastest.values(), key=lambda rate: rate.training)
-    aimed = [Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it")] if goal else []
-    return ordered + (aimed if title(study.profile.network) == GOAL_OF else [])
+    if goal and title(network) == GOAL_OF and not any(rate.on_gpu for rate in ordered):
+        ordered.append(Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it"))
+    return ordered
 
 
 def title(network):
@@ -90,11 +93,15 @@ def _on_gpu(network, path):
     if not path.exists():
         return []
     table = pd.read_csv(path)
-    rows = table[(table["quantity"] == "training") & (table["network"] == title(network))]
-    return [
-        Rate(MEASURED, row.machine, row.precision, row.value, row.value / PASS, f"benchmarks/{path.name}, {row.setting}, {row.date}")
-        for row in rows.itertuples()
-    ]
+    rows, found = table[table["network"] == title(network)], []
+    for row in rows[rows["quantity"] == "training"].itertuples():
+        same = rows[rows["machine"] == row.machine].set_index("quantity")
+        scored, compiled = (same.loc[same.index == quantity] for quantity in ("scoring", "compiling"))
+        passes = scored["value"].iloc[0] if len(scored) else row.value / PASS
+        start = compiled.loc[compiled["setting"] == row.setting, "value"].sum()
+        told = f"benchmarks/{path.name}, {row.setting}, {row.data}, {row.date}"
+        found.append(Rate(MEASURED, row.machine, row.precision, row.value, passes, told, start))
+    return found
 
 
 def _recorded(study):

@@ -131,14 +131,36 @@ def test_the_fastest_precision_of_a_machine_counts(paper, tmp_path):
 
 def test_a_gpu_that_was_measured_gets_a_column_of_its_own(paper, tmp_path):
     known = rates(paper, benchmarks=written(tmp_path, results=CPU_ROWS, gpu=[GPU_ROW, GPU_ROW | {"quantity": "memory", "value": 9e9}]))
-    assert [rate.kind for rate in known] == [MEASURED, MEASURED, PROJECTED]
+    assert [rate.kind for rate in known] == [MEASURED, MEASURED]  # and the goal has had its day
     assert (known[1].training, known[1].passes, known[1].on_gpu) == (2000.0, 6000.0, True)
     table = cost.cost_table(paper, known, 4).tidy()
     measured = [column for column in table if "NVIDIA H100 80GB" in column]
     assert len(measured) == 3
     assert all(column.startswith("measured: ") for column in measured)
-    goal = table.filter(like="goal, not measured").filter(like="GPU-hours")
+    goal = cost.cost_table(paper, [GOAL], 4).tidy().filter(like="GPU-hours")
     assert table[measured[0]].to_numpy() == pytest.approx(goal.to_numpy()[:, 0] * 2500 / 2000)
+
+
+def test_what_a_gpu_takes_to_compile_and_to_score_counts(paper, tmp_path):
+    fast = {"setting": "batch 128, compiled: default", "value": 3000.0}
+    rows = [GPU_ROW, GPU_ROW | fast, GPU_ROW | fast | {"quantity": "compiling", "unit": "s", "value": 60.0}]
+    rows += [
+        GPU_ROW | {"quantity": "scoring", "setting": "", "value": 1500.0},
+        GPU_ROW | fast | {"quantity": "scoring", "network": "other"},
+    ]
+    (found,) = rates(paper, benchmarks=written(tmp_path, gpu=rows))
+    assert (found.training, found.passes, found.start) == (3000.0, 1500.0, 60.0)
+    runs = [Run(1, "mpii"), Run(2, "mpii", "h36m")]
+    assert cost.training_seconds(paper, runs, found) == pytest.approx(2 * 60 + (140 * 22_000 + 60 * 44_000) / 3000)
+    assert "60 s before each training" in cost.cost_table(paper, [found], 1).notes[0]
+
+
+def test_an_epoch_at_the_goal_beside_the_published_minutes(paper):
+    epochs = cost.epochs_table(paper, [GOAL]).tidy().set_index(["scheme", "stage", "data"])
+    first = epochs.loc[("2D pre-training", "1", "MPII")]
+    assert first.filter(like="goal").iloc[0] == pytest.approx(22_000 / 2500)
+    assert first["published: seconds"] == pytest.approx(156)
+    assert len(epochs) == 10
 
 
 def test_records_of_another_network_say_nothing(paper, tmp_path):
