@@ -1,8 +1,8 @@
 """What a full reproduction costs: device-hours, hours on some GPUs and disk, for each table of a profile and for all of them together.
 
-Images are counted by the study's own graph (`study.rows`, `estimate.images_of`); hours are images over a rate. A rate is *measured* (rows
-of `benchmarks/results.csv`, published run records of the same network) or a *goal*, and stands in a column of its own, as do the paper's
-published minutes. `python -m hpe_study.report.cost` writes the README's table and `notebooks/cost.ipynb` anew.
+Images are counted by the study's own graph (`study.rows`, `estimate.images_of`); hours are projected: images over a rate. A rate is
+*measured* (rows of `benchmarks/`, published run records of the same network) or a *goal*, and stands in a column of its own, as do the
+paper's published minutes. `python -m hpe_study.report.cost` writes the README's table and `notebooks/cost.ipynb` anew.
 """
 
 import re
@@ -150,7 +150,7 @@ def sets_table(study):
 def assumptions(study, known):
     """What the numbers rest on, a sentence each."""
     runs, weights = len(study.runs), checkpoint_bytes(study.profile.network) / MILLION
-    return [f"{rate.kind} on {rate.words}: {rate.source}{_start(rate)}." for rate in known] + [
+    return [f"Hours {rate.kind}, {rate.words}: {rate.source}{_start(rate)}." for rate in known] + [
         "Images are the simulated ones." if study.simulated else SHEET,
         f"A pass is an image sent forward without learning; where it was not measured itself it costs {PASS:.2f} of an image learnt from. "
         f"Every run is scored on all its test sets, each image twice (mirrored); validation looks at one test image in {VALIDATION_SHARE}.",
@@ -169,7 +169,7 @@ def _start(rate):
 def sentence(study, known):
     """Table 1's best row at each rate, and what the paper printed for as many images."""
     images = sum(images_of(study, run) for run in BEST_ROW.line)
-    how = {MEASURED: "measured", PROJECTED: "at the goal"}
+    how = {MEASURED: "at the rate measured", PROJECTED: "at the goal"}
     told = "; ".join(f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {how[rate.kind]} ({rate.words})" for rate in known)
     theirs = _clock(60 * total_minutes()["best_occlusion_person", "2d_pretraining"])
     return Markdown(

@@ -13,7 +13,7 @@ from hpe_study.errors import StudyError
 from hpe_study.records import read_runs
 from hpe_study.study import Study
 
-MEASURED, PROJECTED = "measured", "goal, not measured"
+MEASURED, PROJECTED = "at the rate measured", "at the goal, not measured"  # what hours are projected from
 GOAL, GOAL_OF = 2500.0, "ResNet-50 256 px"  # images a second on one H100, and the network that this is the goal of
 BATCH = 32  # images of a benchmark's batch
 PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backward are about one to two

@@ -136,7 +136,7 @@ def test_a_gpu_that_was_measured_gets_a_column_of_its_own(paper, tmp_path):
     table = cost.cost_table(paper, known, 4).tidy()
     measured = [column for column in table if "NVIDIA H100 80GB" in column]
     assert len(measured) == 3
-    assert all(column.startswith("measured: ") for column in measured)
+    assert all(column.startswith("at the rate measured: ") for column in measured)
     goal = cost.cost_table(paper, [GOAL], 4).tidy().filter(like="GPU-hours")
     assert table[measured[0]].to_numpy() == pytest.approx(goal.to_numpy()[:, 0] * 2500 / 2000)
 
@@ -243,5 +243,5 @@ def test_the_notebook_runs_and_is_committed_as_it_comes_out(tmp_path):
     committed = nbformat.read(NOTEBOOK, as_version=4)
     assert "widget-view" in str(executed.cells)
     assert "widget-view" not in str(committed.cells)  # the table beside it is read without a kernel
-    assert len(tables_in(committed)) == 5
+    assert len(tables_in(committed)) == 6
     assert tables_in(executed) == tables_in(committed), "cost.ipynb is behind: python -m hpe_study.report.cost"
