@@ -21,8 +21,9 @@ from hpe_study.batches import assemble, loader, no_change, sent, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
 from hpe_study.metrics import decode, flip_test, joint_errors, read_depth
-from hpe_study.models import build_model, folded, load_weights
+from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
+from hpe_study.predicting import ready
 from hpe_study.progress import progress_bar
 from hpe_study.scoring import ROOT, fit_baselines, poses_of, rows_for_set, universal_bone_lengths, values_2d
 from hpe_study.sizing import mean_bone_lengths, sized
@@ -45,7 +46,7 @@ def read_outputs(outputs, network):
 def predictions(model, store, samples, network, device, precision, flip, workers=0):
     """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over `samples` of a store, in
     order: indices (N,), or (N, 2 | 3) as `batches.Samples` are addressed."""
-    model = folded(model)
+    model = ready(model, torch.device(device), precision)
     pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
     for raw in loader([store], pairs, BATCH, workers):
         batch = assemble(sent(raw, device), no_change(len(raw["sample"])).to(device), network.input_size)

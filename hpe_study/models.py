@@ -10,21 +10,17 @@ multiples of `model.divisor`. Heat maps are linear (no sigmoid); depth is in uni
 `model.weights_source` is "random", "imagenet" or the path that weights were loaded from.
 """
 
-import copy
-import itertools
-
 import timm
 import torch
 from timm.models.resnet import BasicBlock, ResNet
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hpe_study.errors import StudyError
 from hpe_study.hourglass import StackedHourglass
 from hpe_study.preprocessing import IMAGENET_RGB, Preprocessing, check_size
 from hpe_study.weights import describe, load_weights, read_state
 
-__all__ = ["NAMES", "PoseResNet", "Preprocessing", "build_model", "folded", "load_weights", "model_from_checkpoint"]
+__all__ = ["NAMES", "PoseResNet", "Preprocessing", "build_model", "load_weights", "model_from_checkpoint"]
 
 RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
 HOURGLASSES = tuple(f"hourglass{stacks}" for stacks in (1, 2, 4, 8))
@@ -134,23 +130,6 @@ def _narrow18(joints, width=16, deconv_channels=64, skips=True):
     backbone = ResNet(BasicBlock, [2, 2, 2, 2], channels=channels, num_classes=0, global_pool="")
     backbone.maxpool = nn.Identity()
     return PoseResNet(backbone, joints, deconvs=2, deconv_channels=deconv_channels, skips=skips)
-
-
-def folded(model):
-    """The network for predicting: every batch norm made part of the convolution before it, the same maps but for rounding. A `PoseResNet`
-    needs a sixth less time so (measured on a CPU, ResNet-50 at 256 px, fp32; in bf16 an eighth). It is a copy; other networks, whose
-    batch norms stand before their convolutions, come back as they are."""
-    model.eval()
-    if not isinstance(model, PoseResNet):
-        return model
-    model = copy.deepcopy(model)
-    for module in list(model.modules()):
-        children = list(module.named_children())
-        for (name, conv), (next_name, norm) in itertools.pairwise(children):
-            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.modules.batchnorm._BatchNorm):
-                setattr(module, name, fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d)))
-                setattr(module, next_name, nn.Identity())
-    return model
 
 
 def model_from_checkpoint(path):

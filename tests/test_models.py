@@ -3,7 +3,7 @@ import timm
 import torch
 
 from hpe_study.errors import StudyError
-from hpe_study.models import NAMES, build_model, folded
+from hpe_study.models import NAMES, build_model
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,23 +69,3 @@ def test_imagenet_weights_are_named(monkeypatch, capsys):
     )
     assert build_model("resnet18", pretrained=True).weights_source == "imagenet"
     assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "narrow18", "hourglass1"])
-def test_a_folded_network_gives_the_same_maps(name):
-    torch.manual_seed(0)
-    model = build_model(name)
-    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    for norm in norms:  # as a training leaves them: nothing at its start value
-        norm.running_mean.normal_(0, 0.1)
-        norm.running_var.uniform_(0.5, 2)
-        torch.nn.init.uniform_(norm.weight, 0.5, 2)
-        torch.nn.init.normal_(norm.bias, 0, 0.1)
-    images, before = torch.randn(2, 3, 64, 64), {key: value.clone() for key, value in model.state_dict().items()}
-    with torch.inference_mode():
-        ours, plain = folded(model)(images), model.eval()(images)
-    for key in ("heatmap", "depth"):
-        torch.testing.assert_close(ours[key], plain[key], rtol=1e-4, atol=1e-4 * plain[key].abs().max().item())
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    left = [module for module in folded(model).modules() if isinstance(module, torch.nn.BatchNorm2d)]
-    assert len(left) == (len(norms) if name == "hourglass1" else 0)

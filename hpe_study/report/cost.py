@@ -154,6 +154,8 @@ def assumptions(study, known):
         "Images are the simulated ones." if study.simulated else SHEET,
         f"A pass is an image sent forward without learning; where it was not measured itself it costs {PASS:.2f} of an image learnt from. "
         f"Every run is scored on all its test sets, each image twice (mirrored); validation looks at one test image in {VALIDATION_SHARE}.",
+        "Rates are of crops that stay on the GPU. A run's crops that take more than half of its memory (raw ones, see disk) are streamed, "
+        "at a rate that was not measured.",
         "Hours on several GPUs: one run a GPU; of the jobs that may start (stage 1 → 2 → 3, scores after training) the one that begins the "
         "longest chain goes first. No number of GPUs is faster than the longest chain, unless several train one run (devices: N).",
         f"Not counted: downloading, extracting frames, preparing stores, and {OVERHEAD:.0f} s to start each of {2 * runs} notebooks.",
