@@ -186,7 +186,8 @@ def test_skin_is_not_blown_out(shot_of, body):
         assert (head > 250).mean() < 0.05, shot.scene.kind
 
 
-def test_pictures_drawn_together_are_those_drawn_alone(shot_of, actor_of, body, monkeypatch):
+@pytest.mark.parametrize("cells", [1000, 10**7])
+def test_pictures_drawn_together_are_those_drawn_alone(shot_of, body, monkeypatch, cells):
     """CUDA draws many at a time; here the processor does, and pictures of different sizes, surroundings and numbers of people."""
     kinds = ("room", "outdoor", "street", "laboratory", "studio")
     shots = [shot_of(seed, "run", kind, width=72 + 8 * seed, height=88 - 4 * seed) for seed, kind in enumerate(kinds)]
@@ -195,6 +196,7 @@ def test_pictures_drawn_together_are_those_drawn_alone(shot_of, actor_of, body, 
     shots[2] = replace(shots[2], actors=())
     alone = render(shots, body)
     monkeypatch.setattr(renderer, "_batches", lambda shots, device: [shots])
+    monkeypatch.setattr(trace, "_CELLS_AT_ONCE", cells)
     for one, other in zip(alone, render(shots, body), strict=True):
         assert one.image.shape == other.image.shape
         assert (np.abs(one.image.astype(int) - other.image) > 2).mean() < 0.002
