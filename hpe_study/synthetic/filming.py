@@ -30,7 +30,7 @@ from hpe_study.synthetic.shots import Shot
 
 JPEG_QUALITY = 95
 IMAGES_A_BATCH = 32  # filmed, and kept or lost, together
-MOST_ON_CUDA = 8  # processes that share a GPU; more wait for each other and fill its memory
+MOST_ON_CUDA = 8  # processes that share a GPU; ten were no faster than four (H100), and each takes memory
 
 
 @dataclass(frozen=True)

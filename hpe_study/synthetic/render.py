@@ -18,7 +18,7 @@ from hpe_study.synthetic.landmarks import FLESH
 from hpe_study.synthetic.shots import Frame, Posed
 from hpe_study.synthetic.stage import pack
 
-_PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; they take some 2.5 GB
+_PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; half as many took 1.2 GB
 _SAMPLES = raster.SUB**2
 _BEFORE_OTHERS = 0.01  # m: something else covers a landmark when it lies at least so much nearer
 
