@@ -188,14 +188,17 @@ class Shadows:
     @staticmethod
     def _looked_up(maps, person, shot, rows, cell):
         """Cells (K·P,) of the maps (N, cells) of the people that points `rows` (P,) belong to; K cells a point, point by point."""
-        if len(person) == 1:
-            return maps[person[0]].index_select(0, cell)
+        if isinstance(person, slice):
+            return maps[person.start].index_select(0, cell)
         own = (person.int() * maps.shape[1]).index_select(0, shot.index_select(0, rows))
         return maps.flatten().index_select(0, (cell.view(-1, len(rows)) + own).flatten())
 
 
 def _turns(shot, shots, device):
-    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no more of them."""
+    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no more of them; for a single
+    picture slices of one, which cost nothing to take."""
+    if shots == 1:
+        return [slice(n, n + 1) for n in range(len(shot))]
     of_shot = [[n for n, own in enumerate(shot) if own == s] for s in range(shots)]
     most = max(map(len, of_shot), default=0)
     padded = [people + [-1] * (most - len(people)) for people in of_shot]
@@ -213,8 +216,8 @@ def develop(light, film, brightness, seed, shot, starts):
     x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
     x = x ** spread(1 / film["gamma"], shot)
     x = ((x - 0.5) * spread(film["contrast"], shot) + 0.5) * spread(film["white"], shot).T
-    x = x + _speckle(seed, shot, starts, light.device) * spread(film["noise"], shot)
-    return (x.clamp(0, 1) * 255 + 0.5).to(torch.uint8).T.contiguous()
+    x += _speckle(seed, shot, starts, light.device) * spread(film["noise"], shot)
+    return (x.clamp_(0, 1) * 255 + 0.5).to(torch.uint8).T.contiguous()
 
 
 def _speckle(seed, shot, starts, device):
