@@ -162,21 +162,21 @@ def scoring_rate(material, folder, device):
 
 
 def _rendering(folder, chosen, device):
-    """Pictures a second of simulated people written as files: one process, once warm; then a process a core, with and without their start
+    """Pictures a second of simulated people written as files: one process, once warm; then several, with and without their start
     (that is: the time of many pictures, less that of a few, for the rest of them)."""
-    sizes = chosen.sizes
+    sizes, several = chosen.sizes, min(CORES, MOST_ON_CUDA)
 
-    def seconds(root, name, people, workers):
+    def seconds(root, people, workers):
         start = time.perf_counter()
-        make(name, root, *people, size=sizes.picture, workers=workers, device=device.type, progress=False)
+        make("h36m", root, *people, size=sizes.picture, workers=workers, device=device.type, progress=False)
         return time.perf_counter() - start
 
-    seconds(folder / "warm", "h36m", (4, 4), 1)
-    alone = (chosen.alone + 4) / seconds(folder / "alone", "h36m", (chosen.alone, 4), 1)
+    seconds(folder / "warm", (4, 4), 1)
+    alone = (chosen.alone + 4) / seconds(folder / "alone", (chosen.alone, 4), 1)
     yield _row("rendering", "", f"h36m {sizes.picture} px, 1 process", alone, "images/s")
     few = (chosen.alone, 4)
-    short, long = seconds(folder / "few", "h36m", few, CORES), seconds(folder / "many", "h36m", chosen.rendered, CORES)
-    what = f"h36m {sizes.picture} px, {min(CORES, MOST_ON_CUDA)} processes"
+    short, long = seconds(folder / "few", few, several), seconds(folder / "many", chosen.rendered, several)
+    what = f"h36m {sizes.picture} px, {several} processes"
     yield _row("rendering", "", f"{what}, with their start", sum(chosen.rendered) / long, "images/s")
     yield _row("rendering", "", f"{what}, once started", (sum(chosen.rendered) - sum(few)) / (long - short), "images/s")
 

@@ -18,7 +18,7 @@ from hpe_study.files import atomic
 from hpe_study.report.disk import GB, checkpoint_bytes, disk, disk_of_set
 from hpe_study.report.publish import execute_in_place
 from hpe_study.report.published import published, total_minutes
-from hpe_study.report.rates import MEASURED, PASS, PROJECTED, rates
+from hpe_study.report.rates import PASS, rates
 from hpe_study.report.schedule import length, longest_chain
 from hpe_study.report.style import set_title
 from hpe_study.report.table import PUBLISHED, Cell, Column, Table
@@ -171,8 +171,7 @@ def _start(rate):
 def sentence(study, known):
     """Table 1's best row at each rate, and what the paper printed for as many images."""
     images = sum(images_of(study, run) for run in BEST_ROW.line)
-    how = {MEASURED: "at the rate measured", PROJECTED: "at the goal"}
-    told = "; ".join(f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {how[rate.kind]} ({rate.words})" for rate in known)
+    told = "; ".join(f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {rate.kind} ({rate.words})" for rate in known)
     theirs = _clock(60 * total_minutes()["best_occlusion_person", "2d_pretraining"])
     return Markdown(
         f"{label(BEST_ROW)}, Table 1's best row, learns from {images / MILLION:.2f} million images; training alone takes {told}. "
