@@ -9,7 +9,6 @@ from hpe_study import devices
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
 from hpe_study.files import read_json
-from hpe_study.gpus import visible_gpus
 from hpe_study.models import build_model
 from hpe_study.report.published import data_sheet
 from hpe_study.store import stored_key
@@ -73,11 +72,10 @@ class Outlook:
     """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, of which people
     may have any part."""
 
-    def __init__(self, study, cores, here=True):
-        """here: whether this machine will do the work; nothing is known about others, whose times are None as real data's are."""
+    def __init__(self, study, cores, places):
+        """places: runs at a time on this machine; None where others do the work, whose times are None as real data's are."""
         self.study, self.cores, self.start = study, max(1, cores), time.time()
-        self.places = len(visible_gpus()) * study.profile.runs_per_gpu or self.cores  # runs at a time
-        self.sized = study.simulated and here
+        self.places, self.sized = places, study.simulated and places is not None
         self.rate = measured_rate(study) if self.sized and self.runs_left else 1.0
         self.first = self._by_size()
 
@@ -98,7 +96,7 @@ class Outlook:
         pictures = sum(count.train + count.test for count in counts)
         images = sum(images_of(study, run) for run in left)
         analyses = [name for name in study.analyses if not (study.figures / f"{name}.ipynb").exists()]
-        training = (images / self.rate + OVERHEAD * 2 * len(left)) / min(self.cores, self.places)
+        training = (images / self.rate + OVERHEAD * 2 * len(left)) / self.places
         return training + (pictures * RENDERING + OVERHEAD * len(analyses)) / self.cores
 
     def seconds(self):

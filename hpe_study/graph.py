@@ -36,10 +36,10 @@ def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
     """
     if study.profile.records:
         raise StudyError(f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they came from instead")
-    where, cores = _on_cluster(study, cluster, cores) if cluster else _on_this_machine(study, cores)
+    where, cores, places = _on_cluster(study, cluster, cores) if cluster else _on_this_machine(study, cores)
     with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
         study = note_absent(study)
-        outlook = Outlook(study, cores, here=not cluster)
+        outlook = Outlook(study, cores, places)
         _announce(study, outlook)
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile"), "--directory", str(study.home)),
@@ -57,15 +57,15 @@ def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
 
 
 def _on_this_machine(study, cores):
-    """(Snakemake's words, cores): no more runs at a time than cores, or than places on its GPUs. What it lacks is said first."""
+    """(Snakemake's words, cores, runs at a time): no more of these than cores, or than places on its GPUs. What it lacks is said first."""
     devices.check_count(study.profile.devices)
-    cores, gpus = cores or os.cpu_count(), visible_gpus()
-    places = ("--resources", f"gpu={len(gpus) * study.profile.runs_per_gpu}") if gpus else ()
-    return ("--cores", str(cores), *places), cores
+    cores, on_gpus = cores or os.cpu_count(), len(visible_gpus()) * study.profile.runs_per_gpu
+    resources = ("--resources", f"gpu={on_gpus}") if on_gpus else ()
+    return ("--cores", str(cores), *resources), cores, min(cores, on_gpus or cores)
 
 
 def _on_cluster(study, cluster, cores):
-    """(Snakemake's words, cores of a job of preparation)."""
+    """(Snakemake's words, cores of a job of preparation, None: how many runs at a time is not known)."""
     folder = Path(cluster) if Path(cluster).is_dir() else study.home / cluster
     if not (folder / "config.yaml").exists():
         at_hand = ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))) or "none here"
@@ -73,7 +73,7 @@ def _on_cluster(study, cluster, cores):
     executor = yaml.safe_load((folder / "config.yaml").read_text()).get("executor", "local")
     if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
         raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e '.[{folder.name}]'")
-    return ("--profile", str(folder)), cores or PREPARING_CORES
+    return ("--profile", str(folder)), cores or PREPARING_CORES, None
 
 
 def _announce(study, outlook):

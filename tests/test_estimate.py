@@ -27,8 +27,10 @@ def study(tmp_path, monkeypatch):
 
 
 def test_what_is_done_counts_no_more(study):
-    outlook = Outlook(study, 2)
-    assert outlook.first == Outlook(study, 1).first / 2
+    outlook = Outlook(study, 2, 2)
+    assert outlook.first == Outlook(study, 1, 1).first / 2
+    assert outlook.first < Outlook(study, 2, 1).first < Outlook(study, 1, 1).first  # one GPU for two cores
+    assert Outlook(study, 2, None).first is None  # a cluster does the work
     before = outlook.seconds()
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
@@ -41,8 +43,8 @@ def test_a_run_of_other_parameters_is_still_to_do(study):
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": "another", "data": {}}))
-    assert Outlook(study, 2).runs_left == study.runs
+    assert Outlook(study, 2, 2).runs_left == study.runs
 
 
 def test_real_data_have_no_estimate():
-    assert Outlook(Study("params/paper.yaml"), 2).first is None
+    assert Outlook(Study("params/paper.yaml"), 2, 2).first is None

@@ -45,13 +45,13 @@ def test_four_devices_on_a_machine_with_one_are_refused_before_anything_runs(stu
 
 def test_snakemake_is_told_how_many_runs_the_gpus_hold(study, monkeypatch):
     machine(monkeypatch, 4)
-    assert graph._on_this_machine(study, 3) == (("--cores", "3", "--resources", "gpu=8"), 3)
+    assert graph._on_this_machine(study, 3) == (("--cores", "3", "--resources", "gpu=8"), 3, 3)
 
 
 def test_without_gpus_only_cores_count(study, monkeypatch):
     machine(monkeypatch, 0)
     monkeypatch.setattr(graph.os, "cpu_count", lambda: 4)
-    assert graph._on_this_machine(study, None) == (("--cores", "4"), 4)
+    assert graph._on_this_machine(study, None) == (("--cores", "4"), 4, 4)
 
 
 def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
