@@ -6,15 +6,12 @@ read (test set "flic as read").
 """
 
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
-
-import torch
 
 from hpe_study import evaluation, legacy, pipeline
 from hpe_study.datasets.base import SPLITS
 from hpe_study.params import SETS_2D, SETS_3D
+from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
 from hpe_study.recipe import LAST
 from hpe_study.study import Run
@@ -86,10 +83,10 @@ def make(study, workers=2, progress=True):
         pipeline.copy_labels(store.path, corrected.labels_path(name))  # for scoring again
     with (
         progress_bar(total=len(wanted), desc="audit", unit="run", disable=not progress) as bar,
-        ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool,
+        pool(workers) as processes,
     ):
         for stage in (1, 2, 3):  # a stage's runs need nothing of each other
-            for _ in pool.map(train_and_score, [(study.profile_path, trial) for trial in wanted if trial.run.stage == stage]):
+            for _ in processes.map(train_and_score, [(study.profile_path, trial) for trial in wanted if trial.run.stage == stage]):
                 bar.update()
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from hpe_study import distributed, streams
+from hpe_study import distributed, processes, streams
 from hpe_study.errors import StudyError
 from hpe_study.heatmaps import constant, gaussian_targets
 from hpe_study.skeletons import MPII16
@@ -109,7 +109,7 @@ def _loader(stores, sampler, workers, keep=False):
         batch_sampler=sampler,
         collate_fn=_whole,
         num_workers=workers,
-        multiprocessing_context="forkserver" if workers else None,
+        multiprocessing_context=processes.context() if workers else None,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=keep and workers > 0,
     )

@@ -18,10 +18,8 @@ Arrays of a store, N records (image coordinates: 0-based px, integer = pixel cen
 """
 
 import json
-import multiprocessing
 import shutil
 from collections import deque
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -34,7 +32,7 @@ from hpe_study.datasets.fit import check_fit
 from hpe_study.datasets.reading import CORRECTED, reading
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic, digest, digest_of, lock
-from hpe_study.processes import start_worker
+from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
 from hpe_study.skeletons import MPII16, by_name
 
@@ -250,13 +248,11 @@ def _write_parts(records, chunks, settings, workers):
     if workers <= 1:
         yield from (_write_part(*job) for job in jobs)
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(workers, context, start_worker) as pool:
+    with pool(workers) as processes:
         waiting = deque()  # a few, so that not all records are in memory at once
         try:
             for job in jobs:
-                waiting.append(pool.submit(_write_part, *job))
+                waiting.append(processes.submit(_write_part, *job))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:
@@ -264,7 +260,7 @@ def _write_parts(records, chunks, settings, workers):
         except BrokenProcessPool as error:
             raise StudyError("a preparing process was ended from outside (out of memory?); run the same command again to go on") from error
         finally:
-            pool.shutdown(cancel_futures=True)
+            processes.shutdown(cancel_futures=True)
 
 
 def _join(part_paths, path, attributes):

@@ -108,6 +108,14 @@ class Body:
         """name → (3,) mm, world: every landmark of one actor."""
         return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
 
+    def skeletons(self, people, pose):
+        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose, without the skin, which takes most of the time."""
+        shape = torch.einsum("nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :])
+        points = self._mean[self.vertex_count :] + shape
+        angles = torch.as_tensor(pose, dtype=torch.float32, device=self.device).expand(len(people), -1)
+        _, moved = self._turned(points, kinematics.alignment(points, self._point_index), angles)
+        return self._mixing @ moved.cpu().numpy().astype(np.float64)
+
     def rest(self, person):
         """The person (index) in the rest pose, undressed."""
         if person not in self._rests:
@@ -128,17 +136,21 @@ class Body:
         rest_vertices = torch.stack([rest.vertices for rest in rests]) + rest_normals * offsets[..., None]
 
         angles = torch.as_tensor(np.stack([actor.pose for actor in actors]), dtype=torch.float32, device=self.device)
-        rotations = kinematics.bone_rotations(angles, torch.stack([rest.aligned for rest in rests]), self._bone_index)
-        transforms = kinematics.forward(rotations, rest_joints[:, : len(self.bones)], self._tree)
+        transforms, points = self._turned(rest_joints, torch.stack([rest.aligned for rest in rests]), angles)
         blended = (self._weights @ transforms.flatten(2)).unflatten(2, (3, 4))
         vertices = (blended[..., :3] @ rest_vertices[..., None])[..., 0] + blended[..., 3]
         normals = torch.nn.functional.normalize((blended[..., :3] @ rest_normals[..., None])[..., 0], dim=-1)
-        moved = transforms[:, self._point_bone]
-        points = (moved[..., :3] @ rest_joints[..., None])[..., 0] + moved[..., 3]
 
         shift = self._stand(vertices, points, actors)
         landmarks = self._mixing @ (points + shift[:, None]).cpu().numpy().astype(np.float64)
         return vertices + shift[:, None], normals, landmarks
+
+    def _turned(self, rest_joints, aligned, angles):
+        """The bones' transforms (N, bones, 3, 4) in poses (N, angles), and the points (N, K, 3) m of the rest pose moved by them."""
+        rotations = kinematics.bone_rotations(angles, aligned, self._bone_index)
+        transforms = kinematics.forward(rotations, rest_joints[:, : len(self.bones)], self._tree)
+        moved = transforms[:, self._point_bone]
+        return transforms, (moved[..., :3] @ rest_joints[..., None])[..., 0] + moved[..., 3]
 
     def _stand(self, vertices, points, actors):
         """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to stand."""

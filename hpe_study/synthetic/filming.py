@@ -6,9 +6,8 @@ bytes whatever the number of processes. Finished batches are kept as `parts/*.np
 """
 
 import importlib
-import multiprocessing
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -21,7 +20,7 @@ import torch
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
-from hpe_study.processes import start_worker
+from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
 from hpe_study.synthetic.body import Body
 from hpe_study.synthetic.contact import Contacts
@@ -134,16 +133,15 @@ def _run(jobs, workers):
         finally:
             torch.set_num_threads(threads)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context, initializer=start_worker) as pool:
-        waiting = [pool.submit(_film_batch, job) for job in jobs]
+    with pool(min(workers, len(jobs))) as processes:
+        waiting = [processes.submit(_film_batch, job) for job in jobs]
         try:
             for done in as_completed(waiting):
                 yield done.result()
         except BrokenProcessPool as error:
             raise StudyError("a rendering process was ended from outside (out of memory?); run the same command again to go on") from error
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            processes.shutdown(wait=True, cancel_futures=True)
 
 
 @lru_cache(maxsize=2)

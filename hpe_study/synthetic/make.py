@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hpe_study.errors import StudyError
 from hpe_study.files import lock, read_json, write_json
+from hpe_study.processes import start_server
 from hpe_study.synthetic.brief import Brief
 
 VERSION = 1  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
@@ -40,6 +41,8 @@ def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", pro
     made with others is made anew; what was interrupted goes on. Raises StudyError for impossible arguments, for a folder that
     is there and not marked as simulated, and when another process is making the same set.
     """
+    if workers > 1:
+        start_server()
     module = _module(name)
     brief = _checked(Brief(name, train, test, seed, size, tuple(sorted(options.items()))), module)
     root = Path(root)
