@@ -6,6 +6,7 @@ move with the body. Colours are sRGB in 0…1.
 
 import colorsys
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import torch
 
@@ -33,6 +34,8 @@ _HAIR_SHARE = (0.25, 0.2, 0.2, 0.12, 0.1, 0.08, 0.05)
 PATTERNS = ("plain", "stripes", "bars", "checks", "print", "blotches")
 _PATTERN_SHARE = (0.5, 0.14, 0.1, 0.08, 0.12, 0.06)
 
+_TONES = ("skin", "trousers", "top", "shoes", "hair", "top_second")
+_TROUSERS, _TOP, _SHOES, _HAIR, _SECOND = range(1, len(_TONES))
 _COLOURS = ("skin", "hair", "top", "top_second", "trousers", "shoes")
 _NUMBERS = ("pattern", "pattern_size", "sleeve", "trouser_length", "skirt", "skirt_length", "long_hair", "bald", "hat",
             "top_thickness", "trouser_thickness", "hem", "seed")  # fmt: skip
@@ -119,6 +122,10 @@ class Regions:
         return cls(share("Head"), share("Neck"), share("Hand", "Thumb", "Finger"), share("Foot", "Toe"), arm, leg,
                    (part == 1).float(), (part == 2).float(), *vertices.unbind(1))  # fmt: skip
 
+    def chosen(self, rows, names):
+        """Some of the pixels, and of them these regions only."""
+        return SimpleNamespace(**{name: getattr(self, name).index_select(0, rows) for name in names})
+
     def table(self):
         """(11, V): the regions in the order of the fields."""
         return torch.stack(list(self.__dict__.values()))
@@ -144,54 +151,77 @@ def paint(worn, at, who):
     worn: from `pack`; at: `Regions` of (P,) tensors, interpolated at the pixels; who: (P,) person of each pixel.
     Returns albedo (3, P) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on skin, hair and shoes.
     """
-    number = {name: shading.spread(worn[name], who) for name in _NUMBERS}
-    tone = {name: shading.spread(worn[name], who).T for name in _COLOURS}
-    mask = _pattern(number, at, worn["pattern"].int().tolist())
-    colours = tone["skin"].expand(3, len(at.x))
-
-    def over(where, value):
-        return torch.where(where, value, colours)
-
-    trousers = (at.leg < number["trouser_length"]) & (at.y <= number["hem"]) & (at.arm <= 0.02) & (at.foot < 0.5) & (at.hand < 0.3)
-    top = (at.arm < number["sleeve"]) & (at.y > number["hem"]) & (at.head < 0.5) & (at.neck < 0.55) & (at.hand < 0.5) & (at.y < 0.585)
-    top |= (at.arm > 0.05) & (at.arm < number["sleeve"]) & (at.hand < 0.5)
-    skirt, hair = at.skirt > 0.5, at.long_hair > 0.5
-    colours = over(trousers, tone["trousers"])
-    colours = over(top, tone["top"] * (1 - mask) + tone["top_second"] * mask)
-    colours = over(at.foot > 0.5, tone["shoes"])
-    colours = over(skirt, tone["trousers"])
-
-    strands = 0.8 + 0.45 * shading.noise(at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, number["seed"])
-    hair_tone = tone["hair"] * strands
-    scalp = (at.head > 0.5) & (at.y - 0.70 - 0.9 * (at.z - 0.03) > 0.035) & (number["bald"] < 0.5)
+    number = lambda name: shading.spread(worn[name], who)  # noqa: E731
+    sleeve, hem = number("sleeve"), number("hem")
+    trousers = (at.leg < number("trouser_length")) & (at.y <= hem) & (at.arm <= 0.02) & (at.foot < 0.5) & (at.hand < 0.3)
+    top = (at.arm < sleeve) & (at.y > hem) & (at.head < 0.5) & (at.neck < 0.55) & (at.hand < 0.5) & (at.y < 0.585)
+    top |= (at.arm > 0.05) & (at.arm < sleeve) & (at.hand < 0.5)
+    skirt, head, loose_hair = at.skirt > 0.5, at.head > 0.5, at.long_hair > 0.5
+    hair = head & (at.y - 0.70 - 0.9 * (at.z - 0.03) > 0.035) & (number("bald") < 0.5)
     # long hair hangs in strips: what is seen between them is hair as well
-    behind = (number["long_hair"] > 0.5) & (at.z < 0.06 - 0.35 * (at.y - 0.62).clamp_min(0)) & (at.y > 0.5) & (at.arm <= 0)
-    behind &= (at.head + at.neck > 0.3) | (at.z < -0.02)
-    colours = over(scalp | hair | behind, hair_tone)
-    colours = over((at.head > 0.5) & (at.y > 0.765) & (number["hat"] > 0.5) & ~hair, tone["top_second"])
+    behind = (number("long_hair") > 0.5) & (at.z < 0.06 - 0.35 * (at.y - 0.62).clamp_min(0)) & (at.y > 0.5) & (at.arm <= 0)
+    hair |= loose_hair | behind & ((at.head + at.neck > 0.3) | (at.z < -0.02))
+    hat = head & (at.y > 0.765) & (number("hat") > 0.5) & ~loose_hair
 
-    face, side = (at.head > 0.5) & (at.z > 0.06) & ~skirt & ~hair, at.x.abs()
-    eye = face & (((side - 0.031) / 0.015) ** 2 + ((at.y - 0.705) / 0.007) ** 2 < 1)
-    brow = face & ((side - 0.032).abs() < 0.02) & ((at.y - 0.724 - 0.1 * (side - 0.03)).abs() < 0.004)
-    mouth = face & ((at.x / 0.024) ** 2 + ((at.y - 0.624) / 0.007) ** 2 < 1)
-    colours = over(eye, torch.full_like(at.x, 0.13))
-    colours = over(brow, hair_tone * 0.8)
-    colours = over(mouth, colours * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device))
+    tone = torch.zeros(len(at.x), dtype=torch.int32, device=at.x.device)  # of `_TONES`
+    for layer, where in ((_TROUSERS, trousers), (_TOP, top), (_SHOES, at.foot > 0.5), (_TROUSERS, skirt), (_HAIR, hair), (_SECOND, hat)):
+        tone = torch.where(where, layer, tone)
+    palette = torch.stack([worn[name] for name in _TONES], 1).flatten(0, 1).T.contiguous()  # (3, N · tones)
+    colours = palette.index_select(1, tone if len(worn["seed"]) == 1 else who.int() * len(_TONES) + tone)
+
+    _print_tops(colours, tone == _TOP, worn, at, who)
+    _comb(colours, tone == _HAIR, worn, at, who)
+    _draw_faces(colours, head & (at.z > 0.06) & ~skirt & ~loose_hair, worn, at, who)
     return colours.clamp(0, 1), (trousers | top | skirt).float()
+
+
+def _print_tops(colours, where, worn, at, who):
+    """Put the tops' patterns, of their second colour, into `colours` (3, P) where (P,) there are tops."""
+    kinds = set(worn["pattern"].int().tolist()) - {0}
+    if not kinds:
+        return
+    rows = where.nonzero()[:, 0]
+    at, person = at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows)
+    mask = _pattern({name: shading.spread(worn[name], person) for name in ("pattern", "pattern_size", "seed")}, at, sorted(kinds))
+    colours[:, rows] = colours.index_select(1, rows) * (1 - mask) + shading.spread(worn["top_second"], person).T * mask
+
+
+def _comb(colours, where, worn, at, who):
+    """Put strands into the hair."""
+    rows = where.nonzero()[:, 0]
+    colours[:, rows] = colours.index_select(1, rows) * _strands(worn, at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows))
+
+
+def _strands(worn, at, who):
+    """(P,) how bright hair is."""
+    return 0.8 + 0.45 * shading.noise(at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, shading.spread(worn["seed"], who))
+
+
+def _draw_faces(colours, where, worn, at, who):
+    """Put eyes, brows and a mouth into `colours` (3, P) where (P,) there are faces."""
+    rows = where.nonzero()[:, 0]
+    at, person = at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows)
+    side, face = at.x.abs(), colours.index_select(1, rows)
+    eye = ((side - 0.031) / 0.015) ** 2 + ((at.y - 0.705) / 0.007) ** 2 < 1
+    brow = ((side - 0.032).abs() < 0.02) & ((at.y - 0.724 - 0.1 * (side - 0.03)).abs() < 0.004)
+    mouth = (at.x / 0.024) ** 2 + ((at.y - 0.624) / 0.007) ** 2 < 1
+    hair_tone = shading.spread(worn["hair"], person).T * _strands(worn, at, person)
+    face = torch.where(eye, 0.13, face)
+    face = torch.where(brow, hair_tone * 0.8, face)
+    colours[:, rows] = torch.where(mouth, face * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device), face)
 
 
 def _pattern(number, at, kinds):
     """(P,) share of the top's second colour. kinds: of the people in the picture; only theirs are drawn."""
     across, up = (at.x * 6 + at.z * 1.5) * number["pattern_size"], at.y * 6 * number["pattern_size"]
-    drawing = (
-        lambda: torch.zeros_like(across),
-        lambda: ((up * 2) % 1 < 0.5).float(),
-        lambda: ((across * 1.5) % 1 < 0.35).float(),
-        lambda: (((across * 1.2) % 1 < 0.5).float() + ((up * 1.2) % 1 < 0.5).float()) * 0.5,
-        lambda: ((at.x.abs() < 0.09) & ((at.y - 0.38).abs() < 0.06) & (at.z > 0.02)).float(),
-        lambda: shading.noise(across * 2, up * 2, number["seed"]).round(),
-    )
-    result = drawing[0]()
-    for kind in sorted(set(kinds) - {0}):
-        result = torch.where(number["pattern"] == kind, drawing[kind](), result)
+    drawing = {
+        "stripes": lambda: ((up * 2) % 1 < 0.5).float(),
+        "bars": lambda: ((across * 1.5) % 1 < 0.35).float(),
+        "checks": lambda: (((across * 1.2) % 1 < 0.5).float() + ((up * 1.2) % 1 < 0.5).float()) * 0.5,
+        "print": lambda: ((at.x.abs() < 0.09) & ((at.y - 0.38).abs() < 0.06) & (at.z > 0.02)).float(),
+        "blotches": lambda: shading.noise(across * 2, up * 2, number["seed"]).round(),
+    }
+    result = torch.zeros_like(across)
+    for kind in kinds:
+        result = torch.where(number["pattern"] == kind, drawing[PATTERNS[kind]](), result)
     return result
