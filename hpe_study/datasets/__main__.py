@@ -1,11 +1,11 @@
-"""`python -m hpe_study.datasets check ROOT` and `python -m hpe_study.datasets contact-sheet NAME ROOT`."""
+"""`python -m hpe_study.datasets check ROOT`, `… recipes ROOT` and `… contact-sheet NAME ROOT`."""
 
 import argparse
 import sys
 
 import matplotlib
 
-from hpe_study.datasets import NAMES, open_dataset
+from hpe_study.datasets import NAMES, open_dataset, recipes
 from hpe_study.datasets.base import SPLITS
 from hpe_study.datasets.check import as_table, check
 from hpe_study.datasets.sheet import contact_sheet
@@ -19,6 +19,8 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("check", help="one table: what is there, what is missing, where to get it")
     command.add_argument("root", metavar="ROOT", help="the data root, which holds one folder a set")
+    command = commands.add_parser("recipes", help="how far joints made by an approximate recipe lie from the labelled ones")
+    command.add_argument("root", metavar="ROOT", help="the data root")
     command = commands.add_parser("contact-sheet", help="draw records with their skeletons, to look at")
     command.add_argument("name", metavar="NAME", help=", ".join(NAMES))
     command.add_argument("root", metavar="ROOT", help="the data root")
@@ -30,6 +32,8 @@ def main(arguments=None):
     try:
         if asked.command == "check":
             print(as_table(check(asked.root)))
+        elif asked.command == "recipes":
+            print(recipes.measured_under(asked.root).round(3).to_string(index=False))
         else:
             _draw(asked)
     except StudyError as error:

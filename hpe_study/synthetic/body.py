@@ -108,11 +108,14 @@ class Body:
         """name → (3,) mm, world: every landmark of one actor."""
         return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
 
-    def skeletons(self, people, pose):
-        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose, without the skin, which takes most of the time."""
+    def skeletons(self, people, poses):
+        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose (angles,) or one each (N, angles).
+
+        Without the skin, which takes most of the time of `place`.
+        """
         shape = torch.einsum("nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :])
         points = self._mean[self.vertex_count :] + shape
-        angles = torch.as_tensor(pose, dtype=torch.float32, device=self.device).expand(len(people), -1)
+        angles = torch.as_tensor(poses, dtype=torch.float32, device=self.device).expand(len(people), -1)
         _, moved = self._turned(points, kinematics.alignment(points, self._point_index), angles)
         return self._mixing @ moved.cpu().numpy().astype(np.float64)
 
