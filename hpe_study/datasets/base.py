@@ -8,6 +8,7 @@ import inspect
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -19,6 +20,7 @@ from hpe_study.skeletons import MPII16, convert
 SPLITS = ("train", "test")
 IMAGE_ABSENT = "image absent"
 SHOWN = 3  # paths given as examples in a message
+_LONGEST_NAME = 255  # of a file or folder, as file systems have it
 
 
 class MissingSet(StudyError):
@@ -37,11 +39,31 @@ def safe_relative(name, source):
     """
     name = str(name)
     path = PurePosixPath(name)
-    if not name or "\\" in name or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
+    odd = not name or "\\" in name or "\0" in name or max(map(len, path.parts), default=0) > _LONGEST_NAME
+    if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise StudyError(
             f"{source}: image path {name!r} is not a path inside the data set's image folder; the labels are not to be trusted"
         )
     return path
+
+
+@contextmanager
+def understood(files):
+    """Whatever goes wrong inside comes out as a `StudyError` that names the label file being read, the last of the list `files`.
+
+    Label files come from anywhere, and NumPy, SciPy and h5py raise a dozen kinds of errors for what is damaged or of another kind.
+    """
+    try:
+        yield
+    except (StudyError, MemoryError):
+        raise
+    except Exception as error:
+        if not files:
+            raise
+        raise StudyError(
+            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {error}); it is damaged or the file of another "
+            "data set or download, obtain it again"
+        ) from error
 
 
 class Listing:
@@ -72,7 +94,7 @@ class Records(Sequence):
     name, split, root, strict   as opened
     skeleton, info              the set's own joints; its `DatasetInfo`
     left_out                    reason → number of records that the labels have and this sequence has not
-    missing_parts               folders of the set that are not there at all
+    missing_parts               folders and files of the set that are not there at all
     examples                    a few paths of absent images
     simulated                   the set's folder carries SIMULATED.json: people are simulated
     label_files                 the files that the labels come from (digests are taken over these)
@@ -91,7 +113,8 @@ class Records(Sequence):
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
             raise StudyError(f"{self.info.name}: no option {', '.join(unknown)}; this data set has {', '.join(known) or 'none'}")
-        self.load(**options)
+        with understood(self.label_files):
+            self.load(**options)
         self.simulated = self._is_simulated({path.relative_to(self.root).parts[0] for path in self.label_files})
         self._report()
 
@@ -140,6 +163,11 @@ class Records(Sequence):
         """Note a part of the set that is not there. A stand-in is complete as it is, however few sequences it has."""
         if not self.simulated:
             self.missing_parts.append(path)
+
+    def parts_found(self, folder, found, usual, what):
+        """Note that `found` of the `usual` number of parts are in a folder, where that is fewer."""
+        if found < usual:
+            self.part_missing(f"{folder} ({usual - found} of {usual} {what})")
 
     def leave_out(self, reason, count):
         """Count records that are not used, and why."""
@@ -198,17 +226,22 @@ def head_size_of(joints2d, skeleton):
 def column(rows, key, shape, path, dtype=np.float64):
     """One value of a list of dicts as an array (N, *shape); a `StudyError` names file, row and key where it does not fit.
 
-    shape: of one value; () for a number; -1 for a length that may be any.
+    shape: of one value; () for a number; -1 for a length that may be any, but the same in all. Dimensions of 1 may be there or not.
     """
+    wanted = tuple(length for length in shape if length != 1)
     values = []
     for i, row in enumerate(rows):
         if not isinstance(row, dict) or key not in row:
             raise StudyError(f"{path}: record {i} has no {key!r}; this is not the file it should be")
         try:
-            value = np.asarray(row[key], dtype).reshape(shape)
-        except (TypeError, ValueError) as error:
+            value = np.asarray(row[key], dtype)
+        except (TypeError, ValueError, OverflowError) as error:
             raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})") from error
-        values.append(value)
+        squeezed = tuple(length for length in value.shape if length != 1)
+        fits = value.shape[:1] == shape[:1] if -1 in shape else squeezed == wanted
+        if not fits or (values and value.size != values[0].size):
+            raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}")
+        values.append(value.reshape(shape))
     return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
 
 

@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.base import SHOWN, SPLITS, MissingSet
+from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, SPLITS, MissingSet
 from hpe_study.errors import StudyError
 
 COLUMNS = ("set", "state", "train", "test", "left out, and why", "missing (first few)", "where to get it", "licence")
@@ -53,7 +53,7 @@ def _look(name, layout, options, root):
             continue
         simulated = simulated or records.simulated
         usual = not records.simulated and options == next(iter(about.layouts.values()), {})
-        row[split] = _count(len(records), sum(records.left_out.values()), about.expected.get(split) if usual else None)
+        row[split] = _count(len(records), records.left_out, about.expected.get(split) if usual else None)
         left_out += [f"{split}: {count:,} {reason}" for reason, count in records.left_out.items()]
         absent += [str(path) for path in (*records.missing_parts, *records.examples)]
     states = set(problems.values())
@@ -73,8 +73,9 @@ def _look(name, layout, options, root):
 
 
 def _count(kept, left_out, expected):
-    """A split's records, and the original's number where the labels hold another."""
-    differs = expected is not None and kept + left_out != expected
+    """A split's records, and the original's number where the labels hold another: that counts what is left out for an absent image, and
+    in some sets what is left out for other reasons."""
+    differs = expected not in (None, kept + left_out.get(IMAGE_ABSENT, 0), kept + sum(left_out.values()))
     return f"{kept:,} (original {expected:,})" if differs else f"{kept:,}"
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from hpe_study.datasets.base import Listing, MissingSet, Records, column, head_size_of, missing, text_column
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape
+from hpe_study.datasets.matfiles import expect_shape, whole_numbers
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
@@ -57,6 +57,7 @@ INFO = DatasetInfo(
 CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}
 FULL_SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 COMMON_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]  # of the 32 joints, in H36M17's order
+_SEQUENCES = 30  # of a subject: 15 actions, twice
 _COMPARED = 16  # poses compared with their CSV files
 
 
@@ -95,7 +96,7 @@ class H36MChallenge(Records):
         rows = load_pickle(path)
         if not isinstance(rows, list):
             raise StudyError(f"{path}: is not a list of records; this is not the label cache")
-        self._images = [self._image_name(name, path) for name in text_column(rows, "image", path)]
+        self._images = [self._image_name(name, path, part) for name in text_column(rows, "image", path)]
         if len(set(self._images)) != len(self._images):
             raise StudyError(f"{path}: names an image twice; every record must have its own")
         self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
@@ -113,8 +114,10 @@ class H36MChallenge(Records):
         return expected if expected in found or not found else found[0]
 
     @staticmethod
-    def _image_name(text, path):
-        name = re.split(r"[/\\]", text)[-1]
+    def _image_name(text, path, part):
+        *folders, name = re.split(r"[/\\]", text)
+        if part not in folders and set(folders) & set(CHALLENGE_FOLDERS.values()):
+            raise StudyError(f"{path}: {text!r} is not of {part}; this is the label cache of the other split")
         if not re.fullmatch(r"\d+\.\w+", name):
             raise StudyError(f"{path}: {text!r} does not end in a numbered image; this is not the label cache")
         return name
@@ -168,7 +171,9 @@ class H36MFull(Records):
         self._sequences = []  # (subject, name); rows hold their number
         for subject in FULL_SUBJECTS[self.split]:
             found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
-            if not found:
+            if found:
+                self.parts_found(folder / f"S{subject}", len(found), _SEQUENCES, "sequences")
+            else:
                 self.part_missing(folder / f"S{subject}")
             self._sequences += [(f"S{subject}", path.parent.name) for path in found]
         if not self._sequences:
@@ -188,12 +193,13 @@ class H36MFull(Records):
                     raise StudyError(f"{path}: has no {', '.join(absent)}; make it again with a present h36m-fetch")
                 joints2d, joints3d, frame, camera = (file[key][()] for key in ("pose/2d", "pose/3d", "frame", "camera"))
                 intrinsics = {int(key): value[()] for key, value in file["intrinsics"].items()}
-        except OSError as error:
+        except (OSError, RuntimeError, KeyError, ValueError) as error:  # h5py's words for what is damaged
             raise StudyError(f"{path}: truncated or not an HDF5 file ({error}); make it again") from error
+        frame, camera = whole_numbers(frame, path, "frame"), whole_numbers(camera, path, "camera")
         if absent := sorted(set(camera.tolist()) - set(intrinsics)):
             raise StudyError(f"{path}: has frames but no intrinsics of camera {absent}")
         common = COMMON_17 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else list(range(17))
-        count = len(frame)
+        count = len(expect_shape(camera, (len(frame),), path, "camera"))
         joints2d = expect_shape(joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d")
         joints3d = expect_shape(joints3d, (count, joints2d.shape[1], 3), path, "pose/3d")
         fx, cx, fy, cy = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4).T

@@ -26,7 +26,9 @@ def load_mat(path, *names, **options):
         )
         raise StudyError(f"{path}: truncated or not a MATLAB file of version 5 to 7 ({detail}); obtain it again") from error
     if absent:
-        raise StudyError(f"{path}: has no {', '.join(absent)} but {', '.join(others) or 'nothing'}; this is the file of another data set")
+        raise StudyError(
+            f"{path}: has no {', '.join(absent)} but {', '.join(others) or 'nothing'}; this is the file of another data set, or truncated"
+        )
     return {name: found[name] for name in names}
 
 
@@ -42,6 +44,14 @@ def load_mat73(path, *names):
             return {name: file[name][()] for name in names}
     except OSError as error:
         raise StudyError(f"{path}: truncated or not a MATLAB 7.3 file ({error}); obtain it again") from error
+
+
+def whole_numbers(array, path, name):
+    """(N,) int64 of numbers that may be stored as reals or in a matrix of one row or column; a `StudyError` where they are not whole."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "biuf" or array.size != max(array.shape, default=1) or not np.array_equal(array, np.rint(array)):
+        raise StudyError(f"{path}: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype}); obtain the file again")
+    return array.ravel().astype(np.int64)
 
 
 def expect_shape(array, shape, path, name):

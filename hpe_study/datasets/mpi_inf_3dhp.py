@@ -4,15 +4,17 @@ Facts relied on (the set's read-me and files; the reprojection is measured):
 - Train: `S{1..8}/Seq{1,2}/annot.mat` (version 5): `annot2`, `annot3`, `univ_annot3`, cells (14, 1) of (F, 56), (F, 84), (F, 84), rows x1,
   y1[, z1], x2, …, in px and mm; `cameras`, `frames` 0-based. `annot3` is in each camera's own frame and reprojects onto `annot2`
   (< 0.02 px; hips and spine 1–2 px). `univ_annot3` is `annot3` scaled about the pelvis to one height: it does not reproject.
-- Frames are extracted from `imageSequence/video_{k}.avi` as `imageSequence/video_{k}/frame_%06d.jpg`, **1-based**: frame number f of
-  `frames` is file f + 1. They are matched by number (of whatever padding, JPEG or PNG); one that is absent is left out and counted.
+- Frames are extracted from `imageSequence/video_{k}.avi` as `imageSequence/video_{k}/frame_%06d.jpg` (or into `imageFrames/video_{k}`),
+  **1-based**: frame number f of `frames` is file f + 1; where there is a file 0 they were counted from 0, and it is file f. They are
+  matched by number (of whatever padding, JPEG or PNG); one that is absent is left out and counted.
   S6/Seq2/video_2 ends after 3,911 frames in the original; its later labels have no picture anywhere.
 - `camera.calibration`: a header line, then per camera 7 lines: name, sensor, size, animated, intrinsic (16), extrinsic (16), radial.
 - Camera sets: vnect [0, 1, 2, 4, 5, 6, 7, 8] (the usual training set), chest height [0, 2, 4, 7, 8], ceiling [11, 12, 13].
 - Test: `mpi_inf_3dhp_test_set/TS{1..6}/annot_data.mat` (version 7.3), (F, 1, 17, 2 | 3): `annot2`, `annot3`, `univ_annot3`, `valid_frame`,
   `activity_annotation`. Images `imageSequence/img_%06d.jpg`, 1-based. Only valid frames count: 2,929 of 24,888. TS5–6 are 16:9.
 - The official protocol scores against `univ_annot3`. A record carries both: `annot3` in joints3d, `univ_annot3` in joints3d_universal.
-- The test files have no camera: intrinsics are fitted to annot2 and annot3, and given where they reproject within 2 px (median).
+- The test files have no camera: intrinsics are fitted to annot2 and annot3 of the valid frames, and given where they reproject within
+  2 px (median).
 - MPII's thorax is the middle of the shoulders, never `spine` or `neck`; its upper_neck lies between neck and head.
 - Crop: 1.25 times the longer extent of the joints.
 """
@@ -21,9 +23,9 @@ import re
 
 import numpy as np
 
-from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, Listing, Records, head_size_of, image_size, missing
+from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, Listing, Records, head_size_of, image_size, missing, understood
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73
+from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73, whole_numbers
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
@@ -91,7 +93,8 @@ class _Sequences(Records):
         if name not in self._held:
             while len(self._held) >= _HELD:
                 del self._held[next(iter(self._held))]
-            self._held[name] = self.read(name)
+            with understood([self._path(name)]):
+                self._held[name] = self.read(name)
         return self._held[name]
 
     def place(self, places):
@@ -136,6 +139,7 @@ class Frames:
         pattern = re.compile(rf"{usual.split('{')[0]}(\d+)\.(?:jpe?g|png)", re.IGNORECASE)
         found = {int(match[1]): match[0] for match in map(pattern.fullmatch, sorted(names)) if match}
         self.numbers = np.array(sorted(found), int)
+        self.first = 0 if 0 in found else 1  # the number of a video's first frame: whoever counts from 1 has no 0
         self._others = {number: name for number, name in found.items() if usual.format(number) not in names}
 
     def path(self, number):
@@ -151,9 +155,7 @@ class TrainingSet(_Sequences):
     def load(self, cameras="vnect", every=1, truth="univ"):
         """One row a frame of a chosen camera; the label arrays stay in their files until a record is asked for."""
         self.choose(truth, every)
-        self.cameras = CAMERA_SETS.get(cameras, cameras) if isinstance(cameras, str) else list(cameras)
-        if isinstance(self.cameras, str) or not self.cameras or not set(self.cameras) <= set(range(14)):
-            raise StudyError(f"mpi_inf_3dhp: cameras {cameras!r} is not {', '.join(CAMERA_SETS)} or a list of numbers 0 to 13")
+        self.cameras = chosen_cameras(cameras)
         folder = self.folder("mpi_inf_3dhp")
         places = []
         self._calibration, self._counts = {}, {}
@@ -161,34 +163,39 @@ class TrainingSet(_Sequences):
             if not (folder / name / "annot.mat").is_file():
                 self.part_missing(folder / name)
                 continue
+            calibration = folder / name / "camera.calibration"
+            if calibration.is_file():
+                self._calibration[name] = read_calibration(self.label_file(calibration))
+            if absent := sorted(set(self.cameras) - set(self._calibration.get(name, {}))):
+                self.part_missing(f"{calibration} (of cameras {', '.join(map(str, absent))})")
             path = self.label_file(folder / name / "annot.mat")
-            frames = load_mat(path, "frames")["frames"].ravel().astype(int)
-            if (folder / name / "camera.calibration").is_file():
-                self._calibration[name] = read_calibration(self.label_file(folder / name / "camera.calibration"))
+            frames = whole_numbers(load_mat(path, "frames")["frames"], path, "frames")
             self._counts[name] = len(frames)
             rows = np.arange(0, len(frames), every)
             for camera in self.cameras:
                 there = frames[rows] < SHORT_VIDEOS.get((name, camera), np.inf)
                 filmed = self.keep(rows, "beyond the end of the original video", there)
-                images = Frames(folder / name / "imageSequence" / f"video_{camera}", "frame_{:06d}.jpg")
-                places.append((index, camera, filmed, frames[filmed] + 1, images))
+                images = Frames(pictures_of(folder / name, camera), "frame_{:06d}.jpg")
+                places.append((index, camera, filmed, frames[filmed] + images.first, images))
         if not places:
             raise missing(folder / SEQUENCES[0] / "annot.mat", self.info, self.root)
         self.place(places)
 
+    def _path(self, name):
+        return self.root / "mpi_inf_3dhp" / name / "annot.mat"
+
     def read(self, name):
         """The arrays of one sequence, of the chosen cameras only: (cameras, F, 28, 2 | 3) float32 (5e-4 px, 5e-4 mm)."""
-        path = self.root / "mpi_inf_3dhp" / name / "annot.mat"
+        path = self._path(name)
         arrays = {}
         for key, axes in _ARRAYS.items():  # one at a time: a long sequence's three are 300 MB
             cells = load_mat(path, key)[key].ravel()
             if len(cells) <= max(self.cameras):
                 raise StudyError(f"{path}: {key} has {len(cells)} cameras, not 14; this is the file of another data set")
             views = [expect_shape(cells[camera], (None, 28 * axes), path, f"{key} of camera {camera}") for camera in self.cameras]
+            if {len(view) for view in views} != {self._counts[name]}:
+                raise StudyError(f"{path}: frames lists {self._counts[name]} frames, {key} has {sorted({len(view) for view in views})}")
             arrays[key] = np.stack([view.reshape(-1, 28, axes).astype(np.float32) for view in views])
-        counts = {array.shape[1] for array in arrays.values()}
-        if counts != {self._counts[name]}:
-            raise StudyError(f"{path}: frames lists {self._counts[name]} frames, annot2, annot3 and univ_annot3 have {sorted(counts)}")
         return arrays
 
     def record(self, row):
@@ -208,7 +215,7 @@ class TrainingSet(_Sequences):
             subject=name.split("/")[0],
             sequence=name,
             camera=int(camera),
-            frame=int(number) - 1,
+            frame=int(number) - self._frames[sequence, camera].first,
         )
 
 
@@ -238,19 +245,24 @@ class TestSet(_Sequences):
             else:
                 counted, reason = all_inside(path, images), "a joint outside the picture"
             rows = self.keep(np.arange(len(counted)), reason, counted)[::every]
-            places.append((index, 0, rows, rows + 1, images))
+            places.append((index, 0, rows, rows + images.first, images))
         if not places:
             raise missing(folder / TEST_SEQUENCES[0] / "annot_data.mat", self.info, self.root)
         self.place(places)
 
+    def _path(self, name):
+        return self.root / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / name / "annot_data.mat"
+
     def read(self, name):
         """The arrays of one sequence, (F, 17, 2 | 3), its activities, and the camera that maps annot3 onto annot2."""
-        path = self.root / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / name / "annot_data.mat"
+        path = self._path(name)
         arrays = load_mat73(path, *_ARRAYS, "activity_annotation", "valid_frame")
         count = arrays["valid_frame"].size
         for key, axes in _ARRAYS.items():
             arrays[key] = expect_shape(arrays[key], (count, 1, 17, axes), path, key)[:, 0].astype(float)
-        arrays["intrinsics"] = fit_intrinsics(arrays["annot2"], arrays["annot3"])
+        valid = arrays["valid_frame"].ravel() > 0  # nobody checked the labels of the others
+        arrays["intrinsics"] = fit_intrinsics(arrays["annot2"][valid], arrays["annot3"][valid])
+        arrays["activity_annotation"] = whole_numbers(arrays["activity_annotation"], path, "activity_annotation")
         return arrays
 
     def record(self, row):
@@ -266,14 +278,29 @@ class TestSet(_Sequences):
             None,
             subject=name,
             sequence=name,
-            action=int(labels["activity_annotation"].ravel()[frame]),
+            action=int(labels["activity_annotation"][frame]),
             frame=int(frame),
         )
 
 
+def chosen_cameras(cameras):
+    """The numbers of a camera set, or of a list of cameras."""
+    chosen = CAMERA_SETS.get(cameras) if isinstance(cameras, str) else cameras
+    numbers = chosen if isinstance(chosen, (list, tuple)) and all(type(number) is int for number in chosen) else []
+    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(14)):
+        raise StudyError(f"mpi_inf_3dhp: cameras {cameras!r} is not {', '.join(CAMERA_SETS)} or a list of different numbers 0 to 13")
+    return list(numbers)
+
+
+def pictures_of(sequence, camera):
+    """The folder that a camera's frames were extracted into: beside the videos, or in `imageFrames`, as many scripts have it."""
+    usual, other = (sequence / name / f"video_{camera}" for name in ("imageSequence", "imageFrames"))
+    return other if other.is_dir() and not usual.is_dir() else usual
+
+
 def all_inside(path, images):
     """(F,) bool: the frames of a test sequence whose every joint lies in the picture. images: their `Frames`; one gives the size."""
-    joints = load_mat73(path, "annot2")["annot2"].reshape(-1, 17, 2)
+    joints = expect_shape(load_mat73(path, "annot2")["annot2"], (None, 1, 17, 2), path, "annot2")[:, 0]
     if len(images.numbers) == 0:
         return np.ones(len(joints), bool)  # no picture, no record: they are left out as absent
     size = np.array(image_size(images.path(images.numbers[0])))

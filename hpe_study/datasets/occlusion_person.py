@@ -12,6 +12,8 @@ Facts relied on (github.com/zhezh/occlusion_person):
 - Crop: 1.25 times the longer side of the box.
 """
 
+import warnings
+
 import numpy as np
 
 from hpe_study.datasets.base import Listing, Records, column, head_size_of, safe_relative, text_column
@@ -38,6 +40,7 @@ INFO = DatasetInfo(
 )
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 _THIGH = (250.0, 600.0)  # mm
+_ASTRAY = 0.25  # of the box: how far a joint's 3D may project from its 2D
 _UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _NUMBERS = ("subject", "action", "subaction", "camera_id", "image_id")
 
@@ -51,7 +54,8 @@ class OcclusionPerson(Records):
     def load(self):
         """Labels as arrays, one row an entry of the pickle."""
         folder = self.folder("occlusion_person")
-        path = self.label_file(folder / _FILES[self.split])
+        inner = folder / "annot" / _FILES[self.split]  # as the set's page draws the tree
+        path = self.label_file(inner if inner.is_file() else folder / _FILES[self.split])
         people = load_pickle(path)
         if not isinstance(people, list):
             raise StudyError(f"{path}: is not a list of records; this is not Occlusion-Person's label file")
@@ -66,9 +70,23 @@ class OcclusionPerson(Records):
         self._center, self._scale = column(people, "center", (2,), path), column(people, "scale", (2,), path)
         cameras = [person.get("camera") for person in people]
         self._intrinsics = np.stack([column(cameras, key, (), path) for key in ("fx", "fy", "cx", "cy")], -1)
+        self._doubt_projection(inside, path)
         self._numbers = {key: column(people, key, (), path, np.int64) for key in _NUMBERS}
         rows = self.keep(np.arange(len(people)), "no joint inside the image", inside.any(1))
         self._rows = self.keep_present(rows, Listing(folder / "images"), [self._images[row] for row in rows])
+
+    def _doubt_projection(self, inside, path):
+        """A warning where the 3D joints, seen by the record's camera, are not where its 2D joints are."""
+        depth = self._joints3d[..., 2:]
+        seen = self._joints3d[..., :2] / np.where(depth > 0, depth, np.nan) * self._intrinsics[:, None, :2] + self._intrinsics[:, None, 2:]
+        away = np.linalg.norm(seen - self._joints2d, axis=-1) / (200 * self._scale.max(1))[:, None]
+        wrong = ~(np.where(inside, np.nan_to_num(away, nan=np.inf), 0).max(1) <= _ASTRAY)
+        if wrong.any():
+            warnings.warn(
+                f"{path}: in {wrong.sum()} of {len(wrong)} records (first: {self._images[int(wrong.argmax())]}) joints_3d do not project "
+                "onto joints_2d by the camera given: are they in the camera's frame?",
+                stacklevel=5,
+            )
 
     def record(self, row):
         """One person."""

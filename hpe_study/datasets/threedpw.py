@@ -42,6 +42,7 @@ INFO = DatasetInfo(
         "no head top",
     ),
 )
+_SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
 
@@ -56,10 +57,16 @@ class ThreeDPW(Records):
         if not isinstance(every, int) or every < 1:
             raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
         folder = self.folder("3dpw")
-        files = sorted(self.folder("3dpw", "sequenceFiles", self.split).glob("*.pkl"))
+        labels = self.folder("3dpw", "sequenceFiles", self.split)
+        files = sorted(path for path in labels.glob("*.pkl") if not path.name.startswith("."))  # macOS leaves ._x.pkl beside x.pkl
         if not files:
-            raise missing(folder / "sequenceFiles" / self.split / "*.pkl", self.info, self.root)
+            raise missing(labels / "*.pkl", self.info, self.root)
+        self.parts_found(labels, len(files), _SEQUENCES[self.split], "sequences")
         self._sequences = [self._read(self.label_file(path)) for path in files]
+        names = [sequence["name"] for sequence in self._sequences]
+        for path, name in zip(files, names, strict=True):
+            if names.count(name) > 1:
+                raise StudyError(f"{path}: is one of {names.count(name)} files of the sequence {name!r}; leave one of them there")
         places = []
         for number, sequence in enumerate(self._sequences):
             frames = np.arange(0, len(sequence["cam_poses"]), every)

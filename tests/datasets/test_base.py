@@ -97,6 +97,12 @@ def test_columns_name_file_row_and_key():
         column([{"a": 1}, {}], "a", (), "f")
     with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers of shape .2,."):
         column([{"a": [1, 2, 3]}], "a", (2,), "f")
+    with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers of shape .2, 3. but of .3, 2."):
+        column([{"a": np.zeros((3, 2))}], "a", (2, 3), "f")
+    with pytest.raises(StudyError, match="f: 'a' of record 1 is not numbers"):
+        column([{"a": np.zeros((3, 1))}, {"a": np.zeros((3, 3))}], "a", (3, -1), "f")
+    with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers"):
+        column([{"a": 10**400}], "a", (), "f", np.int64)
     with pytest.raises(StudyError, match="f: record 0 has no text 'a'"):
         text_column([{"a": 3}], "a", "f")
 

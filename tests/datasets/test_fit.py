@@ -21,7 +21,7 @@ def test_a_camera_looks_through_the_middle(tmp_path):
     raw_layouts.occlusion_person(tmp_path)
     record = open_dataset("occlusion_person", tmp_path, "test")[0]
     check_fit(record, 64, 48)
-    for width, height in ((32, 24), (128, 96)):
+    for width, height in ((32, 24), (128, 96), (51, 38), (80, 60)):
         with pytest.raises(StudyError, match=r"principal point is at \[32.0, 24.0\]"):
             check_fit(record, width, height)
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 
@@ -89,7 +90,7 @@ def test_the_full_set(tmp_path):
     px, mm = raw_layouts.h36m_full(tmp_path)
     with pytest.warns(UserWarning, match="not there: .*S11"):
         records = open_dataset("h36m", tmp_path, "test", layout="full")
-    assert records.missing_parts == [tmp_path / "h36m" / "S11"]
+    assert list(map(str, records.missing_parts)) == [f"{tmp_path / 'h36m' / 'S9'} (29 of 30 sequences)", str(tmp_path / "h36m" / "S11")]
     assert len(records) == 6
     for i, record in enumerate(records):
         np.testing.assert_allclose(record.joints2d, px[i], atol=1e-4)
@@ -117,3 +118,34 @@ def test_a_broken_annotation_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(StudyError, match="annot.h5: truncated or not an HDF5 file"):
         open_dataset("h36m", tmp_path, "test", layout="full")
+
+
+def test_the_cache_of_the_other_split_is_refused(tmp_path):
+    raw_layouts.h36m_challenge(tmp_path, write_poses=False)
+    raw_layouts.h36m_challenge(tmp_path, "Train")
+    raw_layouts.cache_path(tmp_path).write_bytes(raw_layouts.cache_path(tmp_path, "Train").read_bytes())
+    with pytest.raises(StudyError, match="is not of Val; this is the label cache of the other split"):
+        open_dataset("h36m", tmp_path, "test")
+
+
+def test_the_full_set_saved_again_by_others(tmp_path):
+    """Numbers as reals and lists as columns are the same numbers; what is none is named."""
+    px, _ = raw_layouts.h36m_full(tmp_path)
+    path = tmp_path / "h36m" / "S9" / "Walking-1" / "annot.h5"
+    with h5py.File(path, "r+") as file:
+        for key in ("frame", "camera"):
+            values = file[key][()].astype(float)[:, None]
+            del file[key]
+            file[key] = values
+    with pytest.warns(UserWarning, match="not there"):
+        records = open_dataset("h36m", tmp_path, "test", layout="full")
+    assert len(records) == 6
+    np.testing.assert_allclose(records[5].joints2d, px[5], atol=1e-4)
+    whole = path.read_bytes()
+    for key, value in (("camera", [1, 2]), ("frame", [1.5] * 6), ("frame", 3), ("intrinsics", [1.0]), ("pose/2d", "text")):
+        with h5py.File(path, "r+") as file:
+            del file[key]
+            file[key] = value
+        with pytest.raises(StudyError, match="annot.h5"):
+            open_dataset("h36m", tmp_path, "test", layout="full")
+        path.write_bytes(whole)

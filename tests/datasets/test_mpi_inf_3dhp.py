@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from datasets import raw_layouts
 from hpe_study.datasets import mpi_inf_3dhp, open_dataset
@@ -147,3 +148,98 @@ def test_a_stand_in_is_complete_with_the_sequences_it_has(tmp_path):
     records = open_dataset("mpi_inf_3dhp", tmp_path, "train", strict=True)
     assert records.simulated
     assert not records.missing_parts
+
+
+def test_frames_beside_the_videos_or_in_a_folder_of_their_own(tmp_path):
+    arrays = raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=3, cameras=(0, 2))
+    sequence = tmp_path / "mpi_inf_3dhp/S1/Seq1"
+    (sequence / "imageSequence").rename(sequence / "imageFrames")
+    (sequence / "imageSequence").mkdir()  # of the videos
+    records = open_quietly(tmp_path, "train", cameras=[0, 2])
+    assert [record.meta["frame"] for record in records] == 2 * [0, 1, 2]
+    assert records[4].image == sequence / "imageFrames/video_2/frame_000002.jpg"
+    np.testing.assert_allclose(records[4].joints2d, arrays["annot2"][2, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_frames_counted_from_0_belong_to_the_label_of_their_number(tmp_path, split):
+    if split == "train":
+        raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=4, cameras=(0,))
+        folder, word = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
+    else:
+        raw_layouts.mpi_inf_3dhp_test(tmp_path, valid=(1, 1, 1, 1))
+        folder, word = tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/imageSequence", "img"
+    for number in range(1, 5):
+        (folder / f"{word}_{number:06d}.jpg").rename(folder / f"{word}_{number - 1:06d}.jpg")
+    records = open_quietly(tmp_path, split, **({"cameras": [0]} if split == "train" else {}))
+    assert [(record.meta["frame"], record.image.name) for record in records] == [(n, f"{word}_{n:06d}.jpg") for n in range(4)]
+
+
+def test_a_camera_without_calibration_is_said(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=2)
+    path = tmp_path / "mpi_inf_3dhp/S1/Seq1/camera.calibration"
+    text = path.read_text()
+    path.write_text(text[: text.index("name          7")])
+    with pytest.warns(UserWarning, match=r"camera.calibration \(of cameras 7, 8\)"):
+        records = open_dataset("mpi_inf_3dhp", tmp_path, "train")
+    assert np.isnan(records[-1].intrinsics).all()
+    assert np.isfinite(records[0].intrinsics).all()
+    path.unlink()
+    with pytest.warns(UserWarning, match="camera.calibration"):
+        open_dataset("mpi_inf_3dhp", tmp_path, "train")
+
+
+def test_labels_of_invalid_frames_do_not_move_the_camera(tmp_path):
+    raw_layouts.mpi_inf_3dhp_test(tmp_path, valid=(1, 0, 1, 1))
+    with h5py.File(tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        file["annot2"][1] = 0
+    np.testing.assert_allclose(open_quietly(tmp_path, "test")[0].intrinsics, [100, 110, 30, 20])
+
+
+@pytest.mark.parametrize("cameras", [5, None, [[0]], [0, 0], [True], [0.0], []])
+def test_cameras_are_different_numbers(tmp_path, cameras):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=1)
+    with pytest.raises(StudyError, match="is not vnect, chest, ceiling or a list of different numbers"):
+        open_dataset("mpi_inf_3dhp", tmp_path, "train", cameras=cameras)
+
+
+@pytest.mark.filterwarnings("ignore:.*not there")
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("activity_annotation", np.full((4, 1), np.nan), "activity_annotation is not a list of whole numbers"),
+        ("annot3", "text", r"annot_data.mat: annot3 has shape \(\)"),
+        ("valid_frame", "text", "annot_data.mat: holds something that it should not"),
+        ("annot2", {}, "annot_data.mat: holds something that it should not"),
+    ],
+)
+def test_labels_of_another_kind_are_named(tmp_path, key, value, message):
+    raw_layouts.mpi_inf_3dhp_test(tmp_path)
+    with h5py.File(tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        del file[key]
+        if isinstance(value, dict):
+            file.create_group(key)
+        else:
+            file[key] = value
+    with pytest.raises(StudyError, match=message):
+        list(open_dataset("mpi_inf_3dhp", tmp_path, "test"))
+
+
+@pytest.mark.filterwarnings("ignore:.*not there")
+def test_frames_with_other_joints_are_named(tmp_path):
+    raw_layouts.mpi_inf_3dhp_test(tmp_path)
+    with h5py.File(tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/annot_data.mat", "r+") as file:
+        del file["annot2"]
+        file["annot2"] = np.zeros((4, 1, 16, 2))
+    with pytest.raises(StudyError, match=r"annot2 has shape \(4, 1, 16, 2\)"):
+        open_dataset("mpi_inf_3dhp", tmp_path, "test", frames="inside")
+
+
+def test_a_camera_with_fewer_labels_is_named(tmp_path):
+    raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=3)
+    path = tmp_path / "mpi_inf_3dhp/S1/Seq1/annot.mat"
+    found = scipy.io.loadmat(path)
+    found["annot3"][2, 0] = found["annot3"][2, 0][:2]
+    raw_layouts.save_mat(path, **{key: value for key, value in found.items() if not key.startswith("__")})
+    with pytest.raises(StudyError, match="frames lists 3 frames, annot3 has .2, 3."):
+        list(open_quietly(tmp_path, "train"))

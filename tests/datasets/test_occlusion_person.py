@@ -1,5 +1,7 @@
 """Occlusion-Person: what is outside, what is hidden, and the unit that is not written anywhere."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,47 @@ def test_a_list_without_people_is_no_crash(tmp_path):
     raw_layouts.occlusion_person(tmp_path)
     raw_layouts.save_pickle(tmp_path / "occlusion_person" / "unrealcv_validation.pkl", [])
     assert len(open_dataset("occlusion_person", tmp_path, "test")) == 0
+
+
+def test_the_labels_may_lie_in_annot_as_the_page_draws_them(tmp_path):
+    raw_layouts.occlusion_person(tmp_path)
+    folder = tmp_path / "occlusion_person"
+    (folder / "annot").mkdir()
+    (folder / "unrealcv_validation.pkl").rename(folder / "annot" / "unrealcv_validation.pkl")
+    assert len(open_dataset("occlusion_person", tmp_path, "test")) == 4
+
+
+def test_a_transposed_pose_is_no_pose(tmp_path):
+    raw_layouts.occlusion_person(tmp_path)
+    path = tmp_path / "occlusion_person" / "unrealcv_validation.pkl"
+    people = pickle.loads(path.read_bytes())
+    people[2]["joints_2d"] = people[2]["joints_2d"].T
+    raw_layouts.save_pickle(path, people)
+    with pytest.raises(StudyError, match=r"'joints_2d' of record 2 is not numbers of shape \(15, 2\) but of \(2, 15\)"):
+        open_dataset("occlusion_person", tmp_path, "test")
+
+
+def test_3d_that_is_not_where_its_2d_is_is_doubted(tmp_path, recwarn):
+    px, mm = raw_layouts.occlusion_person(tmp_path)
+    path = tmp_path / "occlusion_person" / "unrealcv_validation.pkl"
+    people = pickle.loads(path.read_bytes())
+    for person, pose in zip(people, mm, strict=True):
+        person["joints_2d"] = pose[:, :2] / pose[:, 2:] * [50, 51] + [32, 24]
+    raw_layouts.save_pickle(path, people)
+    open_dataset("occlusion_person", tmp_path, "test")
+    assert not recwarn
+    people[1]["joints_3d"] = people[1]["joints_3d"] + [2000, 0, 0]
+    raw_layouts.save_pickle(path, people)
+    with pytest.warns(UserWarning, match="in 1 of 4 records .*01_000007.jpg.* joints_3d do not project"):
+        open_dataset("occlusion_person", tmp_path, "test")
+
+
+def test_names_that_no_file_can_have_are_refused(tmp_path):
+    raw_layouts.occlusion_person(tmp_path)
+    path = tmp_path / "occlusion_person" / "unrealcv_validation.pkl"
+    people = pickle.loads(path.read_bytes())
+    for name in ("a/\0.jpg", f"a/{'x' * 300}.jpg"):
+        people[0]["image"] = name
+        raw_layouts.save_pickle(path, people)
+        with pytest.raises(StudyError, match="image path"):
+            open_dataset("occlusion_person", tmp_path, "test")

@@ -54,3 +54,39 @@ def test_foreign_and_contradicting_files_are_named(tmp_path):
     raw_layouts.save_pickle(path, [1, 2])
     with pytest.raises(StudyError, match="is not a sequence file of 3DPW"):
         open_dataset("3dpw", tmp_path, "test")
+
+
+def test_what_macos_leaves_beside_a_file_is_no_sequence(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    (tmp_path / "3dpw/sequenceFiles/test/._downtown_walk_00.pkl").write_bytes(b"\0\5\x16\7")
+    assert len(open_dataset("3dpw", tmp_path, "test")) == 6
+
+
+def test_a_partial_copy_is_said(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    with pytest.warns(UserWarning, match=r"sequenceFiles/test \(23 of 24 sequences\)"):
+        open_dataset("3dpw", tmp_path, "test")
+    with pytest.raises(StudyError, match="23 of 24 sequences.*`strict` is on"):
+        open_dataset("3dpw", tmp_path, "test", strict=True)
+    (tmp_path / "3dpw" / "SIMULATED.json").write_text("{}")
+    assert not open_dataset("3dpw", tmp_path, "test", strict=True).missing_parts
+
+
+def test_one_sequence_in_two_files_is_refused(tmp_path):
+    raw_layouts.threedpw(tmp_path)
+    path = tmp_path / "3dpw/sequenceFiles/test/downtown_walk_00.pkl"
+    path.with_name("downtown_walk_00 (1).pkl").write_bytes(path.read_bytes())
+    with pytest.raises(StudyError, match="is one of 2 files of the sequence 'downtown_walk_00'"):
+        open_dataset("3dpw", tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("cam_poses", "text"), ("jointPositions", None), ("jointPositions", 5), ("jointPositions", {}), ("cam_intrinsics", "text")],
+)
+def test_values_of_another_kind_are_named(tmp_path, key, value):
+    raw_layouts.threedpw(tmp_path)
+    path = tmp_path / "3dpw/sequenceFiles/test/downtown_walk_00.pkl"
+    raw_layouts.save_pickle(path, pickle.loads(path.read_bytes()) | {key: value})
+    with pytest.raises(StudyError, match="downtown_walk_00.pkl"):
+        open_dataset("3dpw", tmp_path, "test")
