@@ -11,7 +11,7 @@ from hpe_study.errors import StudyError
 from hpe_study.files import read_json
 from hpe_study.models import build_model
 from hpe_study.report.published import data_sheet
-from hpe_study.store import stored_key
+from hpe_study.store_key import stored_key
 
 OVERHEAD = 9.0  # seconds of a notebook besides its work: kernel, imports, figures (measured on two cores; two notebooks a run)
 RENDERING = 0.03  # seconds a simulated picture takes one core

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hpe_study.errors import StudyError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)  # what the system says of a full disk
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk, a full share of it, a limit to files
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def atomic(path):
         part.replace(path)
     except OSError as error:
         if error.errno in FULL:
-            raise StudyError(f"{path}: the disk is full; free some space and run the same command again") from error
+            raise StudyError(f"{path}: the disk is full ({error.strerror}); free some space and run the same command again") from error
         raise
     finally:
         part.unlink(missing_ok=True)
@@ -54,23 +54,37 @@ def writable(folder):
         raise StudyError(f"{folder}: cannot be written to ({reason}); name another folder, or see to this one")
 
 
+def ask_for_room(path, size):
+    """Raise the system's OSError where there is no room for `size` bytes at `path`, an empty file; nothing is kept of them.
+
+    HDF5 may crash the process when the disk fills up under it, so whoever writes much of it asks first.
+    """
+    with open(path, "wb") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, max(size, 1))
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot say
+                raise
+        stream.truncate(0)
+
+
 def write_json(path, value):
     """Write `value` as indented JSON, atomically. NaN is written as null: missing is missing."""
     with atomic(path) as part:
         part.write_text(json.dumps(_no_nan(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path, each=None):
-    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON.
+def read_json(path, each=None, advice="delete it to have it made again"):
+    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON, and gives the advice.
 
     each: what to make of every object as soon as it is read (dict → anything), so that a long list is never held as it stands in the file.
     """
     try:
-        return json.loads(Path(path).read_text(), object_hook=each)
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"), object_hook=each)
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not readable as JSON ({error}); delete it to have it made again") from error
+    except (ValueError, RecursionError) as error:  # of JSON, of the text's encoding, of its depth
+        raise StudyError(f"{path}: not readable as JSON ({error}); {advice}") from error
 
 
 def digest(*paths, chunk=1 << 20):
@@ -90,22 +104,43 @@ def digest_of(value):
 
 
 @contextlib.contextmanager
-def lock(folder, wait=False):
-    """Hold `folder` for this process; the kernel lets go of it when the process ends, however it ends.
+def lock(folder, wait=False, name=""):
+    """Hold `folder`, or one name in it, for this process; the kernel lets go of it when the process ends, however it ends.
 
-    Where another process holds it: wait for that one (saying so), or raise `StudyError`.
+    Where another process holds it: wait for that one (saying so), or raise `StudyError`; also where the folder cannot be written to.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if not wait:
-                raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
-            print(f"{folder.name}: another process is at work on it; waiting", flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    writable(folder)
+    path = folder / f".{name}{'.' if name else ''}lock"
+    while True:
+        with open(path, "w") as stream:
+            _hold(stream, name or folder.name, wait, folder)
+            if not _is_at(stream, path):
+                continue  # who held it before has removed it: it is another file's turn
+            try:
+                yield
+            finally:
+                if name:  # a folder's own lock stays with the folder
+                    path.unlink(missing_ok=True)
+            return
+
+
+def _hold(stream, what, wait, folder):
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        if not wait:
+            raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
+        print(f"{what}: another process is at work on it; waiting", flush=True)
+        fcntl.flock(stream, fcntl.LOCK_EX)
+
+
+def _is_at(stream, path):
+    """Whether an open file is the one that lies at `path`, or lies nowhere any more because its whole folder is gone."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return not path.parent.exists()
 
 
 def _no_nan(value):

@@ -8,7 +8,8 @@ from hpe_study.files import atomic
 from hpe_study.params import Training, checked
 from hpe_study.recipe import handed_on
 from hpe_study.sizing import mean_bone_lengths
-from hpe_study.store import Store, prepare, stored_key
+from hpe_study.store import Store, prepare
+from hpe_study.store_key import made_with, settings_of, stored_key
 from hpe_study.synthetic import make
 
 
@@ -19,17 +20,23 @@ def prepare_set(study, name, workers=1, progress=True):
         counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
         make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, device=renderer, progress=progress)
-    settings = {
+    settings = store_settings(study, name)
+    return {
+        split: prepare(name, study.raw, split, study.store_path(name, split), workers=workers, progress=progress, **settings)
+        for split in SPLITS
+    }
+
+
+def store_settings(study, name):
+    """The settings of `store.prepare` that a profile asks for."""
+    profile = study.profile
+    return {
         "input_size": profile.network.input_size,
         "margin": profile.crop_margin,
         "encoding": profile.encoding,
         "strict": profile.strict,
         "legacy": profile.legacy,
         **profile.datasets.get(name, {}),
-    }
-    return {
-        split: prepare(name, study.raw, split, study.store_path(name, split), workers=workers, progress=progress, **settings)
-        for split in SPLITS
     }
 
 
@@ -45,9 +52,9 @@ def copy_labels(store_path, path):
 
 
 def open_store(study, name, split):
-    """The prepared store; made first where it is not there yet."""
+    """The prepared store; made first where it is not there yet, or was made with other settings."""
     path = study.store_path(name, split)
-    if not path.exists():
+    if stored_key(path) is None or not made_with(path, settings_of(name, split, **store_settings(study, name))):
         prepare_set(study, name)
     return Store(path, in_memory=study.profile.in_memory)
 

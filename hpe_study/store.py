@@ -2,8 +2,8 @@
 
 Preparation streams: chunks of records become part files (each whole or absent, so a kill loses at most the chunks in hand),
 which are then joined into the store under a temporary name and renamed. Labels are held once, by the process that was asked; workers get
-the records of a chunk and hold nothing else. A store carries a key made of its settings, the label files' digests and this module's
-version: another key means it is made anew.
+the records of a chunk and hold nothing else. A store carries a key of what it was made from (`store_key`): another key means it is made
+anew.
 
 Arrays of a store, N records (image coordinates: 0-based px, integer = pixel centre; NaN where missing):
     crops / crop_bytes + crop_offsets   (N, S, S, 3) uint8 RGB, or JPEG files back to back
@@ -31,12 +31,12 @@ from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
 from hpe_study.datasets.reading import CORRECTED, reading
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic, digest, digest_of, lock
+from hpe_study.files import ask_for_room, atomic, lock
 from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
 from hpe_study.skeletons import MPII16, by_name
+from hpe_study.store_key import settings_of, store_key, stored_key
 
-VERSION = 1
 CHUNK = 256  # records a part file holds
 _CHUNKS_A_WORKER = 4  # at least: starting a process takes as long as some hundred crops
 JPEG_QUALITY = 92
@@ -90,9 +90,13 @@ def read_image(path):
         data = Path(path).read_bytes()
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
-    whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-4096:]  # a JPEG ends with its end-of-image marker
+    # a JPEG ends with its end-of-image marker, or with nothing but zeros after it
+    whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-4096:] or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
     # EXIF rotation is ignored on purpose: labels are in the file's own pixels
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if whole and data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if whole and data else None
+    except cv2.error:  # a header that speaks of more pixels than any picture has
+        image = None
     if image is None:
         raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its records out")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -169,37 +173,31 @@ def _write_part(path, records, root, size, margin, encoding, way):
     return len(records)
 
 
-def store_key(records, settings):
-    """What a store depends on: settings, label files, this module's version."""
-    return digest_of({"settings": settings, "labels": digest(*records.label_files), "records": len(records), "version": VERSION})
-
-
 def prepare(
     name, root, split, path, *, input_size, margin=1.5, encoding="jpeg", strict=False, legacy=(), workers=1, progress=True, **options
 ):
     """Make (or reuse) the store of one data set and split; returns its path.
 
     The stored square has input_size·margin px a side. legacy: a `legacy:` list; those switches that change how this set is read are part
-    of the store's settings. Raises `StudyError` for a missing set, an empty split or a broken image.
+    of the store's settings. Raises `StudyError` for a missing set, an empty split, a broken image, or a place that cannot be written to.
     """
     path, root = Path(path), Path(root)
-    settings = {"name": name, "split": split, "input_size": input_size, "margin": margin, "encoding": encoding, "strict": strict, **options}
-    way = reading(name, legacy)
-    if way.legacy:
-        settings["legacy"] = list(way.legacy)
-    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
+    records, settings, way = _opened(name, root, split, legacy, strict, input_size=input_size, margin=margin, encoding=encoding, **options)
     if len(records) == 0:
         raise StudyError(f"{root}: {name} has no usable record in its {split} split (left out: {dict(records.left_out) or 'none'})")
     key = store_key(records, settings)
     if path.exists() and stored_key(path) == key:
         return path
+    if path.is_dir():
+        raise StudyError(f"{path}: is a folder; the store needs that name")
     size, parts = round(input_size * margin), path.with_name(f"{path.stem}.parts-{key[:12]}")
-    with lock(parts, wait=True):
+    with lock(path.parent, wait=True, name=path.stem):  # whatever the settings: what others left there is cleared away
         if stored_key(path) == key:  # another process has made it meanwhile
             return path
         _clear_leftovers(path, parts)
         chunks = {parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)}
-        missing = {part: numbers for part, numbers in chunks.items() if not part.exists()}
+        parts.mkdir(exist_ok=True)
+        missing = {part: numbers for part, numbers in chunks.items() if not _is_whole(part)}
         ready = len(records) - sum(map(len, missing.values()))
         with progress_bar(total=len(records), initial=ready, desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
             for done in _write_parts(records, missing, (root, size, margin, encoding, way), workers):
@@ -209,6 +207,20 @@ def prepare(
     return path
 
 
+def is_current(name, root, split, path, *, legacy=(), strict=False, **settings):
+    """Whether the store at `path` is what `prepare` would make of the files under `root` now. Raises as `prepare` does."""
+    records, settings, _ = _opened(name, Path(root), split, legacy, strict, **settings)
+    return stored_key(path) == store_key(records, settings)
+
+
+def _opened(name, root, split, legacy, strict, **others):
+    """(records, settings, `Reading`) of what `prepare` is asked for."""
+    options = {key: value for key, value in others.items() if key not in ("input_size", "margin", "encoding")}
+    way = reading(name, legacy)
+    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
+    return records, settings_of(name, split, legacy, strict=strict, **others), way
+
+
 def _clear_leftovers(path, parts):
     """Remove what a killed process left: parts of other settings, and files that were being written."""
     for other in path.parent.glob(f"{path.stem}.parts-*"):
@@ -216,6 +228,15 @@ def _clear_leftovers(path, parts):
             shutil.rmtree(other)
     for unfinished in (*path.parent.glob(f".{path.stem}.*.part{path.suffix}"), *parts.glob(".*.part.h5")):
         unfinished.unlink()
+
+
+def _is_whole(part):
+    """Whether a part file is there and can be opened; what a failing disk cut short is made again."""
+    try:
+        with h5py.File(part) as file:
+            return "index" in file
+    except OSError:
+        return False
 
 
 def _attributes(records, settings, key, size):
@@ -263,9 +284,15 @@ def _write_parts(records, chunks, settings, workers):
             processes.shutdown(cancel_futures=True)
 
 
+def _roomy(path, part_paths):
+    """A new HDF5 file, once there is room for all of the parts in it."""
+    ask_for_room(path, sum(part.stat().st_size for part in part_paths))
+    return h5py.File(path, "w")
+
+
 def _join(part_paths, path, attributes):
     """Append the part files into one store, chunk by chunk, and rename it into place."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as store:
+    with atomic(path) as temporary, _roomy(temporary, part_paths) as store:
         lengths = [np.zeros(1, np.int64)]
         for part_path in part_paths:
             with h5py.File(part_path) as part:
@@ -285,15 +312,6 @@ def _join(part_paths, path, attributes):
         if len(lengths) > 1:
             store["crop_offsets"] = np.cumsum(np.concatenate(lengths))
         store.attrs.update(attributes)
-
-
-def stored_key(path):
-    """The key of a store on disk, or None when the file is not a whole store."""
-    try:
-        with h5py.File(path) as store:
-            return store.attrs.get("key")
-    except OSError:
-        return None
 
 
 # ---------------------------------------------------------------- reading

@@ -102,9 +102,9 @@ def test_killed_with_its_workers_and_started_again(sports, unbroken, tmp_path, m
 
 def test_the_cores_given_are_used(sports, unbroken, tmp_path, monkeypatch):
     """As many processes as given, fewer where there is little to do, and the same store whatever their number."""
-    asked, executor = [], store_module.ProcessPoolExecutor
+    asked, pool = [], store_module.pool
     monkeypatch.setattr(store_module, "CHUNK", 25)  # 12 chunks
-    monkeypatch.setattr(store_module, "ProcessPoolExecutor", lambda workers, *rest: asked.append(workers) or executor(workers, *rest))
+    monkeypatch.setattr(store_module, "pool", lambda workers: asked.append(workers) or pool(workers))
     for workers in (2, 64):
         path = tmp_path / f"{workers}.h5"
         prepare("lsp", sports, "train", path, input_size=32, workers=workers, progress=False)

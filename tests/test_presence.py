@@ -1,10 +1,13 @@
 """A data set that is not there leaves its own rows out, and no others."""
 
+import shutil
+
 import pytest
 import yaml
 
 from hpe_study.errors import StudyError
 from hpe_study.params import read_profile
+from hpe_study.pipeline import prepare_set
 from hpe_study.presence import note_absent
 from hpe_study.study import Study
 from hpe_study.synthetic import make
@@ -71,3 +74,30 @@ def test_nothing_there_and_strict_are_errors(paper):
 def test_simulated_sets_are_never_absent():
     assert read_profile("params/quick.yaml").simulate
     assert note_absent(Study("params/quick.yaml")).absent == {}
+
+
+def test_stores_of_other_files_than_lie_there_are_made_again(paper, root, tmp_path, capsys):
+    """LSP alone first, LSP-Extended later; and what lies there as it was is left alone."""
+    grown = tmp_path / "grown"
+    grown.mkdir()
+    for folder in root.iterdir():
+        (grown / folder.name).symlink_to(folder)
+    make("lsp", grown, 9, 6, size=64, progress=False)
+    (grown / "lsp_extended").rename(tmp_path / "later")
+    path = paper.profile_path
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
+    study = Study(path)
+    stores = [study.store_path("lsp", split) for split in ("train", "test")]
+    prepare_set(study, "lsp", progress=False)
+    note_absent(study)
+    assert all(store.exists() for store in stores)
+    assert "prepared" not in capsys.readouterr().out
+    (tmp_path / "later").rename(grown / "lsp_extended")
+    note_absent(study)
+    assert not any(store.exists() for store in stores)
+    assert "lsp: its files" in capsys.readouterr().out
+    prepare_set(study, "lsp", progress=False)
+    shutil.rmtree(grown / "lsp")
+    shutil.rmtree(grown / "lsp_extended")
+    note_absent(study)  # who deletes the raw files keeps what was made of them
+    assert all(store.exists() for store in stores)

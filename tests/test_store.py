@@ -1,15 +1,21 @@
 """Records → store: geometry, every label, rebuilding only when something changed, and what happens to broken input."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import h5py
 import numpy as np
 import pytest
+from datasets import raw_layouts
 from stick_people import StickPeople, stick_store
 
 from hpe_study import store as store_module
 from hpe_study.batches import assemble, loader, no_change
 from hpe_study.errors import StudyError
-from hpe_study.store import Store, cut, prepare, read_image, similarity_scale, stored_region
+from hpe_study.store import Store, cut, is_current, prepare, read_image, similarity_scale, stored_region
+from hpe_study.store_key import stored_key
 
 
 def prepared(people, folder, monkeypatch, **settings):
@@ -156,3 +162,97 @@ def test_labels_sit_on_the_picture(tmp_path):
     at_joints = blue[np.arange(8)[:, None], cells[..., 1], cells[..., 0]]
     assert at_joints.median() > 0.6
     assert blue.median() < 0.4
+
+
+# ---------------------------------------------------------------- of a data set on disk
+
+
+def sports(folder, people=6):
+    """A data root with some LSP people."""
+    raw_layouts.lsp(folder, people)
+    (folder / "lsp" / "SIMULATED.json").write_text("{}")  # complete without LSP-Extended
+    return folder
+
+
+def prepared_lsp(root, path, **settings):
+    return prepare("lsp", root, "train", path, progress=False, **{"input_size": 32} | settings)
+
+
+@pytest.mark.filterwarnings("ignore:.*absent")
+def test_another_picture_absent_is_another_store(tmp_path):
+    root, path = sports(tmp_path / "data"), tmp_path / "lsp.h5"
+    images = root / "lsp" / "images"
+    names = sorted(image.name for image in images.iterdir())
+    (images / names[0]).rename(tmp_path / "away.jpg")
+    first = Store(prepared_lsp(root, path))["image"].tolist()
+    assert is_current("lsp", root, "train", path, input_size=32)
+    (tmp_path / "away.jpg").rename(images / names[0])
+    (images / names[1]).unlink()
+    assert not is_current("lsp", root, "train", path, input_size=32)
+    second = Store(prepared_lsp(root, path))["image"].tolist()
+    assert len(first) == len(second)
+    assert first != second
+    assert f"lsp/images/{names[0]}" in second
+
+
+def test_two_at_once_with_other_settings_both_end_well(tmp_path, monkeypatch):
+    """One waits for the other, whose parts it would clear away as leftovers."""
+    root, path = sports(tmp_path / "data"), tmp_path / "out" / "lsp.h5"
+    write_part = store_module._write_part
+
+    def slowly(*job):
+        time.sleep(0.05)
+        return write_part(*job)
+
+    monkeypatch.setattr(store_module, "CHUNK", 1)
+    monkeypatch.setattr(store_module, "_write_part", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(prepared_lsp, root, path, input_size=size) for size in (32, 48)]
+        assert [one.result() for one in waiting] == [path, path]
+    assert Store(path).attrs["input_size"] in (32, 48)
+    assert [entry.name for entry in path.parent.iterdir()] == ["lsp.h5"]
+
+
+def test_where_nothing_can_be_written_it_is_said(tmp_path):
+    root = sports(tmp_path / "data")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="file: cannot be written to"):
+        prepared_lsp(root, tmp_path / "file" / "lsp.h5")
+    (tmp_path / "lsp.h5").mkdir()
+    with pytest.raises(StudyError, match="lsp.h5: is a folder"):
+        prepared_lsp(root, tmp_path / "lsp.h5")
+
+
+def test_without_room_for_the_store_its_parts_stay(tmp_path, monkeypatch):
+    root, path = sports(tmp_path / "data"), tmp_path / "out" / "lsp.h5"
+
+    def full(handle, start, size):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(StudyError, match="lsp.h5: the disk is full"):
+            prepared_lsp(root, path)
+    assert not path.exists()
+    parts = list(path.parent.glob("*.parts-*/*.h5"))
+    assert parts
+    parts[0].write_bytes(parts[0].read_bytes()[:700])  # and a part that the disk cut short is made again
+    assert len(Store(prepared_lsp(root, path))) == 3
+
+
+def test_a_damaged_store_is_made_again(tmp_path):
+    root, path = sports(tmp_path / "data"), tmp_path / "lsp.h5"
+    whole = prepared_lsp(root, path).read_bytes()
+    for start in range(0, len(whole), len(whole) // 5):
+        path.write_bytes(whole[:start] + bytes(len(whole) - start))
+        if stored_key(path) is None:
+            with pytest.raises(StudyError, match="not a prepared store"):
+                Store(path)
+            assert len(Store(prepared_lsp(root, path))) == 3
+
+
+def test_a_jpeg_with_zeros_after_its_end_is_whole(tmp_path):
+    path = tmp_path / "a.jpg"
+    cv2.imwrite(str(path), np.full((8, 8, 3), 90, np.uint8))
+    path.write_bytes(path.read_bytes() + bytes(10_000))
+    assert read_image(path).shape == (8, 8, 3)

@@ -4,6 +4,7 @@ A reader keeps its labels as arrays and makes a `Record` when it is asked for on
 Whether an image exists is found by listing its folder once, never by asking file by file.
 """
 
+import hashlib
 import inspect
 import os
 import warnings
@@ -19,6 +20,7 @@ from hpe_study.skeletons import MPII16, convert
 
 SPLITS = ("train", "test")
 IMAGE_ABSENT = "image absent"
+AGAIN = "obtain the file again"
 SHOWN = 3  # paths given as examples in a message
 _LONGEST_NAME = 255  # of a file or folder, as file systems have it
 
@@ -47,6 +49,11 @@ def safe_relative(name, source):
     return path
 
 
+def unreadable(path):
+    """The error for what is there and may not be read."""
+    return StudyError(f"{path}: is there and may not be read by this user; ask its owner, or copy it")
+
+
 @contextmanager
 def understood(files):
     """Whatever goes wrong inside comes out as a `StudyError` that names the label file being read, the last of the list `files`.
@@ -57,6 +64,8 @@ def understood(files):
         yield
     except (StudyError, MemoryError):
         raise
+    except PermissionError as error:
+        raise unreadable(error.filename) from error
     except Exception as error:
         if not files:
             raise
@@ -110,6 +119,7 @@ class Records(Sequence):
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
         self.simulated = self._is_simulated(self.info.folders)
         self._rows = np.zeros(0, np.int64)
+        self._places = None  # (rows, …) int: what a row means, where a set's rows are not those of one label file
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
             raise StudyError(f"{self.info.name}: no option {', '.join(unknown)}; this data set has {', '.join(known) or 'none'}")
@@ -150,12 +160,16 @@ class Records(Sequence):
         path = self.root.joinpath(*parts)
         if not path.is_dir():
             raise missing(path, self.info, self.root)
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise unreadable(path)
         return path
 
     def label_file(self, path):
         """A label file, noted in `label_files`; `MissingSet` where it is not there."""
         if not path.is_file():
             raise missing(path, self.info, self.root)
+        if not os.access(path, os.R_OK):
+            raise unreadable(path)
         self.label_files.append(path)
         return path
 
@@ -188,7 +202,12 @@ class Records(Sequence):
         return self.keep(rows, IMAGE_ABSENT, there)
 
     def _is_simulated(self, folders):
-        return any((self.root / folder / "SIMULATED.json").exists() for folder in folders)
+        return any(os.path.exists(self.root / folder / "SIMULATED.json") for folder in folders)
+
+    def fingerprint(self):
+        """SHA-256 (hex) of which label rows these records are."""
+        places = () if self._places is None else self._places
+        return hashlib.sha256(np.asarray(self._rows).tobytes() + np.asarray(places).tobytes()).hexdigest()
 
     def _report(self):
         lines = []

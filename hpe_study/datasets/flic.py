@@ -18,7 +18,7 @@ import numpy as np
 
 from hpe_study.datasets.base import Listing, Records, safe_relative
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape, load_mat
+from hpe_study.datasets.matfiles import expect_shape, load_mat, whole_numbers
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29
@@ -86,7 +86,7 @@ class Flic(Records):
 
     def _plus_rows(self, count):
         path = self.label_file(self._folder / "tr_plus_indices.mat")
-        indices = load_mat(path, "tr_plus_indices")["tr_plus_indices"].astype(np.int64).ravel()
+        indices = whole_numbers(load_mat(path, "tr_plus_indices")["tr_plus_indices"], path, "tr_plus_indices")
         if len(indices) == 0 or indices.min() < 1 or indices.max() > count:
             raise StudyError(f"{path}: its indices are not within 1 … {count}, the people of {self._folder / 'examples.mat'}")
         return np.unique(indices) - 1
@@ -95,8 +95,10 @@ class Flic(Records):
         """One person."""
         labels = self._labels
         joints = labels["coords"][row].copy()
-        x1, y1, x2, y2 = labels["torsobox"][row]
-        center, side = crop_of(np.concatenate([joints, [[x1, y1], [x2, y2]]]))
+        torso_box = labels["torsobox"][row].reshape(2, 2)
+        if not (torso_box[1] > torso_box[0]).all():
+            torso_box = np.full((2, 2), np.nan)  # no box
+        center, side = crop_of(np.concatenate([joints, torso_box]))
         torso = np.linalg.norm(joints[FLIC29.index("l_shoulder")] - joints[FLIC29.index("r_hip")])
         height, width = labels["imgdims"][row][:2]
         frame = labels["currframe"][row]

@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, column, head_size_of, safe_relative, text_column
+from hpe_study.datasets.base import AGAIN, Listing, Records, column, head_size_of, safe_relative, text_column
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.mpii_mat import MAT_NAME, read_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
@@ -81,7 +81,7 @@ class Mpii(Records):
 
     def _load_json(self, folder):
         path = self.label_file(self._json_path(folder, self.split))
-        people = read_json(path, _numbers_as_arrays)
+        people = read_json(path, _numbers_as_arrays, advice=AGAIN)
         if not isinstance(people, list):
             raise StudyError(f"{path}: is not a list of people; this is not MPII's {path.name}")
         joints = column(people, "joints", (16, 2), path)

@@ -16,6 +16,7 @@ import zlib
 
 import numpy as np
 
+from hpe_study.datasets.base import AGAIN, column, text_column
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
@@ -31,12 +32,11 @@ def read_mat(records, path, validation_json):
     validation_json: the path of valid.json, used for the split where it is there.
     """
     release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
-    if release.dtype.names is None or "annolist" not in release.dtype.names:
+    if getattr(release, "dtype", None) is None or release.dtype.names is None or "annolist" not in release.dtype.names:
         raise StudyError(f"{path}: RELEASE has no annolist; this is not MPII's label file")
     people = [person for entry in np.atleast_1d(release["annolist"].item()) for person in _people(entry)]
     if validation_json.is_file():
-        records.label_files.append(validation_json)
-        people = _split_by_json(people, records, read_json(validation_json))
+        people = _split_by_json(people, records, records.label_file(validation_json))
     else:
         warnings.warn(
             f"{path}: has no validation split and {validation_json} is not there; about 11.7 % of the images, dealt by a digest of their "
@@ -57,13 +57,20 @@ def _is_test(group):
     return zlib.crc32(group.encode()) % 1000 < TEST_SHARE
 
 
-def _split_by_json(people, records, validation):
-    """Test: the people of valid.json. Train: the people of images that valid.json does not name."""
-    places = {(entry["image"], *np.round(entry["center"]).astype(int)) for entry in validation}
-    images = {entry["image"] for entry in validation}
+def _split_by_json(people, records, path):
+    """Test: the people of valid.json. Train: the people of images that valid.json does not name. path: of valid.json."""
+    validation = read_json(path, advice=AGAIN)
+    images, centers = text_column(validation, "image", path), column(validation, "center", (2,), path)
+    wanted = {(image, *np.round(center).tolist()) for image, center in zip(images, centers, strict=True)}
+    place = lambda person: (person["image"], *np.round(np.nan_to_num(person["center"], nan=np.inf) + 1).tolist())  # noqa: E731
     if records.split == "test":
-        return [person for person in people if (person["image"], *np.round(np.nan_to_num(person["center"]) + 1).astype(int)) in places]
-    return [person for person in people if person["image"] not in images]
+        found = [person for person in people if place(person) in wanted]
+        records.leave_out("in valid.json, not in the .mat", len(wanted - set(map(place, found))))
+        return found
+    there = set(images)
+    others = [person for person in people if person["image"] in there and place(person) not in wanted]
+    records.leave_out("beside somebody of valid.json", len(others))
+    return [person for person in people if person["image"] not in there]
 
 
 def _field(struct, name, default=None):

@@ -1,10 +1,14 @@
 """A contact sheet: records with their skeleton and box over the picture, to look at."""
 
+from pathlib import Path
+
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 
 from hpe_study.errors import StudyError
+from hpe_study.files import writable
 
 COLORS = {"l_": "#2f9bff", "r_": "#ff8a1f", "": "#f2f2f2"}  # the person's own left and right, and the middle
 _SHOWN = 1.1  # of the box: what a tile shows
@@ -20,6 +24,8 @@ def contact_sheet(records, count=24, path=None, numbers=None):
     """
     if len(records) == 0:
         raise StudyError(f"{records.name} {records.split}: has no record to draw (left out: {records.left_out or 'none'})")
+    if path is not None:
+        _check_path(path)
     if numbers is None:
         numbers = np.unique(np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int))
     columns = min(_COLUMNS, len(numbers))
@@ -37,6 +43,14 @@ def contact_sheet(records, count=24, path=None, numbers=None):
         figure.savefig(path, dpi=130)
         plt.close(figure)
     return figure
+
+
+def _check_path(path):
+    """A `StudyError` where a picture cannot be written there."""
+    writable(Path(path).parent)
+    formats = sorted(FigureCanvasBase.get_supported_filetypes())
+    if Path(path).suffix[1:].lower() not in formats:
+        raise StudyError(f"{path}: the name must end in one of {', '.join(formats)}")
 
 
 def draw(axis, record):

@@ -23,7 +23,8 @@ from hpe_study.metrics import joint_errors
 from hpe_study.scoring import head_sizes, poses_of, values_3d
 from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
-from hpe_study.store import Store, stored_key
+from hpe_study.store import Store
+from hpe_study.store_key import stored_key
 from hpe_study.study import Study
 from hpe_study.viewer.view import Half, Pose, View, extent_of, rooted
 

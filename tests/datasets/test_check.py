@@ -93,6 +93,11 @@ def test_the_command_line(tmp_path, capsys):
     out = tmp_path / "page.png"
     assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
     assert cv2.imread(str(out)) is not None
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "1", "--out", str(tmp_path / "new" / "page.png")]) == 0
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(tmp_path / "page.xyz")]) == 1
+    assert "page.xyz: the name must end in one of" in capsys.readouterr().err
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(out / "page.png")]) == 1
+    assert "cannot be written to" in capsys.readouterr().err
     assert main(["contact-sheet", "coco", str(tmp_path)]) == 1
     assert "no data set is called 'coco'" in capsys.readouterr().err
     assert main(["contact-sheet", "h36m", str(tmp_path), "--option", "layout=full"]) == 1

@@ -1,5 +1,7 @@
 """Labels and images of different sizes are told apart by what the labels give: a size, a camera, or joints alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,3 +49,20 @@ def test_the_real_people_fit_their_images(real_data, tmp_path):
         with pytest.raises(StudyError, match="lie outside"):
             check_fit(record, width // 8, height // 8)
         assert np.isfinite(record.center).all()
+
+
+def test_a_box_shows_some_of_the_image_and_is_not_many_times_larger(tmp_path):
+    raw_layouts.mpii_json(tmp_path)
+    record = open_dataset("mpii", tmp_path, "test")[0]
+    check_fit(record, 64, 48)
+    check_fit(replace(record, side=300.0), 64, 48)
+    for changes in ({"center": np.array([1e5, 1e5])}, {"center": np.array([-40.0, 20.0])}, {"side": 1e6}, {"center": np.array([1e12, 0])}):
+        with pytest.raises(StudyError, match="shows nothing of it; .*delete the image: its records are then left out"):
+            check_fit(replace(record, **changes), 64, 48)
+
+
+def test_joints_outside_a_picture_of_the_right_size_are_seen(tmp_path):
+    raw_layouts.flic(tmp_path)
+    record = open_dataset("flic", tmp_path, "test")[0]
+    with pytest.raises(StudyError, match="11 of its 11 labelled joints lie outside"):
+        check_fit(replace(record, joints2d=record.joints2d + 5000), 64, 48)

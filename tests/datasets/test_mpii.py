@@ -56,7 +56,7 @@ def test_broken_json_is_named(tmp_path):
     path = tmp_path / "mpii" / "annot" / "valid.json"
     whole = path.read_text()
     path.write_text(whole[: len(whole) // 2])
-    with pytest.raises(StudyError, match="valid.json: not readable as JSON"):
+    with pytest.raises(StudyError, match="valid.json: not readable as JSON .*; obtain the file again"):
         open_dataset("mpii", tmp_path, "test")
     path.write_text('{"images": []}')
     with pytest.raises(StudyError, match="valid.json: is not a list of people"):
@@ -134,7 +134,33 @@ def test_the_mat_takes_the_split_of_valid_json_where_it_is(tmp_path):
     entry = {"image": "000000002.jpg", "center": [33.0, 21.0]}
     (annot / "valid.json").write_text(json.dumps([entry]))
     assert [record.image.name for record in open_dataset("mpii", tmp_path, "test", layout="mat")] == ["000000002.jpg"]
-    assert len(open_dataset("mpii", tmp_path, "train", layout="mat")) == 5
+    train = open_dataset("mpii", tmp_path, "train", layout="mat")
+    assert len(train) == 5
+    assert train.left_out["beside somebody of valid.json"] == 1
+    elsewhere = [{"image": "000000003.jpg", "center": [1.0, 1.0]}, {"image": "000000777.jpg", "center": [33.0, 21.0]}]
+    (annot / "valid.json").write_text(json.dumps([entry, *elsewhere]))
+    test = open_dataset("mpii", tmp_path, "test", layout="mat")
+    assert len(test) == 1
+    assert test.left_out == {"in valid.json, not in the .mat": 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"images": []}, "record 0 has no text 'image'"),
+        (["a"], "record 0 has no text 'image'"),
+        ([{"center": [1, 2]}], "record 0 has no text 'image'"),
+        ([{"image": "000000002.jpg", "center": None}], "'center' of record 0"),
+        ([{"image": ["000000002.jpg"], "center": [1, 2]}], "record 0 has no text 'image'"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_valid_json_of_another_kind_beside_the_mat_is_named(tmp_path, content, message, split):
+    mat_people(tmp_path, images=3)
+    (tmp_path / "mpii" / "annot").mkdir()
+    (tmp_path / "mpii" / "annot" / "valid.json").write_text(json.dumps(content))
+    with pytest.raises(StudyError, match=f"valid.json: .*{message}"):
+        open_dataset("mpii", tmp_path, split, layout="mat")
 
 
 def test_what_one_label_file_lacks_the_other_gives_without_sharing_an_image(tmp_path):
