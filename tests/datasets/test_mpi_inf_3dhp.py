@@ -50,15 +50,19 @@ def test_an_absent_frame_shifts_nobody(tmp_path):
         np.testing.assert_allclose(record.joints2d, arrays["annot2"][2, number - 1], atol=1e-5)
 
 
+def four_frames(root, split):
+    """A sequence of four frames that count, of one camera; returns their folder and the first word of their names."""
+    if split == "train":
+        raw_layouts.mpi_inf_3dhp_train(root, frames=4, cameras=(0,))
+        return root / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
+    raw_layouts.mpi_inf_3dhp_test(root, valid=(1, 1, 1, 1))
+    return root / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/imageSequence", "img"
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_frames_are_found_by_number_whatever_the_file_is_called(tmp_path, split):
     """PNG, capital letters, other padding; what is no frame, or only the beginning of one, is not taken for one."""
-    if split == "train":
-        raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=4, cameras=(0,))
-        folder, word = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
-    else:
-        raw_layouts.mpi_inf_3dhp_test(tmp_path, valid=(1, 1, 1, 1))
-        folder, word = tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/imageSequence", "img"
+    folder, word = four_frames(tmp_path, split)
     for number, name in ((1, f"{word}_000001.png"), (2, f"{word}_000002.JPG"), (3, f"{word}_3.jpg"), (4, f"{word}_000004.jpg.part")):
         (folder / f"{word}_{number:06d}.jpg").rename(folder / name)
     (folder / "Thumbs.db").touch()
@@ -163,12 +167,7 @@ def test_frames_beside_the_videos_or_in_a_folder_of_their_own(tmp_path):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_frames_counted_from_0_belong_to_the_label_of_their_number(tmp_path, split):
-    if split == "train":
-        raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=4, cameras=(0,))
-        folder, word = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
-    else:
-        raw_layouts.mpi_inf_3dhp_test(tmp_path, valid=(1, 1, 1, 1))
-        folder, word = tmp_path / "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/imageSequence", "img"
+    folder, word = four_frames(tmp_path, split)
     for number in range(1, 5):
         (folder / f"{word}_{number:06d}.jpg").rename(folder / f"{word}_{number - 1:06d}.jpg")
     records = open_quietly(tmp_path, split, **({"cameras": [0]} if split == "train" else {}))
