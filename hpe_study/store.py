@@ -182,7 +182,9 @@ def prepare(
     of the store's settings. Raises `StudyError` for a missing set, an empty split, a broken image, or a place that cannot be written to.
     """
     path, root = Path(path), Path(root)
-    records, settings, way = _opened(name, root, split, legacy, strict, input_size=input_size, margin=margin, encoding=encoding, **options)
+    settings = settings_of(name, split, legacy, input_size=input_size, margin=margin, encoding=encoding, strict=strict, **options)
+    way = reading(name, legacy)
+    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
     if len(records) == 0:
         raise StudyError(f"{root}: {name} has no usable record in its {split} split (left out: {dict(records.left_out) or 'none'})")
     key = store_key(records, settings)
@@ -205,20 +207,6 @@ def prepare(
         _join(chunks, path, _attributes(records, settings, key, size))
         shutil.rmtree(parts)
     return path
-
-
-def is_current(name, root, split, path, *, legacy=(), strict=False, **settings):
-    """Whether the store at `path` is what `prepare` would make of the files under `root` now. Raises as `prepare` does."""
-    records, settings, _ = _opened(name, Path(root), split, legacy, strict, **settings)
-    return stored_key(path) == store_key(records, settings)
-
-
-def _opened(name, root, split, legacy, strict, **others):
-    """(records, settings, `Reading`) of what `prepare` is asked for."""
-    options = {key: value for key, value in others.items() if key not in ("input_size", "margin", "encoding")}
-    way = reading(name, legacy)
-    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
-    return records, settings_of(name, split, legacy, strict=strict, **others), way
 
 
 def _clear_leftovers(path, parts):

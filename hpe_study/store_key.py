@@ -15,9 +15,13 @@ def store_key(records, settings):
 
     The pictures themselves are not looked at again: to whoever changes one under its old name the store has to be deleted.
     """
-    labels = digest(*records.label_files)
+    return digest_of({"settings": settings, "version": VERSION, **source_of(records)})
+
+
+def source_of(records):
+    """What a store's records are, for a key: the digest of their label files, and which of their records have a picture."""
     chosen = records.fingerprint() if hasattr(records, "fingerprint") else None  # a plain list of records leaves out nobody
-    return digest_of({"settings": settings, "labels": labels, "records": len(records), "chosen": chosen, "version": VERSION})
+    return {"labels": digest(*records.label_files), "records": len(records), "chosen": chosen}
 
 
 def settings_of(name, split, legacy=(), *, input_size, margin=1.5, encoding="jpeg", strict=False, **options):

@@ -171,6 +171,11 @@ class Study:
         """{data set: what is missing} of the sets that were not found when the study was last started (`presence.note_absent`)."""
         return read_json(self.absent_path) if self.absent_path.exists() else {}
 
+    @cached_property
+    def sources(self):
+        """{data set: digest of its files} of the real sets, as they were when the study was last started (`presence.note_absent`)."""
+        return read_json(self.sources_path) if self.sources_path.exists() else {}
+
     @property
     def sets(self):
         """The data sets at hand."""
@@ -206,12 +211,13 @@ class Study:
         return bool(self.profile.simulate)
 
     def data_settings(self, name):
-        """Digest of all that a set's stores depend on: how its stand-in is made, how it is read and how it is cropped."""
+        """Digest of all that a set's stores depend on: how its stand-in is made, what its files are, how it is read and cropped."""
         profile = self.profile
         standin = [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed] if self.simulated else None
         crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, profile.datasets.get(name)]
         way = published_code.of_reading(profile.legacy, name)
-        return digest_of([name, standin, crops, *([way] if way else [])])
+        found = self.sources.get(name)
+        return digest_of([name, standin, crops, *([way] if way else []), *([found] if found else [])])
 
     # ---------------------------------------------------------------- where it lies
 
@@ -229,6 +235,11 @@ class Study:
     def absent_path(self):
         """What was not found when the study was last started, for all its variants."""
         return self.home / "runs" / self.profile.name / "absent.json"
+
+    @property
+    def sources_path(self):
+        """What the real data sets' files were when the study was last started."""
+        return self.absent_path.with_name("sources.json")
 
     @property
     def records(self):

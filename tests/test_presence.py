@@ -76,8 +76,8 @@ def test_simulated_sets_are_never_absent():
     assert note_absent(Study("params/quick.yaml")).absent == {}
 
 
-def test_stores_of_other_files_than_lie_there_are_made_again(paper, root, tmp_path, capsys):
-    """LSP alone first, LSP-Extended later; and what lies there as it was is left alone."""
+def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
+    """LSP alone first, LSP-Extended later; whose files lie there as they were, or are gone, stays as it is."""
     grown = tmp_path / "grown"
     grown.mkdir()
     for folder in root.iterdir():
@@ -86,18 +86,16 @@ def test_stores_of_other_files_than_lie_there_are_made_again(paper, root, tmp_pa
     (grown / "lsp_extended").rename(tmp_path / "later")
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
-    study = Study(path)
-    stores = [study.store_path("lsp", split) for split in ("train", "test")]
-    prepare_set(study, "lsp", progress=False)
-    note_absent(study)
-    assert all(store.exists() for store in stores)
-    assert "prepared" not in capsys.readouterr().out
+    first = note_absent(Study(path))
+    assert note_absent(Study(path)).data_settings("lsp") == first.data_settings("lsp")
+    prepare_set(first, "lsp", progress=False)
     (tmp_path / "later").rename(grown / "lsp_extended")
-    note_absent(study)
-    assert not any(store.exists() for store in stores)
+    second = note_absent(Study(path))
     assert "lsp: its files" in capsys.readouterr().out
-    prepare_set(study, "lsp", progress=False)
+    assert second.data_settings("lsp") != first.data_settings("lsp")
+    assert second.data_settings("mpii") == first.data_settings("mpii")
     shutil.rmtree(grown / "lsp")
     shutil.rmtree(grown / "lsp_extended")
-    note_absent(study)  # who deletes the raw files keeps what was made of them
-    assert all(store.exists() for store in stores)
+    third = note_absent(Study(path))
+    assert "lsp" not in third.absent
+    assert third.data_settings("lsp") == second.data_settings("lsp")
