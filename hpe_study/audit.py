@@ -9,7 +9,6 @@ import shutil
 from dataclasses import dataclass
 
 from hpe_study import evaluation, legacy, pipeline
-from hpe_study.datasets.base import SPLITS
 from hpe_study.params import SETS_2D, SETS_3D
 from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
@@ -77,8 +76,7 @@ def make(study, workers=2, progress=True):
     wanted, corrected = trials(study.profile), study.with_legacy(NONE)
     for variant in map(study.with_legacy, dict.fromkeys([NONE, ALL, *(trial.switches for trial in wanted)])):
         for name in (*SETS_2D, *SETS_3D):
-            if not all(variant.store_path(name, split).exists() for split in SPLITS):
-                pipeline.prepare_set(variant, name, workers, progress)
+            pipeline.prepare_set(variant, name, workers, progress)  # reuses what is there and still fits
     for name, store in test_stores(study, Run(3, None)).items():
         pipeline.copy_labels(store.path, corrected.labels_path(name))  # for scoring again
     with (

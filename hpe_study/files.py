@@ -110,18 +110,18 @@ def lock(folder, wait=False, name=""):
     Where another process holds it: wait for that one (saying so), or raise `StudyError`; also where the folder cannot be written to.
     """
     folder = Path(folder)
-    writable(folder)
     path = folder / f".{name}{'.' if name else ''}lock"
     while True:
+        writable(folder)
         with open(path, "w") as stream:
             _hold(stream, name or folder.name, wait, folder)
             if not _is_at(stream, path):
-                continue  # who held it before has removed it: it is another file's turn
+                continue  # who held it before has removed it: another file is the lock now
             try:
                 yield
             finally:
-                if name:  # a folder's own lock stays with the folder
-                    path.unlink(missing_ok=True)
+                if name and _is_at(stream, path):  # a folder's own lock stays with the folder
+                    path.unlink()
             return
 
 
@@ -136,11 +136,11 @@ def _hold(stream, what, wait, folder):
 
 
 def _is_at(stream, path):
-    """Whether an open file is the one that lies at `path`, or lies nowhere any more because its whole folder is gone."""
+    """Whether an open file is the one that lies at `path`."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
     except FileNotFoundError:
-        return not path.parent.exists()
+        return False
 
 
 def _no_nan(value):

@@ -1,8 +1,9 @@
 """Which of a profile's data sets are at hand. Rows whose data are absent are left out of the graph and shown as absent; others go on.
 
 What is missing stands in `runs/<profile>/absent.json`, {data set: what was looked for and where it is obtained}, and what the others are,
-in `sources.json`, {data set: digest of its labels and of which of them have a picture}, so that the graph, its jobs on whatever machine
-and the tables agree. `make study` looks again each time it starts: a set that has changed is prepared again, and all after it follows.
+in `sources.json`, {data set: digest of its labels and of which of them have a picture, and how many}, so that the graph, its jobs on
+whatever machine and the tables agree. `make study` looks again each time it starts: a set that has changed is prepared again, and all
+after it follows; one that has lost records stays as it was prepared.
 """
 
 import warnings
@@ -39,21 +40,30 @@ def _looked_for(study):
     for name in study.profile.sets:
         prepared = all(study.store_path(name, split).exists() for split in SPLITS)
         try:
-            found = _digest(study, name)
+            found = _found(study, name)
         except MissingSet as error:
             if not prepared:
                 absent[name] = str(error)
             continue
-        except StudyError:
+        except (StudyError, OSError):
             continue  # there, and wrong: its preparation says what and fails alone
-        if prepared and name in sources and sources[name] != found:
+        before = sources.get(name)
+        if prepared and before and before["digest"] != found["digest"]:
+            if any(now < then for now, then in zip(found["records"], before["records"], strict=True)):
+                print(f"{name}: has {_counts(found)} records under {study.raw}, was prepared from {_counts(before)}, and stays as it is")
+                continue
             print(f"{name}: its files under {study.raw} are others than it was prepared from; it is prepared and learnt from again")
         sources[name] = found
     return absent, sources
 
 
-def _digest(study, name):
+def _counts(found):
+    return " + ".join(f"{count:,}" for count in found["records"])
+
+
+def _found(study, name):
     options = study.profile.datasets.get(name, {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out of a set is said when it is prepared
-        return digest_of([source_of(open_dataset(name, study.raw, split, **options)) for split in SPLITS])
+        sources = [source_of(open_dataset(name, study.raw, split, **options)) for split in SPLITS]
+    return {"digest": digest_of(sources), "records": [source["records"] for source in sources]}

@@ -35,7 +35,7 @@ from hpe_study.files import ask_for_room, atomic, lock
 from hpe_study.processes import pool
 from hpe_study.progress import progress_bar
 from hpe_study.skeletons import MPII16, by_name
-from hpe_study.store_key import settings_of, store_key, stored_key
+from hpe_study.store_key import VERSION, settings_of, store_key, stored_key
 
 CHUNK = 256  # records a part file holds
 _CHUNKS_A_WORKER = 4  # at least: starting a process takes as long as some hundred crops
@@ -231,6 +231,7 @@ def _attributes(records, settings, key, size):
     """The store's attributes. settings: as in `prepare`; size: px a side of the stored square."""
     return {
         "key": key,
+        "version": VERSION,
         "settings": json.dumps(settings),
         "name": settings["name"],
         "split": settings["split"],

@@ -7,7 +7,7 @@ import h5py
 from hpe_study.datasets.reading import reading
 from hpe_study.files import digest, digest_of
 
-VERSION = 2  # raised when the same files and settings come to mean another store
+VERSION = 1  # raised when the same files and settings come to mean another store
 
 
 def store_key(records, settings):
@@ -32,9 +32,10 @@ def settings_of(name, split, legacy=(), *, input_size, margin=1.5, encoding="jpe
 
 
 def made_with(path, settings):
-    """Whether a store was made with these settings (`settings_of`)."""
+    """Whether a store was made with these settings (`settings_of`), by this `VERSION`."""
     with h5py.File(path) as store:
-        return json.loads(store.attrs["settings"]) == json.loads(json.dumps(settings))
+        same_version = store.attrs.get("version", 1) == VERSION  # the first wrote none
+        return same_version and json.loads(store.attrs["settings"]) == json.loads(json.dumps(settings))
 
 
 def stored_key(path):

@@ -173,7 +173,7 @@ class Study:
 
     @cached_property
     def sources(self):
-        """{data set: digest of its files} of the real sets, as they were when the study was last started (`presence.note_absent`)."""
+        """{data set: what its files are} of the real sets, as they were when the study was last started (`presence.note_absent`)."""
         return read_json(self.sources_path) if self.sources_path.exists() else {}
 
     @property
@@ -216,7 +216,7 @@ class Study:
         standin = [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed] if self.simulated else None
         crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, profile.datasets.get(name)]
         way = published_code.of_reading(profile.legacy, name)
-        found = self.sources.get(name)
+        found = self.sources.get(name, {}).get("digest")
         return digest_of([name, standin, crops, *([way] if way else []), *([found] if found else [])])
 
     # ---------------------------------------------------------------- where it lies

@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import shutil
 import time
 
 import pytest
@@ -44,6 +45,16 @@ def test_a_named_lock_is_let_go_after_an_error(tmp_path):
         raise ZeroDivisionError
     with files.lock(tmp_path, name="a"), pytest.raises(StudyError, match="another process is working here"), files.lock(tmp_path, name="a"):
         pass
+
+
+def test_a_lock_whose_folder_is_made_anew_is_not_let_go_for_others(tmp_path):
+    folder = tmp_path / "work"
+    with files.lock(folder, name="a"):
+        shutil.rmtree(folder)
+        with files.lock(folder, name="a"):  # another file now
+            pass
+        (folder / ".a.lock").write_text("held by somebody else")
+    assert (folder / ".a.lock").exists()
 
 
 def test_room_is_asked_for_and_not_kept(tmp_path, monkeypatch):

@@ -94,8 +94,12 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
     assert "lsp: its files" in capsys.readouterr().out
     assert second.data_settings("lsp") != first.data_settings("lsp")
     assert second.data_settings("mpii") == first.data_settings("mpii")
-    shutil.rmtree(grown / "lsp")
-    shutil.rmtree(grown / "lsp_extended")
-    third = note_absent(Study(path))
-    assert "lsp" not in third.absent
-    assert third.data_settings("lsp") == second.data_settings("lsp")
+    prepare_set(second, "lsp", progress=False)
+    for gone in (sorted((grown / "lsp" / "images").iterdir())[0], grown / "lsp" / "images", grown / "lsp", grown / "lsp_extended"):
+        shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+        third = note_absent(Study(path))
+        assert "lsp" not in third.absent
+        assert third.data_settings("lsp") == second.data_settings("lsp")
+    told = capsys.readouterr().out
+    assert "lsp: has 8 + 6 records" in told or "lsp: has 9 + 5 records" in told
+    assert "was prepared from 9 + 6, and stays as it is" in told

@@ -64,8 +64,13 @@ def understood(files):
         yield
     except (StudyError, MemoryError):
         raise
-    except PermissionError as error:
-        raise unreadable(error.filename) from error
+    except (AssertionError, ImportError, NameError, NotImplementedError, Warning):
+        raise  # ours
+    except OSError as error:
+        if error.filename is None and not files:
+            raise
+        path = error.filename or files[-1]
+        raise (unreadable(path) if isinstance(error, PermissionError) else StudyError(f"{path}: cannot be read ({error})")) from error
     except Exception as error:
         if not files:
             raise
@@ -254,6 +259,8 @@ def column(rows, key, shape, path, dtype=np.float64):
             raise StudyError(f"{path}: record {i} has no {key!r}; this is not the file it should be")
         try:
             value = np.asarray(row[key], dtype)
+            if value.dtype.kind == "i" and (value != np.asarray(row[key])).any():
+                raise ValueError("not whole")
         except (TypeError, ValueError, OverflowError) as error:
             raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})") from error
         squeezed = tuple(length for length in value.shape if length != 1)

@@ -46,10 +46,14 @@ def load_mat73(path, *names):
         raise StudyError(f"{path}: truncated or not a MATLAB 7.3 file ({error}); obtain it again") from error
 
 
+_WHOLE = 2**53  # from here on reals leave out whole numbers
+
+
 def whole_numbers(array, path, name):
     """(N,) int64 of numbers that may be stored as reals or in a matrix of one row or column; a `StudyError` where they are not whole."""
     array = np.asarray(array)
-    if array.dtype.kind not in "biuf" or array.size != max(array.shape, default=1) or not np.array_equal(array, np.rint(array)):
+    is_list = array.size in (0, max(array.shape, default=1))
+    if not is_list or array.dtype.kind not in "biuf" or not (np.abs(array) < _WHOLE).all() or not np.array_equal(array, np.rint(array)):
         raise StudyError(f"{path}: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype}); obtain the file again")
     return array.ravel().astype(np.int64)
 

@@ -4,6 +4,8 @@ The sets name no place twice, so most recipes cannot be measured on real people:
 same person. What can is what this module measures, on whatever data root it is given, simulated or real.
 """
 
+import warnings
+
 import numpy as np
 import pandas as pd
 
@@ -50,12 +52,13 @@ def places_of(joints, skeleton):
     return exact | dict(zip(map(skeleton.key, skeleton.joints), np.moveaxis(joints, 1, 0), strict=True))
 
 
-def measured(records):
-    """Rows (dicts of `COLUMNS`) of a reader's records: in mm where they have 3D, else in head sizes of the picture."""
+def measured(records, layout=""):
+    """Rows (dicts of `COLUMNS`) of a reader's records, in mm where they have 3D, else in the person's head sizes. layout: for the name."""
     chosen = [records[i] for i in np.unique(np.linspace(0, len(records) - 1, min(len(records), RECORDS)).round().astype(int))]
     deep = any(np.isfinite(record.joints3d).any() for record in chosen)
     joints = np.stack([record.joints3d if deep else record.joints2d / record.head_size for record in chosen])
-    people = f"{records.name} {records.split}, {len(chosen):,} people" + (", simulated" if records.simulated else "")
+    layout = f" ({layout})" if layout else ""
+    people = f"{records.name}{layout} {records.split}, {len(chosen):,} people" + (", simulated" if records.simulated else "")
     rows = []
     for joint, weights, distances in recipe_errors(places_of(joints, records.skeleton)):
         known = distances[np.isfinite(distances)]
@@ -70,14 +73,17 @@ def measured_under(root):
     """A table (`COLUMNS`) of all that can be measured of the sets under a data root. Raises `StudyError` where there is no set."""
     rows, found = [], False
     for name in NAMES:
-        for options in (info(name).layouts or {"": {}}).values():
+        for layout, options in (info(name).layouts or {"": {}}).items():
             for split in SPLITS:
                 try:
                     records = open_dataset(name, root, split, **options)
                 except MissingSet:
                     continue
+                except StudyError as error:
+                    warnings.warn(f"{name} {split} is left out: {error}", stacklevel=2)
+                    continue
                 found = True
-                rows += measured(records) if len(records) else []
+                rows += measured(records, layout) if len(records) else []
     if not found:
         raise StudyError(f"{root}: none of the data sets is there; `python -m hpe_study.datasets check {root}` says what is looked for")
     return pd.DataFrame(rows, columns=COLUMNS)

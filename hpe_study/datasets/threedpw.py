@@ -5,7 +5,8 @@ Facts relied on (the set's page and its read-me):
   `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics` (3, 3), `poses2d` P × (N, 3, 18) (`poses2D` in some
   copies): x, y, confidence of OpenPose's 18 joints. 24 / 12 / 24 sequences; the study trains on train and reports on test.
 - Images `imageFiles/<sequence>/image_%05d.jpg`, 0-based: row j is image j. All people of a frame are records of their own.
-- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), and frames with `campose_valid` 0.
+- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), or whose joints lie outside it or right before
+  the lens, and frames with `campose_valid` 0.
 
 The record's skeleton is SMPL-24, in 2D and in 3D alike: joints3d = R · world + t in mm, and joints2d is its projection by
 `cam_intrinsics`. OpenPose's own 2D is a detector's guess of other joints than SMPL's; mixing the two would pair a depth with another
@@ -42,8 +43,24 @@ INFO = DatasetInfo(
         "no head top",
     ),
 )
+_LARGEST = 4  # times the picture: somebody's hand before the lens makes a box in which nobody is to be seen
 _SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
+
+
+def in_view(world, cam_poses, intrinsics):
+    """(F,) bool: where the box around a person's joints (F, 24, 3) m shows some of the picture and is no more than `_LARGEST` times it.
+
+    The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the camera do not count.
+    """
+    camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
+    depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)
+    joints = camera[..., :2] / depth * intrinsics[[0, 1], [0, 1]] + intrinsics[:2, 2]
+    before, size = ~np.isnan(joints).all((1, 2)), 2 * intrinsics[:2, 2]
+    low, high = np.where(np.isnan(joints), np.inf, joints).min(1), np.where(np.isnan(joints), -np.inf, joints).max(1)
+    with np.errstate(invalid="ignore"):
+        fits = 1.25 * (high - low).max(1) <= _LARGEST * size.max()
+    return before & fits & (high > 0).all(1) & (low < size).all(1)
 
 
 class ThreeDPW(Records):
@@ -72,7 +89,7 @@ class ThreeDPW(Records):
             frames = np.arange(0, len(sequence["cam_poses"]), every)
             for person in range(len(sequence["joints"])):
                 kept = self.keep(frames, "camera pose not valid", sequence["valid"][person][frames])
-                kept = self.keep(kept, "person not in the picture", sequence["seen"][person][kept] & sequence["in_front"][person][kept])
+                kept = self.keep(kept, "person not in the picture", sequence["seen"][person][kept] & sequence["in_view"][person][kept])
                 places += [(number, person, frame) for frame in kept]
         self._places = np.array(places, int).reshape(-1, 3)
         paths = [self._image(row) for row in range(len(places))]
@@ -96,15 +113,15 @@ class ThreeDPW(Records):
             return [expect_shape(np.asarray(data[key][person], float), (count, *shape), path, f"{key}[{person}]") for person in people]
 
         joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
-        depths = [joints_of_one @ cam_poses[:, 2, :3, None] + cam_poses[:, 2, None, 3:] for joints_of_one in joints]
+        intrinsics = expect_shape(np.asarray(data["cam_intrinsics"], float), (3, 3), path, "cam_intrinsics")
         return {
             "name": str(safe_relative(data.get("sequence", path.stem), path)),
             "joints": joints,
-            "in_front": [(depth > 0).any((1, 2)) for depth in depths],
+            "in_view": [in_view(person, cam_poses, intrinsics) for person in joints],
             "valid": [values > 0 for values in each("campose_valid")],
             "seen": [(values != 0).any((1, 2)) for values in each(poses2d_key, 3, 18)],
             "cam_poses": cam_poses,
-            "intrinsics": expect_shape(np.asarray(data["cam_intrinsics"], float), (3, 3), path, "cam_intrinsics"),
+            "intrinsics": intrinsics,
         }
 
     def _image(self, row):

@@ -8,8 +8,8 @@ import pytest
 
 from datasets import raw_layouts
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.base import MissingSet, column, safe_relative, text_column
-from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73
+from hpe_study.datasets.base import MissingSet, column, safe_relative, text_column, understood
+from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73, whole_numbers
 from hpe_study.errors import StudyError
 
 
@@ -121,3 +121,29 @@ def test_mat_files_of_others_and_broken_ones_are_named(tmp_path):
             load_mat(path, "x")
     with pytest.raises(StudyError, match="joints.mat: truncated or not a MATLAB 7.3 file"):
         load_mat73(path, "x")
+
+
+def test_whole_numbers_are_whole():
+    assert whole_numbers(np.array([[1.0], [2.0]]), "f", "n").tolist() == [1, 2]
+    for empty in ((0, 0), (0, 1), (1, 0), (0,)):
+        assert whole_numbers(np.zeros(empty), "f", "n").tolist() == []
+    for wrong in ([1.5], [np.nan], [np.inf], [1e300], np.array([2**63], np.uint64), np.ones((2, 2)), ["a"], "text"):
+        with pytest.raises(StudyError, match="f: n is not a list of whole numbers"):
+            whole_numbers(np.asarray(wrong), "f", "n")
+    with pytest.raises(StudyError, match="'a' of record 0 is not numbers of shape"):
+        column([{"a": 1.7}], "a", (), "f", np.int64)
+
+
+def test_errors_while_reading_name_what_cannot_be_read():
+    files = ["labels.h5"]
+    for error, message in (
+        (ValueError("odd"), r"labels.h5: holds something that it should not \(ValueError: odd\)"),
+        (OSError(5, "Input/output error", "images"), "images: cannot be read .*Input/output error"),
+        (OSError(5, "Input/output error"), "labels.h5: cannot be read .*Input/output error"),
+        (PermissionError(13, "Permission denied", "images"), "images: is there and may not be read"),
+    ):
+        with pytest.raises(StudyError, match=message), understood(files):
+            raise error
+    for ours in (NameError("x"), AssertionError(), KeyboardInterrupt(), MemoryError()):
+        with pytest.raises(type(ours)), understood(files):
+            raise ours

@@ -90,3 +90,22 @@ def test_values_of_another_kind_are_named(tmp_path, key, value):
     raw_layouts.save_pickle(path, pickle.loads(path.read_bytes()) | {key: value})
     with pytest.raises(StudyError, match="downtown_walk_00.pkl"):
         open_dataset("3dpw", tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("person", "seen"),
+    [([0, 0, 0], True), ([3, 0, 0], False), ([0, 0, 6], False), ([0, 0, 4.9], False), ([1.9, 0, 0], True)],
+    ids=["in the middle", "beyond the edge", "behind the camera", "a hand at the lens", "half outside"],
+)
+def test_who_is_not_to_be_seen_is_left_out(tmp_path, person, seen):
+    """The camera looks along −z from z = 5 m; 60 px of focal length and a picture of 64×48 px."""
+    raw_layouts.threedpw(tmp_path)
+    path = tmp_path / "3dpw/sequenceFiles/test/downtown_walk_00.pkl"
+    data = pickle.loads(path.read_bytes())
+    pose = np.random.default_rng(0).uniform(-0.3, 0.3, (24, 3))
+    if person[2] == 4.9:
+        pose = np.where(np.arange(24)[:, None] == 23, [0.3, 0.3, 0.095], pose - [0, 0, 2])
+    data["jointPositions"][0] = np.tile((pose + person).reshape(72), (4, 1))
+    raw_layouts.save_pickle(path, data)
+    records = open_dataset("3dpw", tmp_path, "test")
+    assert [record.meta["frame"] for record in records if record.meta["person"] == 0] == ([0, 1, 2, 3] if seen else [])
