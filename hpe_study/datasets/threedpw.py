@@ -5,8 +5,8 @@ Facts relied on (the set's page and its read-me):
   `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics` (3, 3), `poses2d` P × (N, 3, 18) (`poses2D` in some
   copies): x, y, confidence of OpenPose's 18 joints. 24 / 12 / 24 sequences; the study trains on train and reports on test.
 - Images `imageFiles/<sequence>/image_%05d.jpg`, 0-based: row j is image j. All people of a frame are records of their own.
-- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), or whose joints lie outside it or right before
-  the lens, and frames with `campose_valid` 0.
+- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), or who stands right before the lens, and frames
+  with `campose_valid` 0.
 
 The record's skeleton is SMPL-24, in 2D and in 3D alike: joints3d = R · world + t in mm, and joints2d is its projection by
 `cam_intrinsics`. OpenPose's own 2D is a detector's guess of other joints than SMPL's; mixing the two would pair a depth with another
@@ -49,18 +49,16 @@ _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
 
 def in_view(world, cam_poses, intrinsics):
-    """(F,) bool: where the box around a person's joints (F, 24, 3) m shows some of the picture and is no more than `_LARGEST` times it.
+    """(F,) bool: where a person's joints (F, 24, 3) m lie before the camera, in a box of no more than `_LARGEST` pictures.
 
     The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the camera do not count.
     """
     camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
     depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)
-    joints = camera[..., :2] / depth * intrinsics[[0, 1], [0, 1]] + intrinsics[:2, 2]
-    before, size = ~np.isnan(joints).all((1, 2)), 2 * intrinsics[:2, 2]
+    joints = camera[..., :2] / depth * intrinsics[[0, 1], [0, 1]]
     low, high = np.where(np.isnan(joints), np.inf, joints).min(1), np.where(np.isnan(joints), -np.inf, joints).max(1)
-    with np.errstate(invalid="ignore"):
-        fits = 1.25 * (high - low).max(1) <= _LARGEST * size.max()
-    return before & fits & (high > 0).all(1) & (low < size).all(1)
+    size = 2 * intrinsics[:2, 2].max()
+    return (high >= low).all(1) & ((1.25 * (high - low).max(1) <= _LARGEST * size) | (size <= 0))
 
 
 class ThreeDPW(Records):

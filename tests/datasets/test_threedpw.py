@@ -94,8 +94,8 @@ def test_values_of_another_kind_are_named(tmp_path, key, value):
 
 @pytest.mark.parametrize(
     ("person", "seen"),
-    [([0, 0, 0], True), ([3, 0, 0], False), ([0, 0, 6], False), ([0, 0, 4.9], False), ([1.9, 0, 0], True)],
-    ids=["in the middle", "beyond the edge", "behind the camera", "a hand at the lens", "half outside"],
+    [([0, 0, 0], True), ([0, 0, 6], False), ([0, 0, 4.9], False), ([1.9, 0, 0], True)],
+    ids=["in the middle", "behind the camera", "a hand at the lens", "half outside"],
 )
 def test_who_is_not_to_be_seen_is_left_out(tmp_path, person, seen):
     """The camera looks along −z from z = 5 m; 60 px of focal length and a picture of 64×48 px."""
