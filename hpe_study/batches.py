@@ -109,6 +109,7 @@ def _loader(stores, sampler, workers, keep=False):
         batch_sampler=sampler,
         collate_fn=_whole,
         num_workers=workers,
+        worker_init_fn=processes.start_reader,
         multiprocessing_context=processes.context() if workers else None,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=keep and workers > 0,

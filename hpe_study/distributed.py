@@ -2,7 +2,8 @@
 
 Every batch is the same as in one process, cut into equal parts, one a process. A process's loss is its own part of the batch's: sums over
 its samples, divided by the counts of all. So losses and gradients of the processes add up (never: are averaged) to those of one process,
-and the statistics of batch norm are taken over the whole batch. In a single process everything here is the identity.
+and the statistics of batch norm are taken over the whole batch. In a single process everything here is the identity. What is left are
+differences of rounding, which a training magnifies; most of them are those of torch's own batch norm (see `GlobalBatchNorm2d`).
 """
 
 import os
@@ -119,7 +120,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
     More exact than torch's own on the CPU, whose float32 sums over channels_last images carry errors that a training magnifies: the
     first gradients of a small network are 2e-7 from float64's with this, 1e-3 with that (medians over the parameters). It takes about a
-    fifth more time a step, so a single process keeps torch's.
+    fifth more time a step, so a single process keeps torch's unless it is asked (`exact_batch_norm`).
     """
 
     def forward(self, x):
@@ -138,13 +139,13 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
         return (centred * gain[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
-def with_global_batch_norm(model):
+def with_global_batch_norm(model, exact=False):
     """The model, its batch norms exchanged for ones over the whole batch where several processes train. Same parameters, same keys.
 
-    On the CPU ours; on GPUs torch's own, which has kernels for it but runs nowhere else.
+    On the CPU ours; on GPUs torch's own, which has kernels for it but runs nowhere else. exact: ours in a single process, too.
     """
     if size() == 1:
-        return model
+        return exchanged(model) if exact else model
     if next(model.parameters()).is_cuda:
         return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return exchanged(model)

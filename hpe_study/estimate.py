@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 
@@ -28,6 +29,8 @@ def counts_of(profile, name):
 
 def images_of(study, run):
     """Images that a run will see: epochs × N of each set, N the 2D set's size where the profile gives none (3D-only: the 3D set's)."""
+    if run.budget == "time":
+        run = replace(run, budget="images")  # the arm that the time was measured on
     training = study.profile.stage(run).training
     samples = training.samples_per_epoch or counts_of(study.profile, run.two_d or run.trained_3d).train
     return training.epochs * samples * (2 if run.scheme == "fusion" else 1)

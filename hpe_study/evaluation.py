@@ -20,6 +20,7 @@ from hpe_study import devices, distributed
 from hpe_study.batches import assemble, loader, no_change, sent, to_box
 from hpe_study.errors import StudyError
 from hpe_study.files import atomic
+from hpe_study.keeping import forget
 from hpe_study.metrics import decode, flip_test, joint_errors, read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
@@ -157,4 +158,5 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True, legacy=()):
     table = pd.DataFrame(rows)
     with atomic(folder / "metrics.csv") as part:
         table.to_csv(part, index=False)
+    forget(folder)  # scored: nothing after the training can take it away any more
     return table

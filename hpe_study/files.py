@@ -14,6 +14,9 @@ from hpe_study.errors import StudyError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk, a full share of it, a limit to files
 
 
+TORCH_CUT_SHORT = "inline_container"  # in what torch.save says when its file cannot be written to the end
+
+
 @contextlib.contextmanager
 def atomic(path):
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, delete it when not.
@@ -34,6 +37,10 @@ def atomic(path):
     except OSError as error:
         if error.errno in FULL:
             raise StudyError(f"{path}: the disk is full ({error.strerror}); free some space and run the same command again") from error
+        raise
+    except RuntimeError as error:
+        if TORCH_CUT_SHORT in str(error):
+            raise StudyError(f"{path}: the disk is full (cut short); free some space and run the same command again") from error
         raise
     finally:
         part.unlink(missing_ok=True)

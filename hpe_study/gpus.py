@@ -31,8 +31,10 @@ def visible_gpus():
     uuids = dict(line.split(", ") for line in listed.splitlines() if ", " in line)
     if VISIBLE not in os.environ:
         return tuple(uuids.values())
+    known = uuids | {uuid: uuid for uuid in uuids.values()}
     chosen = [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
-    return tuple(uuids.get(name, name) for name in chosen if name in uuids or not name.isdigit())
+    named = [known.get(name, name if name.startswith(("GPU-", "MIG-")) else None) for name in chosen]
+    return tuple(named[: named.index(None)] if None in named else named)  # CUDA stops at the first that is none: -1, NoDevFiles, 7 of 2
 
 
 @contextlib.contextmanager

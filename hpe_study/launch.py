@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from hpe_study.execute import end_with_parent
 from hpe_study.files import read_json, write_json
 
 JOB, LOG = "job.json", "devices.log"  # in the run's folder: what the processes are to do, and all that they said
+LAST_WORDS = 10  # seconds that are waited for them when torchrun has ended
 TAIL = 15  # lines of the log that an error shows
 BY_SIGNAL = re.compile(r"Signal (\d+) \((SIG\w+)\) received by PID (\d+)")
 
@@ -63,14 +65,20 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
 def _follow(process, log, bar):
     """Write all that is said into `log`, and show the lines of the first process's progress bar; returns the last lines."""
     last = deque(maxlen=1000)
-    with open(log, "w") as words:
-        for line in process.stdout:  # text mode: each state of the bar is a line
-            words.write(line)
-            words.flush()
-            last.append(line.rstrip())
-            if line.startswith(bar):
-                print("\r" + line.rstrip(), end="", file=sys.stderr, flush=True)
+
+    def read():
+        with open(log, "w") as words:
+            for line in process.stdout:  # text mode: each state of the bar is a line
+                words.write(line)
+                words.flush()
+                last.append(line.rstrip())
+                if line.startswith(bar):
+                    print("\r" + line.rstrip(), end="", file=sys.stderr, flush=True)
+
+    reading = threading.Thread(target=read, daemon=True)
+    reading.start()
     process.wait()
+    reading.join(LAST_WORDS)  # not for ever: whoever outlives torchrun may hold the pipe open
     return list(last)
 
 

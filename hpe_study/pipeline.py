@@ -88,7 +88,8 @@ def train(study, run, device="auto", progress=True, **changes):
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
     profile = study.profile
-    return training.fit(stage, data, folder, init, device, profile.workers, bones, progress, profile.devices, profile.compile)
+    ways = {"processes": profile.devices, "compiling": profile.compile, "exact": profile.exact_batch_norm}
+    return training.fit(stage, data, folder, init, device, profile.workers, bones, progress, **ways)
 
 
 def evaluate(study, run, device="auto", progress=True):

@@ -43,6 +43,11 @@ def start_worker():
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
+def start_reader(number):
+    """The same of a process of a `DataLoader` (its `worker_init_fn`)."""
+    start_worker()
+
+
 def _end_with_parent():
     multiprocessing.parent_process().join()  # returns when the parent is gone, however it went
     os._exit(1)

@@ -328,7 +328,7 @@ class Store:
         return self._file
 
     def __getstate__(self):
-        return {**self.__dict__, "_file": None}
+        return {**self.__dict__, "_file": None, "_cache": {}}  # the crops in memory stay with who holds them
 
     def __len__(self):
         return self._open()["side"].shape[0]

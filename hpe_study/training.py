@@ -16,7 +16,7 @@ import torch
 from timm.utils import ModelEmaV3
 from torch._dynamo.exc import TorchDynamoException
 
-from hpe_study import devices, distributed, streams
+from hpe_study import devices, distributed, keeping, streams
 from hpe_study.batches import assemble, draw_change, own_part, sent, to_box
 from hpe_study.errors import StudyError, killed
 from hpe_study.evaluation import Scores, predictions, read_outputs
@@ -56,12 +56,25 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1, compiling="none"):
+def fit(
+    stage: Stage,
+    data: Data,
+    out,
+    init=None,
+    device="auto",
+    workers=0,
+    bones=None,
+    progress=True,
+    processes=1,
+    compiling="none",
+    exact=False,
+):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
     init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
-    curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers.
+    curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers but for rounding.
     compiling: torch.compile's mode for the network in a step ("none": not compiled), to the same numbers but for rounding.
+    exact: one process, too, sums batch statistics as several do (`distributed.GlobalBatchNorm2d`), so that their curves can be compared.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
     finite (step and sample ids) or when the weights do not fit. Waits while another process works in `out`.
     """
@@ -71,25 +84,34 @@ def fit(stage: Stage, data: Data, out, init=None, device="auto", workers=0, bone
         "data": {store.path.name: store.attrs["key"] for store in (*data.train, data.validation)},
         "init": torch.load(init, weights_only=True, map_location="cpu")["identity"] if init else None,
     }
+    known = (out / ".lock").exists()  # whoever removes a run's whole folder wants it trained again
     with lock(out, wait=True):
+        if known and not finished(out, inputs) and finished(keeping.second_names(out), inputs):
+            keeping.bring_back(out)
         if finished(out, inputs):
             return read_json(out / "run.json")
+        keeping.forget(out)
+        keeping.tidy(out)
+        (out / "run.json").unlink(missing_ok=True)  # of other inputs: it must not be taken for the record of the weights to come
         if processes > 1:
             devices.check_count(processes, device)
             kind = devices.pick_device(device).type
             return train_on_several(processes, stage, data, out, init, inputs, kind, workers, bones, progress, compiling)
-        return train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling)
+        return train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling, exact)
 
 
-def train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
+def train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling="none", exact=False):
     """`fit` without its look at what stands already: in this process, as one of those that train together (`distributed`) or alone."""
     try:
-        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress, compiling).run()
+        return Trainer(stage, data, out, init, inputs, device, workers, bones, progress, compiling, exact).run()
     except torch.OutOfMemoryError as error:
         raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
     except RuntimeError as error:
         if READER_DIED.search(str(error)):
-            raise StudyError(f"{out}: {killed('a process that reads crops')}; fewer of them (workers: {workers}) need less") from error
+            raise StudyError(
+                f"{out}: a process that reads crops ended: {killed('it')}, or it crashed. Fewer of them (workers: {workers}) need less "
+                "memory; the same command goes on from the last whole epoch"
+            ) from error
         raise
 
 
@@ -104,7 +126,7 @@ def finished(out, inputs):
 class Trainer:
     """The state of one training run and the steps that change it."""
 
-    def __init__(self, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
+    def __init__(self, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none", exact=False):
         self.stage, self.data, self.out, self.inputs = stage, data, out, inputs
         self.workers, self.bones, self.progress = workers, bones, progress
         self.device = devices.pick_device(device)
@@ -116,7 +138,7 @@ class Trainer:
         if init:
             load_weights(self.model, init)
         self.weights_source = Path(init).parent.name if init else self.model.weights_source
-        self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last))
+        self.model = distributed.with_global_batch_norm(self.model.to(self.device, memory_format=torch.channels_last), exact)
         distributed.start_alike(self.model)
         self.compiling = compiling
         self.learn = None  # see `_learnt`
@@ -324,6 +346,7 @@ class Trainer:
         state = {
             "inputs": digest_of(self.inputs),
             "precision": self.precision,
+            "weights_from": self.weights_source,
             "epoch": self.epoch,
             "step": self.step,
             "model": self.model.state_dict(),
@@ -346,6 +369,7 @@ class Trainer:
             self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history, self.epoch, self.step = state["history"], state["epoch"], state["step"]
+        self.weights_source = state.get("weights_from", self.weights_source)
 
     def _finish(self):
         history = pd.DataFrame(self.history)
@@ -372,6 +396,7 @@ class Trainer:
             history.to_csv(part, index=False)
         self._save_weights(LAST)
         write_json(self.out / "run.json", record)
+        keeping.keep(self.out, [name for name in (LAST, BEST, "history.csv", "run.json") if (self.out / name).exists()])
         (self.out / "resume.pt").unlink(missing_ok=True)
         return read_json(self.out / "run.json")
 

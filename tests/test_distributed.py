@@ -47,9 +47,7 @@ def bones(data):
 def alone(data, bones, tmp_path_factory):
     """One process, with the batch norm of several: what is left are the differences that sharing the work makes."""
     folder = tmp_path_factory.mktemp("alone") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributed, "with_global_batch_norm", distributed.exchanged)
-        return folder, fit(settings(), data, folder, device="cpu", bones=bones, progress=False)
+    return folder, fit(settings(), data, folder, device="cpu", bones=bones, progress=False, exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +109,7 @@ def test_one_process_goes_on_where_two_were_stopped(data, bones, alone, tmp_path
     watched = threading.Thread(target=_kill_a_process_after_an_epoch, args=(tmp_path,))
     watched.start()
     with pytest.raises(StudyError, match=r"killed by the system \(SIGKILL\)") as caught:
-        fit(settings(epochs=200), data, tmp_path, device="cpu", bones=bones, progress=False, processes=2)
+        fit(settings(epochs=200), data, tmp_path, device="cpu", workers=1, bones=bones, progress=False, processes=2)
     watched.join()
     message = str(caught.value)
     assert str(tmp_path / "devices.log") in message

@@ -82,3 +82,14 @@ def test_json_from_elsewhere(tmp_path):
         path.write_text(text, encoding="latin1")
         with pytest.raises(StudyError, match="labels.json: not readable as JSON .*; obtain the file again"):
             files.read_json(path, advice="obtain the file again")
+
+
+def test_weights_that_the_disk_cuts_short_are_told_as_a_full_disk(tmp_path):
+    path = tmp_path / "resume.pt"
+    path.write_text("the one before")
+    words = "[enforce fail at inline_container.cc:672] . unexpected pos 62592 vs 62486"
+    with pytest.raises(StudyError, match="resume.pt: the disk is full"), files.atomic(path):
+        raise RuntimeError(words)
+    assert path.read_text() == "the one before"
+    with pytest.raises(RuntimeError, match="something else"), files.atomic(path):
+        raise RuntimeError("something else")

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -115,3 +116,25 @@ def test_only_visible_ones_count(tmp_path, monkeypatch, shown, seen):
 def test_without_a_driver_there_are_none(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus.visible_gpus() == ()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "seen"),
+    [
+        (None, ("GPU-a", "GPU-b")),
+        ("", ()),
+        ("-1", ()),
+        ("NoDevFiles", ()),
+        ("1", ("GPU-b",)),
+        ("0,-1,1", ("GPU-a",)),
+        ("0,7,1", ("GPU-a",)),
+        ("GPU-b,GPU-a", ("GPU-b", "GPU-a")),
+    ],
+)
+def test_what_cuda_would_see_is_counted(monkeypatch, chosen, seen):
+    """CUDA stops at the first name that is no GPU's; -1 is the usual way to hide all."""
+    listed = SimpleNamespace(stdout="0, GPU-a\n1, GPU-b\n")
+    monkeypatch.setattr(gpus.subprocess, "run", lambda *words, **options: listed)
+    if chosen is not None:
+        monkeypatch.setenv(VISIBLE, chosen)
+    assert gpus.visible_gpus() == seen
