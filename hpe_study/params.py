@@ -169,7 +169,7 @@ class Profile(Frozen):
     in_memory: bool = False  # hold the stored crops in memory while training
     workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
     devices: PositiveInt = 1  # GPUs (without any: cores) that train one run together; its numbers depend on it by rounding only
-    exact_batch_norm: bool = False  # one device, too, sums batch statistics as several do: curves then agree to 1e-4 at first; a fifth slower
+    exact_batch_norm: bool = False  # one device, too, sums batch statistics as several do: curves agree to 1e-4 at first; a fifth slower
     runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
     compile: Compiling = "none"  # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
     two_d: tuple[str, ...] = SETS_2D
