@@ -1,9 +1,9 @@
 """Which of a profile's data sets are at hand. Rows whose data are absent are left out of the graph and shown as absent; others go on.
 
 What is missing stands in `runs/<profile>/absent.json`, {data set: what was looked for and where it is obtained}, and what the others are,
-in `sources.json`, {data set: digest of its labels and of which of them have a picture, and how many}, so that the graph, its jobs on
-whatever machine and the tables agree. `make study` looks again each time it starts: a set that has changed is prepared again, and all
-after it follows; one that has lost records stays as it was prepared.
+in `sources.json`, {data set: digest of its labels and of which of them have a picture, how many, and by what options}, so that the graph,
+its jobs on whatever machine and the tables agree. `make study` looks again each time it starts: a set that has changed is prepared again,
+and all after it follows; one that has lost records stays as it was prepared.
 """
 
 import warnings
@@ -48,9 +48,12 @@ def _looked_for(study):
         except (StudyError, OSError):
             continue  # there, and wrong: its preparation says what and fails alone
         before = sources.get(name)
-        if prepared and before and before["digest"] != found["digest"]:
+        if prepared and before and before["options"] == found["options"] and before["digest"] != found["digest"]:
             if any(now < then for now, then in zip(found["records"], before["records"], strict=True)):
-                print(f"{name}: has {_counts(found)} records under {study.raw}, was prepared from {_counts(before)}, and stays as it is")
+                print(
+                    f"{name}: has {_counts(found)} records under {study.raw}, was prepared from {_counts(before)}, and stays as it is (delete "
+                    f"its stores in {study.store_path(name, 'train').parent} to take what is there now)"
+                )
                 continue
             print(f"{name}: its files under {study.raw} are others than it was prepared from; it is prepared and learnt from again")
         sources[name] = found
@@ -66,4 +69,4 @@ def _found(study, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out of a set is said when it is prepared
         sources = [source_of(open_dataset(name, study.raw, split, **options)) for split in SPLITS]
-    return {"digest": digest_of(sources), "records": [source["records"] for source in sources]}
+    return {"digest": digest_of(sources), "records": [source["records"] for source in sources], "options": digest_of(options)}

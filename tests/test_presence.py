@@ -103,3 +103,16 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "lsp: has 8 + 6 records" in told or "lsp: has 9 + 5 records" in told
     assert "was prepared from 9 + 6, and stays as it is" in told
+
+
+def test_fewer_frames_by_the_profiles_own_word_are_no_loss(paper, capsys):
+    """Other options make other records; that is the profile's change and not the files'."""
+    first = note_absent(paper)
+    prepare_set(first, "h36m", progress=False)
+    path = paper.profile_path
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"datasets": {"h36m": {"every": 2}}}))
+    second = note_absent(Study(path))
+    assert second.data_settings("h36m") != first.data_settings("h36m")
+    prepare_set(second, "h36m", progress=False)
+    assert note_absent(Study(path)).data_settings("h36m") == second.data_settings("h36m")
+    assert "stays as it is" not in capsys.readouterr().out
