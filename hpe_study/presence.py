@@ -50,9 +50,10 @@ def _looked_for(study):
         before = sources.get(name)
         if prepared and before and before["options"] == found["options"] and before["digest"] != found["digest"]:
             if any(now < then for now, then in zip(found["records"], before["records"], strict=True)):
+                stores = study.store_path(name, "train").parent
                 print(
-                    f"{name}: has {_counts(found)} records under {study.raw}, was prepared from {_counts(before)}, and stays as it is (delete "
-                    f"its stores in {study.store_path(name, 'train').parent} to take what is there now)"
+                    f"{name}: has {_counts(found)} records under {study.raw}, was prepared from {_counts(before)}, and stays as it is "
+                    f"(delete its stores in {stores} to take what is there now)"
                 )
                 continue
             print(f"{name}: its files under {study.raw} are others than it was prepared from; it is prepared and learnt from again")
