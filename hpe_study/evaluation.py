@@ -26,6 +26,7 @@ from hpe_study.models import build_model, load_weights
 from hpe_study.params import Network
 from hpe_study.predicting import ready
 from hpe_study.progress import progress_bar
+from hpe_study.resident import out_of_memory
 from hpe_study.scoring import ROOT, fit_baselines, poses_of, rows_for_set, universal_bone_lengths, values_2d
 from hpe_study.sizing import mean_bone_lengths, sized
 from hpe_study.skeletons import MPII16
@@ -149,7 +150,11 @@ def evaluate(folder, stores, train_3d, device="auto", progress=True, legacy=()):
         file["bones"] = bones
         file["bones_universal"] = universal
         for name, store in progress_bar(stores.items(), desc=f"evaluate {folder.name}", unit="set", disable=not progress):
-            found = predictions(model, store, np.arange(len(store)), network, device, precision, network.flip_test)
+            try:
+                found = list(predictions(model, store, np.arange(len(store)), network, device, precision, network.flip_test))
+            except torch.OutOfMemoryError as error:
+                advice = f"scoring takes {BATCH} images at a time; lower input_size (it is {network.input_size})"
+                raise out_of_memory(error, device, advice) from error
             joints, depth, score, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
             group = file.create_group(name)
             group.attrs["key"], group.attrs["simulated"] = store.attrs["key"], store.simulated

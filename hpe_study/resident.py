@@ -66,11 +66,11 @@ class Resident:
         return values.to(self.device, non_blocking=True)
 
 
-def out_of_memory(error, device, batch_size, input_size):
-    """The `StudyError` for a device that ran out of memory: what was needed and which settings to lower. error: torch's own."""
+def out_of_memory(error, device, advice):
+    """The `StudyError` for a device that ran out of memory: what was needed and the advice, which settings to lower. error: torch's own."""
     needed = str(error).partition("Tried to allocate ")[2].partition(". ")[0] or "more memory than is free"
     held = torch.cuda.memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
     return StudyError(
-        f"{device}: out of memory: a step asked for {needed} beside {held:.1f} GiB already held; "
-        f"lower batch_size (it is {batch_size}) or input_size (it is {input_size})"
+        f"{device}: out of memory: a step asked for {needed} beside {held:.1f} GiB already held; {advice}. Other runs on the same GPU take "
+        "memory, too (runs_per_gpu)"
     )

@@ -105,7 +105,8 @@ def train_here(stage, data, out, init, inputs, device, workers, bones, progress,
     try:
         return Trainer(stage, data, out, init, inputs, device, workers, bones, progress, compiling, exact).run()
     except torch.OutOfMemoryError as error:
-        raise out_of_memory(error, devices.pick_device(device), stage.training.batch_size, stage.network.input_size) from error
+        advice = f"lower batch_size (it is {stage.training.batch_size}) or input_size (it is {stage.network.input_size})"
+        raise out_of_memory(error, devices.pick_device(device), advice) from error
     except RuntimeError as error:
         if READER_DIED.search(str(error)):
             raise StudyError(

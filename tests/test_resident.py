@@ -6,7 +6,7 @@ import torch
 from test_training import stage
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hpe_study import resident
+from hpe_study import evaluation, resident
 from hpe_study.batches import Mix, loader
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import Scores
@@ -89,6 +89,17 @@ def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "_step", full)
     with pytest.raises(StudyError, match=r"2\.50 GiB.*batch_size \(it is 8\) or input_size \(it is 64\)"):
         fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+
+
+def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path, monkeypatch):
+    fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+
+    def full(*args, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
+
+    monkeypatch.setattr(evaluation, "assemble", full)
+    with pytest.raises(StudyError, match=r"2\.50 GiB.*scoring takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu"):
+        evaluation.evaluate(tmp_path, {"3d": stores[1]}, stores[1], "cpu", progress=False)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
