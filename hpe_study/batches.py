@@ -52,6 +52,16 @@ class Mix:
         return random.permutation(np.concatenate(chosen))
 
 
+def repeats(pairs):
+    """(N,) int64: how often each sample of `pairs` ((N, 2 | 3): store, …, label) came before in the list."""
+    names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, -1]
+    order = np.argsort(names, kind="stable")
+    starts = np.flatnonzero(np.diff(names[order], prepend=-1))
+    result = np.empty(len(names), np.int64)
+    result[order] = np.arange(len(names)) - np.repeat(starts, np.diff(starts, append=len(names)))
+    return result
+
+
 class Samples(Dataset):
     """The samples of several stores, addressed as (store, index), or as (store, picture's index, label's index) where these differ; a
     batch is read in one call. What its "sample" names is the label."""

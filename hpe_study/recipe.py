@@ -82,17 +82,18 @@ class PermutedLabels:
 
 
 class KeyedBySample:
-    """A sample's own augmentation, a fresh one in each epoch."""
+    """A sample's own augmentation, a fresh one in each epoch, and in an epoch each time that it comes."""
 
-    def keys(self, sample, batch, epoch):
-        """(names (B,), epoch) that the random numbers are drawn for. sample: (B, 2) store, index; batch: its number in the epoch."""
-        return sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
+    def keys(self, sample, batch, epoch, repeat=0):
+        """(names (B,), epoch) that the random numbers are drawn for. sample: (B, 2) store, index; batch: its number in the epoch;
+        repeat: (B,) how often the sample came before in the epoch."""
+        return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
 
 
 class KeyedByWorker:
     """A worker's k-th sample is changed like the k-th of every other worker and epoch (published: `stuck_augmentation`)."""
 
-    def keys(self, sample, batch, epoch):
+    def keys(self, sample, batch, epoch, repeat=0):
         whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
         return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
 

@@ -17,7 +17,7 @@ from timm.utils import ModelEmaV3
 from torch._dynamo.exc import TorchDynamoException
 
 from hpe_study import devices, distributed, keeping, streams
-from hpe_study.batches import assemble, draw_change, own_part, sent, to_box
+from hpe_study.batches import assemble, draw_change, own_part, repeats, sent, to_box
 from hpe_study.errors import StudyError, killed
 from hpe_study.evaluation import Scores, predictions, read_outputs
 from hpe_study.files import atomic, digest_of, lock, read_json, write_json
@@ -56,22 +56,10 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(
-    stage: Stage,
-    data: Data,
-    out,
-    init=None,
-    device="auto",
-    workers=0,
-    bones=None,
-    progress=True,
-    processes=1,
-    compiling="none",
-    exact=False,
-):
+def fit(stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1, compiling="none", exact=False):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
-    init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
+    data: `Data`. init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
     curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers but for rounding.
     compiling: torch.compile's mode for the network in a step ("none": not compiled), to the same numbers but for rounding.
     exact: one process, too, sums batch statistics as several do (`distributed.GlobalBatchNorm2d`), so that their curves can be compared.
@@ -147,7 +135,7 @@ class Trainer:
         self.optimizer = _optimizer(self.model, stage.training, self.device)
         self.recipe = self._recipe()
         self.batches = source_of(data.train, self.device, workers)
-        self.history, self.epoch, self.step = [], 0, 0
+        self.history, self.epoch, self.step, self.repeats = [], 0, 0, None
 
     def _recipe(self):
         training, stores = self.stage.training, self.data.train
@@ -200,6 +188,7 @@ class Trainer:
         start = time.perf_counter()
         pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
         pairs_here, batch_size = own_part(pairs, self.stage.training.batch_size)
+        self.repeats, _ = own_part(repeats(pairs), self.stage.training.batch_size)
         scores, seen = Scores(self.data.train, len(pairs_here)), 0
         losses = torch.empty(-(-len(pairs_here) // batch_size), 4, device=self.device)  # made once, as the scores' arrays are
         for number, raw in enumerate(self.batches(pairs_here, batch_size)):
@@ -261,7 +250,8 @@ class Trainer:
     def _sent(self, raw, number):
         """What a batch's crops and labels are and how they are to be changed, both on the device."""
         pairs = raw["sample"].numpy()
-        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch)
+        repeat = 0 if self.repeats is None else self.repeats[number * len(pairs) : (number + 1) * len(pairs)]
+        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch, repeat)
         flat = self.data.train_2d is not None
         turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
         change = draw_change(self.stage.augmentation, names, turns, self.stage.seed, epoch)

@@ -1,6 +1,7 @@
 """Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample alone."""
 
 import multiprocessing
+from collections import Counter
 
 import h5py
 import numpy as np
@@ -18,9 +19,11 @@ from hpe_study.batches import (
     loader,
     no_change,
     original_fraction,
+    repeats,
     to_box,
 )
 from hpe_study.params import Augmentation
+from hpe_study.recipe import KeyedBySample
 from hpe_study.skeletons import MPII16
 from hpe_study.store import Store
 
@@ -172,3 +175,22 @@ def test_joints_outside_the_crop_ask_for_nothing(stick_stores):
     targets = batch.targets(16, 1.0)
     assert targets.isfinite().all()
     assert targets[0, 3].max() == 0
+
+
+def test_a_sample_that_comes_again_is_changed_anew():
+    """A count above the store's length goes through it again: the pictures are the same, their changes are not."""
+    pairs = Mix((40, 10), (12, 30), seed=0).draw(3)
+    times = repeats(pairs)
+    seen = Counter()
+    for pair, time in zip(map(tuple, pairs), times, strict=True):
+        assert time == seen[pair]
+        seen[pair] += 1
+    assert max(seen.values()) == 4
+    keyed = KeyedBySample()
+    names, epoch = keyed.keys(pairs, 0, 3, times)
+    assert len(set(names)) == len(names)
+    change = draw_change(Augmentation(), names, np.full(len(names), True), 0, epoch)
+    assert len(set(change.scale.tolist())) > 45
+    first, _ = keyed.keys(pairs[times == 0], 0, 3)
+    assert first.tolist() == names[times == 0].tolist()  # who comes once is changed as ever
+    np.testing.assert_array_equal(repeats(np.array([[1, 5, 2], [1, 6, 2], [0, 5, 2]])), [0, 1, 0])  # the label names the sample
