@@ -56,11 +56,14 @@ class Data:
         return self.test_3d if self.test_3d is not None else self.test_2d
 
 
-def fit(stage, data: Data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1, compiling="none", exact=False):
+def fit(
+    stage: Stage, data, out, init=None, device="auto", workers=0, bones=None, progress=True, processes=1, compiling="none", exact=False
+):
     """Train one stage and write its record into the folder `out`; returns the run record (a dict, also `run.json`).
 
-    data: `Data`. init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons in the
-    curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers but for rounding.
+    data: `Data`. init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths that size the predicted skeletons
+    in the curves; None in stage 1. processes: how many train it together, a GPU (on the CPU: a core) each, to the same numbers but for
+    rounding.
     compiling: torch.compile's mode for the network in a step ("none": not compiled), to the same numbers but for rounding.
     exact: one process, too, sums batch statistics as several do (`distributed.GlobalBatchNorm2d`), so that their curves can be compared.
     Resumes from `out/resume.pt`; returns at once when `out` holds this very run already. Raises `StudyError` when the loss is not
