@@ -76,7 +76,7 @@ def understood(files):
             raise
         raise StudyError(
             f"{files[-1]}: holds something that it should not ({type(error).__name__}: {error}); it is damaged or the file of another "
-            "data set or download, obtain it again"
+            f"data set or download; {AGAIN}"
         ) from error
 
 
