@@ -6,7 +6,7 @@ from hpe_study.errors import StudyError
 
 _MARGIN = 0.05  # of the image: annotators place a joint a little outside
 _INSIDE = 0.5  # share of the labelled joints that lie in the image, margin included
-_LARGEST = 5  # times the image's longer side: beyond it no crop shows anybody (MPII's largest box is 2.4 times its image)
+LARGEST = 5  # times the image's longer side: beyond it no crop shows anybody (MPII's largest box is 2.4 times its image)
 _CENTRAL = (0.42, 0.58)  # of the image: where a camera's principal point lies (0.49–0.52 in the published ones)
 
 
@@ -35,6 +35,6 @@ def check_fit(record, width, height):
             outside = f"{len(joints) - inside.sum()} of its {len(joints)} labelled joints lie outside"
             raise StudyError(f"{found} {outside}; {advice}; {alone}")
     half = record.side / 2
-    if record.side > _LARGEST * size.max() or (record.center + half <= 0).any() or (record.center - half >= size).any():
+    if record.side > LARGEST * size.max() or (record.center + half <= 0).any() or (record.center - half >= size).any():
         box = f"box of {record.side:.0f} px around {np.round(record.center, 1).tolist()}"
         raise StudyError(f"{found} its person's {box} shows nothing of it; {advice}; {alone}")

@@ -17,6 +17,7 @@ the hips, so MPII's pelvis is made from the hips; there is no head top.
 import numpy as np
 
 from hpe_study.datasets.base import Listing, Records, head_size_of, missing, safe_relative
+from hpe_study.datasets.fit import LARGEST
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import expect_shape
 from hpe_study.datasets.pickles import load_pickle
@@ -43,7 +44,7 @@ INFO = DatasetInfo(
         "no head top",
     ),
 )
-_LARGEST = 4  # times the picture: somebody's hand before the lens makes a box in which nobody is to be seen
+_LARGEST = 0.8 * LARGEST  # times the picture, whose size is only guessed: somebody's hand before the lens makes a box that shows nobody
 _SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
