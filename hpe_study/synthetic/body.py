@@ -21,7 +21,7 @@ __all__ = ["BODY", "HAIR", "INDEX", "LANDMARKS", "SKIRT", "Body", "Placed", "joi
 
 ASSET = Path(__file__).parent / "assets" / "body.npz"
 BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
-_REMEMBERED = 256  # rest bodies and placed people kept at hand; each takes about 0.1 MB
+_REMEMBERED = 256  # placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Body:
         self._basis = torch.cat([load("basis_v"), load("basis_j")], 1)
         self._coefficients = load("coef")
         self._point_bone = load("joint_bone", torch.int64)
-        self._tree = kinematics.levels(self._data["parents"].astype(int).tolist(), self.device)
+        self._tree = kinematics.ancestors(self._data["parents"].astype(int).tolist(), self.device)
         self._weights = self._dense_weights()
         self._mixing = mixing_matrix(self.points)
         self.vertex_part = self._vertex_part()
@@ -70,7 +70,7 @@ class Body:
         self.female = self._data["gender"] > 0.5
         self.height = self._heights()
         self.people = np.flatnonzero((self.height > 1.42) & (self.height < 2.0))
-        self._rests, self._placed, self._elsewhere = OrderedDict(), OrderedDict(), {}
+        self._rests, self._placed, self._elsewhere = {}, OrderedDict(), {}
 
     def to(self, device):
         """This model on another device (made once a device)."""
@@ -126,8 +126,6 @@ class Body:
             vertices, joints_ = points[: self.vertex_count], points[self.vertex_count :]
             aligned = kinematics.alignment(joints_[None], self._point_index)[0]
             self._rests[person] = _Rest(vertices, self._vertex_normals(vertices), joints_, aligned)
-            while len(self._rests) > _REMEMBERED:
-                self._rests.popitem(last=False)
         return self._rests[person]
 
     @torch.no_grad()

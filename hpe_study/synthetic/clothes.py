@@ -80,8 +80,10 @@ def sample(rng, female=False, style="everyday"):
 
 def pack(clothes, device):
     """Many people's clothes as tensors: colours (N, 3), numbers (N,)."""
-    names = _COLOURS + _NUMBERS
-    return {name: torch.tensor([worn[name] for worn in clothes], dtype=torch.float32, device=device) for name in names}
+    rows = [[part for name in _COLOURS for part in worn[name]] + [worn[name] for name in _NUMBERS] for worn in clothes]
+    colours, numbers = torch.tensor(rows, dtype=torch.float32, device=device).split((3 * len(_COLOURS), len(_NUMBERS)), 1)
+    columns = numbers.T.contiguous()  # one transfer for all, which are looked up one by one
+    return dict(zip(_COLOURS, colours.unflatten(1, (-1, 3)).unbind(1), strict=True)) | dict(zip(_NUMBERS, columns, strict=True))
 
 
 @dataclass(frozen=True, eq=False)

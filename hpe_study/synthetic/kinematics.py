@@ -13,6 +13,7 @@ knee, ankle             flexion of the knee; the foot lifted towards the shin
 """
 
 from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -63,10 +64,23 @@ _GENERATOR = torch.tensor(
     [[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]], [[0, -1, 0], [1, 0, 0], [0, 0, 0]]]
 ).float()
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
-_TURN_COUNT = {name: sum(turn[0] == name for turn in _TURNS) for name, *_ in _TURNS}  # equal names stand side by side
-_MOVED = ["Hips", "LowerBack", "Spine", "Spine1", "Neck", "Neck1", "Head"] + [
-    f"{side}{name}" for name in ("Shoulder", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot") for side in ("Left", "Right")
-]
+
+# Each moved bone's rotation as a product, from the left, of turns, of `swing` (which brings the hanging arm to where it points) and of the
+# limbs' `alignment`; .T is the inverse. Undoing the collar's turn keeps the upper arm's direction, as seen from the chest, what the angles
+# say.
+_SIDES = ("Left", "Right")
+_PRODUCTS = (
+    (("Hips",), "yaw pitch roll"),
+    (("LowerBack", "Spine", "Spine1"), "spine_twist spine_bend spine_side"),
+    (("Neck", "Neck1", "Head"), "neck_twist neck_bend neck_side"),
+    ([f"{side}Shoulder" for side in _SIDES], "collar"),
+    ([f"{side}Arm" for side in _SIDES], "collar.T swing arm_twist upper_arm"),
+    ([f"{side}ForeArm" for side in _SIDES], "upper_arm.T elbow forearm"),
+    ([f"{side}Hand" for side in _SIDES], "forearm.T wrist forearm"),
+    ([f"{side}UpLeg" for side in _SIDES], "hip hip_out hip_twist thigh"),
+    ([f"{side}Leg" for side in _SIDES], "thigh.T knee shin"),
+    ([f"{side}Foot" for side in _SIDES], "shin.T ankle"),
+)
 
 
 def limited(angles):
@@ -114,71 +128,74 @@ def bone_rotations(angles, aligned, bone_index):
 
     angles: (N, P) degrees; aligned: (N, 2, 4, 3, 3) from `alignment`; bone_index: name → bone. Returns (N, bones, 3, 3).
     """
-    count, device = len(angles), angles.device
+    count, bones = len(angles), len(bone_index)
+    constant = _constants(tuple(bone_index), angles.device)
     lift = angles[:, [INDEX["l_arm_lift"], INDEX["r_arm_lift"]]]
     collar = (lift - 70).clamp_min(0) * 0.28  # above the horizontal the shoulder blade takes its share
-    radians = torch.deg2rad(torch.cat([angles, collar], 1)[:, _TURN_COLUMN] * _TURN_FACTOR.to(device))
-    generator = _TURN_GENERATOR.to(device)
-    turns = (
-        torch.eye(3, device=device)
-        + torch.sin(radians)[..., None, None] * generator
-        + (1 - torch.cos(radians))[..., None, None] * (generator @ generator)
-    )
-    turn = dict(zip(_TURN_COUNT, turns.split(list(_TURN_COUNT.values()), 1), strict=True))
+    radians = torch.deg2rad(torch.cat([angles, collar], 1).index_select(1, constant.column) * constant.factor)[..., None, None]
+    turns = constant.identity + torch.sin(radians) * constant.generator + (1 - torch.cos(radians)) * constant.squared
 
-    sign = torch.tensor([1.0, -1.0], device=device)
     lift, side = torch.deg2rad(lift), torch.deg2rad(angles[:, [INDEX["l_arm_turn"], INDEX["r_arm_turn"]]])
-    pointing = torch.stack([lift.sin() * side.sin() * sign, -lift.cos(), lift.sin() * side.cos()], -1)
-    down = torch.tensor([0.0, -1.0, 0.0], device=device).expand_as(pointing)
-    upper_arm, forearm, thigh, shin = aligned.unbind(2)
+    pointing = torch.stack([lift.sin() * side.sin() * constant.sign, -lift.cos(), lift.sin() * side.cos()], -1)
+    swings = swing(constant.down.expand_as(pointing), pointing)
 
-    moved = torch.cat(
-        [
-            turn["yaw"] @ turn["pitch"] @ turn["roll"],
-            turn["spine_twist"] @ turn["spine_bend"] @ turn["spine_side"],
-            turn["neck_twist"] @ turn["neck_bend"] @ turn["neck_side"],
-            turn["collar"],
-            # undoing the collar's turn keeps the upper arm's direction, as seen from the chest, what the angles say
-            turn["collar"].mT @ swing(down, pointing) @ turn["arm_twist"] @ upper_arm,
-            upper_arm.mT @ turn["elbow"] @ forearm,
-            forearm.mT @ turn["wrist"] @ forearm,
-            turn["hip"] @ turn["hip_out"] @ turn["hip_twist"] @ thigh,
-            thigh.mT @ turn["knee"] @ shin,
-            shin.mT @ turn["ankle"],
-        ],
-        1,
-    )
-    rotations = torch.eye(3, device=device).repeat(count, len(bone_index), 1, 1)
-    rotations[:, _moved_rows(tuple(bone_index), device)] = moved
-    return rotations
+    parts = torch.cat([constant.identity.expand(count, 1, -1, -1), turns, swings, aligned.transpose(1, 2).flatten(1, 2)], 1)
+    parts = torch.cat([parts, parts.mT], 1)
+    moved = parts.index_select(1, constant.factors[0])
+    for row in constant.factors[1:]:
+        moved = moved @ parts.index_select(1, row)
+    return constant.identity.repeat(count, bones, 1, 1).index_copy_(1, constant.moved, moved)
 
 
 @lru_cache
-def _moved_rows(bones, device):
-    """Rows, among all bones, of those that `bone_rotations` turns, in its order."""
-    return torch.tensor([bones.index(name) for name in _MOVED], device=device)
+def _constants(bones, device):
+    """What `bone_rotations` looks up: of the turns column (T,), factor (T,), generator (T, 3, 3) and its square; identity; the sides' sign
+    (2,); down (3,); factors (4, moved), rows of the parts that are multiplied; moved (moved,), rows of `bones`."""
+    parts = ["identity", *(name for name, *_ in _TURNS)]
+    parts += [name for name in ("swing", "upper_arm", "forearm", "thigh", "shin") for _ in _SIDES]
+
+    def row(name, number):
+        return parts.index(name.removesuffix(".T")) + number + (len(parts) if name.endswith(".T") else 0)
+
+    names, factors = [], []
+    for group, product in _PRODUCTS:
+        for number, bone in enumerate(group):
+            rows = [row(name, number) for name in product.split()]
+            names.append(bones.index(bone))
+            factors.append(rows + [0] * (4 - len(rows)))
+    tensor = lambda values: torch.tensor(values, device=device)  # noqa: E731
+    generator = _TURN_GENERATOR.to(device)
+    return SimpleNamespace(column=tensor(_TURN_COLUMN), factor=_TURN_FACTOR.to(device), generator=generator, squared=generator @ generator,
+                           identity=torch.eye(3, device=device), sign=tensor([1.0, -1.0]), down=tensor([0.0, -1.0, 0.0]),
+                           factors=tensor(factors).T.contiguous(), moved=tensor(names))  # fmt: skip
 
 
-def levels(parents, device="cpu"):
-    """Bones grouped by their depth in the tree: [(bones, their parents), …] below the root (bone 0), as index tensors."""
-    depth = [0] * len(parents)
-    for bone, parent in enumerate(parents):
-        depth[bone] = 0 if parent < 0 else depth[parent] + 1
-    groups = [[bone for bone in range(len(parents)) if depth[bone] == level] for level in range(1, max(depth) + 1)]
-    return [tuple(torch.tensor(rows, device=device) for rows in (group, [parents[bone] for bone in group])) for group in groups]
+def ancestors(parents, device="cpu"):
+    """Of every bone the parent, the grandparent, the bone four up, eight up, …, as index tensors (bones + 1,), as long as there are any.
+
+    parents: bone by bone, −1 for a root. What lies above a root is the number of bones, and what lies above that is the same.
+    """
+    above = torch.tensor([parent if parent >= 0 else len(parents) for parent in parents] + [len(parents)], device=device)
+    found = []
+    while bool((above < len(parents)).any()):
+        found.append(above)
+        above = above[above]
+    return found
 
 
 def forward(rotations, heads, tree):
-    """World transforms of the bones. rotations: (N, bones, 3, 3); heads: (N, bones, 3) m at rest; tree: from `levels`.
+    """World transforms of the bones. rotations: (N, bones, 3, 3); heads: (N, bones, 3) m at rest; tree: from `ancestors`.
 
     Returns (N, bones, 3, 4): a point x of the rest pose that moves with bone b goes to A[:, b, :, :3] x + A[:, b, :, 3].
     """
-    placed = torch.cat([rotations, heads[..., None]], -1)  # where each bone is turned and where its head has come to
-    for bones, parents in tree:
-        parent = placed.index_select(1, parents)
-        along = heads.index_select(1, bones) - heads.index_select(1, parents)
-        moved = parent[..., :3] @ torch.cat([rotations.index_select(1, bones), along[..., None]], -1)
-        moved[..., 3] += parent[..., 3]
-        placed.index_copy_(1, bones, moved)
-    turned, position = placed[..., :3], placed[..., 3]
+    count, bones = heads.shape[:2]
+    placed = torch.eye(4, dtype=heads.dtype, device=heads.device).repeat(
+        count, bones + 1, 1, 1
+    )  # a bone's frame in its parent's; the last row is the world
+    from_world = torch.cat([heads, torch.zeros_like(heads[:, :1])], 1)
+    placed[:, :bones, :3, :3] = rotations
+    placed[..., :3, 3] = from_world - from_world.index_select(1, tree[0])
+    for above in tree:  # … in its grandparent, in the bone four up, and so on
+        placed = placed.index_select(1, above) @ placed
+    turned, position = placed[:, :bones, :3, :3], placed[:, :bones, :3, 3]
     return torch.cat([turned, (position - (turned @ heads[..., None])[..., 0])[..., None]], -1)

@@ -14,7 +14,7 @@ from hpe_study.files import lock, read_json, write_json
 from hpe_study.processes import start_server
 from hpe_study.synthetic.brief import Brief
 
-VERSION = 1  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
+VERSION = 2  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
 MARKER = "SIMULATED.json"
 SIZES = (32, 1024)  # px
 _MODULES = {

@@ -34,8 +34,7 @@ THEMES = {
     "floor": dict.fromkeys(ON_THE_FLOOR, 1) | {"sit on floor": 1.5, "kneel": 1},
 }  # fmt: skip
 
-_CANDIDATES = 6  # poses drawn at a time until one does not cut into itself
-_ROUNDS = 4
+_TRIES = 24  # poses drawn, one after the other, until one does not cut into itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +54,11 @@ def sample(rng, theme, contacts=None, heading=None):
     """
     action = theme if theme in ACTIONS else choice(rng, **THEMES[theme])
     best, best_depth = None, np.inf
-    for _ in range(_ROUNDS):
-        drawn = [draw(rng, action) for _ in range(_CANDIDATES if contacts else 1)]
-        depths = contacts.depth(np.stack([one.angles for one in drawn])) if contacts else np.zeros(1)
-        first = int(np.argmax(depths < TOLERANCE)) if (depths < TOLERANCE).any() else int(depths.argmin())
-        if depths[first] < best_depth:
-            best, best_depth = drawn[first], depths[first]
+    for _ in range(_TRIES):
+        drawn = draw(rng, action)
+        depth = float(contacts.depth(drawn.angles[None])[0]) if contacts else 0.0
+        if depth < best_depth:
+            best, best_depth = drawn, depth
         if best_depth < TOLERANCE:
             break
     best.angles[INDEX["yaw"]] = rng.uniform(0, 360) if heading is None else heading

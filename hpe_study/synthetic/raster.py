@@ -1,4 +1,4 @@
-"""A z-buffer for triangles in plain tensors: every triangle is spread over the cells of its bounding box, the nearest hit wins.
+"""A z-buffer for triangles in plain tensors: every triangle is spread over the cells that it covers, row by row, the nearest hit wins.
 
 Raster coordinates: the integer is a cell's centre. Depth is kept in whole micrometres with the triangle's number in the lower 32 bits,
 so that the smallest key is the nearest triangle and a tie always falls the same way.
@@ -50,17 +50,19 @@ class Windows:
 
 
 def cells(left, top, width, height):
-    """All cells of many rectangles: (owner, x, y), each (total,) int32, rectangle by rectangle, row by row. Inputs (M,) int64.
-
-    First the rectangles are spread out into rows, then the rows into cells: no whole-number division, which is slow.
-    """
-    of_row = torch.repeat_interleave(height).int()
-    y = torch.arange(len(of_row), device=left.device).int() + (top - (height.cumsum(0) - height)).int().index_select(0, of_row)
-    wide = width.index_select(0, of_row)
-    first = (left.index_select(0, of_row) - (wide.cumsum(0) - wide)).int()
-    row = torch.repeat_interleave(wide).int()
-    x = torch.arange(len(row), device=left.device).int() + first.index_select(0, row)
+    """All cells of many rectangles: (owner, x, y), each (total,) int32, rectangle by rectangle, row by row. Inputs (M,) int64."""
+    of_row, y = _rows(top, height)
+    row, x = _rows(left.index_select(0, of_row), width.index_select(0, of_row))
     return of_row.index_select(0, row), x, y.index_select(0, row)
+
+
+def _rows(first, count):
+    """Runs of whole numbers, one after the other: (run, number), each (total,) int32. first, count: (M,) int64.
+
+    No whole-number division, which is slow.
+    """
+    run = torch.repeat_interleave(count).int()
+    return run, torch.arange(len(run), device=count.device).int() + (first - (count.cumsum(0) - count)).int().index_select(0, run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +112,6 @@ def rasterize(points, shot, faces, drawn, windows):
     seen &= (depth > NEAREST).index_select(0, corner.flatten()).view(3, -1).all(0)
     triangle = seen.nonzero()[:, 0]
     left, right, top, bottom, area = (value.index_select(0, triangle) for value in (left, right, top, bottom, area))
-    owner, px, py = cells(left.long(), top.long(), (right - left + 1).long(), (bottom - top + 1).long())
 
     # Edge functions are linear: a dx + b dy + c, with dx and dy from the triangle's first cell so that the numbers stay small.
     # Divided by the corners' depths they are weights that are right in perspective, and their sum is one over the depth.
@@ -118,14 +119,9 @@ def rasterize(points, shot, faces, drawn, windows):
     near = 1 / depth.index_select(0, corner.index_select(1, triangle).flatten()).view(3, -1) / area
     x1, x2, y1, y2 = xs[[1, 2, 0]], xs[[2, 0, 1]], ys[[1, 2, 0]], ys[[2, 0, 1]]
     edges = torch.cat([(y1 - y2) * near, (x2 - x1) * near, (x1 * y2 - x2 * y1) * near])
-    dx, dy = ((cell - origin.index_select(0, owner)).float() for cell, origin in ((px, left), (py, top)))
-    edge = edges.index_select(1, owner)
-    weight = edge[0:3].mul_(dx).add_(edge[3:6].mul_(dy)).add_(edge[6:9])
-    inside = (weight.amin(0) >= 0).nonzero()[:, 0]
-    owner, px, py = (value.index_select(0, inside) for value in (owner, px, py))
-    weight = weight.index_select(1, inside)
+    owner, py, px, weight = _covered(edges, left, top, right - left, bottom - top)
     inverse_depth = weight.sum(0)
-    key = ((1e6 / inverse_depth).long() << 32) | torch.arange(len(inside), device=inside.device)
+    key = ((1e6 / inverse_depth).long() << 32) | torch.arange(len(px), device=px.device)
 
     chosen = triangle.index_select(0, owner)
     person = torch.div(chosen, len(faces), rounding_mode="floor") if count > 1 else torch.zeros_like(chosen)
@@ -138,3 +134,23 @@ def rasterize(points, shot, faces, drawn, windows):
     return Hits(
         sample, person, chosen.index_select(0, won) - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth
     )
+
+
+def _covered(edges, left, top, wide, tall):
+    """The cells inside triangles: (triangle, y, x), each (P,) int32, and the three edge functions there, (3, P).
+
+    edges: (9, T), of three functions a, b and c of a dx + b dy + c, which is not negative inside; left, top: (T,) first cell; wide, tall:
+    (T,) how far the last one is from it. In a row the functions' zeros tell from where to where it is covered: bounding boxes have three
+    times as many cells as triangles.
+    """
+    of_row, y = _rows(top.long(), tall.long() + 1)
+    slope, rise, rest = edges.index_select(1, of_row).split(3)
+    rest = rest + rise * (y - top.index_select(0, of_row))
+    zero = -rest / slope
+    first = torch.where(slope > 0, zero, -torch.inf).amax(0).ceil().clamp_min(0)
+    last = torch.minimum(torch.where(slope < 0, zero, torch.inf).amin(0).floor(), wide.index_select(0, of_row))
+    last = torch.where(((slope == 0) & (rest < 0)).any(0), -1, last)
+    row, dx = _rows(first.clamp_max(2**30).long(), (last - first + 1).clamp_min(0).long())
+    weight = slope.index_select(1, row).mul_(dx).add_(rest.index_select(1, row)).clamp_min_(0)
+    owner = of_row.index_select(0, row)
+    return owner, y.index_select(0, row), dx + left.int().index_select(0, owner), weight

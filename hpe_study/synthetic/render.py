@@ -1,4 +1,5 @@
 """From shots to frames: people are rasterised at twice the resolution, their surroundings ray-traced, both lit by one lamp with shadows.
+How much of a pixel somebody covers is counted in samples; what is seen there is lit once a surface, between the samples that show it.
 
 The CPU takes one shot at a time and CUDA many, by the same code; nothing is drawn at random for a batch, so a shot gives the same bytes
 whoever shares the call with it.
@@ -20,6 +21,7 @@ from hpe_study.synthetic.stage import pack
 
 _PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; half as many took 1.2 GB
 _SAMPLES = raster.SUB**2
+_ONE_SURFACE = 0.03  # m: neighbouring samples of a person that differ more in depth show two surfaces
 _BEFORE_OTHERS = 0.01  # m: something else covers a landmark when it lies at least so much nearer
 
 
@@ -154,33 +156,62 @@ def _windows(seen, counted, of_shot, views):
 
 
 def _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot_of, shadows, body):
-    """Light with the people in it, and the nearest surfaces: per sample of the windows (depth in m, person or −1)."""
+    """Light with the people in it, and the hits that nothing covers.
+
+    Each pixel is covered by its samples, and lit once for each surface of somebody that it shows.
+    """
     shot, x, y = raster.cells(windows.left, windows.top, windows.width, windows.height)
-    first, width = torch.tensor(views.starts[:-1], device=light.device), views.size[:, 0].contiguous()
-    pixel = first.index_select(0, shot) + y * width.index_select(0, shot) + x
-    depth = backdrop.depth[pixel].repeat_interleave(_SAMPLES)
-    owner = torch.full_like(depth, -1, dtype=torch.int64)
-    kept = (hits.depth < depth.index_select(0, hits.sample)).nonzero()[:, 0]
-    hits = hits.chosen(kept)
-    depth[hits.sample], owner[hits.sample] = hits.depth, hits.person
+    begin, width = torch.tensor(views.starts[:-1], device=light.device), views.size[:, 0].contiguous()
+    pixel = begin.index_select(0, shot) + y * width.index_select(0, shot) + x
+    behind = backdrop.depth.index_select(0, pixel.index_select(0, hits.sample >> 2))
+    hits = hits.chosen((hits.depth < behind).nonzero()[:, 0])
+    if not len(hits.sample):
+        return light, hits
 
-    colour = _shade(hits, stage, views, people, worn, shot_of, shadows, body)
-    touched = torch.zeros(len(pixel), dtype=torch.bool, device=light.device)
-    touched[hits.sample >> 2] = True
-    touched = touched.nonzero()[:, 0]
-    row = torch.empty(len(pixel), dtype=torch.int64, device=light.device)
-    row[touched] = torch.arange(len(touched), device=light.device)
-    samples = light.index_select(1, pixel[touched]).repeat_interleave(_SAMPLES, 1)
-    samples[:, row.index_select(0, hits.sample >> 2) * _SAMPLES + (hits.sample & 3)] = colour
-    light[:, pixel[touched]] = samples.view(3, -1, _SAMPLES).mean(2)
-    return light, (depth, owner)
+    start, length = _surfaces(hits)
+    colour = _shade(hits.chosen(start), hits.chosen(start + length - 1), stage, views, people, worn, shot_of, shadows, body)
+    colour *= length / _SAMPLES
+    place = pixel.index_select(0, hits.sample.index_select(0, start) >> 2)
+    first = _changes(place)  # surface of each pixel; the others come behind it, one after the other
+    place, own = place.index_select(0, first), _lengths(first, len(place))
+    covered = _lengths(start.index_select(0, first), len(hits.sample)) / _SAMPLES
+    mixed = light.index_select(1, place) * (1 - covered) + colour.index_select(1, first)
+    for turn in range(1, _SAMPLES):
+        more = (own > turn).nonzero()[:, 0]
+        mixed[:, more] += colour.index_select(1, first.index_select(0, more) + turn)
+    light[:, place] = mixed
+    return light, hits
 
 
-def _shade(hits, stage, views, people, worn, shot_of, shadows, body):
-    """(3, P) light of the hits."""
-    moving = hits.interpolate(torch.cat([people.normals, people.vertices], -1).permute(2, 0, 1).contiguous(), body.faces)
+def _changes(*columns):
+    """Where a run of equal rows begins in a list: (R,) rows. columns: (P,) each; P > 0."""
+    new = torch.ones_like(columns[0], dtype=torch.bool)
+    new[1:] = False
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new.nonzero()[:, 0]
+
+
+def _lengths(starts, total):
+    """The lengths of runs that begin at `starts` in a list of `total`."""
+    return torch.diff(starts, append=starts.new_tensor([total]))
+
+
+def _surfaces(hits):
+    """Runs of a pixel's hits that show one surface of one person: where each starts (R,), and its length (R,)."""
+    new = torch.ones_like(hits.sample, dtype=torch.bool)
+    new[1:] = (hits.depth[1:] - hits.depth[:-1]).abs() > _ONE_SURFACE
+    start = _changes(hits.sample >> 2, hits.person, new.cumsum(0))
+    return start, _lengths(start, len(new))
+
+
+def _shade(hits, others, stage, views, people, worn, shot_of, shadows, body):
+    """(3, R) light of surfaces, each given by the first and the last of its hits: what lies between the two is shaded."""
+    corners = torch.cat([people.normals, people.vertices], -1).permute(2, 0, 1).contiguous()
+    moving = (hits.interpolate(corners, body.faces) + others.interpolate(corners, body.faces)) / 2
     normal, position = moving[:3], moving[3:]
-    at = clothes.Regions(*hits.interpolate(body.regions.table(), body.faces))
+    table = body.regions.table()
+    at = clothes.Regions(*(hits.interpolate(table, body.faces) + others.interpolate(table, body.faces)) / 2)
     shot = shot_of.index_select(0, hits.person)
     albedo, cloth = clothes.paint(worn, at, hits.person)
 
@@ -254,15 +285,17 @@ def _marks(view, world, start, window):
     return camera, px, inside, start + row * size[0] + column, np.where(within, sample, -1)
 
 
-def _nearest_at(marks, nearest, backdrop):
+def _nearest_at(marks, hits, backdrop):
     """What is nearest to the camera where the landmarks are: depth (N, L) m, NaN outside the picture, and person (N, L), −1 if nobody."""
     inside, pixel, sample = (np.stack([mark[k] for mark in marks]) for k in (2, 3, 4))
-    looked = lambda table, places: table[torch.from_numpy(places).to(table.device)].cpu().numpy()  # noqa: E731
-    behind, within = looked(backdrop.depth, pixel), sample >= 0
-    if not within.any():
-        return np.where(inside, behind, np.nan), np.full(sample.shape, -1)
-    depth, owner = (looked(table, np.where(within, sample, 0)) for table in nearest)
-    return np.where(within, depth, np.where(inside, behind, np.nan)), np.where(within, owner, -1)
+    depth = np.where(inside, backdrop.depth[torch.from_numpy(pixel).to(backdrop.depth.device)].cpu().numpy(), np.nan)
+    who = np.full(sample.shape, -1)
+    if len(hits.sample):
+        wanted = torch.from_numpy(sample).to(hits.sample.device)
+        row = torch.searchsorted(hits.sample, wanted).clamp_max(len(hits.sample) - 1)
+        found = (hits.sample[row] == wanted).cpu().numpy()
+        depth, who = (np.where(found, column[row].cpu().numpy(), value) for column, value in ((hits.depth, depth), (hits.person, who)))
+    return depth, who
 
 
 def _bounds(points):

@@ -169,7 +169,7 @@ class Shadows:
         column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
         dx, dy = self._around
         cell = (row + dy).round().int() * size + (column + dx).round().int()
-        dark = self._looked_up(self._map, person, shot, rows, cell.flatten()).view(cell.shape) > height
+        dark = self._looked_up(self._map, person, shot, rows, cell) > height
         return rows, dark.sum(0) / 4
 
     def _touch(self, person, position, shot):
@@ -187,11 +187,11 @@ class Shadows:
 
     @staticmethod
     def _looked_up(maps, person, shot, rows, cell):
-        """Cells (K·P,) of the maps (N, cells) of the people that points `rows` (P,) belong to; K cells a point, point by point."""
+        """Cells (…, P) of the maps (N, cells) of the people that points `rows` (P,) belong to."""
         if isinstance(person, slice):
-            return maps[person.start].index_select(0, cell)
+            return maps[person.start].index_select(0, cell.flatten()).view(cell.shape)
         own = (person.int() * maps.shape[1]).index_select(0, shot.index_select(0, rows))
-        return maps.flatten().index_select(0, (cell.view(-1, len(rows)) + own).flatten())
+        return maps.flatten().index_select(0, (cell + own).flatten()).view(cell.shape)
 
 
 def _turns(shot, shots, device):

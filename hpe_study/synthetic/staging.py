@@ -66,14 +66,14 @@ def clear(scene, skin, move=True):
 def cut_into(boxes, points, margin=0.02):
     """(boxes,) bool: bodies reach into the box. Seats touch by design: they are measured without the margin, a little lower."""
     result = np.zeros(len(boxes), bool)
-    if not len(points):
+    if not len(points) or not len(boxes):
         return result
-    low, high = points.min(0), points.max(0)
-    for k, box in enumerate(boxes):
-        reach = np.hypot(box.half[0], box.half[2]) + margin
-        away = (np.abs(box.centre[0] - np.clip(box.centre[0], low[0], high[0])) > reach) or (
-            np.abs(box.centre[2] - np.clip(box.centre[2], low[2], high[2])) > reach)  # fmt: skip
-        if box.walkable or away:
+    low, high = points.T.min(1), points.T.max(1)
+    centres, halves = (np.array([getattr(box, side) for box in boxes], float)[:, [0, 2]] for side in ("centre", "half"))
+    away = np.abs(centres - np.clip(centres, low[[0, 2]], high[[0, 2]])).max(1) > np.hypot(*halves.T) + margin
+    for k in np.flatnonzero(~away):
+        box = boxes[k]
+        if box.walkable:
             continue
         room = -0.012 if box.seat else margin
         x, z = points[:, 0] - box.centre[0], points[:, 2] - box.centre[2]

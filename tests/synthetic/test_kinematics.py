@@ -88,6 +88,22 @@ def test_limits_hold():
     assert wild[0, INDEX["pitch"]] == 500, "the body's own attitude is free"
 
 
-def test_levels_of_a_tree():
-    levels = kinematics.levels([-1, 0, 0, 1, 3])
-    assert [(bones.tolist(), parents.tolist()) for bones, parents in levels] == [([1, 2], [0, 0]), ([3], [1]), ([4], [3])]
+def test_ancestors_of_a_tree():
+    above = [rows.tolist() for rows in kinematics.ancestors([-1, 0, 0, 1, 3])]
+    assert above == [[5, 0, 0, 1, 3, 5], [5, 5, 5, 0, 1, 5]], "parents and grandparents; 5 is nobody"
+
+
+def test_bones_are_moved_as_one_after_the_other():
+    parents, generator = [-1, 0, 0, 1, 3, 4], torch.Generator().manual_seed(0)
+    heads = torch.randn(2, 6, 3, generator=generator, dtype=torch.float64)
+    rotations = torch.linalg.qr(torch.randn(2, 6, 3, 3, generator=generator, dtype=torch.float64))[0]
+    transforms = kinematics.forward(rotations, heads, kinematics.ancestors(parents))
+    for person in range(2):
+        turned, place = {-1: torch.eye(3, dtype=torch.float64)}, {-1: torch.zeros(3, dtype=torch.float64)}
+        for bone, parent in enumerate(parents):
+            along = heads[person, bone] - (heads[person, parent] if parent >= 0 else 0)
+            turned[bone] = turned[parent] @ rotations[person, bone]
+            place[bone] = place[parent] + turned[parent] @ along
+            point = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
+            moved = transforms[person, bone, :, :3] @ point + transforms[person, bone, :, 3]
+            assert torch.allclose(moved, place[bone] + turned[bone] @ (point - heads[person, bone]), atol=1e-9)

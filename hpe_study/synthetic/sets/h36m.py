@@ -27,7 +27,7 @@ from hpe_study.synthetic.landmarks import INDEX, LANDMARKS, rows_of
 from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.shots import Shot
 
-VERSION = 2  # subjects of like stature
+VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
 FOLDERS = ("h36m",)
 OPTIONS = {"layout": ("challenge", "full")}
 TAKES_AN_ITEM = 4

@@ -21,7 +21,7 @@ from hpe_study.synthetic.motion import Motion
 from hpe_study.synthetic.poses import THEMES
 from hpe_study.synthetic.shots import Shot
 
-VERSION = 2  # subjects of like stature
+VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
 FOLDERS = ("mpi_inf_3dhp",)
 OPTIONS = {}
 TAKES_AN_ITEM = 8
