@@ -65,6 +65,7 @@ class Body:
         self._weights = self._dense_weights()
         self._mixing = mixing_matrix(self.points)
         self.vertex_part = self._vertex_part()
+        self._skin = (self.vertex_part == BODY).nonzero()[:, 0]
         self.regions = clothes.Regions.of(self._mean[: self.vertex_count], self._mean[self.vertex_count :], self._weights,
                                           self._bone_index, self._point_index, self.vertex_part)  # fmt: skip
         self.female = self._data["gender"] > 0.5
@@ -102,7 +103,7 @@ class Body:
 
     def skin_of(self, placed):
         """The same of people that are placed."""
-        return placed.vertices[:, self.vertex_part == BODY].cpu().numpy()
+        return placed.vertices.index_select(1, self._skin).cpu().numpy()
 
     def landmarks(self, actor):
         """name → (3,) mm, world: every landmark of one actor."""
@@ -155,7 +156,7 @@ class Body:
 
     def _stand(self, vertices, points, actors):
         """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to stand."""
-        lowest = vertices[:, self.vertex_part == BODY, 1].amin(1)
+        lowest = vertices[..., 1].index_select(1, self._skin).amin(1)
         shift = torch.zeros(len(actors), 3, device=self.device)
         pelvis = points[:, [self._point_index["LeftUpLeg"], self._point_index["RightUpLeg"]]].mean(1)
         for row, actor in enumerate(actors):

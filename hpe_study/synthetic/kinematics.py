@@ -113,14 +113,16 @@ def alignment(rest, joint_index):
 
     rest: (N, K, 3) rest joints, m; joint_index: name → row. Returns (N, 2 sides, 4, 3, 3): upper arm, forearm, thigh, shin.
     """
-    chains = [
-        [(side + start, side + end) for start, end in (("Arm", "ForeArm"), ("ForeArm", "Hand"), ("UpLeg", "Leg"), ("Leg", "Foot"))]
-        for side in ("Left", "Right")
-    ]
-    start = rest[:, [[joint_index[a] for a, _ in chain] for chain in chains]]
-    end = rest[:, [[joint_index[b] for _, b in chain] for chain in chains]]
+    start, end = (rest[:, rows].unflatten(1, (2, 4)) for rows in _limbs(tuple(joint_index.items()), rest.device))
     direction = torch.nn.functional.normalize(end - start, dim=-1)
     return swing(direction, torch.tensor([0.0, -1.0, 0.0], device=rest.device).expand_as(direction))
+
+
+@lru_cache
+def _limbs(joint_index, device):
+    """Rows of where the limbs start and end, each (8,): the left upper arm, forearm, thigh and shin, then the right."""
+    row, chain = dict(joint_index), (("Arm", "ForeArm"), ("ForeArm", "Hand"), ("UpLeg", "Leg"), ("Leg", "Foot"))
+    return tuple(torch.tensor([row[side + limb[end]] for side in _SIDES for limb in chain], device=device) for end in (0, 1))
 
 
 def bone_rotations(angles, aligned, bone_index):

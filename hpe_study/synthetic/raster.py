@@ -38,11 +38,19 @@ class Windows:
 
     def sample(self, shot, x, y):
         """Flat sample index of raster cells (x, y) of a shot's window."""
+        return self.row(shot, y) + self.column(x)
+
+    def row(self, shot, y):
+        """The part of the index that a row of cells shares."""
         start, width = self.start, self.width
         if len(start) > 1:
             start, width = start.index_select(0, shot), width.index_select(0, shot)
-        pixel = start + (y >> 1) * width + (x >> 1)
-        return pixel * (SUB * SUB) + ((y & 1) << 1) + (x & 1)
+        return (start + (y >> 1) * width) * (SUB * SUB) + ((y & 1) << 1)
+
+    @staticmethod
+    def column(x):
+        """The part of the index that a column shares."""
+        return (x >> 1) * (SUB * SUB) + (x & 1)
 
     def to_raster(self, shot, px):
         """Image px (…, 2) → raster cells of the shot's window, as real numbers."""
@@ -119,25 +127,25 @@ def rasterize(points, shot, faces, drawn, windows):
     near = 1 / depth.index_select(0, corner.index_select(1, triangle).flatten()).view(3, -1) / area
     x1, x2, y1, y2 = xs[[1, 2, 0]], xs[[2, 0, 1]], ys[[1, 2, 0]], ys[[2, 0, 1]]
     edges = torch.cat([(y1 - y2) * near, (x2 - x1) * near, (x1 * y2 - x2 * y1) * near])
-    owner, py, px, weight = _covered(edges, left, top, right - left, bottom - top)
+    owner, py, row, px, weight = _covered(edges, left, top, right - left, bottom - top)
     inverse_depth = weight.sum(0)
     key = ((1e6 / inverse_depth).long() << 32) | torch.arange(len(px), device=px.device)
 
     chosen = triangle.index_select(0, owner)
     person = torch.div(chosen, len(faces), rounding_mode="floor") if count > 1 else torch.zeros_like(chosen)
-    sample = windows.sample(shot.index_select(0, person), px, py)
+    sample = windows.row(shot.index_select(0, person), py).index_select(0, row) + windows.column(px)
     buffer = torch.full((windows.pixels * SUB * SUB,), EMPTY, dtype=torch.int64, device=points.device)
     buffer.scatter_reduce_(0, sample, key, "amin")
     sample = (buffer != EMPTY).nonzero()[:, 0]
     won = buffer.index_select(0, sample) & 0xFFFFFFFF
-    person, inverse_depth = person.index_select(0, won), inverse_depth.index_select(0, won)
-    return Hits(
-        sample, person, chosen.index_select(0, won) - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth
-    )
+    row, inverse_depth = row.index_select(0, won), inverse_depth.index_select(0, won)
+    person, chosen = person.index_select(0, row), chosen.index_select(0, row)
+    return Hits(sample, person, chosen - person * len(faces), 1 / inverse_depth, weight.index_select(1, won) / inverse_depth)
 
 
 def _covered(edges, left, top, wide, tall):
-    """The cells inside triangles: (triangle, y, x), each (P,) int32, and the three edge functions there, (3, P).
+    """The cells inside triangles: of each triangle's rows (R,) the triangle and y, of each cell (P,) its row and x, all int32, and the
+    three edge functions there, (3, P).
 
     edges: (9, T), of three functions a, b and c of a dx + b dy + c, which is not negative inside; left, top: (T,) first cell; wide, tall:
     (T,) how far the last one is from it. In a row the functions' zeros tell from where to where it is covered: bounding boxes have three
@@ -152,5 +160,4 @@ def _covered(edges, left, top, wide, tall):
     last = torch.where(((slope == 0) & (rest < 0)).any(0), -1, last)
     row, dx = _rows(first.clamp_max(2**30).long(), (last - first + 1).clamp_min(0).long())
     weight = slope.index_select(1, row).mul_(dx).add_(rest.index_select(1, row)).clamp_min_(0)
-    owner = of_row.index_select(0, row)
-    return owner, y.index_select(0, row), dx + left.int().index_select(0, owner), weight
+    return of_row, y, row, dx + left.int().index_select(0, of_row).index_select(0, row), weight

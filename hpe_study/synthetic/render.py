@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from hpe_study.synthetic import clothes, raster, shading, staging, trace
-from hpe_study.synthetic.body import HAIR, SKIRT
+from hpe_study.synthetic.body import BODY, HAIR, SKIRT
 from hpe_study.synthetic.landmarks import FLESH
 from hpe_study.synthetic.shots import Frame, Posed
 from hpe_study.synthetic.stage import pack
@@ -61,12 +61,7 @@ def _render(shots, body):
 
     shot_of = torch.tensor(of_shot, device=body.device)
     worn = clothes.pack([actor.clothes for actor in actors], body.device)
-    drawn = torch.ones(len(actors), len(body.faces), dtype=torch.bool, device=body.device)
-    drawn[:, body.face_part == SKIRT] = (worn["skirt"] > 0.5)[:, None]
-    drawn[:, body.face_part == HAIR] = (worn["long_hair"] > 0.5)[:, None]
-    casting = torch.ones(len(actors), body.vertex_count, dtype=torch.bool, device=body.device)
-    casting[:, body.vertex_part == SKIRT] = (worn["skirt"] > 0.5)[:, None]
-    casting[:, body.vertex_part == HAIR] = (worn["long_hair"] > 0.5)[:, None]
+    drawn, casting = (_shown(part, worn) for part in (body.face_part, body.vertex_part))
 
     seen = views.project(people.vertices, shot_of)
     windows = _windows(seen, casting, of_shot, views)
@@ -77,6 +72,12 @@ def _render(shots, body):
     images = _develop(shots, stage, views, light)
     marks = _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop)
     return [Frame(image, posed, shot) for image, posed, shot in zip(images, marks, shots, strict=True)]
+
+
+def _shown(part, worn):
+    """(N, …) bool: which faces or vertices, by their part of the mesh, belong to what each of N people wears."""
+    skirt, hair = (worn[name][:, None] > 0.5 for name in ("skirt", "long_hair"))
+    return (part == BODY) | (part == SKIRT) & skirt | (part == HAIR) & hair
 
 
 def _cleared(shots, of_shot, people, body):
@@ -164,7 +165,8 @@ def _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot
     begin, width = torch.tensor(views.starts[:-1], device=light.device), views.size[:, 0].contiguous()
     pixel = begin.index_select(0, shot) + y * width.index_select(0, shot) + x
     behind = backdrop.depth.index_select(0, pixel.index_select(0, hits.sample >> 2))
-    hits = hits.chosen((hits.depth < behind).nonzero()[:, 0])
+    kept = hits.depth < behind
+    hits = hits if kept.all() else hits.chosen(kept.nonzero()[:, 0])
     if not len(hits.sample):
         return light, hits
 
@@ -248,7 +250,7 @@ def _fetched(values):
 def _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop):
     """`Posed` people of each shot."""
     head = (body.regions.head > 0.5) & (body.regions.long_hair < 0.5)
-    boxes = [_bounds(seen[:, part, :2]) for part in (head, body.vertex_part == 0)]
+    boxes = [_bounds(seen.index_select(1, part.nonzero()[:, 0])[..., :2]) for part in (head, body.vertex_part == BODY)]
     window = torch.stack([windows.left, windows.top, windows.width, windows.height, windows.start], 1).tolist()
     marks = [_marks(shots[s].camera, people.landmarks[n], views.starts[s], window[s]) for n, s in enumerate(of_shot)]
     surface, who = _nearest_at(marks, nearest, backdrop)

@@ -33,8 +33,10 @@ def seat(scene, body, actor, seed=0):
     else:
         rng.shuffle(kinds)
     thing = 500 + len(scene.boxes)
-    candidates = [furniture.seat(kind, middle[0], middle[1], yaw, top, paint, thing) for kind in [*kinds, "cushion"]]
-    fitting = next((boxes for boxes in candidates if not cut_into(boxes, skin).any()), candidates[-1])
+    for kind in (*kinds, "cushion"):
+        fitting = furniture.seat(kind, middle[0], middle[1], yaw, top, paint, thing)
+        if not cut_into(fitting, skin).any():
+            break
     return replace(scene, boxes=scene.boxes + tuple(fitting))
 
 
