@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from hpe_study.audit import trials
 from hpe_study.errors import StudyError
@@ -47,11 +49,31 @@ def test_only_what_the_profiles_analyses_make_is_published(tmp_path):
     assert publish.made_by(Study("params/fair.yaml").analyses) == {"table4", "table5"}
     made = publish.made_by(Study("params/demo.yaml").analyses)
     assert {"table1", "oracle_floors", "claims", "report"} < made
-    for name in ("table1.html", "table9.html", "timing.png", "timing-interactive.html", "plotly.min.js", "people.png"):
+    for name in ("table1.html", "table9.html", "timing-interactive.html", "plotly.min.js"):
         (tmp_path / name).write_text("")
+    for name in ("timing.png", "people.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
     (tmp_path / "records").mkdir()
     publish.tidy(tmp_path, made)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["people.png", "records", "table1.html", "timing.png"]
+
+
+def test_pictures_are_published_small(tmp_path):
+    """In few colours; an SVG that only frames photographs goes, since its PNG shows the same."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "figure1.png")
+    before = (tmp_path / "figure1.png").stat().st_size
+    (tmp_path / "figure1.svg").write_text('<svg><image href="data:image/png;base64,AAAA"/></svg>')
+    (tmp_path / "claims.svg").write_text("<svg><path d='M0 0'/></svg>")
+    publish.tidy(tmp_path, {"figure1", "claims"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.svg", "figure1.png"]
+    small = (tmp_path / "figure1.png").read_bytes()
+    assert len(small) < before / 2
+    with Image.open(tmp_path / "figure1.png") as published:
+        assert published.size == (64, 64)
+        assert np.abs(np.asarray(published.convert("RGB"), float) - noise).mean() < 40
+    publish.tidy(tmp_path, {"figure1", "claims"})
+    assert (tmp_path / "figure1.png").read_bytes() == small, "nothing is lost a second time"
 
 
 @pytest.mark.parametrize("name", publish.NOTEBOOKS)

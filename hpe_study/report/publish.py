@@ -11,6 +11,8 @@ training was made. Checkpoints and predictions stay where they are. A study that
 ever published.
 """
 
+import base64
+import io
 import re
 import shutil
 import sys
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+from PIL import Image
 
 from hpe_study.audit import trials
 from hpe_study.errors import StudyError
@@ -83,11 +86,20 @@ def made_by(analyses):
 
 
 def tidy(figures, made):
-    """Delete files of a published folder that its analyses do not make (any more), and what is to be turned by hand: those pages lean on
-    plotly's script, which is too large for the repository."""
+    """Leave in a published folder what its analyses make, and little of it: a repository keeps every version of what it has ever held.
+
+    Deleted: files that the analyses do not make (any more); what is to be turned by hand, since those pages lean on plotly's script;
+    drawings that are photographs in a frame, whose PNGs show the same. PNGs get few colours.
+    """
     for path in figures.iterdir():
-        if path.is_file() and path.stem not in (*made, PORTRAIT):
+        if not path.is_file():
+            continue
+        if path.stem not in (*made, PORTRAIT) or (path.suffix == ".svg" and "data:image" in path.read_text()):
             path.unlink()
+        elif path.suffix == ".png":
+            small = in_few_colours(path.read_bytes())
+            with atomic(path) as part:
+                part.write_bytes(small)
 
 
 def _audit(study, home):
@@ -129,6 +141,15 @@ def _finished(study):
         raise StudyError(
             f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)}; run make study first"
         )
+
+
+def in_few_colours(png):
+    """A PNG file's bytes with at most 256 colours, a third of the size or less; as they are if it has so few."""
+    picture, stream = Image.open(io.BytesIO(png)), io.BytesIO()
+    if picture.mode == "P":
+        return png
+    picture.convert("RGB").quantize(256).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
 
 
 def _copy(source, target):
@@ -176,6 +197,8 @@ def execute_in_place(path):
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # a widget shows nothing without its kernel
             cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for data in (output["data"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})):
+            data["image/png"] = base64.b64encode(in_few_colours(base64.b64decode(data["image/png"]))).decode()
         pictured = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
         if pictured and UNTESTED not in cell.metadata.get("tags", []):
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), UNTESTED]
