@@ -36,12 +36,8 @@ class Windows:
         area = size[:, 0] * size[:, 1]
         return cls(first[:, 0], first[:, 1], size[:, 0], size[:, 1], area.cumsum(0) - area, int(area.sum()))
 
-    def sample(self, shot, x, y):
-        """Flat sample index of raster cells (x, y) of a shot's window."""
-        return self.row(shot, y) + self.column(x)
-
     def row(self, shot, y):
-        """The part of the index that a row of cells shares."""
+        """The part of a sample's flat index that a row of raster cells in a shot's window shares."""
         start, width = self.start, self.width
         if len(start) > 1:
             start, width = start.index_select(0, shot), width.index_select(0, shot)
