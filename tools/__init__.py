@@ -1,0 +1,1 @@
+"""What maintainers run: the golden record, publishing."""
