@@ -17,13 +17,13 @@ from benchmarks.twins import (
     training_step_twin,
     validation_twin,
 )
-from hpe_study.batches import assemble, loader, no_change
-from hpe_study.evaluation import predictions
+from hpe_study.data.batches import assemble, loader, no_change
+from hpe_study.data.resident import Resident
+from hpe_study.evaluation.evaluate import predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model
 from hpe_study.report.rates import title
-from hpe_study.resident import Resident
 
 SIGMA = 2.0  # heat-map px, as published
 WEIGHTS = (0.1, 0.01)  # λ_reg, λ_geo

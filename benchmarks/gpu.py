@@ -17,13 +17,13 @@ from benchmarks.material import QUICK, Material, Sizes
 from benchmarks.peak import flop_of_training, matrix_rate
 from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
-from hpe_study import devices
-from hpe_study.batches import Streamed
+from hpe_study.data.batches import Streamed
 from hpe_study.errors import StudyError
-from hpe_study.evaluation import predictions
+from hpe_study.evaluation.evaluate import predictions
 from hpe_study.report.rates import title
-from hpe_study.synthetic import make
-from hpe_study.synthetic.filming import MOST_ON_CUDA
+from hpe_study.utils import devices
+from simulated_people import make
+from simulated_people.filming import MOST_ON_CUDA
 
 
 @dataclass(frozen=True)

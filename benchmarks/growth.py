@@ -19,10 +19,10 @@ import yaml
 
 from benchmarks.material import AUGMENTATION
 from benchmarks.timing import circumstances
-from hpe_study.params import Network, Stage, Training
-from hpe_study.store import Store, prepare
-from hpe_study.synthetic import make
-from hpe_study.training import Data, Trainer
+from hpe_study.config import Network, Stage, Training
+from hpe_study.data.store import Store, prepare
+from hpe_study.training.trainer import Data, Trainer
+from simulated_people import make
 
 PROJECT = Path(__file__).resolve().parents[1]
 IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}

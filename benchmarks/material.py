@@ -6,11 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hpe_study.batches import draw_change
-from hpe_study.params import Augmentation, Network, Stage, Training
-from hpe_study.store import Store, prepare
-from hpe_study.synthetic import make
-from hpe_study.training import Data, Trainer
+from hpe_study.config import Augmentation, Network, Stage, Training
+from hpe_study.data.batches import draw_change
+from hpe_study.data.store import Store, prepare
+from hpe_study.training.trainer import Data, Trainer
+from simulated_people import make
 
 AUGMENTATION = Augmentation()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are

@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from hpe_study.files import atomic
 from hpe_study.report.style import RESOLUTION, SCHEME_COLOURS, theme
+from hpe_study.utils.files import atomic
 
 COLOURS = {"bf16": SCHEME_COLOURS["2d"], "fp32": SCHEME_COLOURS["fusion"], "": "#555555"}
 PANELS = {

@@ -14,7 +14,7 @@ import cv2
 
 from benchmarks.growth import PROJECT
 from benchmarks.timing import circumstances
-from hpe_study.synthetic import NAMES
+from simulated_people import NAMES
 
 RECORDS = {"quick": ((6, 4),), "full": ((800, 160), (3200, 640))}  # train, test
 SETS = {"quick": ("mpii", "flic"), "full": NAMES}
@@ -32,7 +32,7 @@ def _row(name, root, train, test):
     words = ["make", name, str(root), "--train", str(train), "--test", str(test), "--size", str(SIZE), "--workers", str(WORKERS)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "hpe_study.synthetic", *words, "--quiet"], env=environment, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "simulated_people", *words, "--quiet"], env=environment, check=True, capture_output=True)
     seconds = time.perf_counter() - start
     pictures = sorted(root.rglob("*.jpg"))
     height, width = cv2.imread(str(pictures[0])).shape[:2]

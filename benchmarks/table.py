@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from hpe_study.files import atomic
+from hpe_study.utils.files import atomic
 
 
 def merge(path, rows, keys):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.peak import CPU_MATRIX, matrix_rate
-from hpe_study.devices import provenance
+from hpe_study.utils.devices import provenance
 
 COLUMNS = (
     *("benchmark", "precision", "unit", "ours", "twin", "ratio", "ratio_low", "ratio_high", "pairs", "target", "met"),

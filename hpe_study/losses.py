@@ -9,9 +9,9 @@ import math
 import torch
 import torch.nn.functional as F
 
-from hpe_study import distributed
 from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
+from hpe_study.utils import distributed
 
 __all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from stand_ins import maker
-from stick_people import stick_store
-from tiny_study import make_tiny_study
+
+from tests.stand_ins import maker
+from tests.stick_people import stick_store
+from tests.tiny_study import make_tiny_study
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 torch.set_num_threads(1)

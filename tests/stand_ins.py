@@ -5,7 +5,7 @@ from functools import lru_cache
 import h5py
 import numpy as np
 
-from hpe_study.synthetic import make
+from simulated_people import make
 
 TRAIN, TEST, SIZE = 24, 8, 40  # records, records, px
 

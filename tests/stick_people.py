@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hpe_study import store as store_module
+from hpe_study.data import store as store_module
+from hpe_study.data.store import Store, prepare
 from hpe_study.datasets.record import Record
 from hpe_study.skeletons import MPII16
-from hpe_study.store import Store, prepare
 
 SIZE = 96  # px of a picture
 STANDING = np.array(

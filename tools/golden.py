@@ -21,9 +21,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from hpe_study.store_key import stored_key
+from hpe_study.data.store_key import stored_key
 from hpe_study.study import Study
-from hpe_study.synthetic import NAMES, make
+from simulated_people import NAMES, make
 
 PROJECT = Path(__file__).resolve().parents[1]
 CLOCKS = ["code", "device", "seconds", "seconds_line", "seconds_per_epoch", "images_per_second", "peak_memory_mb"]

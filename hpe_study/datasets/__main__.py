@@ -8,9 +8,9 @@ import matplotlib
 from hpe_study.datasets import NAMES, open_dataset, recipes
 from hpe_study.datasets.base import SPLITS
 from hpe_study.datasets.check import as_table, check
+from hpe_study.datasets.options import add_option_flag, parsed_options
 from hpe_study.datasets.sheet import contact_sheet
 from hpe_study.errors import StudyError
-from hpe_study.options import add_option_flag, parsed_options
 
 
 def main(arguments=None):

@@ -24,7 +24,7 @@ class DatasetInfo:
     def stand_in_command(self, root):
         """The command that writes simulated people in this set's layout."""
         name = "lsp" if self.name == "lsp_extended" else self.name
-        return f"python -m hpe_study.synthetic make {name} {root} --train 1000 --test 250"
+        return f"python -m simulated_people make {name} {root} --train 1000 --test 250"
 
     def how_to_get(self, root):
         """One line: where the set is obtained, on what terms, and what stands in for it."""

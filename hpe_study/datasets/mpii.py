@@ -19,8 +19,8 @@ from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.mpii_mat import MAT_NAME, read_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
-from hpe_study.files import read_json
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import read_json
 
 INFO = DatasetInfo(
     name="mpii",

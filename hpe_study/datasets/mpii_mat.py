@@ -20,7 +20,7 @@ from hpe_study.datasets.base import AGAIN, column, text_column
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
-from hpe_study.files import read_json
+from hpe_study.utils.files import read_json
 
 MAT_NAME = "mpii_human_pose_v1_u12_1.mat"
 TEST_SHARE = 117  # of 1,000: 2,958 of 25,204 people

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hpe_study import legacy
+from hpe_study import published_defects
 from hpe_study.skeletons import FLIC29, MPII16, convert
 
 PADDING = 0.68  # of the published LSP and FLIC crops, times the height of the labelled joints
@@ -84,7 +84,7 @@ class Reading:
 
 def reading(data_set, names=()):
     """The `Reading` of a data set under a `legacy:` list; what does not concern this set changes nothing."""
-    names = legacy.of_reading(names, data_set)
+    names = published_defects.of_reading(names, data_set)
     joints, box, options = common_joints, own_box, {}
     if "spine_as_thorax" in names:
         joints = OtherJoints(SPINE_AS_THORAX[data_set])

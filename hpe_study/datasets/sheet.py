@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 
 from hpe_study.errors import StudyError
-from hpe_study.files import writable
+from hpe_study.utils.files import writable
 
 COLORS = {"l_": "#2f9bff", "r_": "#ff8a1f", "": "#f2f2f2"}  # the person's own left and right, and the middle
 _SHOWN = 1.1  # of the box: what a tile shows

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 import torch
 
-from hpe_study import devices
-from hpe_study.batches import no_change, sampled_images
-from hpe_study.evaluation import load_run_model, read_outputs
-from hpe_study.files import read_json
+from hpe_study.data.batches import no_change, sampled_images
+from hpe_study.data.store import cut, stored_region
+from hpe_study.evaluation.evaluate import load_run_model, read_outputs
+from hpe_study.evaluation.scoring import poses_of
 from hpe_study.heatmaps import flip_test
-from hpe_study.scoring import poses_of
-from hpe_study.sizing import sized
-from hpe_study.store import cut, stored_region
+from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.utils import devices
+from hpe_study.utils.files import read_json
 
 PADDING = 1.25  # the square that the network sees over a person's box, as on MPII
 MARGIN = 1.5

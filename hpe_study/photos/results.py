@@ -11,13 +11,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic, writable, write_json
 from hpe_study.photos import boxes, files
 from hpe_study.photos.reader import PoseReader
-from hpe_study.progress import progress_bar
 from hpe_study.report.people import STYLES, colour, wireframes
 from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import atomic, writable, write_json
+from hpe_study.utils.progress import progress_bar
 from hpe_study.viewer.figure import ViewFigure, thumbnail
 from hpe_study.viewer.view import Half, Pose, View
 

@@ -11,19 +11,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpe_study import audit, legacy
-from hpe_study.audit import NONE, Trial
-from hpe_study.evaluation import load_run_model, predictions
-from hpe_study.protocols import protocol
-from hpe_study.recipe import OwnLabels, PermutedLabels
+from hpe_study import published_defects
+from hpe_study.data.store import Part
+from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.report.intervals import interval, mean_draws
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
-from hpe_study.scoring import groups_of, poses_of, values_2d, values_3d, values_under
-from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
-from hpe_study.store import Part
-from hpe_study.study import Run
-from hpe_study.training import VALIDATION_SHARE
+from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.study import Run, audit
+from hpe_study.study.audit import NONE, Trial
+from hpe_study.training.trainer import VALIDATION_SHARE
+from hpe_study.training.variants import OwnLabels, PermutedLabels
 
 UP, DOWN, ANY, NOTHING = "up", "down", "any", "nothing"
 LIKE = 2.0  # a change has the published size within this factor
@@ -274,7 +274,7 @@ def as_table(lines, study):
 def sentence(table, seeds):
     """One sentence that counts the verdicts. seeds: of the profile."""
     best = table.groupby("switch")["direction"].agg(lambda found: any(word in ("reproduced", "moves the number") for word in found))
-    unsure = [name for name in legacy.NAMES if name in best.index and not best[name]]
+    unsure = [name for name in published_defects.NAMES if name in best.index and not best[name]]
     spread = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed, so the intervals know nothing of how trainings differ"
     return (
         f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated people ({spread}); "

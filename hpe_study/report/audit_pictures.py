@@ -3,13 +3,13 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from hpe_study.audit import ALL, NONE
-from hpe_study.pipeline import open_store
-from hpe_study.recipe import PermutedLabels
 from hpe_study.report import style
 from hpe_study.report.people import crop_with_joints
 from hpe_study.report.picture import Picture
-from hpe_study.training import VALIDATION_SHARE
+from hpe_study.study.audit import ALL, NONE
+from hpe_study.study.steps import open_store
+from hpe_study.training.trainer import VALIDATION_SHARE
+from hpe_study.training.variants import PermutedLabels
 
 COUNT = 4  # people a row
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from IPython.display import Markdown
 
-from hpe_study.audit import ALL, NONE, Trial
+from hpe_study.evaluation.scoring import groups_of
 from hpe_study.report.audit import scored
 from hpe_study.report.contrasts import ABOVE, Printed, World, verdict
 from hpe_study.report.intervals import interval, mean_draws
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
-from hpe_study.scoring import groups_of
 from hpe_study.study import Run
+from hpe_study.study.audit import ALL, NONE, Trial
 
 H36M = "h36m"
 FLIC, LSP, MPII, SYNTHETIC, ONLY_3D = (

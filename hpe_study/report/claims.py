@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import pandas as pd
 from IPython.display import Markdown
 
-from hpe_study.params import SETS_2D, SETS_3D
+from hpe_study.config import SETS_2D, SETS_3D
 from hpe_study.report.contrasts import ABOVE, BELOW, FAILS, HOLDS, UNKNOWN, Contrast, Missing, Ours, Printed, verdict
-from hpe_study.report.published import published
 from hpe_study.report.results import defects, legacy_of
 from hpe_study.report.style import set_title, titled
 from hpe_study.report.table import write_texts
 from hpe_study.report.timing import label
-from hpe_study.study import LEVEL_SET, Run
+from hpe_study.study import Run
+from hpe_study.study.published import published
+from hpe_study.study.study import LEVEL_SET
 
 H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_study.params import SETS_3D
+from hpe_study.config import SETS_3D
 from hpe_study.report.intervals import interval
 from hpe_study.report.noise import training_noise
-from hpe_study.report.published import published, total_minutes, training_images
 from hpe_study.report.timing import LAST_RUN, total_draws
-from hpe_study.streams import generator
-from hpe_study.study import LEVEL_SET, Run
+from hpe_study.study import Run
+from hpe_study.study.published import published, total_minutes, training_images
+from hpe_study.study.study import LEVEL_SET
+from hpe_study.utils.rng import generator
 
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"

@@ -13,18 +13,19 @@ from IPython.display import Markdown
 
 from hpe_study import datasets
 from hpe_study.datasets.base import SPLITS
-from hpe_study.estimate import OVERHEAD, counts_of, images_of
-from hpe_study.files import atomic
 from hpe_study.report.disk import GB, checkpoint_bytes, disk, disk_of_set
-from hpe_study.report.publish import execute_in_place
-from hpe_study.report.published import published, total_minutes
 from hpe_study.report.rates import PASS, rates
 from hpe_study.report.schedule import length, longest_chain
 from hpe_study.report.style import set_title
 from hpe_study.report.table import PUBLISHED, Cell, Column, Table
 from hpe_study.report.timing import LAST_RUN, SCHEMES, label
-from hpe_study.study import Run, Study, rows
-from hpe_study.training import VALIDATION_SHARE
+from hpe_study.study import Run, Study
+from hpe_study.study.eta import OVERHEAD, counts_of, images_of
+from hpe_study.study.published import published, total_minutes
+from hpe_study.study.study import rows
+from hpe_study.training.trainer import VALIDATION_SHARE
+from hpe_study.utils.files import atomic
+from tools.publish import execute_in_place
 
 COUNTED, DISK, NOT_KNOWN = "counted", "disk (GB)", "not known"
 BEST_ROW = Run(3, "mpii", "h36m", "h36m")  # Table 1's

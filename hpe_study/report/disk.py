@@ -5,8 +5,8 @@ from functools import lru_cache
 import torch
 
 from hpe_study import datasets
-from hpe_study.estimate import counts_of
 from hpe_study.models import build_model
+from hpe_study.study.eta import counts_of
 
 GB = 1e9
 # Bytes a record of a prepared store, labels included: 48 simulated people a set (rendered at 256 px), crops of 384 px, JPEG of quality 92.

@@ -7,14 +7,15 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hpe_study.params import SETS_3D
+from hpe_study.config import SETS_3D
 from hpe_study.report import interactive, style
 from hpe_study.report.contrasts import CONTRADICTS, OPEN, SUPPORTS, Contrast
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.picture import Picture
 from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
-from hpe_study.study import LEVEL_SET, Run
+from hpe_study.study import Run
+from hpe_study.study.study import LEVEL_SET
 
 CURVES = interactive.SCORES
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))

@@ -3,11 +3,11 @@
 import pandas as pd
 import plotly.express as px
 
-from hpe_study.params import SETS_3D
+from hpe_study.config import SETS_3D
 from hpe_study.report import style
 from hpe_study.report.intervals import mean_of_rows
-from hpe_study.report.published import KEYS
 from hpe_study.report.results import named, rows_of
+from hpe_study.study.published import KEYS
 
 SCORES = {key: style.UNITS[key] for key in ("pckh", "mpjpe")}  # of the curves
 

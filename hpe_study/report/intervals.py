@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_study import streams
-from hpe_study.scoring import RESAMPLES
+from hpe_study.evaluation.scoring import RESAMPLES
+from hpe_study.utils import rng
 
 Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
@@ -49,7 +49,7 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
     resampling, so that runs scored on the same set are resampled alike.
     """
     names, number = np.unique(groups, return_inverse=True)
-    random = streams.generator(f"bootstrap of {test_set}", 0)
+    random = rng.generator(f"bootstrap of {test_set}", 0)
     group_weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), count)
     means, drawn = [], []
     for values in arrays:
@@ -59,7 +59,7 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
         means.append(sums.sum() / counts.sum())
         drawn.append((group_weights @ sums) / np.maximum(group_weights @ counts, 1))
     seeds, drawn = len(arrays), np.stack(drawn, 1)
-    seed_weights = streams.generator("bootstrap of seeds", 0).multinomial(seeds, np.full(seeds, 1 / seeds), count)
+    seed_weights = rng.generator("bootstrap of seeds", 0).multinomial(seeds, np.full(seeds, 1 / seeds), count)
     middle = drawn.mean(1)
     off = (seed_weights * (drawn - middle[:, None])).sum(1) / seeds
     return float(np.mean(means)), middle + off * np.sqrt(seeds / max(seeds - 1, 1))  # n drawn from n vary less than n new seeds would
@@ -69,7 +69,7 @@ def draws_of_rows(rows, name, count=RESAMPLES):
     """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, not paired with any other's. name: keys the draws."""
     estimate = mean_of_rows(rows)
     spread = (estimate.high - estimate.low) / (2 * Z)
-    return estimate.value, estimate.value + spread * streams.generator(f"draws of {name}", 0).standard_normal(count)
+    return estimate.value, estimate.value + spread * rng.generator(f"draws of {name}", 0).standard_normal(count)
 
 
 def interval(draws):

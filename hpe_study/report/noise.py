@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic
-from hpe_study.records import read_runs
+from hpe_study.study.records import read_runs
+from hpe_study.utils.files import atomic
 
 NAME = "training_noise.csv"
 PAIRED = ["run", "test_set", "scorer", "metric", "protocol", "hash"]
@@ -60,7 +60,7 @@ def main(old, new, network):
 
 
 if __name__ == "__main__":
-    from hpe_study.params import read_profile
+    from hpe_study.config import read_profile
 
     try:
         print(main(*sys.argv[1:3], read_profile("params/demo.yaml").network))

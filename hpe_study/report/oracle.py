@@ -1,8 +1,8 @@
 """The table under Table 1: what a perfect prediction scores under each protocol. No number above it can be read without it."""
 
-from hpe_study.beyond import PEOPLE
-from hpe_study.floors import KINDS
-from hpe_study.protocols import PROTOCOLS
+from hpe_study.evaluation.extra_benchmarks import PEOPLE
+from hpe_study.evaluation.oracle_floors import KINDS
+from hpe_study.evaluation.protocols import PROTOCOLS
 from hpe_study.report.results import defects
 from hpe_study.report.style import BEYOND_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, Cell, Column, Table

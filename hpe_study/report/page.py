@@ -8,12 +8,12 @@ from pathlib import Path
 from PIL import Image
 
 from hpe_study import datasets
-from hpe_study.files import atomic
+from hpe_study.data.store import Store
 from hpe_study.report import claims, figures, oracle, portraits, tables, timing
-from hpe_study.report.published import published
 from hpe_study.report.results import Results
 from hpe_study.report.style import titled
-from hpe_study.store import Store
+from hpe_study.study.published import published
+from hpe_study.utils.files import atomic
 
 WEBP_QUALITY = 90
 CSS = """

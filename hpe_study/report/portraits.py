@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from matplotlib.lines import Line2D
 from plotly.subplots import make_subplots
 
-from hpe_study.params import SETS_2D, SETS_3D
+from hpe_study.config import SETS_2D, SETS_3D
 from hpe_study.report import people, style
 from hpe_study.report.picture import Picture
 from hpe_study.report.timing import label

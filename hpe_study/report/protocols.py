@@ -1,8 +1,8 @@
 """The table of how far the protocol alone moves each number: the same predictions, scored again."""
 
+from hpe_study.evaluation.rescore import protocol_spread
 from hpe_study.report.style import set_title
 from hpe_study.report.table import OURS, Cell, Column, Table
-from hpe_study.rescoring import protocol_spread
 
 TITLE = "How far the protocol alone moves each number. {} of the same predictions"
 KINDS = {"mpjpe": ("audit_protocols", "MPJPE (mm)"), "pa_mpjpe": ("audit_protocols_aligned", "Procrustes-aligned MPJPE (mm)")}

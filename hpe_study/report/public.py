@@ -7,15 +7,15 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from hpe_study import devices
-from hpe_study.evaluation import predictions
+from hpe_study.config import Network
+from hpe_study.evaluation.evaluate import predictions
+from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.scoring import estimate, groups_of, values_under
 from hpe_study.models import model_from_checkpoint
-from hpe_study.params import Network
-from hpe_study.pipeline import open_store
-from hpe_study.protocols import protocol
-from hpe_study.report.published import published
-from hpe_study.scoring import estimate, groups_of, values_under
-from hpe_study.sizing import mean_bone_lengths
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from hpe_study.study.published import published
+from hpe_study.study.steps import open_store
+from hpe_study.utils import devices
 
 READING = Network(
     pretrained=False, input_size=256, depth_unit=1.0, decode="argmax", flip_test=False

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.records import read_runs
 from hpe_study.study import Study
+from hpe_study.study.records import read_runs
 
 MEASURED, PROJECTED = "at the rate measured", "at the goal, not measured"  # what hours are projected from
 GOAL, GOAL_OF = 2500.0, "ResNet-50 256 px"  # images a second on one H100, and the network that this is the goal of

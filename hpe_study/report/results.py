@@ -7,12 +7,12 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
-from hpe_study.records import RUN_COLUMNS, read_floors, read_runs
+from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
 from hpe_study.report import intervals
-from hpe_study.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
-from hpe_study.sizing import sized
-from hpe_study.store import Store
+from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.study.records import RUN_COLUMNS, read_floors, read_runs
 
 MODEL = "model"
 HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under one of them: the study's, or its switch's

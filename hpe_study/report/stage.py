@@ -7,15 +7,15 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from hpe_study import devices
-from hpe_study.evaluation import load_run_model, predictions
+from hpe_study.data.store import Store
+from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
-from hpe_study.pipeline import open_store
 from hpe_study.report.people import crop_with_joints, wireframes
-from hpe_study.scoring import head_sizes, poses_of, values_3d
-from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
-from hpe_study.store import Store
+from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.study.steps import open_store
+from hpe_study.utils import devices
 
 SHOWN = ("scheme", "seed", "images_seen", "updates", "seconds", "images_per_second", "peak_memory_mb", "device", "precision", "code")
 CURVES = {"loss": "loss", "pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}

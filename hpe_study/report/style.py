@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from plotly.offline import get_plotlyjs
 
-from hpe_study.files import atomic
-from hpe_study.report.published import TITLES
+from hpe_study.study.published import TITLES
+from hpe_study.utils.files import atomic
 
 SETS = ("mpii", "lsp", "flic", "h36m", "mpi_inf_3dhp", "occlusion_person", "3dpw")
 SET_COLOURS = dict(zip(SETS, ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555"), strict=True))

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from hpe_study.files import atomic
 from hpe_study.report.style import titled
+from hpe_study.utils.files import atomic
 
 OURS, PUBLISHED = "ours", "published"
 NOT_RUN = "not run"

@@ -5,15 +5,16 @@ Tables 1 to 3 are the paper's, so every row stands there whether it was run or n
 
 import numpy as np
 
-from hpe_study.params import SETS_2D, SETS_3D
-from hpe_study.protocols import protocol
+from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.intervals import mean_of_rows
-from hpe_study.report.published import PCKH_NOTE, published
 from hpe_study.report.results import BASELINES, MODEL, defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
-from hpe_study.scoring import PROTOCOL
-from hpe_study.study import LEVEL_SET, Run
+from hpe_study.study import Run
+from hpe_study.study.published import PCKH_NOTE, published
+from hpe_study.study.study import LEVEL_SET
 
 ON_TEST = "MPJPE (mm) on the test set of"
 PUBLISHED_SCORES = {  # column of the published csv → group, title

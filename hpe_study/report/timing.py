@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from hpe_study.params import SETS_2D, SETS_3D
-from hpe_study.report.published import published, total_minutes
+from hpe_study.config import SETS_2D, SETS_3D
 from hpe_study.report.results import defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
-from hpe_study.streams import generator
-from hpe_study.study import LEVEL_SET, Run
+from hpe_study.study import Run
+from hpe_study.study.published import published, total_minutes
+from hpe_study.study.study import LEVEL_SET
+from hpe_study.utils.rng import generator
 
 LAST_RUN = {  # of the paper's four totals: the run whose line cost them
     ("best_occlusion_person", "2d_pretraining"): Run(3, "mpii", "occlusion_person", "occlusion_person"),

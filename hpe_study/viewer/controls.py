@@ -12,9 +12,9 @@ from matplotlib import colormaps
 from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
-from hpe_study.files import atomic
 from hpe_study.skeletons import MPII16
 from hpe_study.study import Study
+from hpe_study.utils.files import atomic
 from hpe_study.viewer.figure import ViewFigure
 from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.records import RecordPeople

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from hpe_study.files import atomic
 from hpe_study.report.people import COLOURS, STYLES, colour
 from hpe_study.report.style import RESOLUTION, theme
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import atomic
 from hpe_study.viewer.figure import FLOOR, HALF_COLOURS, SHOWN, SIDE_NAMES, bottom_of, floor_of, in_scene
 from hpe_study.viewer.view import IMAGE_GONE
 

@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from hpe_study.data.store import read_image, row_of
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
-from hpe_study.store import read_image, row_of
 from hpe_study.viewer.runs import BY_OCCLUSION, FILTERS, IN_ORDER
 from hpe_study.viewer.view import Half, Pose, View, extent_of, rooted
 

@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpe_study import devices, pipeline
-from hpe_study.batches import assemble, loader, no_change
+from hpe_study.data.batches import assemble, loader, no_change
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import stored_key
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
-from hpe_study.evaluation import load_run_model, predictions
-from hpe_study.files import read_json
+from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
-from hpe_study.scoring import head_sizes, poses_of, values_3d
-from hpe_study.sizing import sized
 from hpe_study.skeletons import MPII16
-from hpe_study.store import Store
-from hpe_study.store_key import stored_key
-from hpe_study.study import Study
+from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.study import Study, steps
+from hpe_study.utils import devices
+from hpe_study.utils.files import read_json
 from hpe_study.viewer.view import Half, Pose, View, extent_of, rooted
 
 TRAINING_SHOWN = 200  # people of a training split, evenly spread: they are predicted when they are asked for
@@ -41,10 +41,10 @@ def evaluated(study, name, device="auto"):
     """The folder of the run of that name, trained and evaluated first where it is not (with its data, and the runs before it)."""
     run = study.run(name)
     folder = study.run_folder(run)
-    pipeline.train(study, run, device)
+    steps.train(study, run, device)
     scored = folder / "predictions.h5"
     if not scored.exists() or scored.stat().st_mtime < (folder / "checkpoint.pt").stat().st_mtime:
-        pipeline.evaluate(study, run, device)
+        steps.evaluate(study, run, device)
     return folder
 
 

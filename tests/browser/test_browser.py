@@ -16,7 +16,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tiny_study import OTHER
+
+from tests.tiny_study import OTHER
 
 PROJECT = Path(__file__).resolve().parents[2]
 OUTPUT = PROJECT / "tests" / "output"

@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import MissingSet, column, safe_relative, text_column, understood
 from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73, whole_numbers
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,7 +22,7 @@ def test_a_missing_folder_says_what_to_do(tmp_path, name):
     assert str(tmp_path / about.folders[0]) in message
     assert about.url in message
     assert about.licence in message
-    assert re.search(rf"python -m hpe_study.synthetic make \w+ {tmp_path} --train \d+ --test \d+", message)
+    assert re.search(rf"python -m simulated_people make \w+ {tmp_path} --train \d+ --test \d+", message)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.__main__ import main
 from hpe_study.datasets.check import COLUMNS, as_table, check
 from hpe_study.datasets.mpi_inf_3dhp import INFO
 from hpe_study.datasets.sheet import COLORS, contact_sheet
+from tests.datasets import raw_layouts
 
 
 def by_set(rows):

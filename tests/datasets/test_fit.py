@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 
 def test_a_stated_size_must_be_met(tmp_path):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.io
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.flic import read_examples
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29, MPII16, convert
+from tests.datasets import raw_layouts
 
 
 @pytest.mark.parametrize("shuffled_fields", [False, True])

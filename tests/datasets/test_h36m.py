@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 
 def test_the_challenge(tmp_path):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14, MPII16, convert
+from tests.datasets import raw_layouts
 
 
 def test_the_first_half_trains_after_the_extension_and_the_second_tests(tmp_path):

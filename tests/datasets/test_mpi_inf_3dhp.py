@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from datasets import raw_layouts
 from hpe_study.datasets import mpi_inf_3dhp, open_dataset
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 
 def open_quietly(*arguments, **options):

@@ -6,10 +6,10 @@ import warnings
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
+from tests.datasets import raw_layouts
 
 
 def test_json_labels_become_records(tmp_path):

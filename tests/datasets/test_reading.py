@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
-from datasets.test_mpi_inf_3dhp import open_quietly
+from hpe_study.data.store import Store, prepare
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.mpii import Mpii
@@ -12,7 +11,8 @@ from hpe_study.datasets.reading import CORRECTED, box_of_height, box_of_two_join
 from hpe_study.datasets.record import Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29, H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, convert
-from hpe_study.store import Store, prepare
+from tests.datasets import raw_layouts
+from tests.datasets.test_mpi_inf_3dhp import open_quietly
 
 
 def person(joints2d, skeleton, center=(0.0, 0.0), side=1.0):

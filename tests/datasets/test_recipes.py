@@ -10,9 +10,9 @@ import torch
 from hpe_study.datasets import open_dataset, recipes
 from hpe_study.datasets.__main__ import main
 from hpe_study.skeletons import H36M17, MPII16, convert
-from hpe_study.synthetic import clothes, poses
-from hpe_study.synthetic.body import LANDMARKS, Body
-from hpe_study.synthetic.shots import Actor
+from simulated_people import clothes, poses
+from simulated_people.body import LANDMARKS, Body
+from simulated_people.shots import Actor
 
 THEMES = ("everyday", "sports", "film", "laboratory", "studio", "occlusion", "street")
 

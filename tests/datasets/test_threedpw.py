@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pytest
 
-from datasets import raw_layouts
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 
 @pytest.mark.parametrize("key", ["poses2d", "poses2D"])

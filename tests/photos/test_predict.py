@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_study import RUN
 
-from hpe_study.__main__ import main
+from hpe_study.cli import main
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
 from hpe_study.photos import PoseReader, boxes, predict, read_photo
@@ -19,6 +18,7 @@ from hpe_study.photos.reader import PADDING
 from hpe_study.photos.results import UNITS
 from hpe_study.skeletons import MPII16
 from hpe_study.viewer.runs import RunFolder, RunPeople
+from tests.tiny_study import RUN
 
 
 @pytest.fixture(scope="module")

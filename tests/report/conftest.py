@@ -1,19 +1,15 @@
 """One fabricated study for all tests of the report."""
 
-import sys
-from pathlib import Path
-
 import matplotlib
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 matplotlib.use("Agg")
 
 
 @pytest.fixture(scope="session")
 def study(tmp_path_factory):
     """All runs of Tables 1 to 3 with two seeds; read only."""
-    from fabricated import fabricate
+    from tests.report.fabricated import fabricate
 
     return fabricate(tmp_path_factory.mktemp("fabricated"), seeds=(0, 1))
 

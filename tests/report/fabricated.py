@@ -9,15 +9,15 @@ import json
 import h5py
 import numpy as np
 import pandas as pd
-from stick_people import stick_store_path
 
-from hpe_study.pipeline import copy_labels
-from hpe_study.records import collect
+from hpe_study.data.store import Store
+from hpe_study.evaluation.scoring import PROTOCOL, estimate, groups_of, poses_of, values_3d
 from hpe_study.report.results import BASELINES
-from hpe_study.scoring import PROTOCOL, estimate, groups_of, poses_of, values_3d
-from hpe_study.sizing import mean_bone_lengths, sized
-from hpe_study.store import Store
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths, sized
 from hpe_study.study import Study
+from hpe_study.study.records import collect
+from hpe_study.study.steps import copy_labels
+from tests.stick_people import stick_store_path
 
 PEOPLE = 20  # of each test set
 PROFILE = """

@@ -5,11 +5,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_study import RUN
 
-from hpe_study import audit, legacy
-from hpe_study.audit import ALL, NONE, Trial, acts_on, simplest, trials
-from hpe_study.params import read_profile
+from hpe_study import published_defects
+from hpe_study.config import read_profile
+from hpe_study.evaluation.rescore import rescore
 from hpe_study.report import audit as page
 from hpe_study.report import audit_pictures, contrasts
 from hpe_study.report import audit_stack as stack
@@ -17,8 +16,9 @@ from hpe_study.report.intervals import interval
 from hpe_study.report.protocols import protocol_table
 from hpe_study.report.style import set_title
 from hpe_study.report.table import OURS, PUBLISHED
-from hpe_study.rescoring import rescore
-from hpe_study.study import Run, Study
+from hpe_study.study import Run, Study, audit
+from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
+from tests.tiny_study import RUN
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def profile():
 
 
 def test_every_switch_is_measured():
-    assert {measure.switch for measure in page.MEASURES} == set(legacy.NAMES)
+    assert {measure.switch for measure in page.MEASURES} == set(published_defects.NAMES)
     assert all(measure.number in page.NUMBERS and measure.published for measure in page.MEASURES)
 
 
@@ -206,4 +206,4 @@ def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):
 
 
 def test_all_is_every_switch():
-    assert audit.ALL == legacy.NAMES
+    assert audit.ALL == published_defects.NAMES

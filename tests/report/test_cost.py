@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from hpe_study.errors import StudyError
-from hpe_study.estimate import counts_of, images_of
-from hpe_study.execute import execute_notebook
 from hpe_study.report import cost, disk
 from hpe_study.report.rates import BATCH, MEASURED, PROJECTED, Rate, rates
 from hpe_study.study import Run
+from hpe_study.study.eta import counts_of, images_of
+from hpe_study.study.notebooks import execute_notebook
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOTEBOOK = PROJECT / "notebooks" / "cost.ipynb"

@@ -3,12 +3,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from fabricated import DROP, EPOCHS
 from PIL import Image
 
 from hpe_study.report import figures, portraits
 from hpe_study.report.results import Results
 from hpe_study.skeletons import MPII16
+from tests.report.fabricated import DROP, EPOCHS
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpe_study.config import Network, read_profile
 from hpe_study.errors import StudyError
-from hpe_study.params import Network, read_profile
 from hpe_study.report import contrasts
 from hpe_study.report.contrasts import Ours
 from hpe_study.report.noise import repeated, training_noise

@@ -5,16 +5,16 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from hpe_study import beyond
-from hpe_study.floors import floor, floors, perfect
-from hpe_study.params import Profile
-from hpe_study.protocols import protocol
-from hpe_study.records import FLOOR_COLUMNS, read_floors
+from hpe_study.config import Profile
+from hpe_study.evaluation import extra_benchmarks
+from hpe_study.evaluation.oracle_floors import floor, floors, perfect
+from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
 from hpe_study.report.oracle import floor_table
 from hpe_study.report.style import BEYOND_TITLES
-from hpe_study.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
-from hpe_study.sizing import bone_lengths
 from hpe_study.skeletons import H36M17, MPII16, convert
+from hpe_study.skeletons.bone_lengths import bone_lengths
+from hpe_study.study.records import FLOOR_COLUMNS, read_floors
 
 # A person standing with arms half raised, spine and neck a little bent; mm, H36M's joints, relative to the pelvis. Made up.
 POSE = np.array(
@@ -79,14 +79,14 @@ def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
 
 def test_every_set_beyond_has_a_title_and_can_be_asked_for():
     (allowed, _) = get_args(Profile.model_fields["also_floors"].annotation)
-    assert set(get_args(allowed)) == set(beyond.BEYOND) == set(BEYOND_TITLES)
+    assert set(get_args(allowed)) == set(extra_benchmarks.BEYOND) == set(BEYOND_TITLES)
 
 
 def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, monkeypatch):
     """3DPW and full Human3.6M from label files alone; their own protocol's is the smallest: a camera sizes people."""
     profile = tiny_study.profile.model_copy(update={"also_floors": ("3dpw", "h36m_full")})
     monkeypatch.setattr(tiny_study, "profile", profile)
-    monkeypatch.setattr(beyond, "SIMULATED", 8)
+    monkeypatch.setattr(extra_benchmarks, "SIMULATED", 8)
     rows = floors(tiny_study).set_index(["test_set", "protocol", "kind"])["floor"]
     assert set(rows.index.get_level_values("test_set")) == {"h36m", "3dpw", "h36m_full"}
     for name, own in (("3dpw", "3dpw"), ("h36m_full", "h36m-s9s11")):

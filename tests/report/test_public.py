@@ -3,10 +3,10 @@
 import pytest
 import torch
 from IPython.display import Markdown
-from test_weights import OriginalNetwork
 
 from hpe_study.errors import StudyError
 from hpe_study.report import public
+from tests.models.test_checkpoints import OriginalNetwork
 
 
 def test_without_weights_it_says_where_they_are():

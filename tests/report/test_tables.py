@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from fabricated import BASELINE
 
-from hpe_study.params import SETS_3D
+from hpe_study.config import SETS_3D
 from hpe_study.report import oracle, tables, timing
-from hpe_study.report.published import published
 from hpe_study.report.table import ABSENT, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.report.tables import TESTS
 from hpe_study.study import Run
+from hpe_study.study.published import published
+from tests.report.fabricated import BASELINE
 
 MAKERS = (tables.table1, tables.table2, tables.table3, tables.table4, tables.table5)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from fabricated import EPOCHS, seconds_of
 
 from hpe_study.report import figures, timing
 from hpe_study.report.table import OURS
 from hpe_study.study import Run
+from tests.report.fabricated import EPOCHS, seconds_of
 
 
 def test_totals_are_sums_over_the_line(results):

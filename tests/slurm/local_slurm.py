@@ -17,7 +17,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from hpe_study.execute import end_with_parent
+from hpe_study.study.notebooks import end_with_parent
 
 COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
 NEEDED = ("munged", "slurmctld", "slurmd", *COMMANDS)  # Debian: apt-get install slurmctld slurmd slurm-client munge

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from local_slurm import lacking, local_slurm
+
+from tests.slurm.local_slurm import lacking, local_slurm
 
 PROJECT = Path(__file__).resolve().parents[2]
 RUNS = {"stage1-mpii-seed0", "stage2-mpii-h36m-seed0", "stage3-mpii-h36m-h36m-seed0"}

@@ -7,7 +7,6 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from tiny_study import OTHER, RUN
 
 from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
@@ -15,6 +14,7 @@ from hpe_study.viewer import Viewer
 from hpe_study.viewer.controls import coloured
 from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.runs import BY_ERROR
+from tests.tiny_study import OTHER, RUN
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import time
 import cv2
 import numpy as np
 import pytest
-from tiny_study import OTHER, RUN
 
 from hpe_study.report.people import COLOURS
 from hpe_study.skeletons import MPII16
 from hpe_study.viewer.figure import ViewFigure, build, deep_lines, flat_lines, floor_of, in_scene, moving, source_of, thumbnail
 from hpe_study.viewer.runs import RunFolder, RunPeople
 from hpe_study.viewer.view import Half, Pose, View
+from tests.tiny_study import OTHER, RUN
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from stick_people import StickPeople
 
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.record import UNKNOWN
@@ -10,6 +9,7 @@ from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, convert
 from hpe_study.viewer.records import BY_MISSING, IN_ORDER, RecordPeople
 from hpe_study.viewer.runs import BY_OCCLUSION
+from tests.stick_people import StickPeople
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_own_joints_left_prepared_joints_right(records):
 
 
 def test_the_depth_target_is_the_stores(records, tiny_study):
-    from hpe_study.store import Store
+    from hpe_study.data.store import Store
 
     store = Store(tiny_study.store_path("h36m", "test"))
     np.testing.assert_allclose(RecordPeople(records).view(3).halves[1].bars, store["depth"][3], atol=1e-5)

@@ -7,12 +7,12 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_study import OTHER, RUN
 
 from hpe_study.errors import StudyError
 from hpe_study.metrics import mpjpe
 from hpe_study.skeletons import MPII16
 from hpe_study.viewer.runs import A_WORSE, BY_ERROR, BY_JOINT, BY_OCCLUSION, IN_ORDER, RunFolder, RunPeople
+from tests.tiny_study import OTHER, RUN
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,107 @@
+"""A run's network as an ONNX file, checked against torch.
+
+Input "images": (B, 3, H, W) float32 RGB in [0, 1], not normalised (the file does that itself), H = W = the network's input size.
+Outputs "heatmap", "depth": (B, 16, H/4, W/4) float32; depth in units of `depth_unit` crop sides, root-relative. The file's metadata
+say run, skeleton, joints, units and whether the run learnt from simulated people.
+
+Needs the extra: pip install "hpe_study[onnx]".
+"""
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hpe_study.errors import StudyError
+from hpe_study.evaluation.evaluate import load_run_model
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import atomic, read_json
+
+TOLERANCE = 1e-3  # of a heat map's or depth map's value
+TRACED, CHECKED = 2, 3  # images: traced with some, checked with another number of them
+
+
+class Exported(nn.Module):
+    """The network with its normalisation inside: RGB in [0, 1] → (heat maps, depth maps)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        pixels = model.preprocessing
+        self.mirrored, self.gain = pixels.order == "BGR", 255 / pixels.divisor
+        # buffers of its own: what tracing touches must not be the constants that the running study shares
+        self.register_buffer("mean", torch.tensor(pixels.mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(pixels.std)[:, None, None])
+
+    def forward(self, images):
+        images = images.flip(1) if self.mirrored else images
+        outputs = self.model((images * self.gain - self.mean) / self.std)
+        return outputs["heatmap"], outputs["depth"]
+
+
+def export_onnx(folder, path):
+    """Write the network of a finished run to `path`; returns the largest difference from torch on random images.
+
+    Raises `StudyError` where the extra is not installed, the run is not finished, or the file's results differ by more than `TOLERANCE`.
+    """
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401  (torch's exporter needs it)
+    except ImportError as error:
+        raise StudyError(f"{error.name} is not installed, which an export needs: pip install onnx onnxscript onnxruntime") from error
+    model, network = load_run_model(folder)
+    module = Exported(model).eval()
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(CHECKED, 3, network.input_size, network.input_size, generator=random)
+    with torch.inference_mode():
+        expected = [output.numpy() for output in module(images)]
+    with atomic(path) as part:
+        _trace(module, images[:TRACED], part)
+        file = onnx.load(part)
+        onnx.helper.set_model_props(file, _about(folder, network))
+        onnx.save(file, part)
+        session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+        difference = max(float(np.abs(a - b).max()) for a, b in zip(session.run(None, {"images": images.numpy()}), expected, strict=True))
+        if not difference <= TOLERANCE:
+            raise StudyError(f"{path}: ONNX and torch differ by {difference:.2g}, more than {TOLERANCE:g}; nothing was written")
+    return difference
+
+
+def _trace(module, images, path):
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")  # the exporter's own, about its internals
+            names = {"input_names": ["images"], "output_names": ["heatmap", "depth"]}
+            torch.onnx.export(
+                module,
+                (images,),
+                str(path),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                dynamic_shapes={"images": {0: "batch"}},
+                **names,
+            )
+    finally:
+        quiet.setLevel(level)
+
+
+def _about(folder, network):
+    record = read_json(Path(folder) / "run.json")
+    return {
+        "run": record["name"],
+        "trained_on_simulated_people": str(bool(record["simulated"])).lower(),
+        "skeleton": MPII16.name,
+        "joints": " ".join(MPII16.joints),
+        "input": f"RGB in [0, 1], {network.input_size}×{network.input_size} px, not normalised",
+        "depth_unit": f"{network.depth_unit:g} crop sides",
+    }

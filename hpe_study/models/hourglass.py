@@ -1,0 +1,90 @@
+"""Stacked hourglass (Newell, Yang & Deng 2016) with a depth head beside each stack's heat-map head."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hpe_study.models.normalization import IMAGENET_RGB, check_size
+
+DEPTH = 4  # levels of an hourglass: 64 cells down to 4
+
+
+class Residual(nn.Module):
+    """Pre-activated bottleneck: 1×1 to half the channels, 3×3, 1×1."""
+
+    def __init__(self, channels, out_channels):
+        super().__init__()
+        half = out_channels // 2
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, half, 1),
+            nn.BatchNorm2d(half), nn.ReLU(), nn.Conv2d(half, half, 3, padding=1),
+            nn.BatchNorm2d(half), nn.ReLU(), nn.Conv2d(half, out_channels, 1),
+        )  # fmt: skip
+        self.shortcut = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+class Hourglass(nn.Module):
+    """Down to half the size, an hourglass of one level less (or a residual), up again, and a residual beside it."""
+
+    def __init__(self, features, depth=DEPTH):
+        super().__init__()
+        self.beside, self.down, self.up = (Residual(features, features) for _ in range(3))
+        self.inner = Hourglass(features, depth - 1) if depth > 1 else Residual(features, features)
+
+    def forward(self, x):
+        inner = self.up(self.inner(self.down(F.max_pool2d(x, 2))))
+        return self.beside(x) + F.interpolate(inner, scale_factor=2, mode="nearest")
+
+
+class Stack(nn.Module):
+    """An hourglass, its heads, and (unless it is the last) what it hands to the next one."""
+
+    def __init__(self, features, joints, last):
+        super().__init__()
+        self.hourglass = Hourglass(features)
+        self.trunk = nn.Sequential(
+            Residual(features, features), nn.Conv2d(features, features, 1, bias=False), nn.BatchNorm2d(features), nn.ReLU()
+        )
+        self.heatmap_head = nn.Conv2d(features, joints, 1)
+        self.depth_head = nn.Conv2d(features, joints, 1)
+        self.merge = None if last else nn.Conv2d(features + 2 * joints, features, 1)
+
+    def forward(self, x):
+        features = self.trunk(self.hourglass(x))
+        maps = {"heatmap": self.heatmap_head(features), "depth": self.depth_head(features)}
+        if self.merge is None:
+            return maps, None
+        return maps, x + self.merge(torch.cat([features, maps["heatmap"], maps["depth"]], 1))
+
+
+class StackedHourglass(nn.Module):
+    """`stacks` hourglasses one behind the other, each refining the last one's maps.
+
+    forward(images (B, 3, H, W)), H and W multiples of 64, gives {"heatmap", "depth"} (B, J, H/4, W/4) of the last stack, and under
+    "stacks" the list of every stack's {"heatmap", "depth"} in order, the last included: sum the losses over them to supervise each.
+    """
+
+    divisor = 4 * 2**DEPTH
+
+    def __init__(self, stacks, joints=16, features=256):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, features // 4, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(features // 4), nn.ReLU(),
+            Residual(features // 4, features // 2), nn.MaxPool2d(2),
+            Residual(features // 2, features // 2), Residual(features // 2, features),
+        )  # fmt: skip
+        self.stacks = nn.ModuleList(Stack(features, joints, last=number == stacks - 1) for number in range(stacks))
+        self.preprocessing = IMAGENET_RGB
+        self.weights_source = "random"
+
+    def forward(self, images):
+        check_size(images, self.divisor)
+        x = self.stem(images)
+        outputs = []
+        for stack in self.stacks:
+            maps, x = stack(x)
+            outputs.append(maps)
+        return {**outputs[-1], "stacks": outputs}

@@ -1,0 +1,5 @@
+"""The study: its grid of runs, where everything lies, and the steps that make it."""
+
+from hpe_study.study.study import Run, Study
+
+__all__ = ["Run", "Study"]

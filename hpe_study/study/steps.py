@@ -1,0 +1,106 @@
+"""The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its result stands already."""
+
+import h5py
+
+from hpe_study.config import Training, checked
+from hpe_study.data.store import Store, prepare
+from hpe_study.data.store_key import made_with, settings_of, stored_key
+from hpe_study.datasets.base import SPLITS
+from hpe_study.evaluation.evaluate import evaluate as score_run
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from hpe_study.training import trainer
+from hpe_study.training.variants import handed_on
+from hpe_study.utils import devices
+from hpe_study.utils.files import atomic
+from simulated_people import make
+
+
+def prepare_set(study, name, workers=1, progress=True):
+    """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile asks for one."""
+    profile = study.profile
+    if study.simulated:
+        counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
+        renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
+        make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, device=renderer, progress=progress)
+    settings = store_settings(study, name)
+    return {
+        split: prepare(name, study.raw, split, study.store_path(name, split), workers=workers, progress=progress, **settings)
+        for split in SPLITS
+    }
+
+
+def store_settings(study, name):
+    """The settings of `store.prepare` that a profile asks for."""
+    profile = study.profile
+    return {
+        "input_size": profile.network.input_size,
+        "margin": profile.crop_margin,
+        "encoding": profile.encoding,
+        "strict": profile.strict,
+        "legacy": profile.legacy,
+        **profile.datasets.get(name, {}),
+    }
+
+
+def copy_labels(store_path, path):
+    """All of a store but its pictures, unless `path` holds that already."""
+    if path.exists() and stored_key(path) == stored_key(store_path):
+        return
+    with h5py.File(store_path) as store, atomic(path) as part, h5py.File(part, "w") as labels:
+        labels.attrs.update(store.attrs)
+        for key in store:
+            if not key.startswith("crop"):
+                store.copy(key, labels)
+
+
+def open_store(study, name, split):
+    """The prepared store; made first where it is not there yet, or was made with other settings."""
+    path = study.store_path(name, split)
+    if stored_key(path) is None or not made_with(path, settings_of(name, split, **store_settings(study, name))):
+        prepare_set(study, name)
+    return Store(path, in_memory=study.profile.in_memory)
+
+
+def data_of(study, run):
+    """The stores that a run learns from and is validated on."""
+    deep = run.trained_3d
+    stores = {(name, split): open_store(study, name, split) for name in {run.two_d, deep} - {None} for split in SPLITS}
+    return trainer.Data(
+        train_2d=stores.get((run.two_d, "train")),
+        train_3d=stores.get((deep, "train")),
+        test_2d=stores.get((run.two_d, "test")),
+        test_3d=stores.get((deep, "test")),
+    )
+
+
+def train(study, run, device="auto", progress=True, **changes):
+    """Train one run, after its ancestors where they have not been trained; returns the run record.
+
+    changes: settings of `params.Training` that differ from the profile's (`learning_rate=…`); such a run has a folder of its own, so it
+    never takes the place of the profile's run.
+    """
+    if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
+        train(study, run.parent, device, progress)
+    init = study.run_folder(run.parent) / handed_on(run.parent, study.profile.legacy) if run.parent else None
+    stage, folder = study.profile.stage(run), study.run_folder(run)
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if changes:
+        stage = stage.model_copy(update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")})
+        folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
+    data = data_of(study, run)
+    bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
+    profile = study.profile
+    ways = {"processes": profile.devices, "compiling": profile.compile, "exact": profile.exact_batch_norm}
+    return trainer.fit(stage, data, folder, init, device, profile.workers, bones, progress, **ways)
+
+
+def evaluate(study, run, device="auto", progress=True):
+    """Score one run on its test sets: writes `predictions.h5` and `metrics.csv` into its folder; returns the metrics (a data frame)."""
+    folder = study.run_folder(run)
+    if not (folder / "checkpoint.pt").exists():
+        train(study, run, device, progress)
+    stores = {name: open_store(study, name, "test") for name in study.test_sets(run)}
+    for name, store in stores.items():
+        copy_labels(store.path, study.labels_path(name))
+    train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
+    return score_run(folder, stores, train_3d, device, progress, study.profile.legacy)

@@ -1,5 +1,0 @@
-"""Simulated people, written as the same files in the same layouts as the real data sets: `make("mpii", root, train=…, test=…)`."""
-
-from hpe_study.synthetic.make import NAMES, make
-
-__all__ = ["NAMES", "make"]

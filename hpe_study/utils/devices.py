@@ -1,0 +1,121 @@
+"""Where a run computes and in what precision; and what the run record says about it."""
+
+import os
+import platform
+import resource
+import subprocess
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from hpe_study.errors import StudyError
+from hpe_study.utils import distributed
+
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
+
+
+def pick_device(name="auto"):
+    """`torch.device` for "auto" (the GPU that this process sees, else the CPU), "cpu", "cuda" or "cuda:1".
+
+    On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with two (measured).
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise StudyError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, …") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise StudyError(f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)")
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    else:
+        torch.backends.cudnn.benchmark = True  # every batch has the same shape: the fastest kernels are found once
+    return device
+
+
+def check_count(count, name="auto"):
+    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else processor cores."""
+    if count == 1:
+        return
+    if name not in ("auto", "cpu", "cuda"):
+        raise StudyError(f"devices: {count} asked for, but device {name!r} is a single one; use device: auto, cpu or cuda")
+    on_gpu = pick_device(name).type == "cuda"
+    there, kind = (torch.cuda.device_count(), "GPU") if on_gpu else (os.cpu_count(), "processor core")
+    if count > there:
+        raise StudyError(
+            f"devices: {count} asked for, but this machine has {there} {kind}{'s' if there > 1 else ''}; "
+            f"set devices to {there} or less, or run on a machine with {count}"
+        )
+
+
+def pick_precision(name, device):
+    """ "bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 × fp32), else fp32."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    return "bf16" if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16() else "fp32"
+
+
+def _native_bf16():
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def autocast(device, precision):
+    """The autocast context of a precision."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+@lru_cache
+def code_version():
+    """Commit of the code, with "+changes" where tracked files differ from it; the package's version outside a checkout."""
+    here = Path(__file__).parents[1]
+    git = lambda *words: subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return version("hpe_study")
+
+
+def provenance(device, precision):
+    """What computed a run: processor or GPU, precision, libraries, code."""
+    return {
+        "device": _device_name(device),
+        "devices": distributed.size(),
+        "precision": precision,
+        "code": code_version(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _device_name(device):
+    count = distributed.size()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device) + (f" × {count}" if count > 1 else "")
+    return f"{_processor()} ({count} of {os.cpu_count()} cores)"
+
+
+@lru_cache
+def _processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def peak_memory_mb(device):
+    """Largest memory so far in MB: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

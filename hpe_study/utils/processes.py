@@ -1,0 +1,53 @@
+"""Worker processes that compute: one thread each, and gone when the process that started them is gone.
+
+They are forked by a server that has loaded what they need, once: to load PyTorch takes each of them seconds otherwise. What loads slowly
+is loaded here where it is used, so that the server can be started before.
+"""
+
+import multiprocessing
+import os
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import forkserver
+
+_LOADED = ["hpe_study.data.batches", "hpe_study.data.store", "simulated_people.filming"]  # by the server; with all that they load
+
+
+@cache
+def context():
+    """The way in which processes are started: a `multiprocessing` context."""
+    chosen = multiprocessing.get_context("forkserver")
+    chosen.set_forkserver_preload(_LOADED)
+    return chosen
+
+
+def start_server():
+    """Start the server, unless it runs: whoever will want processes soon calls this first, and loads meanwhile what it needs itself."""
+    context()
+    forkserver.ensure_running()
+
+
+def pool(workers):
+    """An executor with so many processes."""
+    return ProcessPoolExecutor(workers, context(), start_worker)
+
+
+def start_worker():
+    """What a worker process does first (an executor's `initializer`)."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def start_reader(number):
+    """The same of a process of a `DataLoader` (its `worker_init_fn`)."""
+    start_worker()
+
+
+def _end_with_parent():
+    multiprocessing.parent_process().join()  # returns when the parent is gone, however it went
+    os._exit(1)

@@ -1,0 +1,231 @@
+"""Human3.6M, simulated: one laboratory, four fixed synchronous cameras, seven people, 15 actions.
+
+`layout="challenge"` (the ECCV 2018 challenge): `ECCV18_Challenge/{Train,Val}/{IMG,POSE}` and the label caches under `msra_cache/`.
+The numbered images are single frames in no order of time. CSV: 17 × 3 mm, camera frame, root-relative. In the cache, `joints_3d`
+is [u, v, depth in px]; here u, v are the joints' true projections, where the real cache has a similarity fit to a detector's
+output; `s`, `rot`, `t` are the fit of the pose's x, y to them, and depth is s · z.
+
+`layout="full"` (as h36m-fetch writes it): `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera
+frame, `pose/3d-univ` (the same: there is no other body here), `frame` from 1 in fifths, `camera`, `subject`, `action`, `subaction` (F,) and
+`intrinsics/<camera>` = [fx, cx, fy, cy], the cameras one after the other; images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
+
+Train: S1, S5, S6, S7, S8; test: S9, S11. The room is the same for both, as it is in the real set.
+"""
+
+import pickle
+from functools import lru_cache
+
+import h5py
+import numpy as np
+
+from hpe_study.skeletons import H36M17
+from hpe_study.utils.files import atomic
+from simulated_people import camera, scene
+from simulated_people.casting import company, performer, seed, with_seats
+from simulated_people.filming import Take, contacts, film, write_truth
+from simulated_people.landmarks import INDEX, LANDMARKS, rows_of
+from simulated_people.motion import Motion
+from simulated_people.shots import Shot
+
+VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
+FOLDERS = ("h36m",)
+OPTIONS = {"layout": ("challenge", "full")}
+TAKES_AN_ITEM = 4
+SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+# The 15 actions in the order of the real set's numbers (2 … 16), each with what people are seen to do in it.
+ACTIONS = {
+    "Directions": ("stand", "stand", "walk"),
+    "Discussion": ("stand", "walk"),
+    "Eating": ("sit",),
+    "Greeting": ("stand", "bend"),
+    "Phoning": ("stand", "walk", "sit"),
+    "Posing": ("stand", "dance", "lunge"),
+    "Purchases": ("bend", "stand", "squat", "kneel"),
+    "Sitting": ("sit",),
+    "SittingDown": ("sit on floor", "sit on floor", "sit", "kneel"),
+    "Smoking": ("sit", "stand"),
+    "Photo": ("stand", "bend", "squat", "kneel"),
+    "Waiting": ("stand", "sit", "walk"),
+    "Walking": ("walk",),
+    "WalkDog": ("walk", "walk", "bend"),
+    "WalkTogether": ("walk",),
+}
+CAMERAS = (54138969, 55011271, 58860488, 60457274)
+_FIELD = 1.55  # the picture's side, in sides of a person's crop
+_PARTS = {"train": "Train", "test": "Val"}
+_PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
+_FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
+# The 32 joints of the full layout; the set repeats some.
+_JOINTS_32 = [
+    *("pelvis", "r_hip", "r_knee", "r_ankle", "r_foot", "r_toe", "l_hip", "l_knee", "l_ankle", "l_foot", "l_toe"),
+    *("pelvis", "h36m.spine", "h36m.thorax", "h36m.nose", "head_top"),
+    *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
+    *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
+]
+# Facts of the cache: 17 joints and the mid-shoulder (17).
+_FLIP_PAIRS = np.array([(1, 4), (2, 5), (3, 6), (14, 11), (15, 12), (16, 13)])
+_PARENTS = np.array([0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0])
+
+
+def items(brief, split):
+    """Moments: each is seen by the four cameras."""
+    return -(-brief.count(split) // len(CAMERAS))
+
+
+def takes(brief, split, item):
+    """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many as asked for."""
+    subject, action, frame = _moment(split, item)
+    moment = _motion(brief, split, subject, action).at(frame)
+    actor = performer(_company(brief, split)[subject], moment, subject)
+    place = with_seats(_laboratory(brief, split, subject), [actor])
+    wanted = brief.count(split) - item * len(CAMERAS)
+    names = brief.random(split, "names").permutation(brief.count(split))[item * len(CAMERAS) :]
+    full = f"h36m/{subject}/{action}-1/imageSequence/{{}}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
+    return [
+        Take(
+            full.format(CAMERAS[number]) if _is_full(brief) else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
+            Shot((actor,), view, place, seed(brief.random(split, "noise", item, number))),
+            {"action": action, "frame": frame, "camera": CAMERAS[number]},
+        )
+        for number, (view, name) in enumerate(zip(_rig(brief, subject)[:wanted], names, strict=False))
+    ]
+
+
+def _is_full(brief):
+    return brief.option("layout", "challenge") == "full"
+
+
+def _moment(split, item):
+    """Subject, action and frame of an item: all sequences grow together, so that a small set has some of each."""
+    sequences = [(subject, action) for action in ACTIONS for subject in SUBJECTS[split]]
+    return *sequences[item % len(sequences)], item // len(sequences)
+
+
+@lru_cache(maxsize=8)
+def _company(brief, split):
+    return company(brief, split, SUBJECTS[split], like_real=True)
+
+
+@lru_cache(maxsize=128)
+def _motion(brief, split, subject, action):
+    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts())
+
+
+@lru_cache(maxsize=32)
+def _rig(brief, subject):
+    """The four cameras, moved by a few centimetres between subjects, as a laboratory is set up anew."""
+    side = round(_FIELD * brief.size)
+    random = brief.random("rig", subject)
+    cameras = camera.laboratory_rig(brief.size, side, side)
+    shifted = [(view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3)) for view in cameras]
+    return [
+        camera.pinhole(position, target, view.fx, side, side, number=number)
+        for view, (position, target), number in zip(cameras, shifted, CAMERAS, strict=True)
+    ]
+
+
+@lru_cache(maxsize=32)
+def _laboratory(brief, split, subject):
+    return scene.make("laboratory", seed(brief.random(split, "place")), cameras=_rig(brief, subject))
+
+
+def write(work, brief, workers, device, progress):
+    """Write the whole set under `work/h36m`."""
+    splits = film(brief, __name__, work, workers, device, progress)
+    splits = {split: footage.people(_order(footage)) for split, footage in splits.items()}
+    for split, footage in splits.items():
+        if _is_full(brief):
+            _write_full(work / "h36m", footage)
+        else:
+            _write_challenge(work / "h36m", _PARTS[split], footage)
+    write_truth(work / "h36m" / "truth.h5", splits, LANDMARKS)
+
+
+def _order(footage):
+    """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full set's sequences and cameras."""
+    full = [str(image).count("imageSequence") for image in footage.of_image("image")]
+    number = [int(subject[1:]) for subject in footage.subject]
+    return np.lexsort((footage.of_image("image"), np.multiply(full, number)))
+
+
+def _write_full(folder, footage):
+    rows = [INDEX[name] for name in _JOINTS_32]
+    names = footage.note("action")
+    for subject, action in sorted({*zip(map(str, footage.subject), map(str, names), strict=True)}):
+        people = footage.people((footage.subject == subject) & (names == action))
+        labels = {
+            "pose/2d": people.px[:, rows],
+            "pose/3d": people.camera[:, rows],
+            "pose/3d-univ": people.camera[:, rows],
+            "frame": _FRAMES_APART * people.note("frame") + 1,
+            "camera": people.note("camera"),
+            "subject": np.full(len(people), int(subject[1:])),
+            "action": np.full(len(people), 2 + list(ACTIONS).index(action)),
+            "subaction": np.ones(len(people), int),
+        }
+        for number, (fx, fy, cx, cy) in zip(people.note("camera"), people.of_image("intrinsics"), strict=True):
+            labels[f"intrinsics/{number}"] = np.array([fx, cx, fy, cy])
+        with atomic(folder / subject / f"{action}-1" / "annot.h5") as part, h5py.File(part, "w") as store:
+            for key, value in labels.items():
+                store[key] = value
+
+
+def _write_challenge(folder, part_name, footage):
+    joints = footage.camera[:, rows_of(H36M17)]
+    relative = joints - joints[:, :1]
+    poses = folder / "ECCV18_Challenge" / part_name / "POSE"
+    poses.mkdir(parents=True, exist_ok=True)
+    for image, pose in zip(footage.of_image("image"), relative, strict=True):
+        np.savetxt(poses / f"{image.rsplit('/', 1)[-1][:-4]}.csv", pose, fmt="%.6f", delimiter=",")
+    name = f"HM36_eccv_challenge_{part_name}"
+    cache = folder / "msra_cache" / f"{name}_cache" / f"{name}_w{_PATCH[0]}xh{_PATCH[1]}_keypoint_jnt_bbox_db.pkl"
+    with atomic(cache) as part, open(part, "wb") as stream:
+        pickle.dump(cache_entries(footage, joints), stream, protocol=4)
+
+
+def cache_entries(footage, joints):
+    """The list of dicts of the cache pickle. joints: (P, 17, 3) mm, camera frame."""
+    shoulders = joints[:, H36M17.indices("l_shoulder r_shoulder")].mean(1, keepdims=True)
+    joints = np.concatenate([joints, shoulders], 1)
+    relative = joints - joints[:, :1]
+    px = footage.project(joints)
+    scale, rotation, shift = similarity(relative[..., :2], px)
+    low, high = px.min(1), px.max(1)
+    center = (low + high) / 2
+    aspect = _PATCH[0] / _PATCH[1]
+    height = np.maximum(high[:, 1] - low[:, 1], (high[:, 0] - low[:, 0]) / aspect) * 1.25
+    bones = np.linalg.norm(relative - relative[:, _PARENTS], axis=-1).sum(1)
+    return [
+        {
+            "image": image.removeprefix("h36m/"),
+            "flip_pairs": _FLIP_PAIRS,
+            "parent_ids": _PARENTS,
+            "joints_3d": np.concatenate([px[i], scale[i] * relative[i, :, 2:]], 1),
+            "joints_3d_vis": np.ones((18, 3)),
+            "joints_3d_relative": relative[i],
+            "bone_len": float(bones[i]),
+            "center_x": float(center[i, 0]),
+            "center_y": float(center[i, 1]),
+            "width": float(height[i] * aspect),
+            "height": float(height[i]),
+            "s": float(scale[i]),
+            "rot": rotation[i],
+            "t": shift[i],
+        }
+        for i, image in enumerate(map(str, footage.of_image("image")))
+    ]
+
+
+def similarity(source, target):
+    """Least-squares similarity in the plane: target ≈ s · source @ rot + t. (N, J, 2) each → s (N,), rot (N, 2, 2), t (N, 2).
+
+    Umeyama, PAMI 1991, without reflections.
+    """
+    means = source.mean(1, keepdims=True), target.mean(1, keepdims=True)
+    a, b = source - means[0], target - means[1]
+    u, spread, vt = np.linalg.svd(np.swapaxes(a, 1, 2) @ b)
+    sign = np.stack([np.ones(len(a)), np.sign(np.linalg.det(u @ vt))], 1)
+    rotation = (u * sign[:, None]) @ vt
+    scale = (spread * sign).sum(1) / (a**2).sum((1, 2))
+    shift = means[1][:, 0] - scale[:, None] * (means[0] @ rotation)[:, 0]
+    return scale, rotation, shift

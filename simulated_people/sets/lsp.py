@@ -1,0 +1,112 @@
+"""Leeds Sports Pose and its extension, simulated: sports, extreme poses, people wider than tall, annotators' noise.
+
+Files: `lsp/joints.mat`, `joints` (3, 14, N): x, y, 1 = occluded; the first half of the images is for training, the second for
+testing, as in the real file. `lsp_extended/joints.mat`, `joints` (14, 3, N): x, y, 1 = labelled; all for training. Images:
+`im%04d.jpg` and `im%05d.jpg`, from 1. Of the training records asked for, LSP gets as many as its test half, the extension the rest.
+
+Annotators' noise, as a share of the person's extent: 0.8 % in LSP, 1.6 % in the extension, where a crowd
+placed the points and now and then exchanged left and right. A joint that the extension does not label has flag 0 and x, y ≤ 0:
+those outside the picture, most occluded ones, and a few at random. `truth.h5` keeps the exact joints.
+"""
+
+import numpy as np
+
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import LSP14
+from simulated_people import camera, casting, matlab, scene
+from simulated_people.filming import Take, film, write_truth
+from simulated_people.landmarks import LANDMARKS, rows_of
+from simulated_people.shots import Shot
+
+FOLDERS = ("lsp", "lsp_extended")
+OPTIONS = {}
+TAKES_AN_ITEM = 1
+NOISE = {"lsp": 0.008, "lsp_extended": 0.016}  # standard deviation, share of the person's extent
+_EXCHANGED = 0.02  # share of the extension's people whose left and right legs or arms are exchanged
+_FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % of the real set's)
+_FORGOTTEN, _OCCLUDED_LEFT_OUT = 0.02, 0.7  # shares of the extension's seen and occluded joints without a label
+
+
+_ON_THE_FLOOR = 0.42  # share of people in floor work; the others do sports
+_IN_THE_OPEN = 0.62  # share of pictures; the others are in sports halls
+_MARGIN = 1.3  # the picture's sides, in the person's extents
+
+
+def items(brief, split):
+    """Pictures."""
+    return brief.count(split)
+
+
+def takes(brief, split, item):
+    """One picture, cut out around its person: upright, square or wide, as the person is."""
+    random = brief.random(split, "picture", item)
+    actor = casting.extra(random, split, "floor" if random.random() < _ON_THE_FLOOR else "sports", style="sport")
+    points = casting.points(actor)
+    direction = {"azimuth": random.uniform(0, 360), "elevation": random.uniform(-5, 18), "distance": random.uniform(4, 9)}
+    roll, at = random.normal(0, 2), random.uniform(0.46, 0.54, 2)
+    first = camera.framed(points, **direction, size=brief.size, width=brief.size, height=brief.size, roll=roll)
+    px = first.project(first.to_camera(points))
+    extent = px.max(0) - px.min(0)
+    width, height = np.round(brief.size * np.maximum(extent / extent.max(), 0.6) * _MARGIN / 1.25).astype(int)
+    view = camera.framed(points, **direction, size=brief.size, width=width, height=height, at=at, roll=roll)
+    place = scene.make("outdoor" if random.random() < _IN_THE_OPEN else "hall", casting.seed(random), [view], [actor.position])
+    shot = Shot((actor,), view, casting.with_seats(casting.in_view(place, view, [actor]), [actor]), casting.seed(random))
+    return [Take(_image(brief, split, item), shot)]
+
+
+def _image(brief, split, item):
+    if split == "train" and item >= brief.test:
+        return f"lsp_extended/images/im{item - brief.test + 1:05d}.jpg"
+    return f"lsp/images/im{item + 1 + (brief.test if split == 'test' else 0):04d}.jpg"
+
+
+def check(brief):
+    """Raise StudyError unless there are more training than test records."""
+    if brief.train <= brief.test:
+        raise StudyError(
+            f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP's halves are equal, its extension adds the rest"
+        )
+
+
+def write(work, brief, workers, device, progress):
+    """Write both folders under `work`."""
+    train, test = film(brief, __name__, work, workers, device, progress).values()
+    train, test = (footage.people(footage.person == 0) for footage in (train, test))
+    first, rest = train.people(np.arange(brief.test)), train.people(np.arange(brief.test, brief.train))
+    joints = np.concatenate([lsp_labels(first, brief, "train"), lsp_labels(test, brief, "test")])
+    matlab.save(work / "lsp" / "joints.mat", joints=joints.transpose(2, 1, 0))
+    matlab.save(work / "lsp_extended" / "joints.mat", joints=extended_labels(rest, brief).transpose(1, 2, 0))
+    write_truth(work / "lsp" / "truth.h5", {"train": first, "test": test}, LANDMARKS)
+    write_truth(work / "lsp_extended" / "truth.h5", {"train": rest}, LANDMARKS)
+
+
+def lsp_labels(footage, brief, split):
+    """(P, 14, 3): x, y (px, with annotators' noise) and 1 where the joint is occluded."""
+    rows = rows_of(LSP14)
+    placed = _placed(footage.px[:, rows], NOISE["lsp"], brief.random(split, "noise"))
+    return np.concatenate([placed, _occluded(footage)[..., None]], 2)
+
+
+def extended_labels(footage, brief):
+    """(P, 14, 3): x, y (px, with annotators' noise) and 1 where labelled; elsewhere x, y ≤ 0 and 0."""
+    random = brief.random("extended noise")
+    rows = rows_of(LSP14)
+    placed = _placed(footage.px[:, rows], NOISE["lsp_extended"], random)
+    for joints in ("r_ankle r_knee r_hip l_hip l_knee l_ankle", "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist"):
+        columns = LSP14.indices(joints)
+        exchanged = np.flatnonzero(random.random(len(placed)) < _EXCHANGED)
+        placed[np.ix_(exchanged, columns)] = placed[np.ix_(exchanged, columns[::-1])]
+    chance = random.random(placed.shape[:2])
+    labelled = footage.inside[:, rows] & (chance > np.where(_occluded(footage), _OCCLUDED_LEFT_OUT, _FORGOTTEN)) & (placed > 0).all(2)
+    placed[~labelled] = -random.integers(0, 40, placed.shape)[~labelled]
+    return np.concatenate([placed, labelled[..., None]], 2)
+
+
+def _occluded(footage):
+    rows = rows_of(LSP14)
+    return footage.hidden[:, rows] & (footage.in_front[:, rows] > _FAR_BEHIND)
+
+
+def _placed(joints, noise, random):
+    extent = (joints.max(1) - joints.min(1)).max(1)
+    return joints + random.normal(size=joints.shape) * (noise * extent)[:, None, None]

@@ -1,0 +1,234 @@
+"""MPI-INF-3DHP, simulated: a green-screen studio, 14 cameras of which eight are filmed, eight people with two sequences each.
+
+Train: `S{1..8}/Seq{1,2}/annot.mat` (cells of all 14 cameras), `camera.calibration` and the extracted frames
+`imageSequence/video_{k}/frame_%06d.jpg`, from 1, of the cameras [0, 1, 2, 4, 5, 6, 7, 8]. Test: `mpi_inf_3dhp_test_set/TS{1..6}/` with
+`annot_data.mat` (MATLAB v7.3, i.e. HDF5) and `imageSequence/img_%06d.jpg`; TS5 and TS6 are outdoors and 16:9. About one test frame in
+nine is not valid. `univ_annot3` is `annot3` scaled about the pelvis to a height of 1.7 m.
+"""
+
+from functools import lru_cache
+
+import h5py
+import numpy as np
+
+from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
+from hpe_study.utils.files import atomic
+from simulated_people import camera, clothes, matlab, scene
+from simulated_people.casting import company, in_view, performer, seed, with_seats
+from simulated_people.filming import Take, body_on, contacts, film, write_truth
+from simulated_people.landmarks import LANDMARKS, rows_of
+from simulated_people.motion import Motion
+from simulated_people.poses import THEMES
+from simulated_people.shots import Shot
+
+VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
+FOLDERS = ("mpi_inf_3dhp",)
+OPTIONS = {}
+TAKES_AN_ITEM = 8
+UNIVERSAL_HEIGHT = 1.7  # m
+FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
+# Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high, 5 low, 11–13 above.
+_PLACES = np.array(
+    [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8), (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9),
+     (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6), (180, 75, 3.6), (300, 70, 3.6)]
+)  # fmt: skip
+TRAIN_SEQUENCES = tuple(f"S{subject}/Seq{sequence}" for sequence in (1, 2) for subject in range(1, 9))
+TEST_SEQUENCES = tuple(f"TS{number}" for number in range(1, 7))
+OUTDOORS = ("TS5", "TS6")
+# What people do in each of the seven activities that the test labels number from 1.
+ACTIVITIES = (
+    ("stand", "walk"),
+    ("lunge", "dance", "kick"),
+    ("sit",),
+    ("squat", "bend", "stand"),
+    ("sit on floor", "kneel", "lie", "crawl"),
+    ("throw", "kick", "jump", "box"),
+    tuple(THEMES["studio"]),
+)
+_FRAMES_AN_ACTIVITY = 4
+_FIELD = 1.5  # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
+_NOT_VALID = 9  # of so many test frames one is not valid
+
+
+def items(brief, split):
+    """Train: moments, each seen by eight cameras. Test: pieces of one camera's film."""
+    return -(-brief.count(split) // len(FILMED)) if split == "train" else len(_test_pieces(brief))
+
+
+def takes(brief, split, item):
+    """The takes of one item; of the last moment some cameras may lack, so that the records are as many as asked for."""
+    if split == "test":
+        sequence, frames = _test_pieces(brief)[item]
+        return [_test_take(brief, sequence, frame) for frame in frames]
+    frame, number = divmod(item, len(TRAIN_SEQUENCES))
+    sequence = TRAIN_SEQUENCES[number]
+    actor = _actor(brief, "train", sequence.split("/")[0], sequence, number, frame)
+    place = with_seats(_studio(brief), [actor])
+    notes = _notes(sequence, frame, True, number, actor)
+    return [
+        Take(
+            f"mpi_inf_3dhp/{sequence}/imageSequence/video_{number}/frame_{frame + 1:06d}.jpg",
+            Shot((actor,), rig(brief)[number], place, seed(brief.random("train", "noise", item, number))),
+            notes,
+        )
+        for number in FILMED[: brief.train - item * len(FILMED)]
+    ]
+
+
+@lru_cache(maxsize=4)
+def _test_pieces(brief):
+    """[(sequence, frames)], frames from 0: all six sequences grow together until the valid frames are as many as asked for."""
+    pieces, wanted = [], brief.test
+    while wanted:
+        turn, place = divmod(len(pieces), len(TEST_SEQUENCES))
+        frames = []
+        while wanted and len(frames) < TAKES_AN_ITEM:
+            frames.append(turn * TAKES_AN_ITEM + len(frames))
+            wanted -= _is_valid(frames[-1])
+        pieces.append((TEST_SEQUENCES[place], frames))
+    return pieces
+
+
+def _is_valid(frame):
+    return frame % _NOT_VALID != _NOT_VALID // 2
+
+
+def _test_take(brief, sequence, frame):
+    place = TEST_SEQUENCES.index(sequence)
+    actor = _actor(brief, "test", sequence, sequence, place, frame)
+    notes = _notes(sequence, frame, _is_valid(frame), place, actor)
+    view, scenery = _test_set(brief, sequence)
+    shot = Shot((actor,), view, with_seats(in_view(scenery, view, [actor]), [actor]), seed(brief.random("test", "noise", sequence, frame)))
+    return Take(f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes)
+
+
+def _activity(place, frame):
+    return (place + frame // _FRAMES_AN_ACTIVITY) % len(ACTIVITIES)
+
+
+def _actor(brief, split, subject, sequence, place, frame):
+    body, worn = _company(brief, split)[subject]
+    if sequence.endswith("Seq2"):  # the second sequence is in other clothes
+        worn = clothes.sample(brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body])) | {"skirt": 0.0}
+    return performer((body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject)
+
+
+@lru_cache(maxsize=32)
+def _motion(brief, split, sequence, activity):
+    return Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[activity], contacts(), frames=_FRAMES_AN_ACTIVITY)
+
+
+def _notes(sequence, frame, valid, place, actor):
+    """`frame` is numbered from 1, as the image; `stature` is the person's height in m."""
+    stature = float(body_on("cpu").height[actor.body])
+    return {"sequence": sequence, "frame": frame + 1, "valid": int(valid), "activity": _activity(place, frame) + 1, "stature": stature}
+
+
+@lru_cache(maxsize=4)
+def _company(brief, split):
+    return company(brief, split, TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)], like_real=True)
+
+
+@lru_cache(maxsize=4)
+def rig(brief):
+    """The studio's 14 cameras."""
+    side = round(_FIELD * brief.size)
+    return camera.ring(*_PLACES.T, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, side, side)
+
+
+@lru_cache(maxsize=4)
+def _studio(brief):
+    return scene.make("studio", seed(brief.random("train", "place")), cameras=rig(brief))
+
+
+@lru_cache(maxsize=16)
+def _test_set(brief, sequence):
+    """The camera and the scene of a test sequence."""
+    random = brief.random("test", sequence)
+    outdoors = sequence in OUTDOORS
+    height = round((1.35 if outdoors else _FIELD) * brief.size)
+    width = round(height * 16 / 9) if outdoors else height
+    place = [random.uniform(0, 360)], [random.uniform(2, 12)], [random.uniform(3.6, 4.4)]
+    view = camera.ring(*place, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)[0]
+    return view, scene.make("outdoor" if outdoors else "studio", seed(random), cameras=[view])
+
+
+def write(work, brief, workers, device, progress):
+    """Write the whole set under `work/mpi_inf_3dhp`."""
+    folder = work / "mpi_inf_3dhp"
+    train, test = film(brief, __name__, work, workers, device, progress).values()
+    for name in np.unique(train.note("sequence")):
+        footage = train.people(train.note("sequence") == name)
+        matlab.save(folder / name / "annot.mat", **train_labels(footage, rig(brief)))
+        with atomic(folder / name / "camera.calibration") as part:
+            part.write_text(calibration(rig(brief)))
+    for name in np.unique(test.note("sequence")):
+        _write_test(folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat", test.people(test.note("sequence") == name))
+    train = train.people(np.lexsort((train.note("frame"), train.of_image("number"), train.note("sequence"))))
+    test = test.people(np.lexsort((test.note("frame"), test.note("sequence"))))
+    write_truth(folder / "truth.h5", {"train": train, "test": test.people(test.note("valid") == 1)}, LANDMARKS)
+
+
+def train_labels(footage, cameras):
+    """The variables of a sequence's `annot.mat`. footage: the sequence's people, some moments seen by several cameras."""
+    moments, first = np.unique(footage.note("frame"), return_index=True)
+    world = footage.world[first][:, rows_of(MPI_INF_3DHP28)]
+    scale = UNIVERSAL_HEIGHT / footage.note("stature")[first, None, None]
+    annot2, annot3, universal = [], [], []
+    for view in cameras:
+        joints = view.to_camera(world / 1000) * 1000
+        pelvis = joints[:, [MPI_INF_3DHP28.index("pelvis")]]
+        annot2.append(view.project(joints).reshape(len(moments), -1))
+        annot3.append(joints.reshape(len(moments), -1))
+        universal.append((pelvis + scale * (joints - pelvis)).reshape(len(moments), -1))
+    return {
+        "annot2": matlab.cells(annot2),
+        "annot3": matlab.cells(annot3),
+        "univ_annot3": matlab.cells(universal),
+        "cameras": np.arange(len(cameras))[None],
+        "frames": moments[:, None] - 1,
+    }
+
+
+def calibration(cameras):
+    """The text of `camera.calibration`."""
+    lines = ["Skeletool Camera Calibration File V1.0"]
+    for view in cameras:
+        intrinsic, extrinsic = np.eye(4), np.eye(4)
+        intrinsic[:2, :3] = [[view.fx, 0, view.cx], [0, view.fy, view.cy]]
+        extrinsic[:3, :3] = view.rotation
+        extrinsic[:3, 3] = -view.rotation @ view.position * 1000
+        lines += [
+            f"name          {view.number}",
+            "  sensor      10 10",
+            f"  size        {view.width} {view.height}",
+            "  animated    0",
+            f"  intrinsic   {_numbers(intrinsic)}",
+            f"  extrinsic   {_numbers(extrinsic)}",
+            "  radial      0",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _numbers(matrix):
+    return " ".join(f"{value:.9g}" for value in matrix.ravel())
+
+
+def _write_test(path, footage):
+    rows = rows_of(MPI_INF_3DHP17)
+    joints = footage.camera[:, rows]
+    pelvis = joints[:, [MPI_INF_3DHP17.index("pelvis")]]
+    scale = UNIVERSAL_HEIGHT / footage.note("stature")[:, None, None]
+    arrays = {
+        "annot2": footage.px[:, None, rows],
+        "annot3": joints[:, None],
+        "univ_annot3": (pelvis + scale * (joints - pelvis))[:, None],
+        "valid_frame": footage.note("valid")[:, None].astype(float),
+        "activity_annotation": footage.note("activity")[:, None].astype(float),
+    }
+    with atomic(path) as part:
+        with h5py.File(part, "w", userblock_size=512) as store:
+            for name, array in arrays.items():
+                store.create_dataset(name, data=array).attrs["MATLAB_class"] = np.bytes_("double")
+        with open(part, "r+b") as stream:  # what MATLAB writes before the HDF5 part
+            stream.write(b"MATLAB 7.3 MAT-file, simulated".ljust(116) + bytes(8) + b"\x00\x02IM")

@@ -1,0 +1,189 @@
+"""MPII Human Pose, simulated: everyday life and sports, many places, several people in a picture.
+
+Files (the common JSON layout): `annot/train.json`, `annot/valid.json`, `images/*.jpg`. Coordinates are 1-based; `center` is the
+middle of the person's joints and `scale` the person's height in the picture / 200 px, taken from the head's size. A joint outside the
+picture is not annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not annotated.
+
+With `matlab=True` also the original `mpii_human_pose_v1_u12_1.mat`, with all people: head boxes, `is_visible`, and passers-by as people
+without `annopoints`.
+"""
+
+import json
+from functools import lru_cache
+
+import numpy as np
+
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import atomic
+from simulated_people import camera, casting, matlab, scene
+from simulated_people.filming import Take, film, joined, write_truth
+from simulated_people.landmarks import LANDMARKS, rows_of
+from simulated_people.shots import Shot
+
+FOLDERS = ("mpii",)
+OPTIONS = {"matlab": (False, True)}
+TAKES_AN_ITEM = 1
+HEADS_A_PERSON = 4.8  # the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
+_ANNORECT = ("x1", "y1", "x2", "y2", "scale", "objpos", "annopoints")
+_FILES = {"train": "train.json", "test": "valid.json"}
+
+
+_ANNOTATED = (0.66, 0.26, 0.08)  # shares of pictures with one, two and three annotated people
+_PASSERS_BY = (0.68, 0.24, 0.08)  # shares of pictures with none, one and two more
+_PLACES = {"room": 0.34, "outdoor": 0.3, "street": 0.2, "hall": 0.16}  # shares
+_SOMETHING_BEFORE = 0.25  # share of pictures with a piece of furniture in the way
+_FIRST_NAME = {"train": 0, "test": 500_000_000}  # names have nine digits, as the real ones
+_FRAME = (1.55, 1.15)  # width and height of the picture, in sides of a person's crop
+_APART = 0.75  # m between people
+
+
+@lru_cache(maxsize=4)
+def _annotated_people(brief, split):
+    """How many annotated people each picture has, in order, so that they are as many as asked for."""
+    wanted, counts = brief.count(split), []
+    random = brief.random(split, "people")
+    while wanted > 0:
+        counts.append(min(wanted, 1 + int(random.choice(3, p=_ANNOTATED))))
+        wanted -= counts[-1]
+    return counts
+
+
+def items(brief, split):
+    """Pictures."""
+    return len(_annotated_people(brief, split))
+
+
+def takes(brief, split, item):
+    """One picture: a first person about whom it is taken, others beside and behind, passers-by further back."""
+    random = brief.random(split, "picture", item)
+    annotated = _annotated_people(brief, split)[item]
+    first = casting.extra(random, split, "everyday")
+    width, height = (round(share * brief.size) for share in _FRAME)
+    view = camera.framed(
+        _room_about(casting.points(first)),
+        azimuth=random.uniform(0, 360),
+        elevation=random.uniform(-6, 22),
+        distance=random.uniform(3, 7),
+        size=brief.size * random.uniform(0.8, 1.1),
+        width=width,
+        height=height,
+        at=(random.uniform(0.3, 0.7), random.uniform(0.46, 0.54)),
+        roll=random.normal(0, 2),
+    )
+    actors = [first]
+    for depth in [(0.95, 1.35)] * (annotated - 1) + [(1.4, 2.5)] * int(random.choice(3, p=_PASSERS_BY)):
+        actors.append(casting.extra(random, split, "everyday", _place(random, view, actors, depth)))
+    kind = random.choice(list(_PLACES), p=list(_PLACES.values()))
+    people = [actor.position for actor in actors]
+    place = scene.make(kind, casting.seed(random), [view], people, occluders=int(random.random() < _SOMETHING_BEFORE))
+    shot = Shot(tuple(actors), view, casting.with_seats(casting.in_view(place, view, actors[:annotated]), actors), casting.seed(random))
+    return [Take(f"mpii/images/{_FIRST_NAME[split] + item:09d}.jpg", shot, {"annotated": annotated})]
+
+
+def _room_about(points):
+    """The points and a box of 1.2 m about their middle: a picture of somebody curled up is not taken from closer."""
+    middle = (points.min(0) + points.max(0)) / 2
+    return np.concatenate([points, [middle - 0.6, middle + 0.6]])
+
+
+def _place(random, view, actors, depths):
+    """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's), clear of the others."""
+    nearest = np.linalg.norm(view.position[[0, 2]] - actors[0].position)
+    places, room = [], []
+    for _ in range(12):
+        place, row = casting.behind_column(view, random.uniform(0.12, 0.88), nearest * random.uniform(*depths))
+        others = np.array([actor.position for actor in actors])
+        places.append(place)
+        room.append(np.linalg.norm(others - place, axis=1).min() if 0.25 < row < 0.75 else -abs(row - 0.5))
+    return places[int(np.argmax(np.minimum(room, _APART)))]
+
+
+def write(work, brief, workers, device, progress):
+    """Write the whole set under `work/mpii`."""
+    folder = work / "mpii"
+    everybody = film(brief, __name__, work, workers, device, progress)
+    splits = {split: annotated(footage) for split, footage in everybody.items()}
+    for split, footage in splits.items():
+        with atomic(folder / "annot" / _FILES[split]) as part:
+            part.write_text(json.dumps(labels(footage)))
+    if brief.option("matlab", False):
+        matlab.save(folder / "mpii_human_pose_v1_u12_1.mat", RELEASE=release(joined(list(everybody.values()))))
+    write_truth(folder / "truth.h5", splits, LANDMARKS)
+
+
+def annotated(footage):
+    """Those people of the footage who have labels: the first `annotated` of each picture."""
+    return footage.people(footage.person < footage.note("annotated"))
+
+
+def joints2d(footage):
+    """(P, 16, 2) px, 0-based, NaN outside the picture."""
+    rows = rows_of(MPII16)
+    joints = footage.px[:, rows]
+    joints[~footage.inside[:, rows]] = np.nan
+    return joints
+
+
+def labels(footage):
+    """The list of dicts that the JSON file holds."""
+    joints = joints2d(footage)
+    center, scale = _center(joints), _scale(footage)
+    return [
+        {
+            "joints_vis": (~missing).astype(int).tolist(),
+            "joints": np.where(missing[:, None], -1.0, person + 1).round(4).tolist(),
+            "image": image.rsplit("/", 1)[-1],
+            "scale": round(float(size), 6),
+            "center": (middle + 1).round(4).tolist(),
+        }
+        for person, missing, image, size, middle in zip(
+            joints, np.isnan(joints[..., 0]), footage.of_image("image"), scale, center, strict=True
+        )
+    ]
+
+
+def _center(joints):
+    return (np.nanmin(joints, 1) + np.nanmax(joints, 1)) / 2
+
+
+def _scale(footage):
+    return np.linalg.norm(footage.head_box[:, 2:] - footage.head_box[:, :2], axis=1) * HEADS_A_PERSON / 200
+
+
+def release(footage):
+    """The struct `RELEASE` of the original label file, for all people of all pictures; every picture is one of img_train."""
+    joints, scale = joints2d(footage), _scale(footage)
+    seen = ~footage.hidden[:, rows_of(MPII16)]
+    people = [[] for _ in footage.image]
+    for owner, person, is_annotated, px, box, visible, size in zip(
+        footage.owner, footage.person, footage.note("annotated"), joints, footage.head_box, seen, scale, strict=True
+    ):
+        known = person < is_annotated
+        people[owner].append(_annorect(px + 1, box + 1, visible, size) if known else dict.fromkeys(_ANNORECT, np.zeros((0, 0))))
+    annolist = [
+        {"image": matlab.struct_array([{"name": str(image).rsplit("/", 1)[-1]}]), "annorect": matlab.struct_array(rects)}
+        for image, rects in zip(footage.image, people, strict=True)
+    ]
+    count = len(annolist)
+    return matlab.struct_array(
+        [
+            {
+                "annolist": matlab.struct_array(annolist),
+                "img_train": np.ones((1, count)),
+                "version": "12",
+                "single_person": np.empty((count, 0)),
+            }
+        ]
+    )
+
+
+def _annorect(joints, box, visible, scale):
+    points = [
+        {"x": float(x), "y": float(y), "id": number, "is_visible": int(visible[number])}
+        for number, (x, y) in enumerate(joints)
+        if np.isfinite(x)
+    ]
+    x, y = _center(joints[None])[0]
+    place = matlab.struct_array([{"x": float(x), "y": float(y)}])
+    values = (*map(float, box), float(scale), place, matlab.struct_array([{"point": matlab.struct_array(points)}]))
+    return dict(zip(_ANNORECT, values, strict=True))

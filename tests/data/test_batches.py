@@ -1,0 +1,196 @@
+"""Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample alone."""
+
+import multiprocessing
+from collections import Counter
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from hpe_study.config import Augmentation
+from hpe_study.data.batches import (
+    Mix,
+    Streamed,
+    assemble,
+    changed_fraction,
+    draw_change,
+    loader,
+    no_change,
+    original_fraction,
+    repeats,
+    to_box,
+)
+from hpe_study.data.store import Store
+from hpe_study.skeletons import MPII16
+from hpe_study.training.variants import KeyedBySample
+from hpe_study.utils import rng
+from tests.stick_people import stick_store, stick_store_path
+
+WILD = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, rotate_3d=True, shift=0.1, flip=0.5, colour=0.2)
+
+
+def change_of(count, seed=0, settings=WILD):
+    return draw_change(settings, np.arange(count), np.ones(count, bool), seed, 0)
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """Two stores whose every pixel, and whose labels, encode the record's number."""
+    made = []
+    for store_number in range(2):
+        folder = tmp_path_factory.mktemp(f"numbered{store_number}")
+        path = stick_store_path(folder, 50, name=f"numbered{store_number}")
+        with h5py.File(path, "r+") as file:
+            file["crops"][:] = (np.arange(50) + 100 * store_number)[:, None, None, None]
+            file["scale"][:] = np.arange(50) + 100 * store_number
+        made.append(Store(path))
+    return made
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
+    stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
+    streamed, readers = Streamed(stores, workers), []
+    for epoch in range(3):
+        pairs = Mix((20, 22), (40, 40), seed=0).draw(epoch)
+        given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
+        assert len(given) == len(expected) == 5
+        for ours, theirs in zip(given, expected, strict=True):
+            for key, values in theirs.items():
+                np.testing.assert_array_equal(ours[key].numpy(), values.numpy(), err_msg=key)
+        readers.append({process.pid for process in multiprocessing.active_children()} if workers else {0})
+    assert readers[0] == readers[1] == readers[2]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_image_and_label_stay_together_through_shuffle_and_workers(numbered, workers):
+    pairs = Mix((50, 50), (50, 50), seed=3).draw(epoch=1)
+    seen = []
+    for raw in loader(numbered, pairs, 16, workers):
+        number = raw["sample"][:, 0] * 100 + raw["sample"][:, 1]
+        assert (raw["crop"] == number[:, None, None, None]).all()
+        assert (raw["scale"] == number).all()
+        seen += raw["sample"].tolist()
+    assert seen == pairs.tolist()
+
+
+def test_an_epoch_draws_each_store_afresh_and_listably():
+    mix = Mix((30, 30), (30, 100), seed=0)
+    first, second = mix.draw(0), mix.draw(1)
+    assert sorted(first[first[:, 0] == 0, 1]) == list(range(30))
+    drawn = first[first[:, 0] == 1, 1]
+    assert len(set(drawn)) == 30
+    assert drawn.max() > 30  # not the first N
+    assert set(drawn) != set(second[second[:, 0] == 1, 1])
+    np.testing.assert_array_equal(first, mix.draw(0))
+    again = Mix((70,), (30,), seed=0).draw(0)[:, 1]
+    assert set(np.bincount(again)) <= {2, 3}
+
+
+def test_random_numbers_follow_the_sample_not_the_batch():
+    whole = rng.uniform("augmentation", 5, 2, np.arange(100), 8)
+    np.testing.assert_array_equal(whole[40:60], rng.uniform("augmentation", 5, 2, np.arange(40, 60), 8))
+    assert not np.array_equal(whole, rng.uniform("augmentation", 5, 3, np.arange(100), 8))
+    assert not np.array_equal(whole, rng.uniform("other", 5, 2, np.arange(100), 8))
+    many = rng.uniform("augmentation", 0, 0, np.arange(20000), 4)
+    np.testing.assert_allclose(many.mean(0), 0.5, atol=0.01)
+    np.testing.assert_allclose(many.std(0), 12**-0.5, atol=0.01)
+    assert np.abs(np.corrcoef(many.T) - np.eye(4)).max() < 0.03
+
+
+def test_changes_keep_within_their_limits():
+    change = change_of(4000)
+    assert change.scale.min() >= 0.75
+    assert change.scale.max() <= 1.25
+    assert change.angle.abs().max() <= np.deg2rad(30) + 1e-6
+    assert 0.45 < change.flip.float().mean() < 0.55
+    still = draw_change(WILD, np.arange(100), np.zeros(100, bool), 0, 0)
+    assert (still.angle == 0).all()
+
+
+def test_a_change_is_undone_exactly():
+    change = change_of(64)
+    t = torch.rand(64, 16, 2)
+    torch.testing.assert_close(original_fraction(changed_fraction(t, change), change), t, atol=1e-5, rtol=0)
+
+
+def test_a_change_equals_its_literal_twin():
+    """One joint after the other, by the words: shift and scale the crop, turn, mirror."""
+    change, t = change_of(20), torch.rand(20, 3, 2)
+    for i in range(20):
+        for j in range(3):
+            x = (float(t[i, j, 0]) - 0.5 - float(change.shift[i, 0])) / float(change.scale[i])
+            y = (float(t[i, j, 1]) - 0.5 - float(change.shift[i, 1])) / float(change.scale[i])
+            a = float(change.angle[i])
+            x, y = x * np.cos(a) - y * np.sin(a) + 0.5, x * np.sin(a) + y * np.cos(a) + 0.5
+            expected = (1 - x, y) if change.flip[i] else (x, y)
+            assert changed_fraction(t, change)[i, j].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_labels_and_picture_change_together(tmp_path):
+    """A bright dot painted at a joint is found where the changed label says, whatever the change."""
+    store = stick_store(tmp_path, 30, in_memory=True)
+    raw = next(iter(loader([store], np.stack([np.zeros(30, int), np.arange(30)], 1), 30)))
+    size = raw["crop"].shape[1]
+    region = raw["region"].numpy()
+    wrist = MPII16.index("r_wrist")
+    px = raw["joints2d"][:, wrist].numpy()
+    place = (px + 0.5 - region[:, :2]) / region[:, 2:] * size - 0.5
+    grid = np.arange(size)
+    distance = (grid[None, None, :] - place[:, 0, None, None]) ** 2 + (grid[None, :, None] - place[:, 1, None, None]) ** 2
+    raw["crop"] = torch.from_numpy(np.repeat((255 * np.exp(-distance / 8))[..., None], 3, -1).astype(np.uint8))
+    settings = WILD.model_copy(update={"colour": 0.0})
+    batch = assemble(raw, change_of(30, settings=settings), 64)
+    partner = MPII16.flip[wrist]
+    joint = torch.where(batch.change.flip[:, None], batch.joints[:, partner], batch.joints[:, wrist])
+    light = batch.images.mean(1)
+    cells = (torch.arange(64) + 0.5) / 64
+    total = light.sum((1, 2))
+    found = torch.stack([(light.sum(1) * cells).sum(1) / total, (light.sum(2) * cells).sum(1) / total], 1)
+    well_inside = ((joint > 0.1) & (joint < 0.9)).all(-1)
+    assert well_inside.sum() > 15
+    assert (found - joint)[well_inside].abs().max() * 64 < 0.35  # px of the input
+
+
+def test_predictions_come_back_to_the_box(stick_stores):
+    """Truth in the changed crop, read back: the labels of the store, left and right in their places, and its depth."""
+    store = stick_stores["3d", "train"]
+    raw = next(iter(loader([store], np.stack([np.zeros(40, int), np.arange(40)], 1), 40)))
+    plain, changed = assemble(raw, no_change(40), 64), assemble(raw, change_of(40), 64)
+    joints, depth = to_box(changed.joints, changed.depth, changed.change)
+    torch.testing.assert_close(joints, plain.joints, atol=1e-5, rtol=0)
+    torch.testing.assert_close(depth, plain.depth, atol=1e-5, rtol=0)
+
+
+def test_joints_outside_the_crop_ask_for_nothing(stick_stores):
+    store = stick_stores["3d", "train"]
+    raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
+    raw["joints2d"][0, 3] = -500.0
+    raw["joints2d"][1, 4], raw["labelled"][1, 4] = torch.nan, False
+    batch = assemble(raw, no_change(8), 64)
+    assert not batch.labelled[0, 3]
+    assert not batch.labelled[1, 4]
+    assert not batch.has_depth[0, 3]
+    targets = batch.targets(16, 1.0)
+    assert targets.isfinite().all()
+    assert targets[0, 3].max() == 0
+
+
+def test_a_sample_that_comes_again_is_changed_anew():
+    """A count above the store's length goes through it again: the pictures are the same, their changes are not."""
+    pairs = Mix((40, 10), (12, 30), seed=0).draw(3)
+    times = repeats(pairs)
+    seen = Counter()
+    for pair, time in zip(map(tuple, pairs), times, strict=True):
+        assert time == seen[pair]
+        seen[pair] += 1
+    assert max(seen.values()) == 4
+    keyed = KeyedBySample()
+    names, epoch = keyed.keys(pairs, 0, 3, times)
+    assert len(set(names)) == len(names)
+    change = draw_change(Augmentation(), names, np.full(len(names), True), 0, epoch)
+    assert len(set(change.scale.tolist())) > 45
+    first, _ = keyed.keys(pairs[times == 0], 0, 3)
+    assert first.tolist() == names[times == 0].tolist()  # who comes once is changed as ever
+    np.testing.assert_array_equal(repeats(np.array([[1, 5, 2], [1, 6, 2], [0, 5, 2]])), [0, 1, 0])  # the label names the sample

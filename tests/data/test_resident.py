@@ -1,0 +1,116 @@
+"""Crops on the device: the same batches as streamed, a step that never waits for the device, and one line when memory runs out."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from hpe_study.data import resident
+from hpe_study.data.batches import Mix, loader
+from hpe_study.data.resident import Resident, bytes_of_crops, fits
+from hpe_study.errors import StudyError
+from hpe_study.evaluation import evaluate
+from hpe_study.evaluation.evaluate import Scores
+from hpe_study.training.trainer import Data, Trainer, fit
+from tests.training.test_trainer import stage
+
+WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique")  # their result's value or size is asked for
+
+
+@pytest.fixture
+def stores(stick_stores):
+    return [stick_stores["2d", "train"], stick_stores["3d", "train"]]
+
+
+@pytest.mark.parametrize("relabelled", [False, True])
+def test_a_batch_from_the_device_equals_the_streamed_one(stores, relabelled):
+    pairs = Mix((30, 37), (40, 40), seed=0).draw(1)
+    if relabelled:  # picture of one person, label of another
+        pairs = np.column_stack([pairs, pairs[::-1, 1]])
+    streamed = list(loader(stores, pairs, 8, drop_last=True))
+    held = list(Resident(stores, "cpu").batches(pairs, 8))
+    assert len(held) == len(streamed) == 8
+    for ours, theirs in zip(held, streamed, strict=True):
+        assert ours.keys() == theirs.keys()
+        for key in theirs:
+            assert ours[key].dtype == theirs[key].dtype
+            np.testing.assert_array_equal(ours[key].numpy(), theirs[key].numpy(), err_msg=key)
+
+
+def test_crops_stay_where_they_take_half_of_the_free_memory(stores):
+    needed = 80 * 96 * 96 * 3  # 40 people each, crops of 64 px with a margin of 1.5
+    assert bytes_of_crops(stores) == needed
+    assert fits(stores, 2 * needed)
+    assert not fits(stores, 2 * needed - 2)
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations that make the host wait for a device."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if operation._schema.name.removeprefix("aten::") in WAITING:
+            self.found.append(operation._schema.name)
+        return operation(*args, **(kwargs or {}))
+
+
+def test_the_counter_counts():
+    with Waits() as waits:
+        torch.ones(1).item()
+    assert waits.found == ["aten::_local_scalar_dense"]
+
+
+def trainer_of(data, folder, device="cpu"):
+    return Trainer(stage(), data, folder, None, {}, device, 0, None, False)
+
+
+def step(trainer, raw, scores):
+    _, joints, depth = trainer._step(raw, 0)
+    scores.add(joints, depth, raw["sample"])
+
+
+def test_a_step_does_not_wait(stores, tmp_path):
+    trainer = trainer_of(Data(*stores, None, None), tmp_path)
+    pairs = Mix((16, 16), (40, 40), seed=0).draw(0)
+    first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
+    scores = Scores(stores, 16)
+    step(trainer, first, scores)  # the optimiser's state is made in the first step
+    with Waits() as waits:
+        step(trainer, second, scores)
+    assert waits.found == []
+
+
+def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
+    def full(self, raw, number):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
+
+    monkeypatch.setattr(Trainer, "_step", full)
+    with pytest.raises(StudyError, match=r"2\.50 GiB.*batch_size \(it is 8\) or input_size \(it is 64\)"):
+        fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+
+
+def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path, monkeypatch):
+    fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+
+    def full(*args, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
+
+    monkeypatch.setattr(evaluate, "assemble", full)
+    with pytest.raises(StudyError, match=r"2\.50 GiB.*scoring takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu"):
+        evaluate.evaluate(tmp_path, {"3d": stores[1]}, stores[1], "cpu", progress=False)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
+    trainer = trainer_of(Data(*stores, None, None), tmp_path, "cuda")
+    batches = list(resident.source_of(stores, trainer.device)(Mix((16, 16), (40, 40), seed=0).draw(0), 8))
+    scores = Scores(stores, 16)
+    step(trainer, batches[0], scores)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step(trainer, batches[1], scores)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

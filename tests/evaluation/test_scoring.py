@@ -1,0 +1,95 @@
+"""Scores: oracle and baselines, means against a literal twin, intervals that cover and that respect groups."""
+
+import numpy as np
+import pytest
+import torch
+
+from hpe_study.data.batches import crop_fraction
+from hpe_study.evaluation import scoring
+from hpe_study.evaluation.scoring import baselines, estimate, fit_baselines, groups_of, head_sizes, rows_for_set
+from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths
+
+
+def truth_of(store):
+    """What a perfect network would give: joints as fractions of the box, depth in its sides."""
+    arrays = (torch.from_numpy(store[key]) for key in ("joints2d", "center", "side"))
+    return crop_fraction(*arrays).numpy(), store["depth"]
+
+
+def table(rows):
+    return {(row["scorer"], row["metric"]): row for row in rows}
+
+
+def test_a_perfect_network_scores_perfectly(stick_stores):
+    """Ground truth in, 100 % and 0 mm out once the person's size is known; with canonical lengths the size is the only error left."""
+    store, train = stick_stores["3d", "test"], stick_stores["3d", "train"]
+    joints, depth = truth_of(store)
+    bones = mean_bone_lengths(train["joints3d"])
+    rows = table(rows_for_set(joints, depth, store, bones, fit_baselines(train, bones)))
+    assert rows["model", "pckh"]["value"] == 100
+    assert rows["model", "pck_crop"]["value"] == 100
+    assert rows["model", "pa_mpjpe"]["value"] < 0.01
+    assert rows["model", "n_mpjpe"]["value"] < 0.01
+    assert rows["model", "mpjpe"]["value"] < 25  # canonical lengths against this person's own: a few per cent of a body
+    assert rows["model", "mpjpe"]["value"] < rows["true 2D + mean depth", "mpjpe"]["value"] < rows["best constant pose", "mpjpe"]["value"]
+
+
+def test_baselines_are_fitted_on_training_poses_alone(stick_stores):
+    store, train = stick_stores["3d", "test"], stick_stores["3d", "train"]
+    bones = mean_bone_lengths(train["joints3d"])
+    fitted = fit_baselines(train, bones)
+    constant = baselines(store, bones, fitted)["best constant pose"]
+    assert (constant == constant[0]).all()
+    training = train["joints3d"] - train["joints3d"][:, [6]]
+    error = np.linalg.norm(training - constant[0], axis=-1).mean()
+    mean = training.mean(0)[None]
+    rescaled = mean * bones.sum() / bone_lengths(mean).sum()
+    assert error < np.linalg.norm(training - rescaled, axis=-1).mean()
+
+
+def test_estimate_equals_its_literal_twin():
+    random = np.random.default_rng(0)
+    values = random.normal(100, 20, (30, 4))
+    values[random.random(values.shape) < 0.3] = np.nan
+    values[7] = np.nan
+    found = estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+    total = count = samples = 0
+    for row in values:
+        samples += any(v == v for v in row)
+        for v in row:
+            if v == v:
+                total, count = total + v, count + 1
+    assert found["value"] == pytest.approx(total / count)
+    assert found["n"] == samples
+    assert found["groups"] == 6
+    assert found["low"] < found["value"] < found["high"]
+    assert found == estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+
+
+def test_intervals_take_groups_seriously():
+    """Frames of one sequence repeat each other: the interval by sequence is wider than the one by frame."""
+    random = np.random.default_rng(0)
+    values = (random.normal(100, 20, (10, 1, 1)) + random.normal(0, 1, (10, 20, 1))).reshape(200, 1)
+    by_frame = estimate(values, np.arange(200).astype(str))
+    by_sequence = estimate(values, np.repeat(np.arange(10), 20).astype(str))
+    width = lambda row: row["high"] - row["low"]  # noqa: E731
+    assert width(by_sequence) > 3 * width(by_frame)
+    alone = estimate(values, np.full(200, "one"))
+    assert np.isnan(alone["low"])
+
+
+def test_intervals_cover_the_truth():
+    random, hits = np.random.default_rng(1), 0
+    for _ in range(200):
+        found = estimate(random.normal(50, 10, (40, 1)), np.arange(40).astype(str))
+        hits += found["low"] <= 50 <= found["high"]
+    assert 0.88 < hits / 200 < 0.99
+
+
+def test_groups_and_heads_fall_back_where_a_set_has_none(stick_stores):
+    store = {"subject": np.array(["", "S1"]), "sequence": np.array(["", "Seq1"]), "image": np.array(["a.jpg", "b.jpg"])}
+    assert groups_of(store).tolist() == ["a.jpg", "S1/Seq1"]
+    joints = np.full((3, 16, 2), np.nan)
+    joints[:2, 9], joints[:2, 8] = [0, 0], [0, 40]
+    heads = head_sizes({"joints2d": joints, "head_size": np.array([12.0, np.nan, np.nan])})
+    np.testing.assert_allclose(heads, [12, scoring.HEAD_FACTOR * 40, np.nan])

@@ -1,0 +1,50 @@
+"""What the tests of the simulated people share."""
+
+import numpy as np
+import pytest
+import torch
+
+from simulated_people import camera, clothes, poses, scene
+from simulated_people.body import Body
+from simulated_people.contact import Contacts
+from simulated_people.shots import Actor, Shot
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def body():
+    return Body()
+
+
+@pytest.fixture(scope="session")
+def contacts(body):
+    return Contacts(body)
+
+
+@pytest.fixture(scope="session")
+def actor_of(body):
+    """actor_of(seed, action="stand", **fields) → an Actor."""
+
+    def make(seed, action="stand", **fields):
+        rng = np.random.default_rng(seed)
+        drawn, person = poses.sample(rng, action), int(rng.choice(body.people))
+        values = {"body": person, "pose": drawn.angles, "lift": drawn.lift, "action": action}
+        return Actor(clothes=clothes.sample(rng, bool(body.female[person])), **values | fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shot_of(body, actor_of):
+    """shot_of(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields of Shot) → a Shot of one person."""
+
+    def make(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields):
+        actor = actor_of(seed, action)
+        view = camera.framed(body.place([actor]).landmarks[0], 30 * seed, 8, 4, size, width, height)
+        return Shot((actor,), view, scene.make(kind, seed, [view]), seed, **fields)
+
+    return make

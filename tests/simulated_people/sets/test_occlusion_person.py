@@ -1,0 +1,38 @@
+"""Simulated Occlusion-Person: what its furniture hides."""
+
+import numpy as np
+import pytest
+
+from hpe_study.skeletons import UNREALCV15
+from simulated_people import casting
+from simulated_people.brief import Brief
+from simulated_people.landmarks import rows_of
+from simulated_people.sets import occlusion_person
+
+BRIEF = Brief("occlusion_person", 400, 400, size=32)
+
+
+def hidden(split, item):
+    """(cameras, 15) bool: the joints that lie behind furniture in the takes of one moment."""
+    return np.array(
+        [
+            [casting.before(take.shot.scene, take.shot.camera, joint).any() for joint in casting.points(actor)[rows_of(UNREALCV15)]]
+            for take in occlusion_person.takes(BRIEF, split, item)
+            for actor in take.shot.actors
+        ]
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_furniture_hides_as_much_in_either_split(split):
+    """About a sixth; with what bodies hide, a fifth. Rooms differ, so the bound is on the mean of fifty."""
+    shares = [hidden(split, item).mean() for item in range(occlusion_person.items(BRIEF, split))]
+    assert len(shares) == 50
+    assert 0.11 < np.mean(shares) < 0.22
+
+
+def test_rooms_and_people_of_the_splits_are_others():
+    assert not set(occlusion_person.ROOMS["train"]) & set(occlusion_person.ROOMS["test"])
+    assert not set(occlusion_person.SUBJECTS["train"]) & set(occlusion_person.SUBJECTS["test"])
+    pictures = [take.path for split in ("train", "test") for item in range(50) for take in occlusion_person.takes(BRIEF, split, item)]
+    assert len(set(pictures)) == len(pictures) == 800

@@ -1,0 +1,166 @@
+"""Making a stand-in: whole or not there, the same bytes every time, never over somebody's data."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpe_study.errors import StudyError
+from simulated_people import filming, make
+from simulated_people.__main__ import main
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SMALL = {"train": 12, "test": 4, "size": 32, "progress": False}
+UNBROKEN = {"train": 80, "test": 8, "size": 32, "progress": False}
+
+
+def digests(root):
+    """path → digest of every file below."""
+    files = (path for path in sorted(Path(root).rglob("*")) if path.is_file())
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    root = tmp_path_factory.mktemp("unbroken")
+    make("h36m", root, **UNBROKEN)
+    return digests(root)
+
+
+def test_same_bytes_whatever_the_number_of_workers(unbroken, tmp_path):
+    make("h36m", tmp_path, workers=2, **UNBROKEN)
+    assert digests(tmp_path) == unbroken
+
+
+@pytest.mark.parametrize("name", ["lsp", "flic", "mpi_inf_3dhp"])
+def test_same_bytes_on_another_day(tmp_path, monkeypatch, name):
+    """MATLAB's files begin with the time they were written at."""
+    for day in ("Sun", "Mon"):
+        monkeypatch.setattr(time, "asctime", lambda *_, day=day: f"{day} Jan  1 00:00:00 2001")
+        make(name, tmp_path / day, **SMALL)
+    assert digests(tmp_path / "Sun") == digests(tmp_path / "Mon")
+
+
+def test_another_seed_gives_other_people(unbroken, tmp_path):
+    make("h36m", tmp_path, seed=1, **SMALL)
+    name = "h36m/ECCV18_Challenge/Train/POSE/00001.csv"
+    assert digests(tmp_path)[name] != unbroken[name]
+
+
+def test_killed_and_started_again_gives_what_an_unbroken_run_gives(unbroken, tmp_path):
+    order = ["h36m", str(tmp_path), "--train", "80", "--test", "8", "--size", "32", "--workers", "1", "--quiet"]
+    process = subprocess.Popen([sys.executable, "-m", "simulated_people", "make", *order], cwd=REPOSITORY)
+    parts = tmp_path / ".h36m.partial" / "parts"
+    while process.poll() is None and not list(parts.glob("train_*.npz")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "h36m").exists()
+    done = {path: path.stat().st_mtime_ns for path in parts.glob("train_*.npz")}
+    kept = []
+    with pytest.MonkeyPatch.context() as patch:
+        load = filming._load
+        patch.setattr(filming, "_load", lambda path: kept.append(path) or load(path))
+        patch.setattr(filming, "_film_batch", _only_missing(set(map(str, done)), filming._film_batch))
+        make("h36m", tmp_path, **UNBROKEN)
+    assert set(done) <= set(kept)
+    assert digests(tmp_path) == unbroken
+
+
+def _only_missing(done, film_batch):
+    def checked(job):
+        assert job[5] not in done, "a finished batch is filmed again"
+        return film_batch(job)
+
+    return checked
+
+
+def test_an_interrupted_run_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
+    monkeypatch.setattr(filming, "_film_batch", lambda job: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        make("flic", tmp_path, **SMALL)
+    assert not (tmp_path / "flic").exists()
+
+
+def test_killed_between_the_two_folders_of_lsp(tmp_path, monkeypatch):
+    module = sys.modules["simulated_people.make"]
+    publish, calls = module._publish, []
+
+    def publish_once(work, final):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(final)
+        publish(work, final)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_publish", publish_once)
+        with pytest.raises(KeyboardInterrupt):
+            make("lsp", tmp_path, **SMALL)
+    monkeypatch.setattr(filming, "_film_batch", lambda job: pytest.fail("filmed again"))
+    assert make("lsp", tmp_path, **SMALL) == [tmp_path / "lsp", tmp_path / "lsp_extended"]
+    assert all((tmp_path / folder / "SIMULATED.json").exists() for folder in ("lsp", "lsp_extended"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_made_once_and_anew_with_other_arguments(tmp_path):
+    (folder,) = make("mpii", tmp_path, **SMALL)
+    marker = json.loads((folder / "SIMULATED.json").read_text())
+    assert (marker["name"], marker["train"], marker["test"], marker["seed"], marker["simulated"]) == ("mpii", 12, 4, 0, True)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    make("mpii", tmp_path, **SMALL)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    make("mpii", tmp_path, **SMALL | {"train": 5})
+    assert len(json.loads((folder / "annot" / "train.json").read_text())) == 5
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_may_be_real_data_is_left_alone(tmp_path):
+    real = tmp_path / "mpii" / "annot" / "train.json"
+    real.parent.mkdir(parents=True)
+    real.write_text("[]")
+    with pytest.raises(StudyError, match="may be real data"):
+        make("mpii", tmp_path, **SMALL)
+    assert digests(tmp_path) == {"mpii/annot/train.json": hashlib.sha256(b"[]").hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("coco", {}, "no simulated stand-in is called 'coco'"),
+        ("mpii", {"train": 0}, "train must be at least 1"),
+        ("mpii", {"size": 8}, "size must be 32 to 1024"),
+        ("mpii", {"seed": -1}, "seed must be 0 or more"),
+        ("lsp", {"train": 4}, "must be more than test"),
+        ("h36m", {"layout": "mine"}, "no option layout='mine'"),
+    ],
+)
+def test_impossible_arguments_are_one_clear_message(tmp_path, name, changes, message):
+    with pytest.raises(StudyError, match=message):
+        make(name, tmp_path, **SMALL | changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_command_line(tmp_path, capsys):
+    order = ["make", "mpii", str(tmp_path), "--train", "2", "--test", "1", "--size", "32", "--workers", "1", "--quiet"]
+    assert main(order) == 0
+    assert "simulated mpii" in capsys.readouterr().out
+    assert main(["make", "nothing", *order[2:]]) == 1
+    assert "no simulated stand-in" in capsys.readouterr().err
+
+
+def test_options_on_the_command_line(tmp_path, capsys):
+    order = [str(tmp_path), "--train", "2", "--test", "1", "--size", "32", "--workers", "1", "--quiet", "--option"]
+    assert main(["make", "mpii", *order, "matlab=true"]) == 0
+    assert (tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat").exists()
+    assert main(["make", "h36m", *order, "layout=full"]) == 0
+    assert (tmp_path / "h36m" / "S9" / "Directions-1" / "annot.h5").exists()
+    capsys.readouterr()
+    assert main(["make", "h36m", *order, "layout=mine"]) == 1
+    assert "no option layout='mine'; options: layout='challenge' or 'full'" in capsys.readouterr().err
+    assert main(["make", "h36m", *order, "layout"]) == 1
+    assert "--option layout: is not KEY=VALUE" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+"""Publishing: the profile becomes `reference`, an unfinished study is refused, pictures alone are left uncompared."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from hpe_study.config import read_profile
+from hpe_study.errors import StudyError
+from hpe_study.study import Study
+from hpe_study.study.audit import trials
+from tools import publish
+
+
+def test_the_reference_is_the_profile_under_another_name(tmp_path):
+    path = tmp_path / "reference.yaml"
+    path.write_text(publish.reference_text("params/demo.yaml", "params/demo.yaml"))
+    found, source = read_profile(path).model_dump(), read_profile("params/demo.yaml").model_dump()
+    assert {key for key in found if found[key] != source[key]} == {"name", "records"}
+    assert found["name"] == "reference"
+
+
+@pytest.mark.parametrize("name", publish.NOTEBOOKS)
+def test_what_is_committed_is_a_snapshot_of_its_profile(name):
+    profile = f"params/{name}.yaml"
+    assert publish.reference_text(profile, profile) == Path(f"params/{publish.reference_name(name)}.yaml").read_text()
+
+
+def test_a_profile_that_no_notebook_opens_on_is_refused():
+    with pytest.raises(StudyError, match="publish one of demo, fair, audit"):
+        publish.main("params/first.yaml")
+
+
+def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
+    (tmp_path / "params").mkdir()
+    profile = tmp_path / "params" / "demo.yaml"
+    profile.write_text(Path("params/demo.yaml").read_text())
+    with pytest.raises(StudyError, match=r"runs are missing, such as .*run make study first"):
+        publish.main(profile)
+    assert not (tmp_path / "figures").exists()
+
+
+def test_only_what_the_profiles_analyses_make_is_published(tmp_path):
+    """Tables 4 and 5 alone for `fair`: no plot that is empty there; nothing that leans on a script that is not published."""
+    assert publish.made_by(Study("params/fair.yaml").analyses) == {"table4", "table5"}
+    made = publish.made_by(Study("params/demo.yaml").analyses)
+    assert {"table1", "oracle_floors", "claims", "report"} < made
+    for name in ("table1.html", "table9.html", "timing-interactive.html", "plotly.min.js"):
+        (tmp_path / name).write_text("")
+    for name in ("timing.png", "people.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    (tmp_path / "records").mkdir()
+    publish.tidy(tmp_path, made)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["people.png", "records", "table1.html", "timing.png"]
+
+
+def test_pictures_are_published_small(tmp_path):
+    """In few colours; an SVG that only frames photographs goes, since its PNG shows the same."""
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "figure1.png")
+    before = (tmp_path / "figure1.png").stat().st_size
+    (tmp_path / "figure1.svg").write_text('<svg><image href="data:image/png;base64,AAAA"/></svg>')
+    (tmp_path / "claims.svg").write_text("<svg><path d='M0 0'/></svg>")
+    publish.tidy(tmp_path, {"figure1", "claims"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["claims.svg", "figure1.png"]
+    small = (tmp_path / "figure1.png").read_bytes()
+    assert len(small) < before / 2
+    with Image.open(tmp_path / "figure1.png") as published:
+        assert published.size == (64, 64)
+        assert np.abs(np.asarray(published.convert("RGB"), float) - noise).mean() < 40
+    publish.tidy(tmp_path, {"figure1", "claims"})
+    assert (tmp_path / "figure1.png").read_bytes() == small, "nothing is lost a second time"
+
+
+@pytest.mark.parametrize("name", publish.NOTEBOOKS)
+def test_the_published_folder_holds_just_that(name):
+    folder = Path(publish.records_of(name)).parent
+    found = {path.stem for path in folder.iterdir() if path.suffix[1:] in publish.KINDS} - {publish.PORTRAIT}
+    assert {stem for stem in found if not stem.endswith("-interactive")} == publish.made_by(Study(f"params/{name}.yaml").analyses)
+    assert not [path for path in folder.glob("*.html") if "plotly.min.js" in path.read_text() and "-interactive" not in path.stem]
+
+
+def finished_audit(home, without=()):
+    """The audit's folders as its notebook leaves them: a record a training, its files."""
+    (home / "params").mkdir()
+    (home / "params" / "audit.yaml").write_text(Path("params/audit.yaml").read_text())
+    study = Study(home / "params" / "audit.yaml")
+    made = {"simulated": True, "code": "abc", "seconds": 1.0, "hash": "h", "device": "a core", "precision": "fp32"}
+    for trial in trials(study.profile):
+        folder = study.with_legacy(trial.switches).run_folder(trial.run)
+        folder.mkdir(parents=True, exist_ok=True)
+        parameters = {"training": {"epochs": 2}, "legacy": list(trial.switches)}
+        (folder / "run.json").write_text(json.dumps(made | {"parameters": parameters}))
+    study.figures.mkdir(parents=True)
+    for name in publish.made_by(study.analyses) - set(without):
+        (study.figures / f"{name}.csv").write_text("a\n")
+    return study
+
+
+def test_the_audit_is_published_with_how_each_training_was_made(tmp_path):
+    study = finished_audit(tmp_path)
+    figures = publish.main(study.profile_path)
+    assert figures == tmp_path / "figures" / "reference" / "audit"
+    assert {path.stem for path in figures.glob("*.csv")} == publish.made_by(["audit"])
+    runs = pd.read_csv(figures / "records" / "runs.csv")
+    assert len(runs) == len(trials(study.profile))
+    assert set(runs["code"]) == {"abc"}
+    assert runs["legacy"].isna().any()
+    assert runs["legacy"].str.contains("first_n_3d").any()
+
+
+def test_half_an_audit_is_refused(tmp_path):
+    study = finished_audit(tmp_path, without=["audit_stack"])
+    with pytest.raises(StudyError, match="lacks audit_stack"):
+        publish.main(study.profile_path)
+    (study.with_legacy([]).run_folder(trials(study.profile)[0].run) / "run.json").unlink()
+    with pytest.raises(StudyError, match="trainings are missing"):
+        publish.main(study.profile_path)
+    assert not (tmp_path / "figures" / "reference").exists()
+
+
+def test_pictures_are_not_compared_and_texts_are(tmp_path):
+    path = tmp_path / "a.ipynb"
+    drawing = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    cells = [nbformat.v4.new_code_cell(source) for source in ("%matplotlib inline\nprint(1 + 1)", drawing)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    publish.execute_in_place(path)
+    text, picture = nbformat.read(path, as_version=4).cells
+    assert text.outputs[0].text == "2\n"
+    assert "tags" not in text.metadata
+    assert picture.metadata.tags == ["nbval-ignore-output"]
+    assert "execution" not in picture.metadata

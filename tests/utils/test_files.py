@@ -1,0 +1,95 @@
+"""Files that are whole or not there: what the disk refuses is said, a lock is one process's, JSON from elsewhere is read as it comes."""
+
+import errno
+import multiprocessing
+import os
+import shutil
+import time
+
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.utils import files
+
+
+def test_a_folder_that_cannot_be_made_is_no_place_for_a_lock(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StudyError, match="file/below: cannot be written to"), files.lock(tmp_path / "file" / "below"):
+        pass
+
+
+def _add_up(folder, number):
+    """Read a number and write the next one, holding the lock: without it increments are lost."""
+    for _ in range(20):
+        with files.lock(folder, wait=True, name="sum"):
+            path = folder / "sum.txt"
+            value = int(path.read_text())
+            time.sleep(0.001)
+            path.write_text(str(value + 1))
+
+
+def test_a_named_lock_is_held_by_one_and_leaves_nothing(tmp_path):
+    (tmp_path / "sum.txt").write_text("0")
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_add_up, args=(tmp_path, number)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert (tmp_path / "sum.txt").read_text() == "80"
+    assert os.listdir(tmp_path) == ["sum.txt"]
+
+
+def test_a_named_lock_is_let_go_after_an_error(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.lock(tmp_path, name="a"):
+        raise ZeroDivisionError
+    with files.lock(tmp_path, name="a"), pytest.raises(StudyError, match="another process is working here"), files.lock(tmp_path, name="a"):
+        pass
+
+
+def test_a_lock_whose_folder_is_made_anew_is_not_let_go_for_others(tmp_path):
+    folder = tmp_path / "work"
+    with files.lock(folder, name="a"):
+        shutil.rmtree(folder)
+        with files.lock(folder, name="a"):  # another file now
+            pass
+        (folder / ".a.lock").write_text("held by somebody else")
+    assert (folder / ".a.lock").exists()
+
+
+def test_room_is_asked_for_and_not_kept(tmp_path, monkeypatch):
+    path = tmp_path / "store.h5"
+    files.ask_for_room(path, 1_000_000)
+    assert path.stat().st_size == 0
+    for code, refused in ((errno.EOPNOTSUPP, False), (errno.ENOSPC, True)):
+
+        def allocate(handle, start, size, code=code):
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(os, "posix_fallocate", allocate)
+        if refused:
+            with pytest.raises(StudyError, match="store.h5: the disk is full"), files.atomic(path) as part:
+                files.ask_for_room(part, 10)
+        else:
+            files.ask_for_room(path, 10)
+
+
+def test_json_from_elsewhere(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_bytes(b"\xef\xbb\xbf[1]")
+    assert files.read_json(path) == [1]
+    for text in ("[1", "[" * 100_000, "\xff"):
+        path.write_text(text, encoding="latin1")
+        with pytest.raises(StudyError, match="labels.json: not readable as JSON .*; obtain the file again"):
+            files.read_json(path, advice="obtain the file again")
+
+
+def test_weights_that_the_disk_cuts_short_are_told_as_a_full_disk(tmp_path):
+    path = tmp_path / "resume.pt"
+    path.write_text("the one before")
+    words = "[enforce fail at inline_container.cc:672] . unexpected pos 62592 vs 62486"
+    with pytest.raises(StudyError, match="resume.pt: the disk is full"), files.atomic(path):
+        raise RuntimeError(words)
+    assert path.read_text() == "the one before"
+    with pytest.raises(RuntimeError, match="something else"), files.atomic(path):
+        raise RuntimeError("something else")

@@ -1,0 +1,214 @@
+"""Publish a finished study: its records, tables, figures and executed analysis notebooks, as what a reader of the repository sees.
+
+python -m hpe_study.report.publish params/demo.yaml
+python -m hpe_study.report.publish params/fair.yaml
+python -m hpe_study.report.publish params/audit.yaml
+
+The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the
+profile, reading those records), the second `figures/reference/fair/` and `params/reference_fair.yaml`; then the analysis notebooks that
+open on them are executed in place. The third copies the audit's files to `figures/reference/audit/`, beside them a record of how each
+training was made. Checkpoints and predictions stay where they are. A study that is not finished is refused, so that nothing half-made is
+ever published.
+"""
+
+import base64
+import io
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+from PIL import Image
+
+from hpe_study.errors import StudyError
+from hpe_study.report import stage
+from hpe_study.study import Study
+from hpe_study.study.audit import trials
+from hpe_study.study.records import made, read_runs
+from hpe_study.study.study import AUDIT
+from hpe_study.utils.files import atomic, read_json
+
+NOTEBOOKS = {  # profile → its notebooks that need the records alone
+    "demo": ("table1", "table2", "table3", "timing", "figure3", "training_curves"),
+    "fair": ("table4", "table5"),
+}
+KINDS = ("csv", "html", "tex", "png", "svg")
+MADE = {  # analysis → its files, where they go by other names than its own
+    "table1": ("table1", "oracle_floors"),
+    AUDIT: (
+        *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack"),
+        *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
+    ),
+}
+PORTRAIT = "people"
+UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
+WIDGET = "application/vnd.jupyter.widget-view+json"
+HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
+# The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
+"""
+
+
+def main(profile, home=None):
+    """Publish the profile's study into the project folder `home` (default: the study's own). Raises StudyError if a part is missing."""
+    study = Study(profile)
+    home = Path(home or study.home).resolve()
+    if study.analyses == [AUDIT]:
+        return _audit(study, home)
+    if study.profile.name not in NOTEBOOKS:
+        raise StudyError(
+            f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join((*NOTEBOOKS, AUDIT))}"
+        )
+    _finished(study)
+    name, notebooks, files = reference_name(study.profile.name), NOTEBOOKS[study.profile.name], made_by(study.analyses)
+    records = home / records_of(study.profile.name)
+    figures = records.parent
+    records.mkdir(parents=True, exist_ok=True)
+    for path in study.records:
+        _copy(path, records / path.name)
+    for path in sorted(study.figures.iterdir()):
+        if path.suffix[1:] in KINDS and path.stem in files:
+            _copy(path, figures / path.name)
+    if study.profile.name == "demo":
+        _portrait(study, figures / f"{PORTRAIT}.png")
+    written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
+    with atomic(home / "params" / f"{name}.yaml") as part:
+        part.write_text(written)
+    for notebook in notebooks:
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
+    tidy(figures, files)
+    return figures
+
+
+def made_by(analyses):
+    """Names, without their endings, of the files that these analyses make."""
+    return {name for analysis in analyses for name in MADE.get(analysis, (analysis,))}
+
+
+def tidy(figures, made):
+    """Leave in a published folder what its analyses make, and little of it: a repository keeps every version of what it has ever held.
+
+    Deleted: files that the analyses do not make (any more); what is to be turned by hand, since those pages lean on plotly's script;
+    drawings that are photographs in a frame, whose PNGs show the same. PNGs get few colours.
+    """
+    for path in figures.iterdir():
+        if not path.is_file():
+            continue
+        if path.stem not in (*made, PORTRAIT) or (path.suffix == ".svg" and "data:image" in path.read_text()):
+            path.unlink()
+        elif path.suffix == ".png":
+            small = in_few_colours(path.read_bytes())
+            with atomic(path) as part:
+                part.write_bytes(small)
+
+
+def _audit(study, home):
+    """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed here."""
+    files, runs, records = made_by(study.analyses), audit_runs(study), home / records_of(study.profile.name)
+    found = [path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files]
+    if lacking := files - {path.stem for path in found}:
+        raise StudyError(f"{study.figures}: lacks {', '.join(sorted(lacking))}; run make study PROFILE={study.profile_path} first")
+    records.mkdir(parents=True, exist_ok=True)
+    with atomic(records / "runs.csv") as part:
+        runs.to_csv(part, index=False)
+    for path in found:
+        _copy(path, records.parent / path.name)
+    tidy(records.parent, files)
+    return records.parent
+
+
+def audit_runs(study):
+    """A row a training of the audit, a data frame: which run, and how it was made (`records.made`), its switches under `legacy`."""
+    rows = []
+    for trial in trials(study.profile):
+        path = study.with_legacy(trial.switches).run_folder(trial.run) / "run.json"
+        if not path.exists():
+            raise StudyError(f"{path}: not there, so trainings are missing; run make study PROFILE={study.profile_path} first")
+        rows.append({"run": trial.run.name, **made(read_json(path))})
+    return pd.DataFrame(rows)
+
+
+def _finished(study):
+    missing = [run.name for run in study.runs if not (study.run_folder(run) / "metrics.csv").exists()]
+    if missing:
+        raise StudyError(
+            f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as {missing[0]}; run make study first"
+        )
+    if absent := [path for path in study.records if not path.exists()]:
+        raise StudyError(f"{absent[0]}: not there; run make study first")
+    lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
+    if lacking:
+        raise StudyError(
+            f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)}; run make study first"
+        )
+
+
+def in_few_colours(png):
+    """A PNG file's bytes with at most 256 colours, a third of the size or less; as they are if it has so few."""
+    picture, stream = Image.open(io.BytesIO(png)), io.BytesIO()
+    if picture.mode == "P":
+        return png
+    picture.convert("RGB").quantize(256).save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _copy(source, target):
+    with atomic(target) as part:
+        shutil.copyfile(source, part)
+
+
+def _portrait(study, target):
+    """Test people of the study's first row with 2D pre-training."""
+    run = next(run for run in study.runs if run.stage == 3 and run.two_d)
+    figure = stage.examples(study, read_json(study.run_folder(run) / "run.json"), count=6)
+    with atomic(target) as part:
+        figure.savefig(part, format="png", dpi=100)
+
+
+def reference_name(profile_name):
+    """The name that a published profile goes by."""
+    return "reference" if profile_name == "demo" else f"reference_{profile_name}"
+
+
+def records_of(profile_name):
+    """Where a published profile's records lie, in the project's folder."""
+    return "figures/reference/records" if profile_name == "demo" else f"figures/reference/{profile_name}/records"
+
+
+def reference_text(profile_path, source):
+    """The profile's text under its published name, reading the published records."""
+    body = re.sub(r"\A(#.*\n)*", "", Path(profile_path).read_text())
+    profile_name = re.search(r"^name: (.*)$", body, flags=re.M)
+    if not profile_name:
+        raise StudyError(f"{profile_path}: has no line 'name: …'")
+    name, records = reference_name(profile_name[1]), records_of(profile_name[1])
+    body = re.sub(r"^name: .*$", f"name: {name}\nrecords: {records}", body, count=1, flags=re.M)
+    return HEADER.format(name=name, source=source, records=records) + body
+
+
+def execute_in_place(path):
+    """Execute a notebook where it stands; pictures are tagged as not compared, texts and tables are."""
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":  # a widget shows nothing without its kernel
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for data in (output["data"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})):
+            data["image/png"] = base64.b64encode(in_few_colours(base64.b64decode(data["image/png"]))).decode()
+        pictured = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        if pictured and UNTESTED not in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), UNTESTED]
+    with atomic(path) as part:
+        nbformat.write(notebook, part)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"published in {main(*sys.argv[1:])}")
+    except StudyError as error:
+        sys.exit(f"error: {error}")
