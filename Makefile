@@ -27,7 +27,7 @@ lab: $(READY) ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab notebooks
 
 lint: $(READY) ## check the style of code and notebooks
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 format: $(READY) ## bring code and notebooks into that style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -3,7 +3,7 @@
     snakemake --cores 2 --config profile=params/demo.yaml        (`make study` does this, and says what came out)
 
 A step runs again when its files or its own parameters change, and never because another step's parameters did. What a killed run resumes
-from (resume.pt, *.parts-*) is not an output, so Snakemake leaves it alone. Each step is one shell command: a cluster profile moves it to a
+from (resume.pt, *.parts-*) and the weights is not an output, so Snakemake leaves it alone. Each step is one shell command: a cluster profile moves it to a
 job without a change here.
 """
 
@@ -41,7 +41,7 @@ rule all:
     input:
         analyses(),
         # named here too, so that a run that was deleted is made again although the tables after it still stand
-        [study.run_folder(run) / name for run in study.runs for name in ("run.json", "checkpoint.pt", "metrics.csv")],
+        [study.run_folder(run) / name for run in study.runs for name in ("stage.ipynb", "metrics.csv")],
 
 
 for data_set in sorted(study.sets):
@@ -60,17 +60,17 @@ for data_set in sorted(study.sets):
 
 
 def needs(run):
-    """A training's inputs: its stores, and the weights it starts from."""
+    """A training's inputs: its stores, and the training that it starts from."""
     names = {run.two_d, run.trained_3d} - {None}
     stores = [study.store_path(name, split) for name in sorted(names) for split in SPLITS]
-    return stores + ([study.run_folder(run.parent) / "checkpoint.pt"] if run.parent else [])
+    return stores + ([study.run_folder(run.parent) / "stage.ipynb"] if run.parent else [])
 
 
 rule stage:
     input:
         lambda w: needs(RUNS[w.run]),
     output:
-        multiext(str(study.run_folder_named("{run}")) + "/", "run.json", "history.csv", "checkpoint.pt", "stage.ipynb"),
+        str(study.run_folder_named("{run}")) + "/stage.ipynb", # alone: Snakemake removes a failed step's outputs, and weights must outlive it
     params:
         settings=lambda w: PROFILE.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
@@ -79,12 +79,12 @@ rule stage:
         gpu=PROFILE.devices,
         cpus_per_task=PROFILE.devices * (1 + PROFILE.workers), # of a cluster's job: those that train and those that read
     shell:
-        "{STEP} execute {params.notebook} {output[3]} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
+        "{STEP} execute {params.notebook} {output} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
 
 
 rule evaluate:
     input:
-        lambda w: study.run_folder_named(w.run) / "checkpoint.pt",
+        lambda w: study.run_folder_named(w.run) / "stage.ipynb",
         lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
         HOME / "notebooks" / "evaluate.ipynb",
     output:
@@ -97,7 +97,7 @@ rule evaluate:
 
 rule collect:
     input:
-        [study.run_folder(run) / name for run in study.runs for name in ("run.json", "metrics.csv", "history.csv")],
+        [study.run_folder(run) / "metrics.csv" for run in study.runs],
     output:
         study.records,
     shell:

@@ -1,1 +1,2 @@
-"""What the study costs, measured: against a literal twin of the way it was done before (`make bench`), and against size (`growth`)."""
+"""What the study costs, measured: against a literal twin of the way it was done before (`make bench`), and
+against size (`growth`)."""

@@ -17,8 +17,8 @@ from benchmarks.twins import (
     training_step_twin,
     validation_twin,
 )
-from hpe_study.data.batches import assemble, loader, no_change
-from hpe_study.data.resident import Resident
+from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.loading import Resident, loader
 from hpe_study.evaluation.evaluate import predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
@@ -28,7 +28,9 @@ from hpe_study.report.rates import title
 SIGMA = 2.0  # heat-map px, as published
 WEIGHTS = (0.1, 0.01)  # λ_reg, λ_geo
 STAGE2_EPOCHS = 60  # as published
-LOSS_CALLS = 20  # a timing of a loss: one or few calls of a third of a millisecond time how its code comes back into the caches after the
+# a timing of a loss: one or few calls of a third of a millisecond time how its code comes back into the
+# caches after the
+LOSS_CALLS = 20
 # twin's turn (measured: the first call takes twice as long as the later ones)
 FP32, BF16 = "fp32", "bf16"
 
@@ -37,9 +39,13 @@ FP32, BF16 = "fp32", "bf16"
 
 
 def loss_inputs(batch, cells, seed=0):
-    """(outputs, sample) of a fusion batch, half of it the 2D set's, at random: maps (B, 16, cells, cells) with gradients."""
+    """(outputs, sample) of a fusion batch, half of it the 2D set's, at random: maps (B, 16, cells, cells)
+    with gradients."""
     random = torch.Generator().manual_seed(seed)
-    maps = {name: torch.randn(batch, 16, cells, cells, generator=random).requires_grad_() for name in ("heatmap", "depth")}
+    maps = {
+        name: torch.randn(batch, 16, cells, cells, generator=random).requires_grad_()
+        for name in ("heatmap", "depth")
+    }
     flat = torch.arange(batch) % 2 == 0
     labelled = torch.rand(batch, 16, generator=random) < 0.9
     return maps, {
@@ -72,8 +78,9 @@ def depth_and_geometry_twin(maps, sample):
 
 
 def fusion_loss(material, folder):
-    """The published FusionLoss (depth and geometry together), forward and backward; and with the heat maps' squared error, which stands
-    beside it there. That error is whole-map arithmetic in the twin too: both wait for memory."""
+    """The published FusionLoss (depth and geometry together), forward and backward; and with the heat maps'
+    squared error, which stands beside it there. That error is whole-map arithmetic in the twin too: both wait
+    for memory."""
     maps, sample = loss_inputs(material.sizes.batch, material.sizes.deep_size // 4)
     rows = []
     for name, ours, twin, target in (
@@ -82,7 +89,15 @@ def fusion_loss(material, folder):
     ):
         back = lambda loss: lambda: _and_back(loss(maps, sample), maps.values())  # noqa: E731
         rows += measured(
-            Row(name, back(twin), {FP32: back(ours)}, {FP32: target}, material.sizes.pairs_quick, "ms/batch", repeats=LOSS_CALLS)
+            Row(
+                name,
+                back(twin),
+                {FP32: back(ours)},
+                {FP32: target},
+                material.sizes.pairs_quick,
+                "ms/batch",
+                repeats=LOSS_CALLS,
+            )
         )
     return rows
 
@@ -91,10 +106,22 @@ def geometric(material, folder):
     """The geometric loss alone, forward and backward, on a batch of poses."""
     random = torch.Generator().manual_seed(0)
     pose = torch.rand(material.sizes.batch, 16, 3, generator=random).requires_grad_()
-    visible = (torch.rand(material.sizes.batch, 16, generator=random) < 0.9) & (torch.arange(len(pose)) % 2 == 0)[:, None]
+    visible = (torch.rand(material.sizes.batch, 16, generator=random) < 0.9) & (
+        torch.arange(len(pose)) % 2 == 0
+    )[:, None]
     twin = lambda: _and_back(geometric_twin(pose, visible), [pose])  # noqa: E731
     ours = lambda: _and_back(geometric_loss(pose, visible), [pose])  # noqa: E731
-    return measured(Row("geometric loss", twin, {FP32: ours}, {FP32: 20}, material.sizes.pairs_quick, "ms/batch", repeats=LOSS_CALLS))
+    return measured(
+        Row(
+            "geometric loss",
+            twin,
+            {FP32: ours},
+            {FP32: 20},
+            material.sizes.pairs_quick,
+            "ms/batch",
+            repeats=LOSS_CALLS,
+        )
+    )
 
 
 def _and_back(loss, leaves):
@@ -110,7 +137,9 @@ def twin_batches(material, size, pairs):
     """Batches of the twin's loader for samples `pairs` of the two training sets, without end."""
     stores = material.data(size).train
     samples = ImageSamples(stores, material.raw, pairs, change_of, size, SIGMA)
-    return itertools.chain.from_iterable(image_batches(samples, material.sizes.batch) for _ in itertools.count())
+    return itertools.chain.from_iterable(
+        image_batches(samples, material.sizes.batch) for _ in itertools.count()
+    )
 
 
 def read_and_assemble(stores, pairs, batch_size, size):
@@ -121,7 +150,8 @@ def read_and_assemble(stores, pairs, batch_size, size):
 
 
 def loaders(material, folder):
-    """Pictures, augmentation and targets of a batch, from full pictures (the twin), from stored JPEG crops and from raw ones."""
+    """Pictures, augmentation and targets of a batch, from full pictures (the twin), from stored JPEG crops
+    and from raw ones."""
     sizes, size = material.sizes, material.sizes.deep_size
     pairs = pairs_of(sizes.batch, sizes.people[0])
     twin = twin_batches(material, size, pairs)
@@ -133,15 +163,21 @@ def loaders(material, folder):
         whole = lambda stores=stores: next(read_and_assemble(stores, pairs, sizes.batch, size))  # noqa: E731
         for name, ours, wanted in (("loader", host, host_target), ("loader and augmentation", whole, target)):
             row = Row(
-                f"{name}, {encoding} crops", lambda: next(twin), {"": ours}, {"": wanted}, sizes.pairs_quick // 2, "ms/image", sizes.batch
+                f"{name}, {encoding} crops",
+                lambda: next(twin),
+                {"": ours},
+                {"": wanted},
+                sizes.pairs_quick // 2,
+                "ms/image",
+                sizes.batch,
             )
             rows += measured(row)
     return rows
 
 
 def bytes_to_device(material, folder):
-    """What is sent to the device for an image, no time: streamed in every epoch; and with the crops staying there, sent once, and then
-    indices and changes alone, over the published 60 epochs of stage 2."""
+    """What is sent to the device for an image, no time: streamed in every epoch; and with the crops staying
+    there, sent once, and then indices and changes alone, over the published 60 epochs of stage 2."""
     sizes, size = material.sizes, material.sizes.deep_size
     pairs = pairs_of(sizes.batch, sizes.people[0])
     stores = material.data(size).train
@@ -152,8 +188,18 @@ def bytes_to_device(material, folder):
     indices = 2 * torch.from_numpy(pairs)[:, 0].nbytes  # of the picture and of its label
     twin = _bytes(next(twin_batches(material, size, pairs)))
     rows = []
-    for way, ours, target in (("streamed", streamed, None), ("resident", once / STAGE2_EPOCHS + indices + changes, 5)):
-        rows.append(result(Row(f"bytes to the device, {way}", None, {}, {"": target}, 1, "kB/image", sizes.batch), "", [ours], [twin]))
+    for way, ours, target in (
+        ("streamed", streamed, None),
+        ("resident", once / STAGE2_EPOCHS + indices + changes, 5),
+    ):
+        rows.append(
+            result(
+                Row(f"bytes to the device, {way}", None, {}, {"": target}, 1, "kB/image", sizes.batch),
+                "",
+                [ours],
+                [twin],
+            )
+        )
     return rows
 
 
@@ -165,7 +211,8 @@ def _bytes(tensors):
 
 
 def training_step(material, folder):
-    """One update from a loaded batch; ours with its augmentation and targets, which the twin's loader has made."""
+    """One update from a loaded batch; ours with its augmentation and targets, which the twin's loader has
+    made."""
     sizes = material.sizes
     pairs = pairs_of(sizes.batch, sizes.people[0])
     sample = next(twin_batches(material, sizes.deep_size, pairs))
@@ -188,18 +235,25 @@ def whole_epoch(material, folder):
     model, optimizer = twin_model(sizes.shallow)
     count = EPOCH * sizes.batch
     stores = material.data(sizes.shallow_size).train
-    samples = ImageSamples(stores, material.raw, pairs_of(count, sizes.people[0]), change_of, sizes.shallow_size, SIGMA)
+    samples = ImageSamples(
+        stores, material.raw, pairs_of(count, sizes.people[0]), change_of, sizes.shallow_size, SIGMA
+    )
 
     def twin():
         model.train()
         for sample in image_batches(samples, sizes.batch):
             training_step_twin(model, optimizer, sample, *WEIGHTS)
 
-    trainers = {precision: material.trainer(sizes.shallow, sizes.shallow_size, precision, folder) for precision in (BF16, FP32)}
+    trainers = {
+        precision: material.trainer(sizes.shallow, sizes.shallow_size, precision, folder)
+        for precision in (BF16, FP32)
+    }
     ours = {precision: trainer._epoch for precision, trainer in trainers.items()}
     name = f"{title(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
     work = count * flop_of_training(sizes.shallow, sizes.shallow_size)
-    return measured(Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count, flop=work))
+    return measured(
+        Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count, flop=work)
+    )
 
 
 def validation(material, folder):
@@ -207,23 +261,40 @@ def validation(material, folder):
     sizes, size = material.sizes, material.sizes.deep_size
     store = material.store("h36m", "test", size, "jpeg")
     model, _ = twin_model(sizes.deep)
-    samples = ImageSamples([store], material.raw, pairs_of(len(store), len(store), 1), _unchanged, size, SIGMA)
+    samples = ImageSamples(
+        [store], material.raw, pairs_of(len(store), len(store), 1), _unchanged, size, SIGMA
+    )
     twin = lambda: validation_twin(model, (batch["image"][0] for batch in image_batches(samples, 1)))  # noqa: E731
     ours = {}
     for precision in (BF16, FP32):
         trainer = material.trainer(sizes.deep, size, precision, folder)
-        ours[precision] = lambda trainer=trainer, precision=precision: predict(trainer.model, store, trainer.stage.network, precision)
+        ours[precision] = lambda trainer=trainer, precision=precision: predict(
+            trainer.model, store, trainer.stage.network, precision
+        )
     work = 2 * len(store) * flop_of_prediction(sizes.deep, size)
-    return measured(Row("validation", twin, ours, {BF16: 2.7, FP32: 1.3}, sizes.pairs_slow, "ms/image", len(store), flop=work))
+    return measured(
+        Row(
+            "validation",
+            twin,
+            ours,
+            {BF16: 2.7, FP32: 1.3},
+            sizes.pairs_slow,
+            "ms/image",
+            len(store),
+            flop=work,
+        )
+    )
 
 
 def predict(model, store, network, precision):
     """Our predictions of a whole store with the mirrored pass, as `evaluate` makes them."""
-    return list(predictions(model, store, np.arange(len(store)), network, torch.device("cpu"), precision, flip=True))
+    return list(
+        predictions(model, store, np.arange(len(store)), network, torch.device("cpu"), precision, flip=True)
+    )
 
 
 def _unchanged(pairs):
-    return no_change(len(pairs))
+    return identity_augmentation(len(pairs))
 
 
 def twin_model(name):

@@ -1,7 +1,8 @@
 """Cost against size, each measured in a process of its own so that peak memory is that size's alone.
 
-Rows of `growth.csv`: quantity (preparing, store, epoch, memory of …, batch, planning), size, value, unit. Many records share a few
-pictures, so that rendering is not what is measured; every record's picture is read and cut.
+Rows of `growth.csv`: quantity (preparing, store, epoch, memory of …, batch, planning), size, value, unit.
+Many records share a few pictures, so that rendering is not what is measured; every record's picture is read
+and cut.
 """
 
 import json
@@ -60,7 +61,8 @@ def measured(folder, extent):
 
 
 def in_a_process(name, *arguments):
-    """What a function of this module returns, called in a process of its own, with that process's peak memory."""
+    """What a function of this module returns, called in a process of its own, with that process's peak
+    memory."""
     command = [sys.executable, "-m", "benchmarks.growth", name, *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True)
@@ -81,7 +83,10 @@ def crowd(root, count):
 def prepare_store(root):
     """Seconds and MB of the store of all people."""
     start = time.perf_counter()
-    paths = [prepare("mpii", root, split, _store(root, split), input_size=INPUT, progress=False) for split in ("train", "test")]
+    paths = [
+        prepare("mpii", root, split, _store(root, split), input_size=INPUT, progress=False)
+        for split in ("train", "test")
+    ]
     return {"seconds": time.perf_counter() - start, "store_mb": paths[0].stat().st_size / 1e6}
 
 
@@ -106,28 +111,45 @@ def train_epoch(root, batch):
     )
     data = Data(Store(_store(root, "train")), None, Store(_store(root, "test")), None)
     trainer = Trainer(stage, data, Path(root) / "run", None, {}, "cpu", 0, None, False)
-    first = trainer.batches(np.stack([np.zeros(int(batch), int), np.arange(int(batch)) % len(data.train_2d)], 1), int(batch))
+    first = trainer.batches(
+        np.stack([np.zeros(int(batch), int), np.arange(int(batch)) % len(data.train_2d)], 1), int(batch)
+    )
     trainer._step(next(iter(first)), 0)  # warm-up
     row = trainer._epoch()
     return {"seconds": float(row["seconds"]), "images": int(row["images"])}
 
 
 def planning(home, seeds):
-    """(trainings, seconds) that Snakemake takes to plan the demo profile with so many seeds, nothing being there yet."""
+    """(trainings, seconds) that Snakemake takes to plan the demo profile with so many seeds, nothing being
+    there yet."""
     home.mkdir(parents=True)
     for name in ("Snakefile", "params", "notebooks"):
         (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, home / name)
     profile = home / "params" / "demo.yaml"
     values = yaml.safe_load(profile.read_text()) | {"seeds": list(range(seeds))}
     profile.write_text(yaml.safe_dump(values))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "2", "--config", f"profile={profile}"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--dry-run",
+        "--quiet",
+        "all",
+        "--cores",
+        "2",
+        "--config",
+        f"profile={profile}",
+    ]
     start = time.perf_counter()
-    subprocess.run(command, cwd=home, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, check=True)
+    subprocess.run(
+        command, cwd=home, env={**os.environ, "PYTHONPATH": str(PROJECT)}, capture_output=True, check=True
+    )
     return 45 * seeds, time.perf_counter() - start
 
 
 def peak_mb():
-    """Peak memory in MB of this program alone: what `getrusage` tells begins with that of the process it was started from."""
+    """Peak memory in MB of this program alone: what `getrusage` tells begins with that of the process it was
+    started from."""
     try:
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024

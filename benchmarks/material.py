@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from hpe_study.config import Augmentation, Network, Stage, Training
-from hpe_study.data.batches import draw_change
+from hpe_study.data.augmentation import sample_augmentation
 from hpe_study.data.store import Store, prepare
 from hpe_study.training.trainer import Data, Trainer
 from simulated_people import make
@@ -20,7 +20,8 @@ EPOCH = 6  # batches
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. people: of each set, train and test; batch: samples a step; pictures: `PICTURE`."""
+    """How much is measured. people: of each set, train and test; batch: samples a step; pictures:
+    `PICTURE`."""
 
     people: tuple = (48, 16)
     batch: int = 32
@@ -46,7 +47,15 @@ class Material:
         """workers: processes that make people and stores; device: what renders."""
         self.sizes, self.raw, self.workers = sizes, self.root(folder, sizes), workers
         for name in self.SETS:
-            make(name, self.raw, *sizes.people, size=sizes.picture, workers=workers, device=device, progress=False)
+            make(
+                name,
+                self.raw,
+                *sizes.people,
+                size=sizes.picture,
+                workers=workers,
+                device=device,
+                progress=False,
+            )
         if sizes.picture == PICTURE:
             as_heavy_as_photographs(self.raw)
 
@@ -58,23 +67,53 @@ class Material:
     def store(self, name, split, size, encoding):
         """The store for a network's input of `size` px. encoding: "jpeg", "raw"; not held in memory."""
         path = self.raw / "prepared" / f"{name}-{split}-{size}-{encoding}.h5"
-        return Store(prepare(name, self.raw, split, path, input_size=size, encoding=encoding, workers=self.workers, progress=False))
+        return Store(
+            prepare(
+                name,
+                self.raw,
+                split,
+                path,
+                input_size=size,
+                encoding=encoding,
+                workers=self.workers,
+                progress=False,
+            )
+        )
 
     def data(self, size, encoding="jpeg"):
         """The `Data` of a fusion run."""
-        return Data(*(self.store(name, split, size, encoding) for split in ("train", "test") for name in self.SETS))
+        return Data(
+            *(self.store(name, split, size, encoding) for split in ("train", "test") for name in self.SETS)
+        )
 
     def network(self, model, size, precision):
         """The published network's settings, its weights random."""
         return Network(model=model, pretrained=False, input_size=size, precision=precision)
 
-    def trainer(self, model, size, precision, folder, encoding="jpeg", device="cpu", batch=None, samples=None, compiling="none"):
-        """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or "fp32".
+    def trainer(
+        self,
+        model,
+        size,
+        precision,
+        folder,
+        encoding="jpeg",
+        device="cpu",
+        batch=None,
+        samples=None,
+        compiling="none",
+    ):
+        """A `Trainer` of stage 3 with the published settings, its weights random; precision: "bf16" or
+        "fp32".
 
         batch: samples a step; samples: of each set an epoch, by default `EPOCH` batches in all."""
         network = self.network(model, size, precision)
         batch = batch or self.sizes.batch
-        training = Training(epochs=1000, batch_size=batch, samples_per_epoch=samples or EPOCH * batch // 2, geometry_weight=0.01)
+        training = Training(
+            epochs=1000,
+            batch_size=batch,
+            samples_per_epoch=samples or EPOCH * batch // 2,
+            geometry_weight=0.01,
+        )
         stage = Stage(
             stage=3,
             two_d=self.SETS[0],
@@ -86,12 +125,14 @@ class Material:
             validate_every=1000,
             legacy=(),
         )
-        return Trainer(stage, self.data(size, encoding), Path(folder), None, {}, str(device), 0, None, False, compiling)
+        return Trainer(
+            stage, self.data(size, encoding), Path(folder), None, {}, str(device), 0, None, False, compiling
+        )
 
 
 def as_heavy_as_photographs(folder):
-    """Write the JPEGs under `folder` again, each at the first quality that gives 0.34 bytes a pixel, as real Human3.6M's files have:
-    rendered pictures compress better, and a lighter file is read sooner."""
+    """Write the JPEGs under `folder` again, each at the first quality that gives 0.34 bytes a pixel, as real
+    Human3.6M's files have: rendered pictures compress better, and a lighter file is read sooner."""
     for path in sorted(Path(folder).rglob("*.jpg")):
         picture = cv2.imread(str(path))
         for quality in range(90, 101):
@@ -110,4 +151,6 @@ def pairs_of(count, length, stores=2):
 def change_of(pairs):
     """The `Change` of samples: the 2D set's may turn, as published."""
     pairs = np.asarray(pairs)
-    return draw_change(AUGMENTATION, pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1], pairs[:, 0] == 0, 0, 0)
+    return sample_augmentation(
+        AUGMENTATION, pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1], pairs[:, 0] == 0, 0, 0
+    )

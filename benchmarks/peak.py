@@ -1,6 +1,8 @@
-"""What the arithmetic of a network amounts to, and how fast this machine does arithmetic at most: a large matrix product, measured.
+"""What the arithmetic of a network amounts to, and how fast this machine does arithmetic at most: a large
+matrix product, measured.
 
-A data sheet's peak is never reached; the matrix product is the most that a convolution can be expected to come to.
+A data sheet's peak is never reached; the matrix product is the most that a convolution can be expected to
+come to.
 """
 
 import time
@@ -15,7 +17,8 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def flop_of_training(name, size):
-    """Floating-point operations of one image in a training step: forward and backward, a multiplication and an addition being two."""
+    """Floating-point operations of one image in a training step: forward and backward, a multiplication and
+    an addition being two."""
     return _flop(name, size, lambda outputs: (outputs["heatmap"].sum() + outputs["depth"].sum()).backward())
 
 
@@ -32,7 +35,8 @@ def _flop(name, size, after):
 
 
 def matrix_rate(size, device, precision="bf16", rounds=20, clock=time.perf_counter):
-    """Operations a second of a (size, size) matrix product of random numbers: the median of `rounds`. clock: of wall or of CPU time."""
+    """Operations a second of a (size, size) matrix product of random numbers: the median of `rounds`. clock:
+    of wall or of CPU time."""
     a, b = (torch.randn(size, size, device=device, dtype=DTYPES[precision]) for _ in range(2))
     seconds = []
     for _ in range(rounds):

@@ -23,8 +23,8 @@ PLANNED_WITHIN = 60  # s
 
 
 def ratios(table, path):
-    """A bar a row of `results.csv`: the median ratio, the range of the paired ratios, its target as a line across it, the ratio at the
-    machine's peak as a diamond."""
+    """A bar a row of `results.csv`: the median ratio, the range of the paired ratios, its target as a line
+    across it, the ratio at the machine's peak as a diamond."""
     with theme():
         figure, axes = plt.subplots(figsize=(9, 1 + 0.4 * len(table)))
         for place, row in enumerate(table.iloc[::-1].itertuples()):
@@ -33,10 +33,21 @@ def ratios(table, path):
             if np.isfinite(row.target):
                 axes.vlines(row.target, place - 0.42, place + 0.42, color="#D55E00", linewidth=2.5)
             if np.isfinite(row.ratio_at_peak):
-                axes.plot(row.ratio_at_peak, place, "D", color="black", markerfacecolor="white", markersize=6, zorder=3)
+                axes.plot(
+                    row.ratio_at_peak,
+                    place,
+                    "D",
+                    color="black",
+                    markerfacecolor="white",
+                    markersize=6,
+                    zorder=3,
+                )
             end = np.nanmax([row.ratio_high, row.target, row.ratio_at_peak])
             axes.text(end * 1.09, place, f"{row.ratio:.3g} ×", va="center", fontsize=8)
-        labels = [f"{row.benchmark}{f', {row.precision}' if row.precision else ''}" for row in table.iloc[::-1].itertuples()]
+        labels = [
+            f"{row.benchmark}{f', {row.precision}' if row.precision else ''}"
+            for row in table.iloc[::-1].itertuples()
+        ]
         axes.set_yticks(range(len(labels)), labels)
         _log(axes.xaxis, axes.set_xscale)
         axes.set_xticks([1, 2, 3, 5, 10, 20, 50])
@@ -59,12 +70,23 @@ def growth(table, path):
             if rows.empty:
                 continue
             offsets = (6,) if len(quantities) == 1 else (-14, 6)  # the higher line's numbers above it
-            for quantity, colour, offset in zip(quantities, (SCHEME_COLOURS["fusion"], SCHEME_COLOURS["3d"]), offsets, strict=False):
+            for quantity, colour, offset in zip(
+                quantities, (SCHEME_COLOURS["fusion"], SCHEME_COLOURS["3d"]), offsets, strict=False
+            ):
                 line = rows[rows["quantity"] == quantity]
                 axes.plot(line["size"], line["value"], "o-", color=colour, label=quantity)
                 for row in line.itertuples():
-                    words = {"textcoords": "offset points", "xytext": (0, offset), "ha": "center", "fontsize": 8}
-                    axes.annotate(f"{row.value:,.0f}" if row.value >= 100 else f"{row.value:.3g}", (row.size, row.value), **words)
+                    words = {
+                        "textcoords": "offset points",
+                        "xytext": (0, offset),
+                        "ha": "center",
+                        "fontsize": 8,
+                    }
+                    axes.annotate(
+                        f"{row.value:,.0f}" if row.value >= 100 else f"{row.value:.3g}",
+                        (row.size, row.value),
+                        **words,
+                    )
             _log(axes.xaxis, axes.set_xscale)
             _log(axes.yaxis, axes.set_yscale)
             axes.set_xticks(sorted(set(rows["size"])))

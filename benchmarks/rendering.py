@@ -1,7 +1,9 @@
-"""How fast simulated people are made: every stand-in at 128 px crops, from the command to the files, the start of the processes included.
+"""How fast simulated people are made: every stand-in at 128 px crops, from the command to the files, the
+start of the processes included.
 
-Rows of `rendering.csv`: set, records and pictures written (a picture of MPII or 3DPW shows several people, one of FLIC or LSP one), px of a
-picture, seconds, records and pictures a second. Each set is made twice: small, when the start takes a sixth of the time, and larger.
+Rows of `rendering.csv`: set, records and pictures written (a picture of MPII or 3DPW shows several people,
+one of FLIC or LSP one), px of a picture, seconds, records and pictures a second. Each set is made twice:
+small, when the start takes a sixth of the time, and larger.
 """
 
 import os
@@ -25,19 +27,53 @@ KEYS = ("set", "workers", "records", "machine")
 
 def measured(folder, extent):
     """All rows (dicts). folder: a temporary one; extent: "quick" or "full"."""
-    return [_row(name, folder / f"{name}-{train}", train, test) for train, test in RECORDS[extent] for name in SETS[extent]]
+    return [
+        _row(name, folder / f"{name}-{train}", train, test)
+        for train, test in RECORDS[extent]
+        for name in SETS[extent]
+    ]
 
 
 def _row(name, root, train, test):
-    words = ["make", name, str(root), "--train", str(train), "--test", str(test), "--size", str(SIZE), "--workers", str(WORKERS)]
+    words = [
+        "make",
+        name,
+        str(root),
+        "--train",
+        str(train),
+        "--test",
+        str(test),
+        "--size",
+        str(SIZE),
+        "--workers",
+        str(WORKERS),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "simulated_people", *words, "--quiet"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "simulated_people", *words, "--quiet"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     seconds = time.perf_counter() - start
     pictures = sorted(root.rglob("*.jpg"))
     height, width = cv2.imread(str(pictures[0])).shape[:2]
     records, count = train + test, len(pictures)
     shutil.rmtree(root)
-    print(f"{name}, {records} records: {records / seconds:.0f} records, {count / seconds:.0f} pictures a second", flush=True)
-    row = {"set": name, "workers": WORKERS, "records": records, "pictures": count, "px": f"{width}x{height}", "seconds": seconds}
-    return row | {"records_a_second": records / seconds, "pictures_a_second": count / seconds} | circumstances()
+    print(
+        f"{name}, {records} records: {records / seconds:.0f} records, {count / seconds:.0f} pictures a"
+        " second",
+        flush=True,
+    )
+    row = {
+        "set": name,
+        "workers": WORKERS,
+        "records": records,
+        "pictures": count,
+        "px": f"{width}x{height}",
+        "seconds": seconds,
+    }
+    return (
+        row | {"records_a_second": records / seconds, "pictures_a_second": count / seconds} | circumstances()
+    )

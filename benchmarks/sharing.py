@@ -9,13 +9,15 @@ PATIENCE = 300.0  # seconds for a process to start and warm up
 
 
 def shared_rate(material, folder, device, runs, images):
-    """Images a second of `runs` processes together, each training the shallow network on its own: epochs of `images`, all begun at
-    the same moment. Raises `StudyError` where a process ends before its time."""
+    """Images a second of `runs` processes together, each training the shallow network on its own: epochs of
+    `images`, all begun at the same moment. Raises `StudyError` where a process ends before its time."""
     sizes = material.sizes
     material.data(sizes.shallow_size, "raw")  # the stores, made once
     context = multiprocessing.get_context("spawn")
     ready, times = context.Barrier(runs), context.Queue()
-    arguments = [(material, folder / str(number), str(device), images, ready, times) for number in range(runs)]
+    arguments = [
+        (material, folder / str(number), str(device), images, ready, times) for number in range(runs)
+    ]
     processes = [context.Process(target=_train, args=words, daemon=True) for words in arguments]
     for process in processes:
         process.start()
@@ -32,7 +34,9 @@ def shared_rate(material, folder, device, runs, images):
 
 def _train(material, folder, device, images, ready, times):
     sizes = material.sizes
-    trainer = material.trainer(sizes.shallow, sizes.shallow_size, "bf16", folder, "raw", device=device, samples=images // 2)
+    trainer = material.trainer(
+        sizes.shallow, sizes.shallow_size, "bf16", folder, "raw", device=device, samples=images // 2
+    )
     trainer._epoch()
     ready.wait(PATIENCE)
     start = time.monotonic()  # the same clock in all processes

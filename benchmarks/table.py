@@ -6,7 +6,8 @@ from hpe_study.utils.files import atomic
 
 
 def merge(path, rows, keys):
-    """Write `rows` (dicts) into the CSV `path`; rows of it that agree in `keys` are replaced. Returns the whole table."""
+    """Write `rows` (dicts) into the CSV `path`; rows of it that agree in `keys` are replaced. Returns the
+    whole table."""
     table = pd.DataFrame(rows)
     if path.exists():
         old = pd.read_csv(path, dtype={"precision": str})
@@ -17,4 +18,6 @@ def merge(path, rows, keys):
         table = table.drop_duplicates(list(keys), keep="last")
     with atomic(path) as part:
         table.to_csv(part, index=False, float_format="%.5g")
-    return pd.read_csv(path, keep_default_na=True, dtype={"precision": str}).fillna({"precision": ""} if "precision" in table else {})
+    return pd.read_csv(path, keep_default_na=True, dtype={"precision": str}).fillna(
+        {"precision": ""} if "precision" in table else {}
+    )

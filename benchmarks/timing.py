@@ -1,6 +1,7 @@
 """Two ways of doing the same work, timed in alternation: medians of paired ratios, of the process's CPU time.
 
-CPU time, because a shared machine's other work would be in wall time; everything here runs in one process on one thread.
+CPU time, because a shared machine's other work would be in wall time; everything here runs in one process on
+one thread.
 """
 
 import datetime
@@ -17,7 +18,19 @@ from benchmarks.peak import CPU_MATRIX, matrix_rate
 from hpe_study.utils.devices import provenance
 
 COLUMNS = (
-    *("benchmark", "precision", "unit", "ours", "twin", "ratio", "ratio_low", "ratio_high", "pairs", "target", "met"),
+    *(
+        "benchmark",
+        "precision",
+        "unit",
+        "ours",
+        "twin",
+        "ratio",
+        "ratio_low",
+        "ratio_high",
+        "pairs",
+        "target",
+        "met",
+    ),
     *("share_of_peak", "ratio_at_peak"),
     *("machine", "threads", "torch", "python", "code", "data", "date"),
 )
@@ -26,10 +39,12 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Row:
-    """One benchmark. ours: {precision: function}; twin: a function; each does the work once. targets: {precision: ratio}.
+    """One benchmark. ours: {precision: function}; twin: a function; each does the work once. targets:
+    {precision: ratio}.
 
-    per: what one call's time is divided by, so that `unit` is a unit's cost. repeats: calls a timing is made of. flop: of the networks'
-    arithmetic in one call, 0 where that is not what takes the time; then each round also measures the machine's peak.
+    per: what one call's time is divided by, so that `unit` is a unit's cost. repeats: calls a timing is made
+    of. flop: of the networks' arithmetic in one call, 0 where that is not what takes the time; then each
+    round also measures the machine's peak.
     """
 
     name: str
@@ -52,7 +67,8 @@ def seconds_of(function, repeats=1):
 
 
 def measured(row):
-    """The rows (dicts by `COLUMNS`) of a benchmark, one a precision: after a warm-up, `pairs` rounds, the order turned each time."""
+    """The rows (dicts by `COLUMNS`) of a benchmark, one a precision: after a warm-up, `pairs` rounds, the
+    order turned each time."""
     ways = {"twin": row.twin, **row.ours}
     for function in ways.values():
         function()
@@ -64,19 +80,27 @@ def measured(row):
         for precision, found in peaks.items():
             found.append(matrix_rate(CPU_MATRIX, CPU, precision, rounds=3, clock=time.process_time))
     twin, *ours = np.array(rounds).T
-    return [result(row, precision, mine, twin, peaks.get(precision)) for precision, mine in zip(row.ours, ours, strict=True)]
+    return [
+        result(row, precision, mine, twin, peaks.get(precision))
+        for precision, mine in zip(row.ours, ours, strict=True)
+    ]
 
 
 def _beside_the_peak(flop, ours, twin, peaks):
-    """share_of_peak: percent of the machine's measured peak that ours comes to; ratio_at_peak: what the ratio would be at all of it."""
+    """share_of_peak: percent of the machine's measured peak that ours comes to; ratio_at_peak: what the ratio
+    would be at all of it."""
     if not flop:
         return {"share_of_peak": None, "ratio_at_peak": None}
     least = flop / np.median(peaks)
-    return {"share_of_peak": float(100 * least / np.median(ours)), "ratio_at_peak": float(np.median(twin) / least)}
+    return {
+        "share_of_peak": float(100 * least / np.median(ours)),
+        "ratio_at_peak": float(np.median(twin) / least),
+    }
 
 
 def result(row, precision, ours, twin, peaks=None):
-    """A row of the table from paired costs (n,) in seconds (or, of bytes, in bytes). peaks: the machine's, in operations a second."""
+    """A row of the table from paired costs (n,) in seconds (or, of bytes, in bytes). peaks: the machine's, in
+    operations a second."""
     ratios = np.asarray(twin) / np.asarray(ours)
     scale = {"ms": 1000.0, "s": 1.0, "kB": 1e-3}[row.unit.split("/")[0]] / row.per
     target = row.targets.get(precision)

@@ -1,14 +1,25 @@
-"""Parameter files: YAML read into frozen, typed models. An unknown key, a wrong type or an impossible value is one clear line.
+"""Parameter files: YAML read into frozen, typed models. An unknown key, a wrong type or an impossible value
+is one clear line.
 
 `Profile` is one file of `params/`: the data, the network, and a section of training settings for each stage.
-`Stage` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing else.
+`Stage` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing
+else.
 """
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from hpe_study import published_defects as published_code
 from hpe_study.errors import StudyError
@@ -43,11 +54,16 @@ class Counts(Frozen):
 
 
 class Training(Frozen):
-    """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch of `drop_after`."""
+    """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch
+    of `drop_after`."""
 
     epochs: PositiveInt = 1
-    seconds: PositiveFloat | None = None  # training time after which no further epoch is begun (Table 4's equal times); None: no limit
-    samples_per_epoch: PositiveInt | None = None  # drawn anew each epoch; None: all of the 2D set (3D-only: all of the 3D set)
+    seconds: PositiveFloat | None = (
+        None  # training time after which no further epoch is begun (Table 4's equal times); None: no limit
+    )
+    samples_per_epoch: PositiveInt | None = (
+        None  # drawn anew each epoch; None: all of the 2D set (3D-only: all of the 3D set)
+    )
     batch_size: PositiveInt = 32
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: PositiveFloat = 1e-3
@@ -64,13 +80,18 @@ class Training(Frozen):
     @model_validator(mode="after")
     def _drops_within_epochs(self):
         if any(drop >= self.epochs for drop in self.drop_after):
-            raise ValueError(f"drop_after {list(self.drop_after)} must lie before the last of {self.epochs} epochs")
+            raise ValueError(
+                f"drop_after {list(self.drop_after)} must lie before the last of {self.epochs} epochs"
+            )
         return self
 
     def scaled(self, factor):
         """The same schedule stretched: epochs and drops times `factor` (Table 3's doubled epochs)."""
         return self.model_copy(
-            update={"epochs": round(self.epochs * factor), "drop_after": tuple(round(drop * factor) for drop in self.drop_after)}
+            update={
+                "epochs": round(self.epochs * factor),
+                "drop_after": tuple(round(drop * factor) for drop in self.drop_after),
+            }
         )
 
 
@@ -94,7 +115,9 @@ class Network(Frozen):
     pretrained: bool = True  # ImageNet weights where they can be had
     input_size: PositiveInt = 256  # px
     sigma: PositiveFloat = 2.0  # of the target Gaussians, heat-map px
-    heatmap_scale: Literal["mean", "peak"] = "mean"  # squared error averaged over the map, or per unit of the target's own energy
+    heatmap_scale: Literal["mean", "peak"] = (
+        "mean"  # squared error averaged over the map, or per unit of the target's own energy
+    )
     depth_unit: PositiveFloat = 1.0  # crop sides that one unit of the depth head stands for
     decode: Literal["argmax", "quarter", "soft"] = "quarter"
     flip_test: bool = True
@@ -118,7 +141,9 @@ class Stage(Frozen):
     augmentation: Augmentation
     network: Network
     validate_every: PositiveInt
-    share_2d: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the 2D set's images that are used at all (Table 5)
+    share_2d: Annotated[float, Field(gt=0, le=1)] = (
+        1.0  # of the 2D set's images that are used at all (Table 5)
+    )
     legacy: Switches
 
     @property
@@ -147,7 +172,9 @@ class Size(Frozen):
 
     two_d: str = "mpii"
     three_d: str = "h36m"
-    backbones: Annotated[tuple[str, ...], Field(min_length=1)]  # "resnet50", or "narrow18:24" with the first layer's channels
+    backbones: Annotated[
+        tuple[str, ...], Field(min_length=1)
+    ]  # "resnet50", or "narrow18:24" with the first layer's channels
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 1.0)
 
 
@@ -156,25 +183,41 @@ class Profile(Frozen):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
     question: str = ""
-    records: str | None = None  # folder of published run records, relative to the project, that analyses read instead of runs of one's own
+    records: str | None = (
+        # folder of published run records, relative to the project, that analyses read instead of runs of
+        # one's own
+        None
+    )
     data_root: str  # folder that holds one folder a data set; relative to the project
-    simulate: dict[str, Counts] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
+    simulate: dict[
+        str, Counts
+    ] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
     simulate_size: PositiveInt = 128  # px of a simulated person's crop
     simulate_seed: int = 0
-    simulate_on: Literal["cpu", "auto"] = "cpu"  # what renders; auto: the GPU that is seen, whose pictures may differ in a last bit
+    simulate_on: Literal["cpu", "auto"] = (
+        "cpu"  # what renders; auto: the GPU that is seen, whose pictures may differ in a last bit
+    )
     datasets: dict[str, dict] = {}  # options of a reader, by data set
     strict: bool = False  # absent images are an error instead of being left out and counted
-    crop_margin: Annotated[float, Field(ge=1, le=3)] = 1.5  # side of a stored crop over the side of the person's box
+    crop_margin: Annotated[float, Field(ge=1, le=3)] = (
+        1.5  # side of a stored crop over the side of the person's box
+    )
     encoding: Literal["jpeg", "raw"] = "jpeg"  # of the stored crops
     in_memory: bool = False  # hold the stored crops in memory while training
     workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
-    devices: PositiveInt = 1  # GPUs (without any: cores) that train one run together; its numbers depend on it by rounding only
-    exact_batch_norm: bool = False  # one device, too, sums batch statistics as several do: curves agree to 1e-4 at first; a fifth slower
+    devices: PositiveInt = (
+        1  # GPUs (without any: cores) that train one run together; its numbers depend on it by rounding only
+    )
+    # one device, too, sums batch statistics as several do: curves agree to 1e-4 at first; a fifth slower
+    exact_batch_norm: bool = False
     runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
-    compile: Compiling = "none"  # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
+    # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
+    compile: Compiling = "none"
     two_d: tuple[str, ...] = SETS_2D
     three_d: tuple[str, ...] = SETS_3D
-    also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # sets without a table whose oracle floors stand under Table 1
+    also_floors: tuple[
+        Literal["3dpw", "h36m_full"], ...
+    ] = ()  # sets without a table whose oracle floors stand under Table 1
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
     analyses: tuple[str, ...] | None = None  # notebooks of tables and figures to execute; None: all
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
@@ -191,7 +234,8 @@ class Profile(Frozen):
     stage3_3d_only_large: Training | None = None
     fair: Fair | None = None  # for Table 4
     size: Size | None = None  # for Table 5
-    legacy: Switches = ()  # defects of the published code to turn on: names of `hpe_study.legacy`, or all
+    # defects of the published code to turn on: names of `hpe_study.published_defects`, or all
+    legacy: Switches = ()
 
     @model_validator(mode="after")
     def _names_known(self):
@@ -203,9 +247,14 @@ class Profile(Frozen):
             raise ValueError(f"simulate: no counts for {', '.join(sorted(lacking))}")
         for table, section in ((4, self.fair), (5, self.size)):
             if table in self.tables and section is None:
-                raise ValueError(f"tables: table {table} needs the section {'fair' if table == 4 else 'size'}")
+                raise ValueError(
+                    f"tables: table {table} needs the section {'fair' if table == 4 else 'size'}"
+                )
         if uneven := [name for name, part in self._trainings() if part.batch_size % self.devices]:
-            raise ValueError(f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}, and each gets an equal part")
+            raise ValueError(
+                f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}, and each"
+                " gets an equal part"
+            )
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
@@ -217,7 +266,11 @@ class Profile(Frozen):
 
     def _trainings(self):
         """(name, settings) of every section of training settings."""
-        return [(name, part) for name in type(self).model_fields if isinstance(part := getattr(self, name), Training)]
+        return [
+            (name, part)
+            for name in type(self).model_fields
+            if isinstance(part := getattr(self, name), Training)
+        ]
 
     def training(self, stage, two_d, three_d):
         """The section that holds for this stage: fusion and 3D-only differ, and so do the large 3D sets."""
@@ -250,7 +303,13 @@ class Profile(Frozen):
         """Stage 1's or stage 2's part of what an arm of Table 4 may spend; stage 3 is the profile's own."""
         if run.stage == 3:
             return training
-        part = self.fair.pretraining_share if run.stage == 1 else 1 - self.fair.pretraining_share if run.start else 1.0
+        part = (
+            self.fair.pretraining_share
+            if run.stage == 1
+            else 1 - self.fair.pretraining_share
+            if run.start
+            else 1.0
+        )
         sets = 2 if run.two_d and run.three_d else 1
         samples = round(self.fair.images * part / sets / training.epochs)
         update = {"samples_per_epoch": samples}
@@ -266,7 +325,8 @@ class Profile(Frozen):
 
 
 def read_profile(path):
-    """Read and check a parameter file. Raises `StudyError`, one line: file, key, what is wrong, what is allowed."""
+    """Read and check a parameter file. Raises `StudyError`, one line: file, key, what is wrong, what is
+    allowed."""
     path = Path(path)
     try:
         values = yaml.safe_load(path.read_text())
@@ -276,7 +336,10 @@ def read_profile(path):
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise StudyError(f"{path}: a parameter file is a list of 'key: value' lines; this one holds {type(values).__name__}")
+        raise StudyError(
+            f"{path}: a parameter file is a list of 'key: value' lines; this one holds"
+            f" {type(values).__name__}"
+        )
     return checked(Profile, values, path)
 
 
@@ -285,7 +348,9 @@ def checked(model, values, origin):
     try:
         return model(**values)
     except ValidationError as error:
-        raise StudyError(f"{origin}: {'; '.join(_explained(model, item) for item in error.errors())}") from error
+        raise StudyError(
+            f"{origin}: {'; '.join(_explained(model, item) for item in error.errors())}"
+        ) from error
 
 
 def _explained(model, item):
@@ -303,7 +368,11 @@ def _explained(model, item):
 def _fields(model, location):
     """The keys allowed at a place of the file."""
     for part in location:
-        annotation = model.model_fields[part].annotation if isinstance(part, str) and part in model.model_fields else model
+        annotation = (
+            model.model_fields[part].annotation
+            if isinstance(part, str) and part in model.model_fields
+            else model
+        )
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
     return sorted(model.model_fields)

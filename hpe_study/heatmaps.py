@@ -1,4 +1,5 @@
-"""Heat maps: joints into them and out of them. Batched tensor code on the maps' device, without a host synchronisation.
+"""Heat maps: joints into them and out of them. Batched tensor code on the maps' device, without a host
+synchronisation.
 
 Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W − 0.5 for a crop fraction t.
 """
@@ -7,32 +8,17 @@ import torch
 import torch.nn.functional as F
 
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
 DECODERS = ("argmax", "quarter", "soft")
 
 
-_uploaded = {}  # (values, device, dtype) → tensor; a plain dict, which a compiled step reads its tensors from
-
-
-def constant(values, device, dtype=None):
-    """A nested tuple as a tensor on `device`, uploaded once: an upload in every step would stall the GPU."""
-    key = (values, device, dtype)
-    if key not in _uploaded:
-        with torch.inference_mode(False):  # whoever asks first: training could not use a tensor of inference mode
-            _uploaded[key] = torch.tensor(values, device=device, dtype=dtype)
-    return _uploaded[key]
-
-
-def at_least_float32(tensor):
-    """Half precisions as float32; float64 stays (gradient checks)."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
-
-
 def gaussian_targets(joints, labelled, size, sigma):
-    """The maps that the network should give: exp(−d²/2σ²), 1 at the joint itself, which may lie between cells.
+    """The maps that the network should give: exp(−d²/2σ²), 1 at the joint itself, which may lie between
+    cells.
 
-    joints: (B, J, 2) heat-map px, anything where not labelled; labelled: (B, J) bool; size: (H, W); sigma: heat-map px.
-    Returns (B, J, H, W) in the dtype of `joints`; all 0 where not labelled.
+    joints: (B, J, 2) heat-map px, anything where not labelled; labelled: (B, J) bool; size: (H, W); sigma:
+    heat-map px. Returns (B, J, H, W) in the dtype of `joints`; all 0 where not labelled.
     """
     joints = torch.where(labelled[..., None], joints, 0.0)
     rows, columns = (torch.arange(length, device=joints.device, dtype=joints.dtype) for length in size)
@@ -44,10 +30,11 @@ def gaussian_targets(joints, labelled, size, sigma):
 def decode(heatmap, method="quarter"):
     """Where each joint is, and how high its map is there.
 
-    heatmap: (B, J, H, W). method: "argmax", the highest cell; "quarter", that cell and a quarter cell towards its higher neighbour
-    on each axis (Newell et al. 2016); "soft", the centre of mass of the squared positive values in the 5×5 cells around it
-    (squaring halves a Gaussian's variance, so that five cells hold it: σ 1 is read within 0.003 px, σ 2 within 0.17).
-    Returns (B, J, 2) heat-map px and (B, J) the highest value, both float32 (float64 for float64 maps).
+    heatmap: (B, J, H, W). method: "argmax", the highest cell; "quarter", that cell and a quarter cell towards
+    its higher neighbour on each axis (Newell et al. 2016); "soft", the centre of mass of the squared positive
+    values in the 5×5 cells around it (squaring halves a Gaussian's variance, so that five cells hold it: σ 1
+    is read within 0.003 px, σ 2 within 0.17). Returns (B, J, 2) heat-map px and (B, J) the highest value,
+    both float32 (float64 for float64 maps).
     """
     if method not in DECODERS:
         raise ValueError(f"method {method!r} is not one of {', '.join(DECODERS)}")
@@ -85,27 +72,39 @@ def _window(maps, x, y, reach):
 
 
 def read_depth(depth, joints):
-    """The depth maps' values at the joints, bilinearly between the four cells around each; the border's value beyond it.
+    """The depth maps' values at the joints, bilinearly between the four cells around each; the border's value
+    beyond it.
 
-    depth: (B, J, H, W); joints: (B, J, 2) heat-map px. Returns (B, J) in the head's units, float32 (float64 for float64 maps).
+    depth: (B, J, H, W); joints: (B, J, 2) heat-map px. Returns (B, J) in the head's units, float32 (float64
+    for float64 maps).
     """
     height, width = depth.shape[-2:]
     x = joints[..., 0].clamp(0, width - 1)
     y = joints[..., 1].clamp(0, height - 1)
-    left, top = x.detach().floor().clamp(max=max(width - 2, 0)), y.detach().floor().clamp(max=max(height - 2, 0))
+    left, top = (
+        x.detach().floor().clamp(max=max(width - 2, 0)),
+        y.detach().floor().clamp(max=max(height - 2, 0)),
+    )
     right, below = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
     across, down = x - left, y - top
-    cells = torch.stack([top * width + left, top * width + right, below * width + left, below * width + right], -1).long()
-    weights = torch.stack([(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], -1)
+    cells = torch.stack(
+        [top * width + left, top * width + right, below * width + left, below * width + right], -1
+    ).long()
+    weights = torch.stack(
+        [(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], -1
+    )
     return (at_least_float32(depth.flatten(-2).gather(-1, cells)) * weights).sum(-1)
 
 
 def flip_test(model, images, skeleton=MPII16):
     """The mean of the network's maps for the images and, mirrored back, for the mirrored images.
 
-    images: (B, 3, H, W) as the network takes them. Returns {"heatmap", "depth"} (B, J, H/4, W/4). Mirroring is exact: the integer
-    is a cell's centre, so nothing is shifted; depth keeps its sign.
+    images: (B, 3, H, W) as the network takes them. Returns {"heatmap", "depth"} (B, J, H/4, W/4). Mirroring
+    is exact: the integer is a cell's centre, so nothing is shifted; depth keeps its sign.
     """
     plain, mirrored = model(images), model(images.flip(-1))
-    partner = constant(tuple(skeleton.flip), images.device)
-    return {name: (plain[name] + mirrored[name].flip(-1).index_select(1, partner)) / 2 for name in ("heatmap", "depth")}
+    partner = cached_tensor(tuple(skeleton.flip), images.device)
+    return {
+        name: (plain[name] + mirrored[name].flip(-1).index_select(1, partner)) / 2
+        for name in ("heatmap", "depth")
+    }

@@ -1,7 +1,8 @@
 """The three losses. Each gives one value a joint (or a bone group) and is averaged last, under a mask.
 
-They compute in float32 whatever precision the network ran in (float64 stays float64), take no decision on the host (so a GPU never
-waits), and where nothing is valid they are 0 with zero gradients. What stands at joints that are not valid, NaN included, has no influence.
+They compute in float32 whatever precision the network ran in (float64 stays float64), take no decision on the
+host (so a GPU never waits), and where nothing is valid they are 0 with zero gradients. What stands at joints
+that are not valid, NaN included, has no influence.
 """
 
 import math
@@ -9,9 +10,10 @@ import math
 import torch
 import torch.nn.functional as F
 
-from hpe_study.heatmaps import at_least_float32, constant, gaussian_targets, read_depth
+from hpe_study.heatmaps import gaussian_targets, read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
 from hpe_study.utils import distributed
+from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
 __all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
 
@@ -32,8 +34,8 @@ def _reduced(values, valid, reduction):
 
 
 class _SquaredError(torch.autograd.Function):
-    """(B, J) sums of a map's squared errors, 0 where not labelled. On whole maps memory is what costs: this goes through it
-    a third as often as autograd's own chain of subtraction, mask, square and sum."""
+    """(B, J) sums of a map's squared errors, 0 where not labelled. On whole maps memory is what costs: this
+    goes through it a third as often as autograd's own chain of subtraction, mask, square and sum."""
 
     @staticmethod
     def forward(ctx, prediction, target, labelled):
@@ -50,10 +52,13 @@ class _SquaredError(torch.autograd.Function):
 def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
     """Squared error between maps, a joint at a time.
 
-    prediction, target: (B, J, H, W), the target without gradient; labelled: (B, J) bool, the joints that count.
-    scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π σ², the sum of a
-    squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed for "peak".
-    Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
+    prediction, target: (B, J, H, W), the target without gradient; labelled: (B, J) bool, the joints that
+    count.
+    scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π
+    σ², the sum of a
+    squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed
+    for "peak". Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not
+    labelled.
     """
     if scale not in ("mean", "peak") or (scale == "peak" and sigma is None):
         raise ValueError(f'scale {scale!r} is not "mean" or "peak" (which needs sigma)')
@@ -65,23 +70,26 @@ def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", s
 def depth_loss(depth, joints, target, labelled, beta=1.0, reduction="mean"):
     """Smooth L1 between the depth that the maps hold at the true joints and the true depth.
 
-    depth: (B, J, H, W) maps of the depth head; joints: (B, J, 2) heat-map px, read bilinearly; target: (B, J) root-relative depth in
-    the units of the head (crop sides / `depth_unit`); labelled: (B, J) bool, joints with place and depth; beta: head units.
-    Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not labelled.
+    depth: (B, J, H, W) maps of the depth head; joints: (B, J, 2) heat-map px, read bilinearly; target: (B, J)
+    root-relative depth in the units of the head (crop sides / `depth_unit`); labelled: (B, J) bool, joints
+    with place and depth; beta: head units. Returns the mean over labelled joints, or for reduction="none" (B,
+    J) with 0 where not labelled.
     """
     place = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
     return depth_loss_of_values(read_depth(depth, place), target, labelled, beta, reduction)
 
 
 def depth_loss_of_values(read, target, labelled, beta=1.0, reduction="mean"):
-    """`depth_loss` of depths (B, J) that were read already: one reading can serve this loss and the geometric one."""
+    """`depth_loss` of depths (B, J) that were read already: one reading can serve this loss and the geometric
+    one."""
     target = torch.where(labelled, at_least_float32(target), 0.0)
     read = torch.where(labelled, at_least_float32(read), 0.0)
     return _reduced(F.smooth_l1_loss(read, target, beta=beta, reduction="none"), labelled, reduction)
 
 
 def _bone_tables():
-    """Per group, padded to the largest: parent and child index, relative length (canonical / stature), and whether the slot is a bone."""
+    """Per group, padded to the largest: parent and child index, relative length (canonical / stature), and
+    whether the slot is a bone."""
     slots = max(len(bones) for bones in BONE_GROUPS.values())
     parents, children, lengths, real = [], [], [], []
     for bones in BONE_GROUPS.values():
@@ -94,21 +102,27 @@ def _bone_tables():
 
 
 _PARENTS, _CHILDREN, _LENGTHS, _REAL = _bone_tables()
-_CHILD, _PARENT = (tuple(joint for group in ends for joint in group) for ends in (_CHILDREN, _PARENTS))  # one slot after the other
+_CHILD, _PARENT = (
+    tuple(joint for group in ends for joint in group) for ends in (_CHILDREN, _PARENTS)
+)  # one slot after the other
 
 
 class _BoneVariance(torch.autograd.Function):
-    """(B, groups) variances of `geometric_loss`, 0 where a group does not count, and (B, groups) bool: which do.
+    """(B, groups) variances of `geometric_loss`, 0 where a group does not count, and (B, groups) bool: which
+    do.
 
-    Its slopes are written down, because on such small tensors the number of operations is what costs: these are a third of autograd's.
+    Its slopes are written down, because on such small tensors the number of operations is what costs: these
+    are a third of autograd's.
     """
 
     @staticmethod
     def forward(ctx, joints, visible):
-        child, parent, real = (constant(ends, joints.device) for ends in (_CHILD, _PARENT, _REAL))
-        lengths = constant(_LENGTHS, joints.device, joints.dtype)
+        child, parent, real = (cached_tensor(ends, joints.device) for ends in (_CHILD, _PARENT, _REAL))
+        lengths = cached_tensor(_LENGTHS, joints.device, joints.dtype)
         bones = joints.index_select(1, child) - joints.index_select(1, parent)
-        valid = (visible.index_select(1, child) & visible.index_select(1, parent)).view(-1, *real.shape) & real
+        valid = (visible.index_select(1, child) & visible.index_select(1, parent)).view(
+            -1, *real.shape
+        ) & real
         count = valid.sum(-1, keepdim=True)
         counts = count >= 2
         valid = valid & counts
@@ -116,7 +130,8 @@ class _BoneVariance(torch.autograd.Function):
         ratio = torch.where(valid, length / lengths, 0.0)
         share = 1 / count.clamp(min=1).to(joints.dtype)
         deviation = torch.where(valid, ratio - ratio.sum(-1, keepdim=True) * share, 0.0)
-        # d variance / d ratio is 2 · deviation / count, the mean's own change cancelling out; a bone without length has no direction
+        # d variance / d ratio is 2 · deviation / count, the mean's own change cancelling out; a bone without
+        # length has no direction
         slope = torch.where(length > 0, 2 * deviation * share / (length * lengths), 0.0)
         ctx.save_for_backward(bones.view(*slope.shape, 3) * slope[..., None])
         counts = counts.squeeze(-1)
@@ -126,7 +141,7 @@ class _BoneVariance(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient, _):
         (slope,) = ctx.saved_tensors
-        child, parent = (constant(ends, slope.device) for ends in (_CHILD, _PARENT))
+        child, parent = (cached_tensor(ends, slope.device) for ends in (_CHILD, _PARENT))
         along = (slope * gradient[..., None, None]).flatten(1, 2)
         joints = along.new_zeros(len(along), len(MPII16), 3)
         return joints.index_add_(1, child, along).index_add_(1, parent, along, alpha=-1), None
@@ -135,12 +150,14 @@ class _BoneVariance(torch.autograd.Function):
 def geometric_loss(joints, visible, reduction="mean"):
     """How unequally the bones of a group are stretched (Zhou et al. 2017, eq. 4): no 3D truth is needed.
 
-    joints: (B, 16, 3) MPII-16 in crop units: x, y and root-relative depth as fractions of the crop's side (any origin);
-    visible: (B, 16) bool, joints that count. A bone counts when both its ends do, a group when at least two of its bones do.
-    A bone's ratio is its length over its canonical length, the latter as a fraction of the canonical person's height, so each ratio
-    says how tall the person is in crop sides (about 0.8 for someone standing in the crop). A group's value is the variance
-    (divided by the number of bones) of its ratios. As in the source, groups are summed; the mean is over the samples with a group
-    that counts. For reduction="none": (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
+    joints: (B, 16, 3) MPII-16 in crop units: x, y and root-relative depth as fractions of the crop's side
+    (any origin);
+    visible: (B, 16) bool, joints that count. A bone counts when both its ends do, a group when at least two
+    of its bones do. A bone's ratio is its length over its canonical length, the latter as a fraction of the
+    canonical person's height, so each ratio says how tall the person is in crop sides (about 0.8 for someone
+    standing in the crop). A group's value is the variance (divided by the number of bones) of its ratios. As
+    in the source, groups are summed; the mean is over the samples with a group that counts. For
+    reduction="none": (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)

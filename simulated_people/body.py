@@ -1,7 +1,9 @@
-"""The simulated body: 800 sampled people, posed by anatomical angles, with a skin of triangles and named landmarks.
+"""The simulated body: 800 sampled people, posed by anatomical angles, with a skin of triangles and named
+landmarks.
 
-The shape space, the skeleton and the skinning weights were baked from MakeHuman's CC0 data (`bake.py`, `assets/LICENSE.txt`): 24 shape
-components, 31 bones, 3,401 vertices, 6,288 triangles in three parts (body, skirt, long hair). Linear blend skinning.
+The shape space, the skeleton and the skinning weights were baked from MakeHuman's CC0 data (`bake.py`,
+`assets/LICENSE.txt`): 24 shape components, 31 bones, 3,401 vertices, 6,288 triangles in three parts (body,
+skirt, long hair). Linear blend skinning.
 
 >>> body = Body()
 >>> placed = body.place([actor])        # vertices, normals and landmarks, metres, world frame
@@ -21,7 +23,8 @@ __all__ = ["BODY", "HAIR", "INDEX", "LANDMARKS", "SKIRT", "Body", "Placed", "joi
 
 ASSET = Path(__file__).parent / "assets" / "body.npz"
 BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
-_REMEMBERED = 256  # placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
+# placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
+_REMEMBERED = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,8 @@ class _Rest:
 
 
 class Body:
-    """The body model on one device. `people` lists the indices that `Actor.body` may take; `female`, `height` (m) describe them."""
+    """The body model on one device. `people` lists the indices that `Actor.body` may take; `female`, `height`
+    (m) describe them."""
 
     def __init__(self, device="cpu"):
         self.device = torch.device(device)
@@ -85,20 +89,32 @@ class Body:
     def place(self, actors):
         """`Placed` people, one for each actor, in clothes and standing where they are to stand.
 
-        On the CPU each person is computed alone, so that the result has the same bits whoever else is in the picture.
+        On the CPU each person is computed alone, so that the result has the same bits whoever else is in the
+        picture.
         """
-        missing = [actor for actor in {id(actor): actor for actor in actors}.values() if id(actor) not in self._placed]
-        for group in [[actor] for actor in missing] if self.device.type == "cpu" else [missing] if missing else []:
+        missing = [
+            actor
+            for actor in {id(actor): actor for actor in actors}.values()
+            if id(actor) not in self._placed
+        ]
+        for group in (
+            [[actor] for actor in missing] if self.device.type == "cpu" else [missing] if missing else []
+        ):
             vertices, normals, landmarks = self._compute(group)
             for actor, *parts in zip(group, vertices, normals, landmarks, strict=True):
                 self._placed[id(actor)] = (actor, *parts)  # the actor is kept too, so its id stays taken
         chosen = [self._placed[id(actor)] for actor in actors]
         while len(self._placed) > _REMEMBERED:
             self._placed.popitem(last=False)
-        return Placed(torch.stack([c[1] for c in chosen]), torch.stack([c[2] for c in chosen]), np.stack([c[3] for c in chosen]))
+        return Placed(
+            torch.stack([c[1] for c in chosen]),
+            torch.stack([c[2] for c in chosen]),
+            np.stack([c[3] for c in chosen]),
+        )
 
     def skin(self, actors):
-        """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what `scene.clear` wants to know."""
+        """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what
+        `scene.clear` wants to know."""
         return self.skin_of(self.place(actors))
 
     def skin_of(self, placed):
@@ -110,11 +126,14 @@ class Body:
         return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
 
     def skeletons(self, people, poses):
-        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose (angles,) or one each (N, angles).
+        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose (angles,) or one each
+        (N, angles).
 
         Without the skin, which takes most of the time of `place`.
         """
-        shape = torch.einsum("nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :])
+        shape = torch.einsum(
+            "nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :]
+        )
         points = self._mean[self.vertex_count :] + shape
         angles = torch.as_tensor(poses, dtype=torch.float32, device=self.device).expand(len(people), -1)
         _, moved = self._turned(points, kinematics.alignment(points, self._point_index), angles)
@@ -134,10 +153,14 @@ class Body:
         rests = [self.rest(int(actor.body)) for actor in actors]
         rest_joints = torch.stack([rest.joints for rest in rests])
         rest_normals = torch.stack([rest.normals for rest in rests])
-        offsets = clothes.thickness(clothes.pack([actor.clothes for actor in actors], self.device), self.regions)
+        offsets = clothes.thickness(
+            clothes.pack([actor.clothes for actor in actors], self.device), self.regions
+        )
         rest_vertices = torch.stack([rest.vertices for rest in rests]) + rest_normals * offsets[..., None]
 
-        angles = torch.as_tensor(np.stack([actor.pose for actor in actors]), dtype=torch.float32, device=self.device)
+        angles = torch.as_tensor(
+            np.stack([actor.pose for actor in actors]), dtype=torch.float32, device=self.device
+        )
         transforms, points = self._turned(rest_joints, torch.stack([rest.aligned for rest in rests]), angles)
         blended = (self._weights @ transforms.flatten(2)).unflatten(2, (3, 4))
         vertices = (blended[..., :3] @ rest_vertices[..., None])[..., 0] + blended[..., 3]
@@ -148,26 +171,32 @@ class Body:
         return vertices + shift[:, None], normals, landmarks
 
     def _turned(self, rest_joints, aligned, angles):
-        """The bones' transforms (N, bones, 3, 4) in poses (N, angles), and the points (N, K, 3) m of the rest pose moved by them."""
+        """The bones' transforms (N, bones, 3, 4) in poses (N, angles), and the points (N, K, 3) m of the rest
+        pose moved by them."""
         rotations = kinematics.bone_rotations(angles, aligned, self._bone_index)
         transforms = kinematics.forward(rotations, rest_joints[:, : len(self.bones)], self._tree)
         moved = transforms[:, self._point_bone]
         return transforms, (moved[..., :3] @ rest_joints[..., None])[..., 0] + moved[..., 3]
 
     def _stand(self, vertices, points, actors):
-        """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to stand."""
+        """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to
+        stand."""
         lowest = vertices[..., 1].index_select(1, self._skin).amin(1)
         shift = torch.zeros(len(actors), 3, device=self.device)
         pelvis = points[:, [self._point_index["LeftUpLeg"], self._point_index["RightUpLeg"]]].mean(1)
         for row, actor in enumerate(actors):
             shift[row, 0] = actor.position[0] - pelvis[row, 0]
             shift[row, 2] = actor.position[1] - pelvis[row, 2]
-            shift[row, 1] = actor.pelvis_height - pelvis[row, 1] if actor.lift is None else actor.lift - lowest[row]
+            shift[row, 1] = (
+                actor.pelvis_height - pelvis[row, 1] if actor.lift is None else actor.lift - lowest[row]
+            )
         return shift
 
     def _tensor(self, name, dtype=torch.float32):
         return torch.as_tensor(
-            self._data[name].astype(np.float32 if dtype.is_floating_point else np.int64), dtype=dtype, device=self.device
+            self._data[name].astype(np.float32 if dtype.is_floating_point else np.int64),
+            dtype=dtype,
+            device=self.device,
         )
 
     def _dense_weights(self):
@@ -182,7 +211,8 @@ class Body:
         return part
 
     def _vertex_normals(self, vertices):
-        """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners (in a fixed order, on the CPU)."""
+        """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners (in a fixed
+        order, on the CPU)."""
         corners = vertices.cpu().index_select(0, self.faces.cpu().flatten()).view(-1, 3, 3)
         across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         total = torch.zeros(self.vertex_count, 3)
@@ -191,6 +221,8 @@ class Body:
         return torch.nn.functional.normalize(total, dim=-1).to(self.device)
 
     def _heights(self):
-        extreme = self._tensor("mean_v")[:, 1] + torch.einsum("nk,kv->nv", self._coefficients, self._tensor("basis_v")[..., 1])
+        extreme = self._tensor("mean_v")[:, 1] + torch.einsum(
+            "nk,kv->nv", self._coefficients, self._tensor("basis_v")[..., 1]
+        )
         own = extreme[:, self.vertex_part == BODY]
         return (own.amax(1) - own.amin(1)).cpu().numpy()

@@ -25,6 +25,7 @@ class Brief:
         return dict(self.options).get(key, default)
 
     def random(self, *key):
-        """A generator for one purpose: the same key gives the same numbers in every process. Keys are words and integers."""
+        """A generator for one purpose: the same key gives the same numbers in every process. Keys are words
+        and integers."""
         words = "/".join(str(part) for part in (self.name, *key)).encode()
         return np.random.default_rng([self.seed, *words])

@@ -17,7 +17,8 @@ _IN_SKIRTS = ("stand", "walk", "dance")  # actions that a skirt is made for
 
 
 def pool(split):
-    """(N,) indices of the bodies that may play in this split. The two splits share none, whatever the data set."""
+    """(N,) indices of the bodies that may play in this split. The two splits share none, whatever the data
+    set."""
     people = body_on("cpu").people
     for_test = np.arange(len(people)) % _TEST_EVERY == _TEST_EVERY - 1
     return people[for_test if split == "test" else ~for_test]
@@ -36,21 +37,27 @@ def grown_up():
     ends = np.array([[INDEX[parent], INDEX[child]] for parent, child in MPII16.bones])
     points = 1000 * body.skeletons(body.people, kinematics.vector({}))
     sums = np.linalg.norm(points[:, ends[:, 0]] - points[:, ends[:, 1]], axis=-1).sum(1)
-    return {int(index): float(total) for index, total in zip(body.people, sums, strict=True) if _SUBJECTS[0] <= total <= _SUBJECTS[1]}
+    return {
+        int(index): float(total)
+        for index, total in zip(body.people, sums, strict=True)
+        if _SUBJECTS[0] <= total <= _SUBJECTS[1]
+    }
 
 
 def company(brief, split, names, like_real=False):
-    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also sit, kneel and kick.
+    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also
+    sit, kneel and kick.
 
-    like_real: of the size of Human3.6M's subjects. A handful of people drawn from all sizes would make train and test differ in nothing so
-    much as in stature.
+    like_real: of the size of Human3.6M's subjects. A handful of people drawn from all sizes would make train
+    and test differ in nothing so much as in stature.
     """
     random = brief.random(split, "company")
     candidates = [index for index in pool(split) if int(index) in grown_up()] if like_real else pool(split)
     bodies = random.choice(candidates, len(names), replace=False)
     female = body_on("cpu").female
     return {
-        name: (int(index), clothes.sample(random, bool(female[index])) | {"skirt": 0.0}) for name, index in zip(names, bodies, strict=True)
+        name: (int(index), clothes.sample(random, bool(female[index])) | {"skirt": 0.0})
+        for name, index in zip(names, bodies, strict=True)
     }
 
 
@@ -74,9 +81,11 @@ def points(actor):
 
 
 def behind_column(camera, column, depth, height=0.9):
-    """The ground point (x, z) m of somebody who is seen at a column (fraction of the picture's width), `depth` m from the camera.
+    """The ground point (x, z) m of somebody who is seen at a column (fraction of the picture's width),
+    `depth` m from the camera.
 
-    height: m above the floor that the column is meant for. The second value is the row (fraction) where that height is seen.
+    height: m above the floor that the column is meant for. The second value is the row (fraction) where that
+    height is seen.
     """
     right, down, forward = camera.rotation
     across = depth * (column * camera.width - camera.cx) / camera.fx
@@ -97,15 +106,24 @@ def in_view(place, view, actors):
     """The scene without things that hide somebody's chest from the camera (what hides less stays)."""
     blocking = set()
     for actor in actors:
-        blocking |= {place.boxes[k].thing for k in np.flatnonzero(before(place, view, points(actor)[INDEX["thorax"]]))}
-    return replace(place, boxes=tuple(box for box in place.boxes if box.thing not in blocking)) if blocking else place
+        blocking |= {
+            place.boxes[k].thing for k in np.flatnonzero(before(place, view, points(actor)[INDEX["thorax"]]))
+        }
+    return (
+        replace(place, boxes=tuple(box for box in place.boxes if box.thing not in blocking))
+        if blocking
+        else place
+    )
 
 
 def before(place, view, point):
-    """(boxes,) bool: which of the scene's boxes the line from the camera to a world point (3,) m goes through."""
+    """(boxes,) bool: which of the scene's boxes the line from the camera to a world point (3,) m goes
+    through."""
     if not place.boxes:
         return np.zeros(0, bool)
-    centre, half = (np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half"))
+    centre, half = (
+        np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half")
+    )
     yaw = np.array([box.yaw for box in place.boxes])
     start, along = (_turned(vector, yaw) for vector in (view.position - centre, point - view.position))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,7 +1,7 @@
 """What people wear: drawn at random, given thickness on the body, painted pixel by pixel.
 
-A garment is a region of the body's rest pose (how far along the arm, the leg, how high up), so edges stay sharp at any resolution and
-move with the body. Colours are sRGB in 0…1.
+A garment is a region of the body's rest pose (how far along the arm, the leg, how high up), so edges stay
+sharp at any resolution and move with the body. Colours are sRGB in 0…1.
 """
 
 import colorsys
@@ -48,7 +48,8 @@ def colour(rng, saturation=(0.1, 0.9), value=(0.12, 0.9)):
 
 
 def sample(rng, female=False, style="everyday"):
-    """Clothes for one person, as a plain dict of numbers and colours. style: "everyday", "sport" (shorts, no skirts)."""
+    """Clothes for one person, as a plain dict of numbers and colours. style: "everyday", "sport" (shorts, no
+    skirts)."""
     sport = style == "sport"
     hat = rng.random() < (0.05 if sport else 0.1)
     shorts = rng.random() < (0.6 if sport else 0.24)
@@ -65,7 +66,9 @@ def sample(rng, female=False, style="everyday"):
         "sleeve": (0.12, rng.uniform(0.45, 0.75), rng.uniform(1.75, 1.93))[
             rng.choice(3, p=(0.3, 0.5, 0.2) if sport else (0.1, 0.48, 0.42))
         ],
-        "trouser_length": rng.uniform(0.35, 0.85) if shorts else (rng.uniform(1.2, 1.6) if rng.random() < 0.1 else 1.93),
+        "trouser_length": (
+            rng.uniform(0.35, 0.85) if shorts else (rng.uniform(1.2, 1.6) if rng.random() < 0.1 else 1.93)
+        ),
         "skirt": float(female and not sport and rng.random() < 0.22),
         "skirt_length": rng.uniform(0.5, 1.0),
         "long_hair": float(not hat and rng.random() < (0.55 if female else 0.06)),
@@ -80,10 +83,17 @@ def sample(rng, female=False, style="everyday"):
 
 def pack(clothes, device):
     """Many people's clothes as tensors: colours (N, 3), numbers (N,)."""
-    rows = [[part for name in _COLOURS for part in worn[name]] + [worn[name] for name in _NUMBERS] for worn in clothes]
-    colours, numbers = torch.tensor(rows, dtype=torch.float32, device=device).split((3 * len(_COLOURS), len(_NUMBERS)), 1)
+    rows = [
+        [part for name in _COLOURS for part in worn[name]] + [worn[name] for name in _NUMBERS]
+        for worn in clothes
+    ]
+    colours, numbers = torch.tensor(rows, dtype=torch.float32, device=device).split(
+        (3 * len(_COLOURS), len(_NUMBERS)), 1
+    )
     columns = numbers.T.contiguous()  # one transfer for all, which are looked up one by one
-    return dict(zip(_COLOURS, colours.unflatten(1, (-1, 3)).unbind(1), strict=True)) | dict(zip(_NUMBERS, columns, strict=True))
+    return dict(zip(_COLOURS, colours.unflatten(1, (-1, 3)).unbind(1), strict=True)) | dict(
+        zip(_NUMBERS, columns, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +114,21 @@ class Regions:
 
     @classmethod
     def of(cls, vertices, points, weights, bones, point_index, part):
-        """From the mean body: vertices (V, 3), points (K, 3), skinning weights (V, bones), part (V,) of the mesh."""
+        """From the mean body: vertices (V, 3), points (K, 3), skinning weights (V, bones), part (V,) of the
+        mesh."""
 
         def share(*words):
-            return weights[:, [index for name, index in bones.items() if any(word in name for word in words)]].sum(1)
+            return weights[
+                :, [index for name, index in bones.items() if any(word in name for word in words)]
+            ].sum(1)
 
         def along(start, middle, end, inside, reach):
             a, b, c = (points[point_index[name]] for name in (start, middle, end))
             upper = (vertices - a) @ (b - a) / ((b - a) @ (b - a))
             lower = (vertices - b) @ (c - b) / ((c - b) @ (c - b))
-            return torch.where(inside > 0.35, torch.where(lower > 0, 1 + lower.clamp(0, reach), upper.clamp(0, 1)), 0)
+            return torch.where(
+                inside > 0.35, torch.where(lower > 0, 1 + lower.clamp(0, reach), upper.clamp(0, 1)), 0
+            )
 
         arm = leg = torch.zeros(len(vertices), device=vertices.device)
         for side in ("Left", "Right"):
@@ -150,23 +165,49 @@ def thickness(worn, at):
 def paint(worn, at, who):
     """Colour and cloth of body pixels.
 
-    worn: from `pack`; at: `Regions` of (P,) tensors, interpolated at the pixels; who: (P,) person of each pixel.
-    Returns albedo (3, P) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on skin, hair and shoes.
+    worn: from `pack`; at: `Regions` of (P,) tensors, interpolated at the pixels; who: (P,) person of each
+    pixel. Returns albedo (3, P) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on
+    skin, hair and shoes.
     """
     number = lambda name: shading.spread(worn[name], who)  # noqa: E731
     sleeve, hem = number("sleeve"), number("hem")
-    trousers = (at.leg < number("trouser_length")) & (at.y <= hem) & (at.arm <= 0.02) & (at.foot < 0.5) & (at.hand < 0.3)
-    top = (at.arm < sleeve) & (at.y > hem) & (at.head < 0.5) & (at.neck < 0.55) & (at.hand < 0.5) & (at.y < 0.585)
+    trousers = (
+        (at.leg < number("trouser_length"))
+        & (at.y <= hem)
+        & (at.arm <= 0.02)
+        & (at.foot < 0.5)
+        & (at.hand < 0.3)
+    )
+    top = (
+        (at.arm < sleeve)
+        & (at.y > hem)
+        & (at.head < 0.5)
+        & (at.neck < 0.55)
+        & (at.hand < 0.5)
+        & (at.y < 0.585)
+    )
     top |= (at.arm > 0.05) & (at.arm < sleeve) & (at.hand < 0.5)
     skirt, head, loose_hair = at.skirt > 0.5, at.head > 0.5, at.long_hair > 0.5
     hair = head & (at.y - 0.70 - 0.9 * (at.z - 0.03) > 0.035) & (number("bald") < 0.5)
     # long hair hangs in strips: what is seen between them is hair as well
-    behind = (number("long_hair") > 0.5) & (at.z < 0.06 - 0.35 * (at.y - 0.62).clamp_min(0)) & (at.y > 0.5) & (at.arm <= 0)
+    behind = (
+        (number("long_hair") > 0.5)
+        & (at.z < 0.06 - 0.35 * (at.y - 0.62).clamp_min(0))
+        & (at.y > 0.5)
+        & (at.arm <= 0)
+    )
     hair |= loose_hair | behind & ((at.head + at.neck > 0.3) | (at.z < -0.02))
     hat = head & (at.y > 0.765) & (number("hat") > 0.5) & ~loose_hair
 
     tone = torch.zeros(len(at.x), dtype=torch.int32, device=at.x.device)  # of `_TONES`
-    for layer, where in ((_TROUSERS, trousers), (_TOP, top), (_SHOES, at.foot > 0.5), (_TROUSERS, skirt), (_HAIR, hair), (_SECOND, hat)):
+    for layer, where in (
+        (_TROUSERS, trousers),
+        (_TOP, top),
+        (_SHOES, at.foot > 0.5),
+        (_TROUSERS, skirt),
+        (_HAIR, hair),
+        (_SECOND, hat),
+    ):
         tone = torch.where(where, layer, tone)
     palette = torch.stack([worn[name] for name in _TONES], 1).flatten(0, 1).T.contiguous()  # (3, N · tones)
     colours = palette.index_select(1, tone if len(worn["seed"]) == 1 else who.int() * len(_TONES) + tone)
@@ -184,19 +225,29 @@ def _print_tops(colours, where, worn, at, who):
         return
     rows = where.nonzero()[:, 0]
     at, person = at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows)
-    mask = _pattern({name: shading.spread(worn[name], person) for name in ("pattern", "pattern_size", "seed")}, at, sorted(kinds))
-    colours[:, rows] = colours.index_select(1, rows) * (1 - mask) + shading.spread(worn["top_second"], person).T * mask
+    mask = _pattern(
+        {name: shading.spread(worn[name], person) for name in ("pattern", "pattern_size", "seed")},
+        at,
+        sorted(kinds),
+    )
+    colours[:, rows] = (
+        colours.index_select(1, rows) * (1 - mask) + shading.spread(worn["top_second"], person).T * mask
+    )
 
 
 def _comb(colours, where, worn, at, who):
     """Put strands into the hair."""
     rows = where.nonzero()[:, 0]
-    colours[:, rows] = colours.index_select(1, rows) * _strands(worn, at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows))
+    colours[:, rows] = colours.index_select(1, rows) * _strands(
+        worn, at.chosen(rows, ("x", "y", "z")), who.index_select(0, rows)
+    )
 
 
 def _strands(worn, at, who):
     """(P,) how bright hair is."""
-    return 0.8 + 0.45 * shading.noise(at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, shading.spread(worn["seed"], who))
+    return 0.8 + 0.45 * shading.noise(
+        at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, shading.spread(worn["seed"], who)
+    )
 
 
 def _draw_faces(colours, where, worn, at, who):
@@ -210,7 +261,9 @@ def _draw_faces(colours, where, worn, at, who):
     hair_tone = shading.spread(worn["hair"], person).T * _strands(worn, at, person)
     face = torch.where(eye, 0.13, face)
     face = torch.where(brow, hair_tone * 0.8, face)
-    colours[:, rows] = torch.where(mouth, face * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device), face)
+    colours[:, rows] = torch.where(
+        mouth, face * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device), face
+    )
 
 
 def _pattern(number, at, kinds):

@@ -1,8 +1,8 @@
 """Do a pose's limbs cut into the body? Answered for many poses at once, on a stick figure of average build.
 
-Limbs are capsules (a segment and a radius), the trunk an elliptic cylinder in the chest's and in the hips' axes, the head a ball. Bodies
-are soft and touching is common (hands on hips, folded arms), so radii are those of bone and firm flesh: what this lets pass shows
-at most a dent of about 2 cm on the skin.
+Limbs are capsules (a segment and a radius), the trunk an elliptic cylinder in the chest's and in the hips'
+axes, the head a ball. Bodies are soft and touching is common (hands on hips, folded arms), so radii are those
+of bone and firm flesh: what this lets pass shows at most a dent of about 2 cm on the skin.
 """
 
 import numpy as np
@@ -13,12 +13,30 @@ from simulated_people import kinematics
 TOLERANCE = 0.02  # m of overlap that flesh gives way to
 
 _HALF_WIDTH, _HALF_DEPTH = 0.135, 0.095  # m, the trunk
-_RADIUS = {"upper_arm": 0.042, "forearm": 0.036, "hand": 0.032, "thigh": 0.070, "shin": 0.050, "foot": 0.037, "head": 0.092, "neck": 0.05}
+_RADIUS = {
+    "upper_arm": 0.042,
+    "forearm": 0.036,
+    "hand": 0.032,
+    "thigh": 0.070,
+    "shin": 0.050,
+    "foot": 0.037,
+    "head": 0.092,
+    "neck": 0.05,
+}
 _ENDS = {"upper_arm": ("Arm", "ForeArm"), "forearm": ("ForeArm", "Hand"), "hand": ("Hand", "HandFinger1"),
          "thigh": ("UpLeg", "Leg"), "shin": ("Leg", "Foot"), "foot": ("Foot", "ToeBase")}  # fmt: skip
 _AGAINST = {  # which limbs are looked at together; "other" is the limb of the other side
     "hand": ("other upper_arm", "other thigh", "other shin", "thigh", "shin", "head"),
-    "forearm": ("other upper_arm", "other forearm", "other thigh", "other shin", "thigh", "shin", "head", "neck"),
+    "forearm": (
+        "other upper_arm",
+        "other forearm",
+        "other thigh",
+        "other shin",
+        "thigh",
+        "shin",
+        "head",
+        "neck",
+    ),
     "upper_arm": ("thigh", "shin", "head"),
     "shin": ("other shin", "other thigh", "other foot"),
     "foot": ("other foot", "other thigh"),
@@ -28,7 +46,8 @@ _SAMPLES = np.linspace(0.0, 1.0, 7)
 
 
 def _pairs():
-    """Pairs of capsules, each as ((side, part), (side, part), samples of the first to leave out near a shared joint)."""
+    """Pairs of capsules, each as ((side, part), (side, part), samples of the first to leave out near a shared
+    joint)."""
     found = []
     for part, others in _AGAINST.items():
         for side, opposite in (("Left", "Right"), ("Right", "Left")):
@@ -46,14 +65,19 @@ class Contacts:
         self._rest, self._aligned = mean.joints[None].cpu(), mean.aligned[None].cpu()
         self._bone_index = {name: row for row, name in enumerate(body.bones)}
         self._tree = body._tree
-        capsules = [(side, part) for side in ("Left", "Right") for part in _ENDS] + [("", "head"), ("", "neck")]
+        capsules = [(side, part) for side in ("Left", "Right") for part in _ENDS] + [
+            ("", "head"),
+            ("", "neck"),
+        ]
         row = {capsule: number for number, capsule in enumerate(capsules)}
         bone = self._bone_index
         self._start = [
-            bone[side + _ENDS[part][0]] if part in _ENDS else bone["Head" if part == "head" else "Neck"] for side, part in capsules
+            bone[side + _ENDS[part][0]] if part in _ENDS else bone["Head" if part == "head" else "Neck"]
+            for side, part in capsules
         ]
         self._end = [
-            bone[side + _ENDS[part][1]] if part in _ENDS else bone["Head" if part == "head" else "Neck1"] for side, part in capsules
+            bone[side + _ENDS[part][1]] if part in _ENDS else bone["Head" if part == "head" else "Neck1"]
+            for side, part in capsules
         ]
         self._radius = np.array([_RADIUS[part] for _, part in capsules])
         self._head = row["", "head"]
@@ -67,16 +91,24 @@ class Contacts:
         angles = torch.as_tensor(np.asarray(angles, np.float32))
         count = len(angles)
         rest = self._rest.expand(count, -1, -1)
-        rotations = kinematics.bone_rotations(angles, self._aligned.expand(count, -1, -1, -1, -1), self._bone_index)
+        rotations = kinematics.bone_rotations(
+            angles, self._aligned.expand(count, -1, -1, -1, -1), self._bone_index
+        )
         transforms = kinematics.forward(rotations, rest[:, : len(self._bone_index)], self._tree).numpy()
-        heads = (transforms[..., :3] @ rest[:, : len(self._bone_index), :, None].numpy())[..., 0] + transforms[..., 3]
+        heads = (transforms[..., :3] @ rest[:, : len(self._bone_index), :, None].numpy())[
+            ..., 0
+        ] + transforms[..., 3]
         start, end = heads[:, self._start], heads[:, self._end].copy()
         skull = transforms[:, self._bone_index["Head"], :, 1]
-        start[:, self._head] = end[:, self._head] = start[:, self._head] + 0.075 * skull  # the middle of the head
+        start[:, self._head] = end[:, self._head] = (
+            start[:, self._head] + 0.075 * skull
+        )  # the middle of the head
         return np.maximum(self._between_capsules(start, end), self._in_trunk(start, end, transforms, heads))
 
     def _between_capsules(self, start, end):
-        points = start[:, self._first, None] + (end - start)[:, self._first, None] * _SAMPLES[:, None]  # (N, pairs, samples, 3)
+        points = (
+            start[:, self._first, None] + (end - start)[:, self._first, None] * _SAMPLES[:, None]
+        )  # (N, pairs, samples, 3)
         base, along = start[:, self._second, None], (end - start)[:, self._second, None]
         share = ((points - base) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-9)
         distance = np.linalg.norm(points - base - np.clip(share, 0, 1)[..., None] * along, axis=-1).min(-1)
@@ -90,11 +122,16 @@ class Contacts:
             ("Hips", "Hips", "Spine", self._arms + self._legs),
         ):
             axes = transforms[:, self._bone_index[frame], :, :3]
-            points = (start[:, limbs, None] + (end - start)[:, limbs, None] * _SAMPLES[:, None]).reshape(len(start), -1, 3)
+            points = (start[:, limbs, None] + (end - start)[:, limbs, None] * _SAMPLES[:, None]).reshape(
+                len(start), -1, 3
+            )
             radius = np.repeat(self._radius[limbs], len(_SAMPLES))
             x, y, z = np.moveaxis((points - heads[:, self._bone_index[lower], None]) @ axes, -1, 0)
-            top = np.linalg.norm(heads[:, self._bone_index[upper]] - heads[:, self._bone_index[lower]], axis=-1)[:, None]
-            # scaled so that the ellipse is a circle, then back by the depth of the direction that the point lies in
+            top = np.linalg.norm(
+                heads[:, self._bone_index[upper]] - heads[:, self._bone_index[lower]], axis=-1
+            )[:, None]
+            # scaled so that the ellipse is a circle, then back by the depth of the direction that the point
+            # lies in
             reach = np.sqrt((x / (_HALF_WIDTH + radius)) ** 2 + ((z - 0.01) / (_HALF_DEPTH + radius)) ** 2)
             overlap = np.maximum(1 - reach, 0) * (_HALF_DEPTH + radius)
             inside = (y > -0.02) & (y < 0.95 * top)

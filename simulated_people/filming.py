@@ -1,8 +1,10 @@
-"""Films a plan: renders its shots with a pool of processes, writes the images and keeps what is known about everybody in them.
+"""Films a plan: renders its shots with a pool of processes, writes the images and keeps what is known about
+everybody in them.
 
-A plan is made of *items* (a picture in the wild, or one moment seen by several cameras). Every random number is keyed by the
-seed, the set, the split and the item, and the items of one batch are always the same, so the same plan gives the same
-bytes whatever the number of processes. Finished batches are kept as `parts/*.npz`: whoever is interrupted goes on from there.
+A plan is made of *items* (a picture in the wild, or one moment seen by several cameras). Every random number
+is keyed by the seed, the set, the split and the item, and the items of one batch are always the same, so the
+same plan gives the same bytes whatever the number of processes. Finished batches are kept as `parts/*.npz`:
+whoever is interrupted goes on from there.
 """
 
 import importlib
@@ -34,16 +36,20 @@ MOST_ON_CUDA = 8  # processes that share a GPU; ten were no faster than four (H1
 
 @dataclass(frozen=True)
 class Take:
-    """One image to be filmed: where it goes (relative to the work folder), what it shows, and notes that go with it."""
+    """One image to be filmed: where it goes (relative to the work folder), what it shows, and notes that go
+    with it."""
 
     path: str
     shot: Shot
-    notes: dict = field(default_factory=dict)  # name → int, float or str; the same names in every take of a plan
+    notes: dict = field(
+        default_factory=dict
+    )  # name → int, float or str; the same names in every take of a plan
 
 
 @dataclass(frozen=True, eq=False)
 class Footage:
-    """What is known of I images and the P people in them, in the order of the plan. L landmarks, named by `body.LANDMARKS`."""
+    """What is known of I images and the P people in them, in the order of the plan. L landmarks, named by
+    `body.LANDMARKS`."""
 
     image: np.ndarray  # (I,) path
     size: np.ndarray  # (I, 2) px, width and height
@@ -74,7 +80,12 @@ class Footage:
         return self._with(lambda column: column[chosen], _PEOPLE)
 
     def _with(self, change, names):
-        return Footage(**{f.name: change(getattr(self, f.name)) if f.name in names else getattr(self, f.name) for f in fields(self)})
+        return Footage(
+            **{
+                f.name: change(getattr(self, f.name)) if f.name in names else getattr(self, f.name)
+                for f in fields(self)
+            }
+        )
 
     def of_image(self, name):
         """A column of the images, one value a person."""
@@ -98,9 +109,10 @@ _PEOPLE = tuple(f.name for f in fields(Footage) if f.name not in _IMAGES)
 def film(brief, module, folder, workers=1, device="cpu", progress=True):
     """Film a set's splits and return their `Footage`, {"train": …, "test": …}.
 
-    module: the name of the set's module; its `items(brief, split)` says how many items the plan has, `takes(brief, split, item)`
-    gives the takes of one, `TAKES_AN_ITEM` how many these are at most. folder: the work folder; images go where the takes say, parts to
-    `parts/`. Batches that are there already are not filmed again. Raises StudyError when a worker process dies.
+    module: the name of the set's module; its `items(brief, split)` says how many items the plan has,
+    `takes(brief, split, item)` gives the takes of one, `TAKES_AN_ITEM` how many these are at most. folder:
+    the work folder; images go where the takes say, parts to `parts/`. Batches that are there already are not
+    filmed again. Raises StudyError when a worker process dies.
     """
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
@@ -110,11 +122,14 @@ def film(brief, module, folder, workers=1, device="cpu", progress=True):
         batches = _batches(plan.items(brief, split), max(1, IMAGES_A_BATCH // plan.TAKES_AN_ITEM))
         names[split] = [parts / f"{split}_{number:05d}.npz" for number in range(len(batches))]
         jobs += [
-            (brief, module, split, list(batch), str(folder), str(name), device) for batch, name in zip(batches, names[split], strict=True)
+            (brief, module, split, list(batch), str(folder), str(name), device)
+            for batch, name in zip(batches, names[split], strict=True)
         ]
     missing = [job for job in jobs if not os.path.exists(job[5])]
     done = len(jobs) - len(missing)
-    with progress_bar(total=len(jobs), initial=done, desc=f"simulated {brief.name}", unit="batch", disable=not progress) as bar:
+    with progress_bar(
+        total=len(jobs), initial=done, desc=f"simulated {brief.name}", unit="batch", disable=not progress
+    ) as bar:
         for _ in _run(missing, min(workers, MOST_ON_CUDA) if device != "cpu" else workers):
             bar.update()
     return {split: joined([_load(name) for name in names[split]]) for split in SPLITS}
@@ -139,7 +154,10 @@ def _run(jobs, workers):
             for done in as_completed(waiting):
                 yield done.result()
         except BrokenProcessPool as error:
-            raise StudyError("a rendering process was ended from outside (out of memory?); run the same command again to go on") from error
+            raise StudyError(
+                "a rendering process was ended from outside (out of memory?); run the same command again to"
+                " go on"
+            ) from error
         finally:
             processes.shutdown(wait=True, cancel_futures=True)
 
@@ -160,7 +178,9 @@ def contacts():
 def _film_batch(job):
     brief, module, split, batch, folder, name, device = job
     plan = importlib.import_module(module)
-    items, takes = zip(*((item, take) for item in batch for take in plan.takes(brief, split, item)), strict=True)
+    items, takes = zip(
+        *((item, take) for item in batch for take in plan.takes(brief, split, item)), strict=True
+    )
     frames = render([take.shot for take in takes], body_on(device), device=device)
     for take, frame in zip(takes, frames, strict=True):
         _write_image(os.path.join(folder, take.path), frame.image)
@@ -180,7 +200,11 @@ def _table(items, takes, frames):
     """The columns of `Footage` for some takes. items: the item that each belongs to."""
     names = ["item", *takes[0].notes]
     cameras = [take.shot.camera for take in takes]
-    people = [(owner, person, posed) for owner, frame in enumerate(frames) for person, posed in enumerate(frame.people)]
+    people = [
+        (owner, person, posed)
+        for owner, frame in enumerate(frames)
+        for person, posed in enumerate(frame.people)
+    ]
     columns = {
         "image": np.array([take.path for take in takes]),
         "size": np.array([(camera.width, camera.height) for camera in cameras]),
@@ -189,7 +213,9 @@ def _table(items, takes, frames):
         "intrinsics": np.array([(camera.fx, camera.fy, camera.cx, camera.cy) for camera in cameras]),
         "number": np.array([camera.number for camera in cameras]),
         "notes": np.asarray(
-            np.rec.fromrecords([(item, *take.notes.values()) for item, take in zip(items, takes, strict=True)], names=names)
+            np.rec.fromrecords(
+                [(item, *take.notes.values()) for item, take in zip(items, takes, strict=True)], names=names
+            )
         ),
         "owner": np.array([owner for owner, _, _ in people]),
         "person": np.array([person for _, person, _ in people]),
@@ -209,16 +235,21 @@ def _load(name):
 
 def joined(footages):
     """Several footages as one."""
-    columns = {f.name: np.concatenate([getattr(footage, f.name) for footage in footages]) for f in fields(Footage)}
+    columns = {
+        f.name: np.concatenate([getattr(footage, f.name) for footage in footages]) for f in fields(Footage)
+    }
     offsets = np.cumsum([0] + [len(footage.image) for footage in footages])
-    columns["owner"] = np.concatenate([footage.owner + offset for footage, offset in zip(footages, offsets[:-1], strict=True)])
+    columns["owner"] = np.concatenate(
+        [footage.owner + offset for footage, offset in zip(footages, offsets[:-1], strict=True)]
+    )
     return Footage(**columns)
 
 
 def write_truth(path, splits, landmarks):
     """Write what is exactly known, one group a split: the people in the order of the layout's records.
 
-    splits: {"train": Footage, …}. For tests only: no reader opens it. Units: mm in the camera's frame, px of the image.
+    splits: {"train": Footage, …}. For tests only: no reader opens it. Units: mm in the camera's frame, px of
+    the image.
     """
     with atomic(path) as part, h5py.File(part, "w") as store:
         store.attrs["landmarks"] = list(landmarks)

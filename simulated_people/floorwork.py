@@ -1,7 +1,7 @@
 """Templates of poses on hands, on the floor and upside down; see `actions`.
 
-The pitch of the body is chosen so that hands, knees or feet come down together: the body as a whole is then laid with its lowest point
-on the floor.
+The pitch of the body is chosen so that hands, knees or feet come down together: the body as a whole is then
+laid with its lowest point on the floor.
 """
 
 import numpy as np
@@ -12,12 +12,20 @@ from simulated_people.actions import arm, choice, put, sides, standing
 def _lie(rng):
     pose, on = standing(rng), choice(rng, back=3, front=2, side=2)
     if on == "side":
-        pose |= {"roll": rng.choice([-1, 1]) * rng.normal(90, 6), "pitch": rng.normal(0, 5), "spine_side": rng.normal(0, 6)}
+        pose |= {
+            "roll": rng.choice([-1, 1]) * rng.normal(90, 6),
+            "pitch": rng.normal(0, 5),
+            "spine_side": rng.normal(0, 6),
+        }
         for k in "lr":
             put(pose, k, hip=rng.uniform(0, 80), knee=rng.uniform(0, 110), arm_lift=rng.uniform(20, 100), arm_turn=rng.uniform(-5, 30),
                 elbow=rng.uniform(10, 110))  # fmt: skip
         return pose
-    pose |= {"pitch": rng.normal(90, 4) * (1 if on == "front" else -1), "roll": 0, "spine_bend": rng.normal(0 if on == "back" else -6, 4)}
+    pose |= {
+        "pitch": rng.normal(90, 4) * (1 if on == "front" else -1),
+        "roll": 0,
+        "spine_bend": rng.normal(0 if on == "back" else -6, 4),
+    }
     for k in "lr":
         bend = rng.uniform(0, 75) if on == "back" and rng.random() < 0.5 else rng.uniform(0, 12)
         put(pose, k, hip=bend if on == "back" else 0, knee=bend * 1.6 if on == "back" else abs(rng.normal(0, 25)), ankle=-25,
@@ -65,7 +73,11 @@ def _downward_dog(rng):
 
 def _bridge(rng):
     pose = standing(rng, 0.3)
-    pose |= {"pitch": -rng.normal(112, 6), "spine_bend": rng.uniform(-33, -15), "neck_bend": rng.uniform(-40, -10)}
+    pose |= {
+        "pitch": -rng.normal(112, 6),
+        "spine_bend": rng.uniform(-33, -15),
+        "neck_bend": rng.uniform(-40, -10),
+    }
     hands = rng.random() < 0.6
     for k in "lr":
         put(pose, k, hip=-rng.uniform(8, 26), knee=rng.normal(88, 8), hip_out=rng.uniform(4, 14), ankle=5,
@@ -78,7 +90,12 @@ def _bridge(rng):
 
 def _handstand(rng):
     pose = standing(rng, 0.5)
-    pose |= {"pitch": rng.normal(180, 7), "roll": rng.normal(0, 7), "neck_bend": rng.uniform(-40, 0), "spine_bend": rng.normal(-4, 7)}
+    pose |= {
+        "pitch": rng.normal(180, 7),
+        "roll": rng.normal(0, 7),
+        "neck_bend": rng.uniform(-40, 0),
+        "spine_bend": rng.normal(-4, 7),
+    }
     split = rng.uniform(0, 60) if rng.random() < 0.5 else 0
     for k, sign in (("l", 1), ("r", -1)):
         put(pose, k, hip=np.clip(sign * split + rng.normal(0, 8), -26, 90), hip_out=rng.uniform(0, 35), knee=abs(rng.normal(0, 30)),
@@ -98,9 +115,21 @@ def _cartwheel(rng):
 
 def _somersault(rng):
     pose, tuck = standing(rng, 0.6), rng.random()
-    pose |= {"pitch": rng.uniform(40, 330), "spine_bend": 15 + 45 * tuck, "neck_bend": rng.uniform(0, 40), "lift": rng.uniform(0.3, 1.1)}
+    pose |= {
+        "pitch": rng.uniform(40, 330),
+        "spine_bend": 15 + 45 * tuck,
+        "neck_bend": rng.uniform(0, 40),
+        "lift": rng.uniform(0.3, 1.1),
+    }
     for k in "lr":
-        put(pose, k, hip=30 + 88 * tuck + rng.normal(0, 5), knee=10 + 115 * tuck + rng.normal(0, 8), hip_out=rng.uniform(4, 14), ankle=-30)
+        put(
+            pose,
+            k,
+            hip=30 + 88 * tuck + rng.normal(0, 5),
+            knee=10 + 115 * tuck + rng.normal(0, 8),
+            hip_out=rng.uniform(4, 14),
+            ankle=-30,
+        )
         arm(pose, k, rng, "reach" if tuck > 0.4 else "up")
     return pose
 
@@ -126,7 +155,13 @@ def _straddle(rng):
     pose = standing(rng)
     pose["pitch"] = rng.uniform(0, 75)
     for k in "lr":
-        put(pose, k, hip_out=rng.uniform(25, 60), hip=pose["pitch"] + rng.uniform(-5, 10), knee=rng.uniform(0, 15))
+        put(
+            pose,
+            k,
+            hip_out=rng.uniform(25, 60),
+            hip=pose["pitch"] + rng.uniform(-5, 10),
+            knee=rng.uniform(0, 15),
+        )
         arm(pose, k, rng, choice(rng, up=3, aside=3, reach=2))
     return pose
 
@@ -140,7 +175,14 @@ def _split(rng):
         put(pose, k, hip=pose["pitch"] + 84)
     else:
         for q in "lr":
-            put(pose, q, hip=rng.normal(68, 6), hip_out=rng.normal(68, 4), knee=abs(rng.normal(0, 6)), hip_twist=20)
+            put(
+                pose,
+                q,
+                hip=rng.normal(68, 6),
+                hip_out=rng.normal(68, 4),
+                knee=abs(rng.normal(0, 6)),
+                hip_twist=20,
+            )
     for q in "lr":
         arm(pose, q, rng, choice(rng, aside=3, up=2, reach=2))
     return pose

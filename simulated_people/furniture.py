@@ -23,7 +23,8 @@ class Surface:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """An upright box. `thing` is the number of the piece it is a part of: a piece is moved or taken away as a whole."""
+    """An upright box. `thing` is the number of the piece it is a part of: a piece is moved or taken away as a
+    whole."""
 
     centre: tuple  # m
     half: tuple  # m, half sizes along its own axes
@@ -60,7 +61,9 @@ def _assembled(parts, x, z, yaw, surface, thing, seat=False):
 
 
 def _legs(width, depth, height, thickness):
-    return [(a * width, height / 2, b * depth, thickness, height / 2, thickness) for a in (-1, 1) for b in (-1, 1)]
+    return [
+        (a * width, height / 2, b * depth, thickness, height / 2, thickness) for a in (-1, 1) for b in (-1, 1)
+    ]
 
 
 def piece(rng, kind, x, z, yaw, surface, thing, tallest=np.inf):
@@ -71,13 +74,24 @@ def piece(rng, kind, x, z, yaw, surface, thing, tallest=np.inf):
         parts = [(0, h, 0, w, 0.025, d), *_legs(w - 0.04, d - 0.04, h, 0.03)]
     elif kind == "chair":
         h = u(0.4, 0.5)
-        parts = [(0, h, 0, 0.22, 0.03, 0.22), (0, h + 0.25, -0.22, 0.22, 0.25, 0.02), *_legs(0.19, 0.19, h, 0.02)]
+        parts = [
+            (0, h, 0, 0.22, 0.03, 0.22),
+            (0, h + 0.25, -0.22, 0.22, 0.25, 0.02),
+            *_legs(0.19, 0.19, h, 0.02),
+        ]
     elif kind == "sofa":
         w = u(0.6, 1.0)
-        parts = [(0, 0.22, 0, w, 0.22, 0.4), (0, 0.5, -0.35, w, 0.35, 0.1), (-w, 0.35, 0, 0.09, 0.33, 0.4), (w, 0.35, 0, 0.09, 0.33, 0.4)]
+        parts = [
+            (0, 0.22, 0, w, 0.22, 0.4),
+            (0, 0.5, -0.35, w, 0.35, 0.1),
+            (-w, 0.35, 0, 0.09, 0.33, 0.4),
+            (w, 0.35, 0, 0.09, 0.33, 0.4),
+        ]
     elif kind == "shelf":
         w, h = u(0.3, 0.5), min(u(0.7, 1.7), tallest)
-        parts = [(0, h * (k + 0.5) / 4, 0, w, 0.02, 0.18) for k in range(4)] + [(a * w, h / 2, 0, 0.02, h / 2, 0.18) for a in (-1, 1)]
+        parts = [(0, h * (k + 0.5) / 4, 0, w, 0.02, 0.18) for k in range(4)] + [
+            (a * w, h / 2, 0, 0.02, h / 2, 0.18) for a in (-1, 1)
+        ]
     elif kind == "pole":
         parts = [(0, 1.1, 0, 0.05, 1.1, 0.05)]
     elif kind == "panel":
@@ -89,7 +103,10 @@ def piece(rng, kind, x, z, yaw, surface, thing, tallest=np.inf):
     elif kind == "cabinet":
         h = min(u(0.4, 1.0), tallest / 2)
         w, d = u(0.25, 0.6), u(0.2, 0.35)
-        parts = [(0, h, 0, w, h, d), *((0, h * (0.4 + 0.5 * k), 0, w * 0.96, h * 0.03, d + 0.012) for k in range(3))]
+        parts = [
+            (0, h, 0, w, h, d),
+            *((0, h * (0.4 + 0.5 * k), 0, w * 0.96, h * 0.03, d + 0.012) for k in range(3)),
+        ]
     else:
         raise ValueError(f"no furniture {kind!r}")
     return _assembled(parts, x, z, yaw, surface, thing)
@@ -102,7 +119,11 @@ def seat(kind, x, z, yaw, top, surface, thing):
         "chair": [board, (0, top + 0.24, -0.24, 0.20, 0.24, 0.015), *_legs(0.19, 0.17, top - 0.04, 0.018)],
         "stool": [board, *_legs(0.19, 0.17, top - 0.04, 0.018)],
         "block": [(0, top / 2, -0.02, 0.28, top / 2, 0.20)],
-        "pedestal": [board, (0, top / 2 - 0.02, -0.05, 0.05, top / 2 - 0.02, 0.05), (0, 0.012, -0.05, 0.2, 0.012, 0.14)],
+        "pedestal": [
+            board,
+            (0, top / 2 - 0.02, -0.05, 0.05, top / 2 - 0.02, 0.05),
+            (0, 0.012, -0.05, 0.2, 0.012, 0.14),
+        ],
         "cushion": [(0, top - 0.02, -0.03, 0.14, 0.02, 0.12)],  # what always fits
     }[kind]
     return _assembled(parts, x, z, yaw, surface, thing, seat=True)
@@ -137,11 +158,20 @@ def house(rng, x, z, thing, half=None, yaw=None):
 
 def car(rng, x, z, thing, yaw=0.0):
     """A parked car, along `yaw`."""
-    paint = np.array([(0.75, 0.75, 0.77), (0.12, 0.12, 0.14), (0.55, 0.10, 0.10), (0.12, 0.22, 0.45), (0.85, 0.85, 0.82)][rng.integers(5)])
+    paint = np.array(
+        [(0.75, 0.75, 0.77), (0.12, 0.12, 0.14), (0.55, 0.10, 0.10), (0.12, 0.22, 0.45), (0.85, 0.85, 0.82)][
+            rng.integers(5)
+        ]
+    )
     metal, dark = Surface(PLAIN, paint, paint * 0.85), Surface(PLAIN, (0.1, 0.12, 0.14), (0.16, 0.18, 0.2))
     shell = _assembled([(0, 0.62, 0, 0.85, 0.36, 2.1)], x, z, yaw, metal, thing)
     cabin = _assembled(
-        [(0, 1.2, -0.2, 0.72, 0.26, 1.05), (0, 0.3, 1.3, 0.86, 0.3, 0.3), (0, 0.3, -1.3, 0.86, 0.3, 0.3)], x, z, yaw, dark, thing
+        [(0, 1.2, -0.2, 0.72, 0.26, 1.05), (0, 0.3, 1.3, 0.86, 0.3, 0.3), (0, 0.3, -1.3, 0.86, 0.3, 0.3)],
+        x,
+        z,
+        yaw,
+        dark,
+        thing,
     )
     return shell + cabin
 
@@ -149,4 +179,12 @@ def car(rng, x, z, thing, yaw=0.0):
 def post(rng, x, z, thing, yaw=0.0):
     """A lamp post or a bollard."""
     height = rng.choice([0.5, 1.9])
-    return [Box((x, height, z), (0.06, height, 0.06), yaw, Surface(PLAIN, (0.25, 0.26, 0.27), (0.2, 0.2, 0.2)), thing)]
+    return [
+        Box(
+            (x, height, z),
+            (0.06, height, 0.06),
+            yaw,
+            Surface(PLAIN, (0.25, 0.26, 0.27), (0.2, 0.2, 0.2)),
+            thing,
+        )
+    ]

@@ -1,12 +1,13 @@
 """Named places on the simulated body, and which of them each data set's joints are.
 
-Every landmark is a fixed mix of the body model's own points, so pelvis and thorax are *exactly* the midpoints of hips and shoulders.
-A name that a data set uses for a place of its own is qualified by the family ("lsp.neck", "h36m.thorax"), as `Skeleton.key` does it;
-joints with the same meaning in two sets are the same point here.
+Every landmark is a fixed mix of the body model's own points, so pelvis and thorax are *exactly* the midpoints
+of hips and shoulders. A name that a data set uses for a place of its own is qualified by the family
+("lsp.neck", "h36m.thorax"), as `Skeleton.key` does it; joints with the same meaning in two sets are the same
+point here.
 
-Where the real sets' places are only known roughly, so are these: on the upright mean body, upper_neck lies 0.20 of the way from the
-mid-shoulder to head_top (the median over MPII's validation labels is 0.20); 3DHP's neck 50 mm above the mid-shoulder (27–70 in the
-real set); SMPL's pelvis 85 mm above the mid-hip.
+Where the real sets' places are only known roughly, so are these: on the upright mean body, upper_neck lies
+0.20 of the way from the mid-shoulder to head_top (the median over MPII's validation labels is 0.20); 3DHP's
+neck 50 mm above the mid-shoulder (27–70 in the real set); SMPL's pelvis 85 mm above the mid-hip.
 """
 
 import numpy as np
@@ -77,12 +78,17 @@ _RECIPES = _recipes()
 LANDMARKS = tuple(_RECIPES)
 INDEX = {name: row for row, name in enumerate(LANDMARKS)}
 
-_OF_SKELETON = {skeleton.name: np.array([INDEX[skeleton.key(joint)] for joint in skeleton.joints]) for skeleton in ALL}
+_OF_SKELETON = {
+    skeleton.name: np.array([INDEX[skeleton.key(joint)] for joint in skeleton.joints]) for skeleton in ALL
+}
 
-# How much of the person's own flesh may lie before a landmark before it counts as hidden by the own body, in mm (1.7 m tall person).
+# How much of the person's own flesh may lie before a landmark before it counts as hidden by the own body, in
+# mm (1.7 m tall person).
 _FLESH = {"ankle": 90, "knee": 110, "hip": 190, "shoulder": 140, "elbow": 85, "wrist": 65, "hand": 60, "thumb": 45, "finger": 40,
           "foot": 90, "toe": 70, "heel": 70, "ear": 45, "eye": 40, "nose": 35, "head_top": 60, "clavicle": 160, "collar": 150}  # fmt: skip
-FLESH = np.array([next((mm for part, mm in _FLESH.items() if name.endswith(part)), 200) for name in LANDMARKS], float)
+FLESH = np.array(
+    [next((mm for part, mm in _FLESH.items() if name.endswith(part)), 200) for name in LANDMARKS], float
+)
 
 
 def mixing_matrix(points):
@@ -103,6 +109,7 @@ def rows_of(skeleton):
 def joints(posed, skeleton, of="camera"):
     """One quantity of a `Posed` person in the joints of `skeleton`.
 
-    of: "camera" or "world" → (J, 3) mm; "px" → (J, 2) px; "inside", "hidden" → (J,) bool; "in_front" → (J,) mm.
+    of: "camera" or "world" → (J, 3) mm; "px" → (J, 2) px; "inside", "hidden" → (J,) bool; "in_front" → (J,)
+    mm.
     """
     return getattr(posed, of)[rows_of(skeleton)]

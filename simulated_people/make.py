@@ -1,7 +1,8 @@
 """Makes the simulated stand-in of a data set under a data root: all of it, or nothing.
 
-The work is done in `ROOT/.NAME.partial/` and moved to its place when everything is written; `SIMULATED.json` in the set's folder
-marks it as simulated and complete. A folder without that file may be somebody's real data and is never touched.
+The work is done in `ROOT/.NAME.partial/` and moved to its place when everything is written; `SIMULATED.json`
+in the set's folder marks it as simulated and complete. A folder without that file may be somebody's real data
+and is never touched.
 """
 
 import importlib
@@ -14,7 +15,9 @@ from hpe_study.utils.files import lock, read_json, write_json
 from hpe_study.utils.processes import start_server
 from simulated_people.brief import Brief
 
-VERSION = 2  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
+VERSION = (
+    2  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
+)
 MARKER = "SIMULATED.json"
 SIZES = (32, 1024)  # px
 _MODULES = {
@@ -34,12 +37,15 @@ def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", pro
 
     name: one of `NAMES`; "lsp" writes `lsp/` and `lsp_extended/`, which belong together.
     root: the data root. train, test: records (people) in each split.
-    size: about how many px a person's square crop has in the written images; labels fit the images whatever the size.
-    workers: processes, of one thread each. device: "cpu" or "cuda". options: the set's own (`layout` of h36m, `matlab` of mpii).
+    size: about how many px a person's square crop has in the written images; labels fit the images whatever
+    the size.
+    workers: processes, of one thread each. device: "cpu" or "cuda". options: the set's own (`layout` of h36m,
+    `matlab` of mpii).
 
-    The same arguments give the same bytes whatever the workers. What is complete with these arguments is left alone; what was
-    made with others is made anew; what was interrupted goes on. Raises StudyError for impossible arguments, for a folder that
-    is there and not marked as simulated, and when another process is making the same set.
+    The same arguments give the same bytes whatever the workers. What is complete with these arguments is left
+    alone; what was made with others is made anew; what was interrupted goes on. Raises StudyError for
+    impossible arguments, for a folder that is there and not marked as simulated, and when another process is
+    making the same set.
     """
     if workers > 1:
         start_server()
@@ -47,7 +53,15 @@ def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", pro
     brief = _checked(Brief(name, train, test, seed, size, tuple(sorted(options.items()))), module)
     root = Path(root)
     finals = [root / folder for folder in module.FOLDERS]
-    order = {"name": name, "train": train, "test": test, "seed": seed, "size": size, "version": _version(module), **options}
+    order = {
+        "name": name,
+        "train": train,
+        "test": test,
+        "seed": seed,
+        "size": size,
+        "version": _version(module),
+        **options,
+    }
     made = [_is_made(final, order) for final in finals]
     if all(made):
         return finals
@@ -85,7 +99,12 @@ def _checked(brief, module):
         raise StudyError(f"{brief.name}: size must be {SIZES[0]} to {SIZES[1]} px, not {brief.size}")
     for key, value in brief.options:
         if value not in module.OPTIONS.get(key, ()):
-            allowed = ", ".join(f"{option}={' or '.join(map(repr, values))}" for option, values in module.OPTIONS.items()) or "none"
+            allowed = (
+                ", ".join(
+                    f"{option}={' or '.join(map(repr, values))}" for option, values in module.OPTIONS.items()
+                )
+                or "none"
+            )
             raise StudyError(f"{brief.name}: there is no option {key}={value!r}; options: {allowed}")
     if hasattr(module, "check"):
         module.check(brief)
@@ -101,7 +120,10 @@ def _is_made(folder, order):
 
 def _refuse_unmarked(folder):
     if folder.exists() and not (folder / MARKER).exists():
-        raise StudyError(f"{folder}: is there and has no {MARKER}, so it may be real data and is left alone; choose another data root")
+        raise StudyError(
+            f"{folder}: is there and has no {MARKER}, so it may be real data and is left alone; choose"
+            " another data root"
+        )
 
 
 def _prepare(work, order):
@@ -115,7 +137,8 @@ def _prepare(work, order):
 
 
 def _publish(work, final):
-    """Move a finished folder to its place; one that an older order left there goes first. Done already: nothing."""
+    """Move a finished folder to its place; one that an older order left there goes first. Done already:
+    nothing."""
     if not (work / final.name).exists():
         return
     _refuse_unmarked(final)

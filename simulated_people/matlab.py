@@ -5,7 +5,9 @@ import scipy.io
 
 from hpe_study.utils.files import atomic
 
-_DESCRIPTION = b"MATLAB 5.0 MAT-file, simulated people".ljust(116)  # the free text that every such file begins with
+_DESCRIPTION = b"MATLAB 5.0 MAT-file, simulated people".ljust(
+    116
+)  # the free text that every such file begins with
 
 
 def struct_array(rows):
@@ -26,7 +28,8 @@ def cells(values):
 
 
 def save(path, **variables):
-    """Write a version 5 .mat file, compressed, atomically; without the time of day, so that the same arrays give the same bytes."""
+    """Write a version 5 .mat file, compressed, atomically; without the time of day, so that the same arrays
+    give the same bytes."""
     with atomic(path) as part, open(part, "wb") as stream:
         scipy.io.savemat(stream, variables, do_compression=True)
         stream.seek(0)

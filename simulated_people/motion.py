@@ -25,15 +25,22 @@ class Moment:
 class Motion:
     """One person's movement.
 
-    random(*key) gives a generator; actions: names of `poses.ACTIONS`, one of them for each clip; contacts: `contact.Contacts` or None.
-    every: tenths of a second between frames; frames: of a clip. reach: m, how far off (0, 0) a clip takes place. heading: degrees, random
-    where None. turning: degrees a second that walkers turn by, to either side: the larger the smaller their circle (at 100 its radius
-    is about 0.8 m).
+    random(*key) gives a generator; actions: names of `poses.ACTIONS`, one of them for each clip; contacts:
+    `contact.Contacts` or None.
+    every: tenths of a second between frames; frames: of a clip. reach: m, how far off (0, 0) a clip takes
+    place. heading: degrees, random where None. turning: degrees a second that walkers turn by, to either
+    side: the larger the smaller their circle (at 100 its radius is about 0.8 m).
     """
 
     def __init__(self, random, actions, contacts, every=6, frames=5, reach=0.2, heading=None, turning=100):
         self._random, self._actions, self._contacts = random, actions, contacts
-        self._every, self._frames, self._reach, self._heading, self._turning = every, frames, reach, heading, turning
+        self._every, self._frames, self._reach, self._heading, self._turning = (
+            every,
+            frames,
+            reach,
+            heading,
+            turning,
+        )
         self._clips = {}
 
     def at(self, frame):
@@ -47,7 +54,10 @@ class Motion:
         if number not in self._clips:
             random = self._random("clip", number)
             action = self._actions[random.integers(len(self._actions))]
-            turning, about = random.choice([-1, 1]) * self._turning, random.uniform(-self._reach, self._reach, 2)
+            turning, about = (
+                random.choice([-1, 1]) * self._turning,
+                random.uniform(-self._reach, self._reach, 2),
+            )
             frames = self._frames * self._every
             angles = sequences.sequence(random, action, frames, _FPS, self._contacts, self._heading, turning)
             path = about + sequences.path(action, angles, _FPS)

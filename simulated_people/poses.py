@@ -13,7 +13,19 @@ from simulated_people.contact import TOLERANCE
 from simulated_people.floorwork import ON_THE_FLOOR
 from simulated_people.kinematics import ANGLES, INDEX, LIMITS, limited, mirrored, vector
 
-__all__ = ["ACTIONS", "ANGLES", "INDEX", "LIMITS", "THEMES", "Draw", "limited", "draw", "mirrored", "sample", "vector"]
+__all__ = [
+    "ACTIONS",
+    "ANGLES",
+    "INDEX",
+    "LIMITS",
+    "THEMES",
+    "Draw",
+    "limited",
+    "draw",
+    "mirrored",
+    "sample",
+    "vector",
+]
 
 ACTIONS = ON_FEET | ON_THE_FLOOR
 
@@ -39,7 +51,8 @@ _TRIES = 24  # poses drawn, one after the other, until one does not cut into its
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """One pose: the action it belongs to, its angles (P,) in degrees and how far off the floor its lowest point is, m."""
+    """One pose: the action it belongs to, its angles (P,) in degrees and how far off the floor its lowest
+    point is, m."""
 
     action: str
     angles: np.ndarray
@@ -49,8 +62,9 @@ class Draw:
 def sample(rng, theme, contacts=None, heading=None):
     """A pose of one of the theme's actions (or of one action, by its name).
 
-    contacts: `contact.Contacts`; with it a pose is drawn again until no limb cuts deeper into the body than flesh gives way (the
-    shallowest of all the draws where none is free). heading: yaw in degrees (0 faces +z), random where None.
+    contacts: `contact.Contacts`; with it a pose is drawn again until no limb cuts deeper into the body than
+    flesh gives way (the shallowest of all the draws where none is free). heading: yaw in degrees (0 faces
+    +z), random where None.
     """
     action = theme if theme in ACTIONS else choice(rng, **THEMES[theme])
     best, best_depth = None, np.inf

@@ -1,8 +1,9 @@
-"""From shots to frames: people are rasterised at twice the resolution, their surroundings ray-traced, both lit by one lamp with shadows.
-How much of a pixel somebody covers is counted in samples; what is seen there is lit once a surface, between the samples that show it.
+"""From shots to frames: people are rasterised at twice the resolution, their surroundings ray-traced, both
+lit by one lamp with shadows. How much of a pixel somebody covers is counted in samples; what is seen there is
+lit once a surface, between the samples that show it.
 
-The CPU takes one shot at a time and CUDA many, by the same code; nothing is drawn at random for a batch, so a shot gives the same bytes
-whoever shares the call with it.
+The CPU takes one shot at a time and CUDA many, by the same code; nothing is drawn at random for a batch, so a
+shot gives the same bytes whoever shares the call with it.
 
 >>> frames = render(shots, Body())
 >>> frames[0].image.shape, frames[0].people[0].px.shape
@@ -68,14 +69,17 @@ def _render(shots, body):
     hits = raster.rasterize(seen, shot_of, body.faces, drawn, windows)
     shadows = shading.Shadows(people.vertices, casting, of_shot, stage["direction"])
     light = _lit_backdrop(backdrop, stage, views, shadows)
-    light, nearest = _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot_of, shadows, body)
+    light, nearest = _add_people(
+        light, hits, backdrop, stage, views, windows, people, worn, shot_of, shadows, body
+    )
     images = _develop(shots, stage, views, light)
     marks = _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop)
     return [Frame(image, posed, shot) for image, posed, shot in zip(images, marks, shots, strict=True)]
 
 
 def _shown(part, worn):
-    """(N, …) bool: which faces or vertices, by their part of the mesh, belong to what each of N people wears."""
+    """(N, …) bool: which faces or vertices, by their part of the mesh, belong to what each of N people
+    wears."""
     skirt, hair = (worn[name][:, None] > 0.5 for name in ("skirt", "long_hair"))
     return (part == BODY) | (part == SKIRT) & skirt | (part == HAIR) & hair
 
@@ -87,18 +91,24 @@ def _cleared(shots, of_shot, people, body):
     skin = body.skin_of(people)
     start, own = np.searchsorted(of_shot, [np.arange(len(shots)), np.arange(len(shots)) + 1]), []
     for shot, first, last in zip(shots, *start, strict=True):
-        own.append(shot.scene if shot.clipping or first == last else staging.clear(shot.scene, skin[first:last], move=False))
+        own.append(
+            shot.scene
+            if shot.clipping or first == last
+            else staging.clear(shot.scene, skin[first:last], move=False)
+        )
     return own
 
 
-# ---- surroundings ----------------------------------------------------------------------------------------------------------------------
+# ---- surroundings
+# ----------------------------------------------------------------------------------------------------------------------
 
 _remembered = OrderedDict()  # fixed cameras see the same empty scene again and again
 _REMEMBERED_PIXELS = 1_500_000
 
 
 def _surroundings(cameras, scenes, device):
-    """`Views`, scene tensors and `Backdrop`; those of a single picture are kept for the next picture of the same camera and scene."""
+    """`Views`, scene tensors and `Backdrop`; those of a single picture are kept for the next picture of the
+    same camera and scene."""
     key = (id(cameras[0]), id(scenes[0]), device) if len(cameras) == 1 else None
     if key in _remembered:
         _remembered.move_to_end(key)
@@ -107,7 +117,10 @@ def _surroundings(cameras, scenes, device):
     result = views, stage, trace.trace(views, stage)
     if key:
         _remembered[key] = (*result, cameras[0], scenes[0])  # both are kept, so their ids stay taken
-        while sum(entry[0].starts[-1] for entry in _remembered.values()) > _REMEMBERED_PIXELS and len(_remembered) > 1:
+        while (
+            sum(entry[0].starts[-1] for entry in _remembered.values()) > _REMEMBERED_PIXELS
+            and len(_remembered) > 1
+        ):
             _remembered.popitem(last=False)
     return result
 
@@ -123,7 +136,8 @@ def _lit_backdrop(backdrop, stage, views, shadows):
 
 
 def _softened(light, thing, views):
-    """The light with the stairs smoothed out where one thing ends and another begins (the surroundings have one sample a pixel)."""
+    """The light with the stairs smoothed out where one thing ends and another begins (the surroundings have
+    one sample a pixel)."""
     edge = torch.zeros(len(thing), dtype=torch.bool, device=thing.device)
     edge[:-1] = thing[1:] != thing[:-1]
     if len(views.size) == 1:
@@ -136,12 +150,19 @@ def _softened(light, thing, views):
     rows = edge.nonzero()[:, 0]
     x, y = views.x.index_select(0, rows), views.y.index_select(0, rows)
     width, height = shading.spread(views.size, views.shot.index_select(0, rows)).T
-    around = (rows, rows - (x > 0).long(), rows + (x < width - 1).long(), rows - (y > 0) * width, rows + (y < height - 1) * width)
+    around = (
+        rows,
+        rows - (x > 0).long(),
+        rows + (x < width - 1).long(),
+        rows - (y > 0) * width,
+        rows + (y < height - 1) * width,
+    )
     light[:, rows] = sum(light.index_select(1, neighbour) for neighbour in around) / len(around)
     return light
 
 
-# ---- people ----------------------------------------------------------------------------------------------------------------------------
+# ---- people
+# ----------------------------------------------------------------------------------------------------------------------------
 
 
 def _windows(seen, counted, of_shot, views):
@@ -152,7 +173,10 @@ def _windows(seen, counted, of_shot, views):
     people_low = torch.where(valid, seen[..., :2], 1e6).amin(1)
     people_high = torch.where(valid, seen[..., :2], -1e6).amax(1)
     own = torch.tensor(of_shot, device=seen.device)[:, None].expand(-1, 2)
-    low, high = low.scatter_reduce(0, own, people_low, "amin"), high.scatter_reduce(0, own, people_high, "amax")
+    low, high = (
+        low.scatter_reduce(0, own, people_low, "amin"),
+        high.scatter_reduce(0, own, people_high, "amax"),
+    )
     return raster.Windows.around(low, high, views.size)
 
 
@@ -171,7 +195,17 @@ def _add_people(light, hits, backdrop, stage, views, windows, people, worn, shot
         return light, hits
 
     start, length = _surfaces(hits)
-    colour = _shade(hits.chosen(start), hits.chosen(start + length - 1), stage, views, people, worn, shot_of, shadows, body)
+    colour = _shade(
+        hits.chosen(start),
+        hits.chosen(start + length - 1),
+        stage,
+        views,
+        people,
+        worn,
+        shot_of,
+        shadows,
+        body,
+    )
     colour *= length / _SAMPLES
     place = pixel.index_select(0, hits.sample.index_select(0, start) >> 2)
     first = _changes(place)  # surface of each pixel; the others come behind it, one after the other
@@ -200,7 +234,8 @@ def _lengths(starts, total):
 
 
 def _surfaces(hits):
-    """Runs of a pixel's hits that show one surface of one person: where each starts (R,), and its length (R,)."""
+    """Runs of a pixel's hits that show one surface of one person: where each starts (R,), and its length
+    (R,)."""
     new = torch.ones_like(hits.sample, dtype=torch.bool)
     new[1:] = (hits.depth[1:] - hits.depth[:-1]).abs() > _ONE_SURFACE
     start = _changes(hits.sample >> 2, hits.person, new.cumsum(0))
@@ -208,7 +243,8 @@ def _surfaces(hits):
 
 
 def _shade(hits, others, stage, views, people, worn, shot_of, shadows, body):
-    """(3, R) light of surfaces, each given by the first and the last of its hits: what lies between the two is shaded."""
+    """(3, R) light of surfaces, each given by the first and the last of its hits: what lies between the two
+    is shaded."""
     corners = torch.cat([people.normals, people.vertices], -1).permute(2, 0, 1).contiguous()
     moving = (hits.interpolate(corners, body.faces) + others.interpolate(corners, body.faces)) / 2
     normal, position = moving[:3], moving[3:]
@@ -236,23 +272,40 @@ def _develop(shots, stage, views, light):
     brightness = torch.stack([light[:, starts[s] : starts[s + 1]].mean() for s in range(len(shots))])
     flat = shading.develop(light, stage, brightness, [shot.seed for shot in shots], views.shot, starts)
     flat = _fetched(flat).numpy()
-    return [flat[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3) for s, shot in enumerate(shots)]
+    return [
+        flat[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3)
+        for s, shot in enumerate(shots)
+    ]
 
 
 def _fetched(values):
-    """A tensor on the CPU; from a GPU through memory that it writes to itself, which is several times faster."""
-    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values) if values.is_cuda else values
+    """A tensor on the CPU; from a GPU through memory that it writes to itself, which is several times
+    faster."""
+    return (
+        torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
+        if values.is_cuda
+        else values
+    )
 
 
-# ---- labels ----------------------------------------------------------------------------------------------------------------------------
+# ---- labels
+# ----------------------------------------------------------------------------------------------------------------------------
 
 
 def _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdrop):
     """`Posed` people of each shot."""
     head = (body.regions.head > 0.5) & (body.regions.long_hair < 0.5)
-    boxes = [_bounds(seen.index_select(1, part.nonzero()[:, 0])[..., :2]) for part in (head, body.vertex_part == BODY)]
-    window = torch.stack([windows.left, windows.top, windows.width, windows.height, windows.start], 1).tolist()
-    marks = [_marks(shots[s].camera, people.landmarks[n], views.starts[s], window[s]) for n, s in enumerate(of_shot)]
+    boxes = [
+        _bounds(seen.index_select(1, part.nonzero()[:, 0])[..., :2])
+        for part in (head, body.vertex_part == BODY)
+    ]
+    window = torch.stack(
+        [windows.left, windows.top, windows.width, windows.height, windows.start], 1
+    ).tolist()
+    marks = [
+        _marks(shots[s].camera, people.landmarks[n], views.starts[s], window[s])
+        for n, s in enumerate(of_shot)
+    ]
     surface, who = _nearest_at(marks, nearest, backdrop)
     result = [[] for _ in shots]
     for n, s in enumerate(of_shot):
@@ -263,23 +316,32 @@ def _labels(shots, of_shot, people, body, seen, views, windows, nearest, backdro
         flesh = FLESH / 1000 * body.height[actor.body] / 1.7
         hidden = inside & (np.nan_to_num(distance) > np.where(who[n] == n, flesh, _BEFORE_OTHERS))
         bounds = (box[n] for box in boxes)
-        result[s].append(Posed(actor, people.landmarks[n] * 1000, camera * 1000, px, inside, in_front, hidden, *bounds))
+        result[s].append(
+            Posed(actor, people.landmarks[n] * 1000, camera * 1000, px, inside, in_front, hidden, *bounds)
+        )
     return result
 
 
 def _marks(view, world, start, window):
-    """One person's landmarks (L, 3) m in a picture: in the camera's frame (m), px, inside the picture, first their pixels in the flat list
-    of all pictures' pixels, last their samples in that of the windows' (−1 outside); start: of the picture; window: left, top, width,
-    height, start."""
+    """One person's landmarks (L, 3) m in a picture: in the camera's frame (m), px, inside the picture, first
+    their pixels in the flat list of all pictures' pixels, last their samples in that of the windows' (−1
+    outside); start: of the picture; window: left, top, width, height, start."""
     camera = view.to_camera(world)
     with np.errstate(divide="ignore", invalid="ignore"):
         px = view.project(camera)
     before = camera[:, 2] > raster.NEAREST
     px = np.where(before[:, None], px, np.nan)
     size = np.array([view.width, view.height])
-    inside = before & (np.nan_to_num(px, nan=-9.0) >= -0.5).all(1) & (np.nan_to_num(px, nan=-9.0) < size - 0.5).all(1)
+    inside = (
+        before
+        & (np.nan_to_num(px, nan=-9.0) >= -0.5).all(1)
+        & (np.nan_to_num(px, nan=-9.0) < size - 0.5).all(1)
+    )
     x, y = np.nan_to_num(px).T
-    column, row = np.clip(np.rint(x), 0, size[0] - 1).astype(int), np.clip(np.rint(y), 0, size[1] - 1).astype(int)
+    column, row = (
+        np.clip(np.rint(x), 0, size[0] - 1).astype(int),
+        np.clip(np.rint(y), 0, size[1] - 1).astype(int),
+    )
     left, top, width, height, first = window
     fine_x, fine_y = np.rint((x - left) * 2 + 0.5).astype(int), np.rint((y - top) * 2 + 0.5).astype(int)
     within = inside & (fine_x >= 0) & (fine_y >= 0) & (fine_x < 2 * width) & (fine_y < 2 * height)
@@ -288,15 +350,21 @@ def _marks(view, world, start, window):
 
 
 def _nearest_at(marks, hits, backdrop):
-    """What is nearest to the camera where the landmarks are: depth (N, L) m, NaN outside the picture, and person (N, L), −1 if nobody."""
+    """What is nearest to the camera where the landmarks are: depth (N, L) m, NaN outside the picture, and
+    person (N, L), −1 if nobody."""
     inside, pixel, sample = (np.stack([mark[k] for mark in marks]) for k in (2, 3, 4))
-    depth = np.where(inside, backdrop.depth[torch.from_numpy(pixel).to(backdrop.depth.device)].cpu().numpy(), np.nan)
+    depth = np.where(
+        inside, backdrop.depth[torch.from_numpy(pixel).to(backdrop.depth.device)].cpu().numpy(), np.nan
+    )
     who = np.full(sample.shape, -1)
     if len(hits.sample):
         wanted = torch.from_numpy(sample).to(hits.sample.device)
         row = torch.searchsorted(hits.sample, wanted).clamp_max(len(hits.sample) - 1)
         found = (hits.sample[row] == wanted).cpu().numpy()
-        depth, who = (np.where(found, column[row].cpu().numpy(), value) for column, value in ((hits.depth, depth), (hits.person, who)))
+        depth, who = (
+            np.where(found, column[row].cpu().numpy(), value)
+            for column, value in ((hits.depth, depth), (hits.person, who))
+        )
     return depth, who
 
 

@@ -1,7 +1,9 @@
-"""Places where people are photographed: a laboratory, a green studio, rooms, halls, film sets, streets and fields.
+"""Places where people are photographed: a laboratory, a green studio, rooms, halls, film sets, streets and
+fields.
 
-A scene is a plain value: boxes, a room or the open air, one lamp, the film in the camera. The same seed gives the same scene; it can be
-shared by any number of cameras and frames. World frame: metres, y up, floor at y = 0; people act around the origin unless told otherwise.
+A scene is a plain value: boxes, a room or the open air, one lamp, the film in the camera. The same seed gives
+the same scene; it can be shared by any number of cameras and frames. World frame: metres, y up, floor at y =
+0; people act around the origin unless told otherwise.
 
 >>> place = make("room", seed=3, cameras=[camera], people=[(0.0, 0.0)])
 >>> place = seat(place, body, actor, seed=3)          # something under a person who sits
@@ -70,8 +72,10 @@ class Scene:
 def make(kind, seed, cameras=(), people=((0.0, 0.0),), occluders=0):
     """A scene of one of `KINDS`.
 
-    cameras: the `Camera`s (or their positions) that are to look at it: walls stay behind them, furniture out of their sight of the people;
-    people: where people will be, (x, z) m; occluders: how many pieces of furniture stand in the way on purpose.
+    cameras: the `Camera`s (or their positions) that are to look at it: walls stay behind them, furniture out
+    of their sight of the people;
+    people: where people will be, (x, z) m; occluders: how many pieces of furniture stand in the way on
+    purpose.
     """
     rng = np.random.default_rng((KINDS.index(kind), seed))
     eyes = [np.asarray(getattr(camera, "position", camera), float) for camera in cameras]
@@ -79,17 +83,31 @@ def make(kind, seed, cameras=(), people=((0.0, 0.0),), occluders=0):
     scene = {"laboratory": _laboratory, "studio": _studio, "outdoor": _outdoor, "street": _street, "room": _room, "hall": _hall,
              "film set": _room}[kind](rng, kind, seed, eyes, spots)  # fmt: skip
     if occluders:
-        scene = replace(scene, boxes=scene.boxes + tuple(_in_the_way(rng, occluders, eyes, spots, len(scene.boxes) + 1000)))
+        scene = replace(
+            scene,
+            boxes=scene.boxes + tuple(_in_the_way(rng, occluders, eyes, spots, len(scene.boxes) + 1000)),
+        )
     return scene
 
 
-# ---- the kinds of place ----------------------------------------------------------------------------------------------------------------
+# ---- the kinds of place
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def _laboratory(rng, kind, seed, eyes, spots):
-    """One laboratory for everybody: brown floor, a red carpet, grey walls, equipment along them. Only the sensor differs by seed."""
+    """One laboratory for everybody: brown floor, a red carpet, grey walls, equipment along them. Only the
+    sensor differs by seed."""
     fixed = np.random.default_rng(1)
-    boxes = [Box((0.0, 0.004, 0.0), (2.2, 0.004, 2.2), 0.0, Surface(PLAIN, (0.55, 0.20, 0.16), (0.45, 0.16, 0.13)), 0, walkable=True)]
+    boxes = [
+        Box(
+            (0.0, 0.004, 0.0),
+            (2.2, 0.004, 2.2),
+            0.0,
+            Surface(PLAIN, (0.55, 0.20, 0.16), (0.45, 0.16, 0.13)),
+            0,
+            walkable=True,
+        )
+    ]
     grey = Surface(PLAIN, (0.25, 0.25, 0.28), (0.2, 0.2, 0.2), seed=3)
     for thing, (x, z, piece) in enumerate(((-3.9, -2.0, "cabinet"), (3.9, 1.5, "cabinet"), (1.0, 4.2, "low"), (-2.0, -4.3, "low"),
                                            (3.6, -3.6, "pole"), (-3.6, 3.6, "pole"), (-4.0, 0.6, "shelf")), 1):  # fmt: skip
@@ -118,7 +136,10 @@ def _room(rng, kind, seed, eyes, spots):
     room = (centre[0] - rng.uniform(2.2, 4.2), centre[0] + rng.uniform(2.2, 4.2), centre[2] - rng.uniform(2.2, 4.2),
             centre[2] + rng.uniform(2.2, 4.2), rng.uniform(2.5, 3.4))  # fmt: skip
     room = _around(eyes, spots, room)
-    base, wall = np.array(colour(rng, (0.1, 0.5), (0.3, 0.8))), np.array(colour(rng, (0.02, 0.4), (0.4, 0.95)))
+    base, wall = (
+        np.array(colour(rng, (0.1, 0.5), (0.3, 0.8))),
+        np.array(colour(rng, (0.02, 0.4), (0.4, 0.95))),
+    )
     floor = Surface(int(rng.choice([PLAIN, CHECKER, PLANKS, BLOTCHES], p=[0.25, 0.2, 0.45, 0.1])), base, base * rng.uniform(0.5, 0.92),
                     rng.uniform(0.6, 1.5), int(rng.integers(1000)))  # fmt: skip
     walls = Surface(int(rng.choice([PLAIN, BRICKS, STRIPES], p=[0.75, 0.13, 0.12])), wall, wall * rng.uniform(0.72, 0.96),
@@ -128,7 +149,15 @@ def _room(rng, kind, seed, eyes, spots):
         angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(1.3, 2.8)
         x, z = centre[0] + radius * np.cos(angle), centre[2] + radius * np.sin(angle)
         if _out_of_sight(x, z, eyes, spots):
-            boxes += furniture.piece(rng, rng.choice(furniture.PIECES), x, z, rng.uniform(0, 2 * np.pi), furniture.paint(rng), thing)
+            boxes += furniture.piece(
+                rng,
+                rng.choice(furniture.PIECES),
+                x,
+                z,
+                rng.uniform(0, 2 * np.pi),
+                furniture.paint(rng),
+                thing,
+            )
     warm = rng.uniform(0.72, 1.0)
     lamp = Lamp(_direction(rng), rng.uniform(0.45, 0.8), rng.uniform(0.3, 0.7), (1.0, (1 + warm) / 2, warm))
     return Scene(kind, seed, floor, walls, room, lamp, _film(rng), boxes=tuple(boxes))
@@ -138,7 +167,13 @@ def _hall(rng, kind, seed, eyes, spots):
     """A sports hall: wide and high, planks or a coloured floor with lines, stands along the walls."""
     half = rng.uniform(7, 14), rng.uniform(7, 14)
     room = _around(eyes, spots, (-half[0], half[0], -half[1], half[1], rng.uniform(5.5, 9)))
-    wood = ((0.72, 0.52, 0.32), (0.66, 0.45, 0.27), (0.30, 0.45, 0.55), (0.62, 0.30, 0.25), (0.35, 0.52, 0.36))[rng.integers(5)]
+    wood = (
+        (0.72, 0.52, 0.32),
+        (0.66, 0.45, 0.27),
+        (0.30, 0.45, 0.55),
+        (0.62, 0.30, 0.25),
+        (0.35, 0.52, 0.36),
+    )[rng.integers(5)]
     wood = np.array(wood)
     wall = np.array(colour(rng, (0.02, 0.3), (0.5, 0.9)))
     boxes, white = [], Surface(PLAIN, (0.9, 0.9, 0.88), (0.85, 0.85, 0.85))
@@ -168,7 +203,9 @@ def _hall(rng, kind, seed, eyes, spots):
             )
     boxes += _against_walls(rng, room)
     lamp = Lamp(_direction(rng, 0.9), rng.uniform(0.55, 0.8), rng.uniform(0.3, 0.6))
-    walls = Surface(int(rng.choice([PLAIN, BRICKS])), wall, wall * rng.uniform(0.7, 0.95), 0.7, int(rng.integers(1000)))
+    walls = Surface(
+        int(rng.choice([PLAIN, BRICKS])), wall, wall * rng.uniform(0.7, 0.95), 0.7, int(rng.integers(1000))
+    )
     floor = Surface(PLANKS if rng.random() < 0.6 else PLAIN, wood, wood * 0.85, 0.8, int(rng.integers(1000)))
     return Scene(kind, seed, floor, walls, room, lamp, _film(rng), boxes=tuple(boxes))
 
@@ -204,14 +241,23 @@ def _outdoor(rng, kind, seed, eyes, spots):
         rng.uniform(0.4, 1.4),
         int(rng.integers(1000)),
     )
-    lamp = Lamp(_direction(rng), rng.uniform(0.42, 0.62), rng.uniform(0.45, 1.0), (1.0, rng.uniform(0.92, 1), rng.uniform(0.78, 1)))
+    lamp = Lamp(
+        _direction(rng),
+        rng.uniform(0.42, 0.62),
+        rng.uniform(0.45, 1.0),
+        (1.0, rng.uniform(0.92, 1), rng.uniform(0.78, 1)),
+    )
     return Scene(kind, seed, floor, floor, None, lamp, _film(rng), _sky(rng), tuple(boxes))
 
 
 def _street(rng, kind, seed, eyes, spots):
-    """A street or a square: paving, house fronts on two sides, some cars, posts and trees; wide enough to walk through with a camera."""
+    """A street or a square: paving, house fronts on two sides, some cars, posts and trees; wide enough to
+    walk through with a camera."""
     heading, width = rng.uniform(0, 2 * np.pi), rng.uniform(5.5, 10)
-    along, across = np.array([np.sin(heading), np.cos(heading)]), np.array([np.cos(heading), -np.sin(heading)])
+    along, across = (
+        np.array([np.sin(heading), np.cos(heading)]),
+        np.array([np.cos(heading), -np.sin(heading)]),
+    )
     boxes, thing, centre = [], 0, np.mean(spots, 0)[[0, 2]]
     for side in (-1, 1):
         at = -28.0
@@ -223,7 +269,9 @@ def _street(rng, kind, seed, eyes, spots):
         for _ in range(rng.integers(1, 4)):
             x, z = centre + along * rng.uniform(-14, 14) + across * side * (width - rng.uniform(0.9, 1.6))
             if _out_of_sight(x, z, eyes, spots, 1.2):
-                boxes += (furniture.car, furniture.tree, furniture.post)[rng.integers(3)](rng, x, z, thing, yaw=heading)
+                boxes += (furniture.car, furniture.tree, furniture.post)[rng.integers(3)](
+                    rng, x, z, thing, yaw=heading
+                )
             thing += 1
     stone = np.array(colour(rng, (0.02, 0.2), (0.35, 0.7)))
     floor = Surface(
@@ -233,18 +281,30 @@ def _street(rng, kind, seed, eyes, spots):
         rng.uniform(0.6, 1.2),
         int(rng.integers(1000)),
     )
-    lamp = Lamp(_direction(rng), rng.uniform(0.45, 0.65), rng.uniform(0.3, 0.9), (1.0, rng.uniform(0.92, 1), rng.uniform(0.8, 1)))
+    lamp = Lamp(
+        _direction(rng),
+        rng.uniform(0.45, 0.65),
+        rng.uniform(0.3, 0.9),
+        (1.0, rng.uniform(0.92, 1), rng.uniform(0.8, 1)),
+    )
     return Scene(kind, seed, floor, floor, None, lamp, _film(rng), _sky(rng), tuple(boxes))
 
 
-# ---- parts -----------------------------------------------------------------------------------------------------------------------------
+# ---- parts
+# -----------------------------------------------------------------------------------------------------------------------------
 
 
 def _around(eyes, spots, room):
     """The room, made large enough for the cameras and the people."""
     x, z = [p[0] for p in eyes + spots], [p[2] for p in eyes + spots]
     height = max([room[4]] + [p[1] + 0.3 for p in eyes])
-    return min(room[0], min(x) - 0.3), max(room[1], max(x) + 0.3), min(room[2], min(z) - 0.3), max(room[3], max(z) + 0.3), height
+    return (
+        min(room[0], min(x) - 0.3),
+        max(room[1], max(x) + 0.3),
+        min(room[2], min(z) - 0.3),
+        max(room[3], max(z) + 0.3),
+        height,
+    )
 
 
 def _out_of_sight(x, z, eyes, spots, margin=0.75):
@@ -273,9 +333,21 @@ def _against_walls(rng, room):
         if rng.random() < 0.6:  # a picture, a window or a door
             door = rng.random() < 0.25
             half = (0.45, 1.0, 0.03) if door else (rng.uniform(0.25, 0.8), rng.uniform(0.2, 0.5), 0.02)
-            boxes.append(Box((x, 1.0 if door else min(1.6, height - 0.6), z), half, turn, furniture.paint(rng), 200 + k))
+            boxes.append(
+                Box(
+                    (x, 1.0 if door else min(1.6, height - 0.6), z), half, turn, furniture.paint(rng), 200 + k
+                )
+            )
         else:
-            boxes += furniture.piece(rng, rng.choice(["cabinet", "shelf", "low", "sofa"]), x, z, turn, furniture.paint(rng), 200 + k)
+            boxes += furniture.piece(
+                rng,
+                rng.choice(["cabinet", "shelf", "low", "sofa"]),
+                x,
+                z,
+                turn,
+                furniture.paint(rng),
+                200 + k,
+            )
     return boxes
 
 
@@ -288,9 +360,19 @@ def _in_the_way(rng, count, eyes, spots, thing):
         toward = toward / max(np.linalg.norm(toward), 1e-6)
         side = np.array([toward[1], -toward[0]])
         x, z = spot[[0, 2]] + toward * rng.uniform(0.6, 1.25) + side * rng.normal(0, 0.3)
-        kind = rng.choice(["table", "chair", "low", "cabinet", "pole", "panel", "sofa"], p=[0.2, 0.2, 0.2, 0.12, 0.08, 0.12, 0.08])
+        kind = rng.choice(
+            ["table", "chair", "low", "cabinet", "pole", "panel", "sofa"],
+            p=[0.2, 0.2, 0.2, 0.12, 0.08, 0.12, 0.08],
+        )
         boxes += furniture.piece(
-            rng, kind, x, z, rng.uniform(0, 2 * np.pi), furniture.paint(rng), thing + k, tallest=rng.uniform(0.5, 1.25)
+            rng,
+            kind,
+            x,
+            z,
+            rng.uniform(0, 2 * np.pi),
+            furniture.paint(rng),
+            thing + k,
+            tallest=rng.uniform(0.5, 1.25),
         )
     return boxes
 
@@ -302,7 +384,11 @@ def _direction(rng, lowest=0.5):
 
 def _film(rng):
     return Film(
-        rng.uniform(0.15, 0.25), rng.uniform(1.8, 2.3), rng.uniform(0.9, 1.15), tuple(1 + rng.normal(0, 0.04, 3)), rng.uniform(0.0, 0.025)
+        rng.uniform(0.15, 0.25),
+        rng.uniform(1.8, 2.3),
+        rng.uniform(0.9, 1.15),
+        tuple(1 + rng.normal(0, 0.04, 3)),
+        rng.uniform(0.0, 0.025),
     )
 
 

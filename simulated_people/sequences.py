@@ -1,7 +1,10 @@
-"""Poses over time: walking and running as cycles, everything else as gestures from one pose of the action to the next.
+"""Poses over time: walking and running as cycles, everything else as gestures from one pose of the action to
+the next.
 
->>> angles = sequence(np.random.default_rng(0), "walk", frames=50, fps=25, contacts=contacts)      # (50, P) degrees
->>> places = path("walk", angles, fps=25)                                                          # (50, 2) m, x and z
+>>> angles = sequence(np.random.default_rng(0), "walk", frames=50, fps=25, contacts=contacts)      # (50, P)
+                                                                                                   degrees
+>>> places = path("walk", angles, fps=25)                                                          # (50, 2)
+                                                                                                   m, x and z
 """
 
 import numpy as np
@@ -12,18 +15,37 @@ from simulated_people.kinematics import ANGLES, INDEX, limited, vector
 
 CYCLES = {"walk": (0.80, 1.05), "run": (1.25, 1.55)}  # strides a second
 _LEG = 0.87  # m
-_KEPT_LEGS = {"sit", "sit on floor", "kneel", "lie", "squat"}  # the arms and the head move, the rest stays where it is
-_FROM_STANDING = {"kick", "throw", "jump", "lunge", "box", "swing club", "balance", "bend"}  # done and taken back
-_BELOW = [k for k, name in enumerate(ANGLES) if any(part in name for part in ("hip", "knee", "ankle", "pitch", "roll", "yaw"))]
+_KEPT_LEGS = {
+    "sit",
+    "sit on floor",
+    "kneel",
+    "lie",
+    "squat",
+}  # the arms and the head move, the rest stays where it is
+_FROM_STANDING = {
+    "kick",
+    "throw",
+    "jump",
+    "lunge",
+    "box",
+    "swing club",
+    "balance",
+    "bend",
+}  # done and taken back
+_BELOW = [
+    k
+    for k, name in enumerate(ANGLES)
+    if any(part in name for part in ("hip", "knee", "ankle", "pitch", "roll", "yaw"))
+]
 _CANDIDATES = 5
 
 
 def sequence(rng, action, frames, fps, contacts=None, heading=None, turning=None):
     """(F, P) degrees: one person at `action` (a name of `poses.ACTIONS`), smoothly.
 
-    contacts: with it the freest of several draws is taken, so that no limb passes through the body. heading: yaw at the start in degrees,
-    random where None. turning: degrees a second that a walker turns by (people walk in circles where there is little room); random
-    where None.
+    contacts: with it the freest of several draws is taken, so that no limb passes through the body. heading:
+    yaw at the start in degrees, random where None. turning: degrees a second that a walker turns by (people
+    walk in circles where there is little room); random where None.
     """
     heading = rng.uniform(0, 360) if heading is None else heading
     drawn = []
@@ -42,7 +64,8 @@ def sequence(rng, action, frames, fps, contacts=None, heading=None, turning=None
 
 
 def path(action, angles, fps):
-    """(F, 2) m: where a sequence leads (x, z of the pelvis), about the origin. Only walkers and runners leave their place.
+    """(F, 2) m: where a sequence leads (x, z of the pelvis), about the origin. Only walkers and runners leave
+    their place.
 
     angles: (F, P) from `sequence`.
     """
@@ -59,8 +82,12 @@ def speed(action, angles, fps):
     thighs = np.deg2rad(angles[:, [INDEX["l_hip"], INDEX["r_hip"]]])
     spread = np.abs(thighs[:, 0] - thighs[:, 1])
     crossings = (np.diff(np.sign(thighs[:, 0] - thighs[:, 1])) != 0).sum()
-    steps_a_second = crossings * fps / max(len(angles) - 1, 1) if crossings > 1 else 2 * np.mean(CYCLES[action])
-    length = 2 * _LEG * np.sin(np.quantile(spread, 0.95) / 2) * (1.25 if action == "run" else 1.0)  # runners fly
+    steps_a_second = (
+        crossings * fps / max(len(angles) - 1, 1) if crossings > 1 else 2 * np.mean(CYCLES[action])
+    )
+    length = (
+        2 * _LEG * np.sin(np.quantile(spread, 0.95) / 2) * (1.25 if action == "run" else 1.0)
+    )  # runners fly
     return np.full(len(angles), length * steps_a_second)
 
 
@@ -115,4 +142,6 @@ def _sway(rng, frames, fps):
     time = np.arange(frames)[:, None] / fps
     rates, phases = rng.uniform(0.15, 0.6, (2, len(ANGLES))), rng.uniform(0, 2 * np.pi, (2, len(ANGLES)))
     size = rng.uniform(0.2, 0.9, len(ANGLES))
-    return size * sum(np.sin(2 * np.pi * rate * time + phase) for rate, phase in zip(rates, phases, strict=True))
+    return size * sum(
+        np.sin(2 * np.pi * rate * time + phase) for rate, phase in zip(rates, phases, strict=True)
+    )

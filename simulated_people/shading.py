@@ -1,6 +1,7 @@
 """Noise, textures, light, shadows and film: everything that turns surfaces into colours.
 
-Flat lists of P points throughout; vectors and colours are (3, P), a component a row, which is several times faster than (P, 3).
+Flat lists of P points throughout; vectors and colours are (3, P), a component a row, which is several times
+faster than (P, 3).
 """
 
 from functools import lru_cache
@@ -25,7 +26,9 @@ def _noise_tile(device):
         grid = torch.rand(1, 1, cells, cells, generator=generator)
         grid = torch.nn.functional.pad(grid, (2, 2, 2, 2), mode="circular")
         step = _TILE // cells
-        fine = torch.nn.functional.interpolate(grid, scale_factor=step, mode="bicubic", align_corners=False)[0, 0]
+        fine = torch.nn.functional.interpolate(grid, scale_factor=step, mode="bicubic", align_corners=False)[
+            0, 0
+        ]
         total = total + weight * fine[2 * step : -2 * step, 2 * step : -2 * step]
         weight *= 0.55
     total = (total - total.mean()) / total.std() * 0.18 + 0.5
@@ -40,7 +43,10 @@ def _grain_tile(device):
 
 def noise(u, v, seed):
     """Smooth noise in 0…1 at (P,) places; 1 unit of u, v is about one blob. seed: (P,) or (1,) numbers."""
-    x, y = (u * _BLOB + seed * 151.7).floor().int() & (_TILE - 1), (v * _BLOB + seed * 365.3).floor().int() & (_TILE - 1)
+    x, y = (
+        (u * _BLOB + seed * 151.7).floor().int() & (_TILE - 1),
+        (v * _BLOB + seed * 365.3).floor().int() & (_TILE - 1),
+    )
     return _noise_tile(u.device).index_select(0, y * _TILE + x)
 
 
@@ -50,7 +56,8 @@ def _scatter(x, y):
 
 
 def texture(kind, u, v, seed, first, second):
-    """Albedo (3, P), sRGB. kind: (P,) int; u, v: (P,) m on the surface; seed: (P,); first, second: (3, P) colours."""
+    """Albedo (3, P), sRGB. kind: (P,) int; u, v: (P,) m on the surface; seed: (P,); first, second: (3, P)
+    colours."""
     base = noise(u * 1.4, v * 1.4, seed)
     mask = base * 0.25
     for wanted in kind.bincount(minlength=PLAIN + 1).nonzero()[:, 0].tolist():
@@ -91,7 +98,8 @@ def dot(a, b):
 def illuminate(lamp, shot, normals, shadow):
     """(3, P) light that falls on points: a sky that is brighter above, and one lamp (the sun) with shadows.
 
-    lamp: dict of direction (S, 3), ambient (S,), sun (S,), colour (S, 3); shot: (P,); normals: (3, P); shadow: (P,) 0 lit … 1 dark.
+    lamp: dict of direction (S, 3), ambient (S,), sun (S,), colour (S, 3); shot: (P,); normals: (3, P);
+    shadow: (P,) 0 lit … 1 dark.
     """
     direction, colour = spread(lamp["direction"], shot).T, spread(lamp["colour"], shot).T
     ambient = spread(lamp["ambient"], shot) * (0.70 + 0.30 * normals[1])
@@ -102,8 +110,10 @@ def illuminate(lamp, shot, normals, shadow):
 class Shadows:
     """Shadow maps, one for each person, and a darker floor where bodies come near it.
 
-    vertices: (N, V, 3) m of which `casting` (N, V) bool throw shadows; shot: (N,) list of ints; direction: (S, 3) towards the lamp.
-    Points are looked up for one person at a time, or in several pictures for one person of each: the first of all, the second, …
+    vertices: (N, V, 3) m of which `casting` (N, V) bool throw shadows; shot: (N,) list of ints; direction:
+    (S, 3) towards the lamp.
+    Points are looked up for one person at a time, or in several pictures for one person of each: the first of
+    all, the second, …
     """
 
     SIZE, REACH = 96, 1.35  # cells; m from the middle of the person to the map's edge
@@ -111,19 +121,27 @@ class Shadows:
 
     def __init__(self, vertices, casting, shot, direction):
         count, device = len(vertices), vertices.device
-        self._around = torch.tensor([[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]], device=device)[..., None]  # cells, right and up
+        self._around = torch.tensor([[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]], device=device)[
+            ..., None
+        ]  # cells, right and up
         self._turns = _turns(shot, len(direction), device)
         light = direction[torch.as_tensor(shot, device=device)]
         up = torch.tensor([0.0, 1.0, 0.0], device=device).expand_as(light)
         right = torch.nn.functional.normalize(torch.linalg.cross(up, light), dim=-1)
-        self._axes = torch.stack([right, torch.linalg.cross(light, right), light], 1)  # (N, 3, 3): right, up, towards the lamp
+        self._axes = torch.stack(
+            [right, torch.linalg.cross(light, right), light], 1
+        )  # (N, 3, 3): right, up, towards the lamp
         self._centre = (vertices.amin(1) + vertices.amax(1)) / 2
         relative = vertices - self._centre[:, None]
         across, along, height = (relative @ self._axes.mT).unbind(-1)
         self._map = self._splat(across, along, height, casting, self.SIZE, self.REACH, -9.0)
         near = (1 - vertices[..., 1] / self.NEAR).clamp(0, 1)
-        contact = self._splat(relative[..., 0], relative[..., 2], near, casting, self.FLOOR_SIZE, self.FLOOR_REACH, 0.0)
-        soft = torch.nn.functional.avg_pool2d(contact.view(count, 1, self.FLOOR_SIZE, self.FLOOR_SIZE), 5, 1, 2)
+        contact = self._splat(
+            relative[..., 0], relative[..., 2], near, casting, self.FLOOR_SIZE, self.FLOOR_REACH, 0.0
+        )
+        soft = torch.nn.functional.avg_pool2d(
+            contact.view(count, 1, self.FLOOR_SIZE, self.FLOOR_SIZE), 5, 1, 2
+        )
         self._contact = soft.flatten(1)
 
     @staticmethod
@@ -142,15 +160,18 @@ class Shadows:
         return torch.nn.functional.max_pool2d(grid.view(count, 1, size, size), 3, 1, 1).flatten(1)
 
     def at(self, position, shot, bias):
-        """(P,) 0 lit … 1 dark. position: (3, P) m; shot: (P,) picture of each; bias: m, against self-shadowing."""
+        """(P,) 0 lit … 1 dark. position: (3, P) m; shot: (P,) picture of each; bias: m, against
+        self-shadowing."""
         return self._darkest(position, lambda person: self._cast(person, position, shot, bias))
 
     def contact(self, position, shot):
-        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor; shot: (P,) picture of each."""
+        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor;
+        shot: (P,) picture of each."""
         return self._darkest(position, lambda person: self._touch(person, position, shot))
 
     def _darkest(self, position, of_person):
-        """The largest of what the people of a point's own picture do to it; of_person(person) → (rows, values)."""
+        """The largest of what the people of a point's own picture do to it; of_person(person) → (rows,
+        values)."""
         result = torch.zeros(position.shape[1], device=position.device)
         for person in self._turns:
             rows, values = of_person(person)
@@ -162,8 +183,12 @@ class Shadows:
         if len(axes) == 1:
             across, along, height = axes[0] @ position - (axes[0] @ centre[0])[:, None]
         else:
-            middle = torch.where(person[:, None] < 0, torch.inf, (axes @ centre[..., None])[..., 0])  # who is not there is out of reach
-            across, along, height = (dot(spread(axes[:, k], shot).T, position) - spread(middle[:, k], shot) for k in range(3))
+            middle = torch.where(
+                person[:, None] < 0, torch.inf, (axes @ centre[..., None])[..., 0]
+            )  # who is not there is out of reach
+            across, along, height = (
+                dot(spread(axes[:, k], shot).T, position) - spread(middle[:, k], shot) for k in range(3)
+            )
         column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
         rows = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
         column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
@@ -176,13 +201,18 @@ class Shadows:
         size, centre = self.FLOOR_SIZE, self._centre[person]
         if len(centre) > 1:
             centre = torch.where(person[:, None] < 0, torch.inf, centre)
-        column, row = (((position[axis] - spread(centre[:, axis], shot)) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5 for axis in (0, 2))
+        column, row = (
+            ((position[axis] - spread(centre[:, axis], shot)) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5
+            for axis in (0, 2)
+        )
         rows = ((column > 0) & (column < size - 1) & (row > 0) & (row < size - 1)).nonzero()[:, 0]
         column, row = column.index_select(0, rows), row.index_select(0, rows)
         left, top = column.floor(), row.floor()
         fx, fy = column - left, row - top
         cell = (top * size + left).int()
-        a, b, c, d = (self._looked_up(self._contact, person, shot, rows, cell + step) for step in (0, 1, size, size + 1))
+        a, b, c, d = (
+            self._looked_up(self._contact, person, shot, rows, cell + step) for step in (0, 1, size, size + 1)
+        )
         return rows, torch.lerp(torch.lerp(a, b, fx), torch.lerp(c, d, fx), fy)
 
     @staticmethod
@@ -195,8 +225,8 @@ class Shadows:
 
 
 def _turns(shot, shots, device):
-    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no more of them; for a single
-    picture slices of one, which cost nothing to take."""
+    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no
+    more of them; for a single picture slices of one, which cost nothing to take."""
     if shots == 1:
         return [slice(n, n + 1) for n in range(len(shot))]
     of_shot = [[n for n, own in enumerate(shot) if own == s] for s in range(shots)]
@@ -206,14 +236,19 @@ def _turns(shot, shots, device):
 
 
 def develop(light, film, brightness, seed, shot, starts):
-    """(P, 3) uint8 sRGB from light (3, P): exposure, a soft shoulder for the highlights, contrast, colour cast and sensor noise.
+    """(P, 3) uint8 sRGB from light (3, P): exposure, a soft shoulder for the highlights, contrast, colour
+    cast and sensor noise.
 
-    film: dict of exposure, gamma, contrast, noise (S,) and white (S, 3); brightness: (S,) the light that is to become `exposure`;
-    seed: list of S ints; shot: (P,) picture of each column; starts: S + 1 columns at which the pictures start.
+    film: dict of exposure, gamma, contrast, noise (S,) and white (S, 3); brightness: (S,) the light that is
+    to become `exposure`;
+    seed: list of S ints; shot: (P,) picture of each column; starts: S + 1 columns at which the pictures
+    start.
     """
     gain = (film["exposure"] / brightness.clamp_min(0.01)).clamp(0.5, 2.5)
     x = light * spread(gain, shot)
-    x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))  # meets the straight part with the same slope, never reaches 1
+    x = torch.where(
+        x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5)
+    )  # meets the straight part with the same slope, never reaches 1
     x = x ** spread(1 / film["gamma"], shot)
     x = ((x - 0.5) * spread(film["contrast"], shot) + 0.5) * spread(film["white"], shot).T
     x += _speckle(seed, shot, starts, light.device) * spread(film["noise"], shot)
@@ -230,6 +265,10 @@ def _speckle(seed, shot, starts, device):
         long_enough = grain if count <= period else grain[:period].repeat(count // period + 2)
         return long_enough[first[0] : first[0] + count].view(3, -1)
     begin, end = (torch.tensor(edges, device=device) for edges in (starts[:-1], starts[1:]))
-    place = torch.arange(starts[-1], device=device) + (torch.tensor(first, device=device) - begin).index_select(0, shot)
+    place = torch.arange(starts[-1], device=device) + (
+        torch.tensor(first, device=device) - begin
+    ).index_select(0, shot)
     length = (end - begin).index_select(0, shot)
-    return grain.index_select(0, (torch.stack([place, place + length, place + 2 * length]) % period).flatten()).view(3, -1)
+    return grain.index_select(
+        0, (torch.stack([place, place + length, place + 2 * length]) % period).flatten()
+    ).view(3, -1)

@@ -5,13 +5,18 @@ import torch
 
 
 def pack(scenes, device):
-    """The scenes (`scene.Scene`) as the tensors that `trace` and `shading` read: S scenes, their boxes and surfaces in flat lists."""
+    """The scenes (`scene.Scene`) as the tensors that `trace` and `shading` read: S scenes, their boxes and
+    surfaces in flat lists."""
 
     def tensor(values, dtype=torch.float32):
         return torch.tensor(np.asarray(values), dtype=dtype, device=device)
 
     boxes = [(s, k, box) for s, scene in enumerate(scenes) for k, box in enumerate(scene.boxes)]
-    surfaces = [surface for scene in scenes for surface in (scene.floor, scene.wall, *(box.surface for box in scene.boxes))]
+    surfaces = [
+        surface
+        for scene in scenes
+        for surface in (scene.floor, scene.wall, *(box.surface for box in scene.boxes))
+    ]
     counts = [2 + len(scene.boxes) for scene in scenes]
     room = np.array([scene.room or (-1e3, 1e3, -1e3, 1e3, 1e3) for scene in scenes], float)
     colours = tensor([[surface.first, surface.second] for surface in surfaces])

@@ -1,4 +1,5 @@
-"""People and things in one place: something to sit on, and nothing through anybody. `scene` offers these functions as its own."""
+"""People and things in one place: something to sit on, and nothing through anybody. `scene` offers these
+functions as its own."""
 
 from dataclasses import replace
 
@@ -26,7 +27,11 @@ def seat(scene, body, actor, seed=0):
     if top < 0.12:
         return scene
     rng = np.random.default_rng((77, seed))
-    paint = furniture.paint(rng) if scene.kind != "laboratory" else Surface(PLANKS, (0.36, 0.26, 0.17), (0.27, 0.19, 0.12), seed=9)
+    paint = (
+        furniture.paint(rng)
+        if scene.kind != "laboratory"
+        else Surface(PLANKS, (0.36, 0.26, 0.17), (0.27, 0.19, 0.12), seed=9)
+    )
     kinds = ["chair", "stool", "block", "pedestal"]
     if scene.kind == "laboratory":
         kinds = ["chair", "pedestal"]
@@ -41,10 +46,11 @@ def seat(scene, body, actor, seed=0):
 
 
 def clear(scene, skin, move=True):
-    """The scene without furniture that cuts into people: it is moved aside where that helps, and taken away where it does not.
+    """The scene without furniture that cuts into people: it is moved aside where that helps, and taken away
+    where it does not.
 
-    skin: (..., 3) m, from `Body.skin`: every place that bodies take in this scene, of all people, in all frames that share it. The same
-    scene comes back when nothing is in the way.
+    skin: (..., 3) m, from `Body.skin`: every place that bodies take in this scene, of all people, in all
+    frames that share it. The same scene comes back when nothing is in the way.
     """
     points = np.asarray(skin, np.float32).reshape(-1, 3)
     cut = cut_into(scene.boxes, points)
@@ -66,12 +72,15 @@ def clear(scene, skin, move=True):
 
 
 def cut_into(boxes, points, margin=0.02):
-    """(boxes,) bool: bodies reach into the box. Seats touch by design: they are measured without the margin, a little lower."""
+    """(boxes,) bool: bodies reach into the box. Seats touch by design: they are measured without the margin,
+    a little lower."""
     result = np.zeros(len(boxes), bool)
     if not len(points) or not len(boxes):
         return result
     low, high = points.T.min(1), points.T.max(1)
-    centres, halves = (np.array([getattr(box, side) for box in boxes], float)[:, [0, 2]] for side in ("centre", "half"))
+    centres, halves = (
+        np.array([getattr(box, side) for box in boxes], float)[:, [0, 2]] for side in ("centre", "half")
+    )
     away = np.abs(centres - np.clip(centres, low[[0, 2]], high[[0, 2]])).max(1) > np.hypot(*halves.T) + margin
     for k in np.flatnonzero(~away):
         box = boxes[k]

@@ -1,6 +1,7 @@
 """The surroundings, by casting a ray through every pixel: floor, walls of a room, boxes and the sky.
 
-Pixels of all images form one flat list, image by image, row by row. Rays have unit depth, so a hit's parameter is its depth.
+Pixels of all images form one flat list, image by image, row by row. Rays have unit depth, so a hit's
+parameter is its depth.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,9 @@ class Views:
             y = torch.arange(cameras[0].height, device=device).repeat_interleave(cameras[0].width)
         else:
             width = size[:, 0].index_select(0, shot)
-            place = torch.arange(starts[-1], device=device) - tensor(starts[:-1], torch.int64).index_select(0, shot)
+            place = torch.arange(starts[-1], device=device) - tensor(starts[:-1], torch.int64).index_select(
+                0, shot
+            )
             y = torch.div(place, width, rounding_mode="floor")
             x = place - y * width
         return cls(tensor([c.rotation.tolist() for c in cameras]), tensor([c.position.tolist() for c in cameras]),
@@ -54,7 +57,14 @@ class Views:
         """World points (N, V, 3) m seen by the cameras of shots (N,) → (N, V, 3): px, px, depth in m."""
         seen = (points - self.position[shot][:, None]) @ self.rotation[shot].mT
         depth = seen[..., 2:]
-        return torch.cat([seen[..., :2] / depth.clamp_min(0.02) * self.focal[shot][:, None] + self.centre[shot][:, None], depth], -1)
+        return torch.cat(
+            [
+                seen[..., :2] / depth.clamp_min(0.02) * self.focal[shot][:, None]
+                + self.centre[shot][:, None],
+                depth,
+            ],
+            -1,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +102,10 @@ def trace(views, stage):
         reach = (torch.where(ray[axis] > 0, high, low) - origin[axis]) / ray[axis]
         nearer = (reach > 1e-3) & (reach < depth) & (high < _OPEN)
         depth, thing = torch.where(nearer, reach, depth), torch.where(nearer, WALL, thing)
-        axis_hit, facing = torch.where(nearer, axis, axis_hit), torch.where(nearer, -torch.sign(ray[axis]), facing)
+        axis_hit, facing = (
+            torch.where(nearer, axis, axis_hit),
+            torch.where(nearer, -torch.sign(ray[axis]), facing),
+        )
     normal = torch.stack([(axis_hit == axis) * facing for axis in range(3)])
     depth, thing, normal = _boxes(views, stage, ray, depth, thing, normal)
 
@@ -100,7 +113,9 @@ def trace(views, stage):
     colour = shading.linear(_albedo(stage, shot, thing, position, normal))
     outside = (thing == SKY).nonzero()[:, 0]
     if len(outside):
-        colour[:, outside] = shading.linear(_sky(stage, shot.index_select(0, outside), ray.index_select(1, outside)))
+        colour[:, outside] = shading.linear(
+            _sky(stage, shot.index_select(0, outside), ray.index_select(1, outside))
+        )
     return Backdrop(depth, thing, position, normal, colour)
 
 
@@ -112,20 +127,29 @@ def _boxes(views, stage, ray, depth, thing, normal):
     low, high, nearest = _outlines(views, stage)
     cosine, sine, half = stage["box_yaw"].cos(), stage["box_yaw"].sin(), stage["box_half"]
     away = views.position[shot] - stage["box_centre"]
-    away = torch.stack([away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1)
+    away = torch.stack(
+        [away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1
+    )
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
     seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
     if len(views.starts) == 2:
-        depth, thing = _boxes_of_one(views, ray, depth, thing, table, seen[nearest[seen].argsort(stable=True)], low, high, nearest)
+        depth, thing = _boxes_of_one(
+            views, ray, depth, thing, table, seen[nearest[seen].argsort(stable=True)], low, high, nearest
+        )
     else:
         depth, thing = _boxes_of_many(views, ray, depth, thing, table, seen, low, high, shot)
     return depth, _numbered(thing, stage), _box_normals(ray, depth, thing, normal, table)
 
 
 def _boxes_of_one(views, ray, depth, thing, table, order, low, high, nearest):
-    """Depth and thing of one image: box after box on its own rectangle, the nearest first, those that are all hidden left out."""
+    """Depth and thing of one image: box after box on its own rectangle, the nearest first, those that are all
+    hidden left out."""
     width, height = views.size[0].tolist()
-    ray, depth, thing = ray.view(3, height, width), depth.view(height, width).clone(), thing.view(height, width).clone()
+    ray, depth, thing = (
+        ray.view(3, height, width),
+        depth.view(height, width).clone(),
+        thing.view(height, width).clone(),
+    )
     upright = _upright(ray[1])
     outline, turns = torch.cat([low, high], 1).tolist(), table[:, :2].tolist()
     for box in order.tolist():
@@ -133,7 +157,9 @@ def _boxes_of_one(views, ray, depth, thing, table, order, low, high, nearest):
         part = (slice(y0, y1), slice(x0, x1))
         if bool(nearest[box] > depth[part].amax()):
             continue
-        enter, leave = _crossed(ray[0][part], upright[part], ray[2][part], *turns[box], *table[box, 2:, None, None].chunk(2))
+        enter, leave = _crossed(
+            ray[0][part], upright[part], ray[2][part], *turns[box], *table[box, 2:, None, None].chunk(2)
+        )
         hit = (enter < leave) & (enter > _NEAR) & (enter < depth[part])
         depth[part] = torch.where(hit, enter, depth[part])
         thing[part] = torch.where(hit, box + FIRST_BOX, thing[part])
@@ -141,10 +167,13 @@ def _boxes_of_one(views, ray, depth, thing, table, order, low, high, nearest):
 
 
 def _boxes_of_many(views, ray, depth, thing, table, boxes, low, high, shot):
-    """The same of several images: the rectangles of all boxes spread out into pixels, and of each pixel the nearest hit kept."""
+    """The same of several images: the rectangles of all boxes spread out into pixels, and of each pixel the
+    nearest hit kept."""
     first = torch.tensor(views.starts[:-1], device=depth.device)
     areas = (high - low).index_select(0, boxes).prod(1).tolist()
-    before = (depth.view(torch.int32).long() << 32) | 0xFFFFFFFF  # of positive numbers the bits sort as the numbers do
+    before = (
+        depth.view(torch.int32).long() << 32
+    ) | 0xFFFFFFFF  # of positive numbers the bits sort as the numbers do
     best = before.clone()
     for own in boxes.split(_lengths(areas)):
         left, top = low.index_select(0, own).T
@@ -157,14 +186,19 @@ def _boxes_of_many(views, ray, depth, thing, table, boxes, low, high, shot):
         c, s, *sizes = table.index_select(0, own).T.contiguous().index_select(1, owner)
         enter, leave = _crossed(rx, _upright(ry), rz, c, s, *torch.stack(sizes).chunk(2))
         hit = ((enter < leave) & (enter > _NEAR)).nonzero()[:, 0]
-        key = (enter.index_select(0, hit).view(torch.int32).long() << 32) | own.index_select(0, owner.index_select(0, hit))
+        key = (enter.index_select(0, hit).view(torch.int32).long() << 32) | own.index_select(
+            0, owner.index_select(0, hit)
+        )
         best.scatter_reduce_(0, pixel.index_select(0, hit), key, "amin")
     won = best != before
-    return torch.where(won, (best >> 32).int().view(torch.float32), depth), torch.where(won, (best & 0xFFFFFFFF) + FIRST_BOX, thing)
+    return torch.where(won, (best >> 32).int().view(torch.float32), depth), torch.where(
+        won, (best & 0xFFFFFFFF) + FIRST_BOX, thing
+    )
 
 
 def _lengths(areas):
-    """How many of the rectangles to take at a time, so that they have at most `_CELLS_AT_ONCE` pixels (or are one)."""
+    """How many of the rectangles to take at a time, so that they have at most `_CELLS_AT_ONCE` pixels (or are
+    one)."""
     lengths, cells = [], _CELLS_AT_ONCE
     for area in areas:
         if cells + area > _CELLS_AT_ONCE:
@@ -180,25 +214,36 @@ def _upright(ray):
 
 
 def _crossed(rx, upright, rz, c, s, extent, origin):
-    """Where rays (in depth) enter and leave a box. c, s: of its turn; extent: half its size; origin: of the rays, in the box's axes."""
+    """Where rays (in depth) enter and leave a box. c, s: of its turn; extent: half its size; origin: of the
+    rays, in the box's axes."""
     slope = torch.stack([1 / (rx * c - rz * s), upright, 1 / (rx * s + rz * c)])
     middle, span = slope * -origin, slope.abs() * extent
     return (middle - span).amax(0), (middle + span).amin(0)
 
 
 def _outlines(views, stage):
-    """Each box's rectangle in its image, low and high (B, 2) px (empty where out of sight), and the least depth of its corners (B,) m."""
+    """Each box's rectangle in its image, low and high (B, 2) px (empty where out of sight), and the least
+    depth of its corners (B,) m."""
     shot, half, yaw = stage["box_shot"], stage["box_half"], stage["box_yaw"]
-    signs = torch.tensor([[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)], device=yaw.device)
+    signs = torch.tensor(
+        [[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)], device=yaw.device
+    )
     corner, cosine, sine = signs * half[:, None], yaw.cos()[:, None], yaw.sin()[:, None]
     turned = torch.stack(
-        [corner[..., 0] * cosine + corner[..., 2] * sine, corner[..., 1], corner[..., 2] * cosine - corner[..., 0] * sine], -1
+        [
+            corner[..., 0] * cosine + corner[..., 2] * sine,
+            corner[..., 1],
+            corner[..., 2] * cosine - corner[..., 0] * sine,
+        ],
+        -1,
     )
     seen = views.project(turned + stage["box_centre"][:, None], shot)
     nearest, size = seen[..., 2].amin(1), views.size[shot]
     around = (nearest < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the picture
     low = torch.where(around, 0, seen[..., :2].amin(1).floor().clamp(-1e6, 1e6).long()).clamp_min(0)
-    high = torch.minimum(torch.where(around, size, seen[..., :2].amax(1).ceil().clamp(-1e6, 1e6).long() + 1), size)
+    high = torch.minimum(
+        torch.where(around, size, seen[..., :2].amax(1).ceil().clamp(-1e6, 1e6).long() + 1), size
+    )
     high = torch.where((seen[..., 2].amax(1) > _NEAR)[:, None], high, 0)
     return torch.minimum(low, size), high, nearest
 
@@ -210,9 +255,12 @@ def _numbered(thing, stage):
 
 
 def _box_normals(ray, depth, thing, normal, table):
-    """The normals with those of the boxes' sides put in: the side is the one that the hit point, in the box's own axes, lies on."""
+    """The normals with those of the boxes' sides put in: the side is the one that the hit point, in the box's
+    own axes, lies on."""
     rows = (thing >= FIRST_BOX).nonzero()[:, 0]
-    c, s, hx, hy, hz, ox, oy, oz = table.T.contiguous().index_select(1, thing.index_select(0, rows) - FIRST_BOX)
+    c, s, hx, hy, hz, ox, oy, oz = table.T.contiguous().index_select(
+        1, thing.index_select(0, rows) - FIRST_BOX
+    )
     rx, ry, rz = ray.index_select(1, rows) * depth.index_select(0, rows)
     x, y, z = (ox + rx * c - rz * s) / hx, (oy + ry) / hy, (oz + rx * s + rz * c) / hz
     largest = torch.maximum(torch.maximum(x.abs(), y.abs()), z.abs())
@@ -227,7 +275,9 @@ def _albedo(stage, shot, thing, position, normal):
     row = thing.clamp_min(0)
     if len(stage["low_x"]) > 1:
         row = row + stage["surface_start"][shot]
-    kind, seed, scale = (stage[name].index_select(0, row) for name in ("texture", "texture_seed", "texture_scale"))
+    kind, seed, scale = (
+        stage[name].index_select(0, row) for name in ("texture", "texture_seed", "texture_scale")
+    )
     first, second = (stage[name].index_select(1, row) for name in ("texture_first", "texture_second"))
     flat, sideways = normal[1].abs() > 0.7, normal[0].abs() > normal[2].abs()
     u = torch.where(flat | ~sideways, position[0], position[2]) * scale
@@ -239,6 +289,8 @@ def _sky(stage, shot, ray):
     """(3, P) sRGB: a gradient from the horizon up, and clouds."""
     unit = ray / shading.dot(ray, ray).sqrt()
     share = (unit[1] * 1.5 + 0.25).clamp(0, 1)
-    cloud = shading.noise(torch.atan2(unit[0], unit[2]) * 1.05, unit[1] * 2.1, shading.spread(stage["sky_seed"], shot))
+    cloud = shading.noise(
+        torch.atan2(unit[0], unit[2]) * 1.05, unit[1] * 2.1, shading.spread(stage["sky_seed"], shot)
+    )
     low, high = shading.spread(stage["sky_low"], shot).T, shading.spread(stage["sky_high"], shot).T
     return low + (high - low) * share + (cloud - 0.5).clamp_min(0) * shading.spread(stage["cloud"], shot)

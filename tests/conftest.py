@@ -1,4 +1,5 @@
-"""What tests share: real labels where they are at hand, small prepared stores of stick people, small stand-ins of all sets."""
+"""What tests share: real labels where they are at hand, small prepared stores of stick people, small
+stand-ins of all sets."""
 
 from pathlib import Path
 
@@ -28,13 +29,22 @@ def stick_stores(tmp_path_factory):
     for kind in ("2d", "3d"):
         folder = tmp_path_factory.mktemp(f"stick-{kind}")
         for split, count in (("train", 40), ("test", 16)):
-            made[kind, split] = stick_store(folder, count, split, kind == "3d", in_memory=True, seed=len(kind) + count, name=f"stick{kind}")
+            made[kind, split] = stick_store(
+                folder,
+                count,
+                split,
+                kind == "3d",
+                in_memory=True,
+                seed=len(kind) + count,
+                name=f"stick{kind}",
+            )
     return made
 
 
 @pytest.fixture(scope="session")
 def tiny_study(tmp_path_factory):
-    """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it, do not change it."""
+    """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it,
+    do not change it."""
     return make_tiny_study(tmp_path_factory.mktemp("project"))
 
 
@@ -45,5 +55,6 @@ def stand_in(tmp_path_factory):
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first, so that it does not run alone at the end while the other process has nothing left to do."""
+    """The longest file first, so that it does not run alone at the end while the other process has nothing
+    left to do."""
     items.sort(key=lambda item: item.path.name != "test_graph.py")

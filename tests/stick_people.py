@@ -1,4 +1,5 @@
-"""Stick people: pictures whose joints are known, made in milliseconds, for tests that need data but no renderer."""
+"""Stick people: pictures whose joints are known, made in milliseconds, for tests that need data but no
+renderer."""
 
 from types import SimpleNamespace
 
@@ -25,7 +26,9 @@ class StickPeople(list):
     def __init__(self, folder, count, split="train", three_d=True, seed=0, name="stick"):
         folder.mkdir(parents=True, exist_ok=True)
         random = np.random.default_rng([seed, split == "test"])
-        super().__init__(stick_record(folder / f"{split}{i}.png", i, split, three_d, random) for i in range(count))
+        super().__init__(
+            stick_record(folder / f"{split}{i}.png", i, split, three_d, random) for i in range(count)
+        )
         self.name, self.split, self.skeleton, self.left_out, self.simulated = name, split, MPII16, {}, True
         labels = folder / f"{split}-labels.txt"
         labels.write_text(f"{count} {seed} {three_d}")
@@ -42,7 +45,9 @@ def stick_record(path, index, split, three_d, random):
     pose = np.stack([x * np.cos(turn) + z * np.sin(turn), y, -x * np.sin(turn) + z * np.cos(turn)], 1)
     px = 0.04 * pose[:, :2] + SIZE / 2 + random.uniform(-4, 4, 2)
     image = np.full((SIZE, SIZE, 3), random.integers(30, 90, 3), np.uint8)
-    for (start, end), shade in zip(MPII16.bone_indices, np.linspace(100, 255, len(MPII16.bones)), strict=True):
+    for (start, end), shade in zip(
+        MPII16.bone_indices, np.linspace(100, 255, len(MPII16.bones)), strict=True
+    ):
         ends = [tuple(int(v) for v in np.round(px[joint] * 8)) for joint in (start, end)]
         cv2.line(image, *ends, (int(shade), 255 - int(shade) // 2, 200), 2, cv2.LINE_AA, 3)
     cv2.imwrite(str(path), image)
@@ -58,11 +63,19 @@ def stick_record(path, index, split, three_d, random):
         joints3d=pose if three_d else np.full((16, 3), np.nan),
         head_size=float(0.75 * np.linalg.norm(px[9] - px[8])),
         image_size=(SIZE, SIZE),
-        meta={"dataset": "stick", "split": split, "index": index, "subject": f"S{index % 3}", "sequence": f"Seq{index % 5}"},
+        meta={
+            "dataset": "stick",
+            "split": split,
+            "index": index,
+            "subject": f"S{index % 3}",
+            "sequence": f"Seq{index % 5}",
+        },
     )
 
 
-def stick_store(folder, count=24, split="train", three_d=True, encoding="raw", in_memory=False, seed=0, name="stick"):
+def stick_store(
+    folder, count=24, split="train", three_d=True, encoding="raw", in_memory=False, seed=0, name="stick"
+):
     """A prepared `Store` of stick people."""
     return Store(stick_store_path(folder, count, split, three_d, encoding, seed, name), in_memory)
 
@@ -72,4 +85,12 @@ def stick_store_path(folder, count=24, split="train", three_d=True, encoding="ra
     people = StickPeople(folder / "images", count, split, three_d, seed, name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store_module, "open_dataset", lambda *args, **options: people)
-        return prepare(name, folder, split, folder / f"{name}-{split}.h5", input_size=64, encoding=encoding, progress=False)
+        return prepare(
+            name,
+            folder,
+            split,
+            folder / f"{name}-{split}.h5",
+            input_size=64,
+            encoding=encoding,
+            progress=False,
+        )

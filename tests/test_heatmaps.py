@@ -12,7 +12,9 @@ def targets_by_loops(joints, labelled, size, sigma):
         if labelled[sample, joint]:
             x, y = joints[sample, joint]
             for row, column in np.ndindex(*size):
-                maps[sample, joint, row, column] = np.exp(-((column - x) ** 2 + (row - y) ** 2) / (2 * sigma**2))
+                maps[sample, joint, row, column] = np.exp(
+                    -((column - x) ** 2 + (row - y) ** 2) / (2 * sigma**2)
+                )
     return maps
 
 
@@ -39,7 +41,10 @@ def test_target_written_by_hand():
     torch.testing.assert_close(target[inner], torch.tensor(by_hand)[inner].float())
 
 
-@pytest.mark.parametrize(("method", "sigma", "within"), [("argmax", 1, 0.5), ("quarter", 1, 0.26), ("soft", 1, 0.005), ("soft", 2, 0.17)])
+@pytest.mark.parametrize(
+    ("method", "sigma", "within"),
+    [("argmax", 1, 0.5), ("quarter", 1, 0.26), ("soft", 1, 0.005), ("soft", 2, 0.17)],
+)
 def test_what_is_encoded_is_decoded(method, sigma, within):
     joints = 4 + 24 * torch.rand(8, 16, 2, generator=torch.Generator().manual_seed(0))
     maps = gaussian_targets(joints, torch.ones(8, 16, dtype=torch.bool), (32, 32), sigma)
@@ -50,7 +55,11 @@ def test_what_is_encoded_is_decoded(method, sigma, within):
 
 def test_decoding_by_hand():
     heatmap = torch.zeros(1, 3, 5, 5)
-    heatmap[0, 0, 2, 3], heatmap[0, 0, 2, 2], heatmap[0, 0, 3, 3] = 1.0, 0.5, 0.25  # highest at x 3, y 2; higher neighbours left and below
+    heatmap[0, 0, 2, 3], heatmap[0, 0, 2, 2], heatmap[0, 0, 3, 3] = (
+        1.0,
+        0.5,
+        0.25,
+    )  # highest at x 3, y 2; higher neighbours left and below
     heatmap[0, 1, 0, 4] = 1.0  # in a corner
     assert decode(heatmap, "argmax")[0][0].tolist() == [[3, 2], [4, 0], [0, 0]]
     assert decode(heatmap, "quarter")[0][0].tolist() == [[2.75, 2.25], [4, 0], [0, 0]]
@@ -81,11 +90,14 @@ def test_depth_is_read_bilinearly():
 
 
 def test_reading_depth_keeps_half_precision_out():
-    assert read_depth(torch.ones(1, 1, 4, 4, dtype=torch.bfloat16), torch.ones(1, 1, 2)).dtype == torch.float32
+    assert (
+        read_depth(torch.ones(1, 1, 4, 4, dtype=torch.bfloat16), torch.ones(1, 1, 2)).dtype == torch.float32
+    )
 
 
 def test_flip_test_of_a_symmetric_network_changes_nothing():
-    """A network that draws what it sees at each joint's partner when mirrored: both passes must agree, cell by cell."""
+    """A network that draws what it sees at each joint's partner when mirrored: both passes must agree, cell
+    by cell."""
     partner = MPII16.flip
 
     def network(images):
@@ -102,9 +114,13 @@ def test_flip_test_of_a_symmetric_network_changes_nothing():
 
 @pytest.mark.parametrize("method", DECODERS)
 def test_nothing_waits_for_the_host(method):
-    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an if) raises."""
+    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an
+    if) raises."""
     heatmap = torch.ones(2, 16, 8, 8, device="meta")
     joints, score = decode(heatmap, method)
     assert joints.shape == (2, 16, 2)
     assert score.shape == read_depth(heatmap, joints).shape == (2, 16)
-    assert flip_test(lambda images: {"heatmap": heatmap, "depth": heatmap}, heatmap)["depth"].shape == heatmap.shape
+    assert (
+        flip_test(lambda images: {"heatmap": heatmap, "depth": heatmap}, heatmap)["depth"].shape
+        == heatmap.shape
+    )

@@ -23,12 +23,15 @@ def mask(random, share=0.7):
     return torch.rand(B, J, generator=random) < share
 
 
-# ---------------------------------------------------------------- literal twins: one joint at a time, as the equations read
+# ---------------------------------------------------------------- literal twins: one joint at a time, as the
+# equations read
 
 
 def test_heatmap_loss_equals_its_twin(random):
     prediction, target, labelled = maps(random), maps(random), mask(random)
-    assert heatmap_loss(prediction, target, labelled).item() == pytest.approx(heatmap_twin(prediction, target, labelled).item(), rel=1e-12)
+    assert heatmap_loss(prediction, target, labelled).item() == pytest.approx(
+        heatmap_twin(prediction, target, labelled).item(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.2])
@@ -44,7 +47,9 @@ def test_geometric_loss_equals_its_twin(random):
     joints = torch.randn(B, J, 3, generator=random, dtype=torch.float64)
     visible = mask(random)
     visible[0] = False  # a sample without any bone
-    assert geometric_loss(joints, visible).item() == pytest.approx(geometric_twin(joints, visible).item(), rel=1e-12)
+    assert geometric_loss(joints, visible).item() == pytest.approx(
+        geometric_twin(joints, visible).item(), rel=1e-12
+    )
 
 
 # ---------------------------------------------------------------- by hand
@@ -68,12 +73,17 @@ def test_heatmap_loss_by_hand():
 def test_predicting_nothing_costs_one(cells, sigma):
     labelled = torch.ones(1, 1, dtype=torch.bool)
     target = gaussian_targets(torch.full((1, 1, 2), cells / 2 - 0.3), labelled, (cells, cells), sigma)
-    assert heatmap_loss(0 * target, target, labelled, scale="peak", sigma=sigma).item() == pytest.approx(1, abs=1e-3)
-    assert heatmap_loss(0 * target, target, labelled).item() == pytest.approx(math.pi * sigma**2 / cells**2, rel=1e-3)
+    assert heatmap_loss(0 * target, target, labelled, scale="peak", sigma=sigma).item() == pytest.approx(
+        1, abs=1e-3
+    )
+    assert heatmap_loss(0 * target, target, labelled).item() == pytest.approx(
+        math.pi * sigma**2 / cells**2, rel=1e-3
+    )
 
 
 def canonical_pose():
-    """Joints laid out so that every bone of the groups has its canonical length at a stature of one crop side."""
+    """Joints laid out so that every bone of the groups has its canonical length at a stature of one crop
+    side."""
     pose = torch.zeros(16, 3, dtype=torch.float64)
     reach = dict.fromkeys(MPII16.joints, 0.0)
     for bones in (BONE_GROUPS["shoulders"], BONE_GROUPS["hips"], BONE_GROUPS["arms"], BONE_GROUPS["legs"]):
@@ -108,8 +118,12 @@ def test_gradients_in_double_precision(random):
     depth_target = torch.randn(B, J, generator=random, dtype=torch.float64)
     pose = torch.randn(B, J, 3, generator=random, dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda p: heatmap_loss(p, target, labelled), prediction)
-    assert torch.autograd.gradcheck(lambda p: heatmap_loss(p, target, labelled, scale="peak", sigma=2.0), prediction)
-    assert torch.autograd.gradcheck(lambda d, p: depth_loss(d, p, depth_target, labelled), (prediction, joints))
+    assert torch.autograd.gradcheck(
+        lambda p: heatmap_loss(p, target, labelled, scale="peak", sigma=2.0), prediction
+    )
+    assert torch.autograd.gradcheck(
+        lambda d, p: depth_loss(d, p, depth_target, labelled), (prediction, joints)
+    )
     assert torch.autograd.gradcheck(lambda p: geometric_loss(p, labelled), pose)
 
 
@@ -171,7 +185,9 @@ def test_none_keeps_a_value_a_joint(random):
     values = heatmap_loss(prediction, target, labelled, reduction="none")
     assert values.shape == (B, J)
     assert (values[~labelled] == 0).all()
-    assert (values.sum() / labelled.sum()).item() == pytest.approx(heatmap_loss(prediction, target, labelled).item())
+    assert (values.sum() / labelled.sum()).item() == pytest.approx(
+        heatmap_loss(prediction, target, labelled).item()
+    )
 
 
 def test_half_precision_is_computed_in_single(random):
@@ -185,13 +201,22 @@ def test_half_precision_is_computed_in_single(random):
 
 
 def test_nothing_waits_for_the_host():
-    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an if) raises."""
+    """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an
+    if) raises."""
     meta = {"device": "meta"}
     labelled = torch.ones(B, J, dtype=torch.bool, **meta)
-    prediction, joints, target = torch.ones(B, J, H, W, requires_grad=True, **meta), torch.ones(B, J, 2, **meta), torch.ones(B, J, **meta)
+    prediction, joints, target = (
+        torch.ones(B, J, H, W, requires_grad=True, **meta),
+        torch.ones(B, J, 2, **meta),
+        torch.ones(B, J, **meta),
+    )
     pose = torch.ones(B, J, 3, requires_grad=True, **meta)
     wanted = gaussian_targets(joints, labelled, (H, W), 2.0)
-    losses = heatmap_loss(prediction, wanted, labelled), depth_loss(prediction, joints, target, labelled), geometric_loss(pose, labelled)
+    losses = (
+        heatmap_loss(prediction, wanted, labelled),
+        depth_loss(prediction, joints, target, labelled),
+        geometric_loss(pose, labelled),
+    )
     sum(losses).backward()
     assert prediction.grad.shape == prediction.shape
     assert pose.grad.shape == pose.shape

@@ -3,7 +3,18 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from hpe_study.errors import StudyError
-from hpe_study.metrics import auc3d, crop_pck, joint_errors, mpjpe, n_mpjpe, pa_mpjpe, pck2d, pck3d, pckh, procrustes
+from hpe_study.metrics import (
+    auc3d,
+    crop_pck,
+    joint_errors,
+    mpjpe,
+    n_mpjpe,
+    pa_mpjpe,
+    pck2d,
+    pck3d,
+    pckh,
+    procrustes,
+)
 
 
 @pytest.fixture
@@ -46,9 +57,13 @@ def errors_twin(prediction, truth, valid, align):
 @pytest.mark.parametrize(("score", "align"), [(mpjpe, None), (n_mpjpe, "scale"), (pa_mpjpe, "procrustes")])
 def test_scores_equal_their_twins(random, score, align):
     prediction, truth = poses(random), poses(random)
-    prediction[:10] = truth[:10] @ Rotation.random(rng=1).as_matrix().T + random.normal(0, 50, (10, 16, 3))  # some near, some far
+    prediction[:10] = truth[:10] @ Rotation.random(rng=1).as_matrix().T + random.normal(
+        0, 50, (10, 16, 3)
+    )  # some near, some far
     valid = holes(random, (20, 16))
-    assert score(prediction, truth, valid) == pytest.approx(errors_twin(prediction, truth, valid, align), rel=1e-9)
+    assert score(prediction, truth, valid) == pytest.approx(
+        errors_twin(prediction, truth, valid, align), rel=1e-9
+    )
 
 
 def test_a_perfect_prediction_is_perfect(random):
@@ -58,7 +73,9 @@ def test_a_perfect_prediction_is_perfect(random):
     assert mpjpe(prediction, truth) == n_mpjpe(prediction, truth) == 0
     assert pa_mpjpe(prediction, truth) == pytest.approx(0, abs=1e-9)
     assert pck3d(prediction, truth) == 100
-    assert auc3d(prediction, truth) == pytest.approx(100 * 30 / 31)  # no error is below the first threshold, 0
+    assert auc3d(prediction, truth) == pytest.approx(
+        100 * 30 / 31
+    )  # no error is below the first threshold, 0
 
 
 def test_alignment_undoes_what_it_should(random):
@@ -93,7 +110,11 @@ def test_too_few_joints_cannot_be_aligned(random):
     valid[0, :1], valid[1, :2], valid[2, :4] = True, True, True
     assert (~np.isnan(joint_errors(prediction, truth, valid))).sum(1).tolist() == [1, 2, 4]
     assert (~np.isnan(joint_errors(prediction, truth, valid, align="scale"))).sum(1).tolist() == [0, 2, 4]
-    assert (~np.isnan(joint_errors(prediction, truth, valid, align="procrustes"))).sum(1).tolist() == [0, 0, 4]
+    assert (~np.isnan(joint_errors(prediction, truth, valid, align="procrustes"))).sum(1).tolist() == [
+        0,
+        0,
+        4,
+    ]
 
 
 def test_a_sample_without_its_root_is_missing(random):
@@ -131,7 +152,9 @@ def test_pck_and_auc_by_hand():
     prediction = truth.copy()
     prediction[0, :, 0] = [10, 149, 150, 1000]
     assert pck3d(prediction, truth) == 50  # 150 is not below 150
-    assert auc3d(prediction, truth) == pytest.approx(100 / 4 * (28 + 1) / 31)  # 10 passes from 15 on, 149 at 150 only
+    assert auc3d(prediction, truth) == pytest.approx(
+        100 / 4 * (28 + 1) / 31
+    )  # 10 passes from 15 on, 149 at 150 only
 
 
 # ---------------------------------------------------------------- 2D
@@ -154,7 +177,9 @@ def test_pckh_equals_its_twin(random):
     head_size, labelled = random.uniform(20, 60, 30), holes(random, (30, 16))
     head_size[:3] = np.nan
     truth[~labelled] = np.nan
-    assert pckh(prediction, truth, head_size, labelled) == pytest.approx(pckh_twin(prediction, truth, head_size, labelled, 0.5))
+    assert pckh(prediction, truth, head_size, labelled) == pytest.approx(
+        pckh_twin(prediction, truth, head_size, labelled, 0.5)
+    )
 
 
 def test_pckh_limits():

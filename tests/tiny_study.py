@@ -1,4 +1,5 @@
-"""A study that is made in seconds: the quick profile with a few simulated people and an epoch a stage, in a project folder of its own."""
+"""A study that is made in seconds: the quick profile with a few simulated people and an epoch a stage, in a
+project folder of its own."""
 
 import contextlib
 import io
@@ -18,7 +19,9 @@ COUNTS = {"train": 20, "test": 12}
 
 def make_tiny_study(home, runs=(RUN, OTHER), **changes):
     """The `Study`; its two stage-3 runs are trained and evaluated. changes: of the profile."""
-    shutil.copytree(PROJECT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(
+        PROJECT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
+    )
     profile = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text())
     profile |= changes
     profile["simulate"] = dict.fromkeys((*profile["two_d"], *profile["three_d"]), COUNTS)

@@ -3,9 +3,11 @@
     python -m tools.golden before.json                    take the record (about four minutes on two cores)
     python -m tools.golden after.json --against before.json
 
-Of every profile: the identity hash of each run and the digest of each data set's settings. Of the `quick` profile, run whole in an
-empty folder: the key of each store, the digest of every weight tensor, runs.csv without clocks, the tables. Of every data set: the
-digest of its simulated stand-in's files at a small size. Equal only on one kind of processor and one set of library versions.
+Of every profile: the identity hash of each run and the digest of each data set's settings. Of the `quick`
+profile, run whole in an
+empty folder: the key of each store, the digest of every weight tensor, runs.csv without clocks, the tables.
+Of every data set: the digest of its simulated stand-in's files at a small size. Equal only on one kind of
+processor and one set of library versions.
 """
 
 import argparse
@@ -26,7 +28,15 @@ from hpe_study.study import Study
 from simulated_people import NAMES, make
 
 PROJECT = Path(__file__).resolve().parents[1]
-CLOCKS = ["code", "device", "seconds", "seconds_line", "seconds_per_epoch", "images_per_second", "peak_memory_mb"]
+CLOCKS = [
+    "code",
+    "device",
+    "seconds",
+    "seconds_line",
+    "seconds_per_epoch",
+    "images_per_second",
+    "peak_memory_mb",
+]
 PEOPLE, SIZE = 6, 48  # records in each split of a stand-in, px
 
 
@@ -43,25 +53,40 @@ def identities():
 
 
 def quick_study(home):
-    """Run the quick profile in the folder `home`; its stores' keys, weights' digests, run records and tables."""
+    """Run the quick profile in the folder `home`; its stores' keys, weights' digests, run records and
+    tables."""
     for name in ("params", "notebooks"):
         shutil.copytree(PROJECT / name, home / name)
     shutil.copy(PROJECT / "Snakefile", home)
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"], cwd=home, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"],
+        cwd=home,
+        env=environment,
+        check=True,
+    )
     study = Study(home / "params" / "quick.yaml")
     records = pd.read_csv(study.folder / "runs.csv").drop(columns=CLOCKS)
     return {
-        "stores": {path.name: stored_key(path) for path in sorted((home / "data" / "prepared" / "quick").glob("*.h5"))},
-        "weights": {path.parent.name: _tensors(path) for path in sorted(study.folder.glob("*/checkpoint.pt"))},
+        "stores": {
+            path.name: stored_key(path)
+            for path in sorted((home / "data" / "prepared" / "quick").glob("*.h5"))
+        },
+        "weights": {
+            path.parent.name: _tensors(path) for path in sorted(study.folder.glob("*/checkpoint.pt"))
+        },
         "runs.csv": records.to_csv(index=False).splitlines(),
-        "tables": {path.name: path.read_text().splitlines() for path in sorted(study.figures.glob("table*.csv"))},
+        "tables": {
+            path.name: path.read_text().splitlines() for path in sorted(study.figures.glob("table*.csv"))
+        },
     }
 
 
 def _tensors(path):
     weights = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    return {name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for name, tensor in weights.items()}
+    return {
+        name: hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for name, tensor in weights.items()
+    }
 
 
 def stand_ins(root):
@@ -86,16 +111,29 @@ def differences(one, other, place=""):
 
 def main():
     """Take the record; with `--against`, compare. The exit status is 1 where something differs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("--against", type=Path, metavar="FILE", help="a record taken before")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "project")
-        record = {"identities": identities(), "quick": quick_study(home), "stand-ins": stand_ins(Path(folder, "raw"))}
+        record = {
+            "identities": identities(),
+            "quick": quick_study(home),
+            "stand-ins": stand_ins(Path(folder, "raw")),
+        }
     arguments.out.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-    found = differences(json.loads(arguments.against.read_text()), json.loads(arguments.out.read_text())) if arguments.against else []
-    print("\n".join(found) or f"{arguments.out}: written" + (f", equal to {arguments.against}" if arguments.against else ""))
+    found = (
+        differences(json.loads(arguments.against.read_text()), json.loads(arguments.out.read_text()))
+        if arguments.against
+        else []
+    )
+    print(
+        "\n".join(found)
+        or f"{arguments.out}: written" + (f", equal to {arguments.against}" if arguments.against else "")
+    )
     return int(bool(found))
 
 

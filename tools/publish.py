@@ -1,14 +1,16 @@
-"""Publish a finished study: its records, tables, figures and executed analysis notebooks, as what a reader of the repository sees.
+"""Publish a finished study: its records, tables, figures and executed analysis notebooks, as what a reader of
+the repository sees.
 
-python -m hpe_study.report.publish params/demo.yaml
-python -m hpe_study.report.publish params/fair.yaml
-python -m hpe_study.report.publish params/audit.yaml
+python -m tools.publish params/demo.yaml
+python -m tools.publish params/fair.yaml
+python -m tools.publish params/audit.yaml
 
-The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and `params/reference.yaml` (the
-profile, reading those records), the second `figures/reference/fair/` and `params/reference_fair.yaml`; then the analysis notebooks that
-open on them are executed in place. The third copies the audit's files to `figures/reference/audit/`, beside them a record of how each
-training was made. Checkpoints and predictions stay where they are. A study that is not finished is refused, so that nothing half-made is
-ever published.
+The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and
+`params/reference.yaml` (the profile, reading those records), the second `figures/reference/fair/` and
+`params/reference_fair.yaml`; then the analysis notebooks that open on them are executed in place. The third
+copies the audit's files to `figures/reference/audit/`, beside them a record of how each training was made.
+Checkpoints and predictions stay where they are. A study that is not finished is refused, so that nothing
+half-made is ever published.
 """
 
 import base64
@@ -45,23 +47,30 @@ MADE = {  # analysis → its files, where they go by other names than its own
 PORTRAIT = "people"
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 WIDGET = "application/vnd.jupyter.widget-view+json"
-HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision: {records}/runs.csv).
-# The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
+HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision:
+{records}/runs.csv). # The analysis notebooks open on it, so that they can be read without running anything.
+Nothing is trained from here: run {source}.
 """
 
 
 def main(profile, home=None):
-    """Publish the profile's study into the project folder `home` (default: the study's own). Raises StudyError if a part is missing."""
+    """Publish the profile's study into the project folder `home` (default: the study's own). Raises
+    StudyError if a part is missing."""
     study = Study(profile)
     home = Path(home or study.home).resolve()
     if study.analyses == [AUDIT]:
         return _audit(study, home)
     if study.profile.name not in NOTEBOOKS:
         raise StudyError(
-            f"{study.profile_path}: no notebook opens on its published records; publish one of {', '.join((*NOTEBOOKS, AUDIT))}"
+            f"{study.profile_path}: no notebook opens on its published records; publish one of"
+            f" {', '.join((*NOTEBOOKS, AUDIT))}"
         )
     _finished(study)
-    name, notebooks, files = reference_name(study.profile.name), NOTEBOOKS[study.profile.name], made_by(study.analyses)
+    name, notebooks, files = (
+        reference_name(study.profile.name),
+        NOTEBOOKS[study.profile.name],
+        made_by(study.analyses),
+    )
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
@@ -87,10 +96,12 @@ def made_by(analyses):
 
 
 def tidy(figures, made):
-    """Leave in a published folder what its analyses make, and little of it: a repository keeps every version of what it has ever held.
+    """Leave in a published folder what its analyses make, and little of it: a repository keeps every version
+    of what it has ever held.
 
-    Deleted: files that the analyses do not make (any more); what is to be turned by hand, since those pages lean on plotly's script;
-    drawings that are photographs in a frame, whose PNGs show the same. PNGs get few colours.
+    Deleted: files that the analyses do not make (any more); what is to be turned by hand, since those pages
+    lean on plotly's script; drawings that are photographs in a frame, whose PNGs show the same. PNGs get few
+    colours.
     """
     for path in figures.iterdir():
         if not path.is_file():
@@ -104,11 +115,17 @@ def tidy(figures, made):
 
 
 def _audit(study, home):
-    """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed here."""
+    """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed
+    here."""
     files, runs, records = made_by(study.analyses), audit_runs(study), home / records_of(study.profile.name)
-    found = [path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files]
+    found = [
+        path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files
+    ]
     if lacking := files - {path.stem for path in found}:
-        raise StudyError(f"{study.figures}: lacks {', '.join(sorted(lacking))}; run make study PROFILE={study.profile_path} first")
+        raise StudyError(
+            f"{study.figures}: lacks {', '.join(sorted(lacking))}; run make study"
+            f" PROFILE={study.profile_path} first"
+        )
     records.mkdir(parents=True, exist_ok=True)
     with atomic(records / "runs.csv") as part:
         runs.to_csv(part, index=False)
@@ -119,12 +136,16 @@ def _audit(study, home):
 
 
 def audit_runs(study):
-    """A row a training of the audit, a data frame: which run, and how it was made (`records.made`), its switches under `legacy`."""
+    """A row a training of the audit, a data frame: which run, and how it was made (`records.made`), its
+    switches under `legacy`."""
     rows = []
     for trial in trials(study.profile):
         path = study.with_legacy(trial.switches).run_folder(trial.run) / "run.json"
         if not path.exists():
-            raise StudyError(f"{path}: not there, so trainings are missing; run make study PROFILE={study.profile_path} first")
+            raise StudyError(
+                f"{path}: not there, so trainings are missing; run make study PROFILE={study.profile_path}"
+                " first"
+            )
         rows.append({"run": trial.run.name, **made(read_json(path))})
     return pd.DataFrame(rows)
 
@@ -133,19 +154,22 @@ def _finished(study):
     missing = [run.name for run in study.runs if not (study.run_folder(run) / "metrics.csv").exists()]
     if missing:
         raise StudyError(
-            f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as {missing[0]}; run make study first"
+            f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as"
+            f" {missing[0]}; run make study first"
         )
     if absent := [path for path in study.records if not path.exists()]:
         raise StudyError(f"{absent[0]}: not there; run make study first")
     lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
     if lacking:
         raise StudyError(
-            f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)}; run make study first"
+            f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)};"
+            " run make study first"
         )
 
 
 def in_few_colours(png):
-    """A PNG file's bytes with at most 256 colours, a third of the size or less; as they are if it has so few."""
+    """A PNG file's bytes with at most 256 colours, a third of the size or less; as they are if it has so
+    few."""
     picture, stream = Image.open(io.BytesIO(png)), io.BytesIO()
     if picture.mode == "P":
         return png
@@ -173,7 +197,9 @@ def reference_name(profile_name):
 
 def records_of(profile_name):
     """Where a published profile's records lie, in the project's folder."""
-    return "figures/reference/records" if profile_name == "demo" else f"figures/reference/{profile_name}/records"
+    return (
+        "figures/reference/records" if profile_name == "demo" else f"figures/reference/{profile_name}/records"
+    )
 
 
 def reference_text(profile_path, source):
@@ -192,13 +218,17 @@ def execute_in_place(path):
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # a widget shows nothing without its kernel
             cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
-        for data in (output["data"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})):
+        for data in (
+            output["data"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+        ):
             data["image/png"] = base64.b64encode(in_few_colours(base64.b64decode(data["image/png"]))).decode()
         pictured = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
         if pictured and UNTESTED not in cell.metadata.get("tags", []):

@@ -1,6 +1,7 @@
-"""Thumbnails for notebooks/index.ipynb: out of executed notebooks, of the viewer's own pictures, and of tables and the report as pages.
+"""Thumbnails for notebooks/index.ipynb: out of executed notebooks, of the viewer's own pictures, and of
+tables and the report as pages.
 
-python -m hpe_study.report.thumbnails params/demo.yaml [EXECUTED.ipynb …]
+python -m tools.thumbnails params/demo.yaml [EXECUTED.ipynb …]
 """
 
 import base64
@@ -54,33 +55,59 @@ def notebook_of(path):
 
 def picture_in(path):
     """The last PNG among an executed notebook's outputs, or None."""
-    outputs = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])]
+    outputs = [
+        output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", [])
+    ]
     encoded = [output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     return base64.b64decode(encoded[-1]) if encoded else None
 
 
 def page_pictures(folder):
-    """The tops of the pages in a folder of figures, as a browser shows them; none where no chromium is on PATH."""
+    """The tops of the pages in a folder of figures, as a browser shows them; none where no chromium is on
+    PATH."""
     browser, pictures = shutil.which("chromium"), {}
     for name, (width, height) in PAGES.items():
         if browser and (folder / f"{name}.html").exists():
             with tempfile.TemporaryDirectory() as own:
-                switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={own}/profile"]
-                words = [f"--window-size={width},{height}", f"--screenshot={own}/page.png", (folder / f"{name}.html").resolve().as_uri()]
+                switches = [
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--hide-scrollbars",
+                    f"--user-data-dir={own}/profile",
+                ]
+                words = [
+                    f"--window-size={width},{height}",
+                    f"--screenshot={own}/page.png",
+                    (folder / f"{name}.html").resolve().as_uri(),
+                ]
                 subprocess.run([browser, *switches, *words], check=True, capture_output=True, timeout=120)
                 pictures[name] = (Path(own) / "page.png").read_bytes()
     return pictures
 
 
 def viewer_pictures(study):
-    """What the notebooks with widgets show: the viewer on two runs, and one of them on a picture; nothing of a study without runs."""
-    runs = [study.run_folder(run) for run in study.runs if run.stage == 3 and (study.run_folder(run) / "predictions.h5").exists()]
+    """What the notebooks with widgets show: the viewer on two runs, and one of them on a picture; nothing of
+    a study without runs."""
+    runs = [
+        study.run_folder(run)
+        for run in study.runs
+        if run.stage == 3 and (study.run_folder(run) / "predictions.h5").exists()
+    ]
     if not runs:
         return {}
     with tempfile.TemporaryDirectory() as folder:
-        explore = Viewer(runs[0], runs[-1] if len(runs) > 1 else None).save_png(Path(folder) / "explore.png").read_bytes()
+        explore = (
+            Viewer(runs[0], runs[-1] if len(runs) > 1 else None)
+            .save_png(Path(folder) / "explore.png")
+            .read_bytes()
+        )
         record = open_dataset(study.profile.three_d[0], study.raw, "test")[0]
-        side, reader, image = record.side / PADDING, photos.PoseReader(runs[0], "cpu"), photos.read_photo(record.image)
+        side, reader, image = (
+            record.side / PADDING,
+            photos.PoseReader(runs[0], "cpu"),
+            photos.read_photo(record.image),
+        )
         figure = draw(image, [reader(image, (*(record.center + 0.5 - side / 2), side, side))], "")
         figure.savefig(Path(folder) / "photo.png", dpi=100)
         plt.close(figure)
@@ -92,7 +119,9 @@ def shrunk(data):
     picture = Image.open(io.BytesIO(data)).convert("RGBA")
     picture.thumbnail(SIZE, Image.Resampling.LANCZOS)
     ground = Image.new("RGBA", SIZE, "white")
-    ground.alpha_composite(picture, tuple((room - used) // 2 for room, used in zip(SIZE, picture.size, strict=True)))
+    ground.alpha_composite(
+        picture, tuple((room - used) // 2 for room, used in zip(SIZE, picture.size, strict=True))
+    )
     return ground.convert("RGB").quantize(COLOURS)
 
 

@@ -1,19 +1,24 @@
 """Records → one HDF5 file per data set and split: square crops with margin, and every label a run needs.
 
-Preparation streams: chunks of records become part files (each whole or absent, so a kill loses at most the chunks in hand),
-which are then joined into the store under a temporary name and renamed. Labels are held once, by the process that was asked; workers get
-the records of a chunk and hold nothing else. A store carries a key of what it was made from (`store_key`): another key means it is made
-anew.
+Preparation streams: chunks of records become part files (each whole or absent, so a kill loses at most the
+chunks in hand), which are then joined into the store under a temporary name and renamed. Labels are held
+once, by the process that was asked; workers get the records of a chunk and hold nothing else. A store carries
+a key of what it was made from (`store_key`): another key means it is made anew.
 
 Arrays of a store, N records (image coordinates: 0-based px, integer = pixel centre; NaN where missing):
     crops / crop_bytes + crop_offsets   (N, S, S, 3) uint8 RGB, or JPEG files back to back
-    region       (N, 3) int32    left, top, side in px of the stored square: it covers `margin` times the person's box
+    region       (N, 3) int32    left, top, side in px of the stored square: it covers `margin` times the
+                 person's box
     center, side (N, 2), (N,)    the person's box in px: the crop that a network sees is this square
-    joints2d     (N, 16, 2)      px, MPII-16                     labelled, occluded  (N, 16) bool, int8 (-1: not said)
-    joints3d     (N, 16, 3)      mm, camera frame, MPII-16       depth  (N, 16) root-relative, in crop sides: scale · z / side
-    scale        (N,)            px per mm: the 2D similarity that maps root-relative x, y onto the image joints
+    joints2d     (N, 16, 2)      px, MPII-16                     labelled, occluded  (N, 16) bool, int8 (-1:
+                 not said)
+    joints3d     (N, 16, 3)      mm, camera frame, MPII-16       depth  (N, 16) root-relative, in crop sides:
+                 scale · z / side
+    scale        (N,)            px per mm: the 2D similarity that maps root-relative x, y onto the image
+                 joints
     intrinsics   (N, 4)          fx, fy, cx, cy in px            head_size  (N,) px
-    own_joints2d, own_joints3d, own_joints3d_universal           in the data set's own skeleton (attribute `own_skeleton`)
+    own_joints2d, own_joints3d, own_joints3d_universal           in the data set's own skeleton (attribute
+                                                                 `own_skeleton`)
     image, subject, sequence, action, camera (strings), frame, index (integers)
 """
 
@@ -47,14 +52,18 @@ TEXTS = ("image", "subject", "sequence", "action", "camera")
 
 
 def similarity_scale(joints3d, joints2d):
-    """px per mm of the similarity (scale and shift) that maps x, y of 3D joints onto image joints, by least squares.
+    """px per mm of the similarity (scale and shift) that maps x, y of 3D joints onto image joints, by least
+    squares.
 
-    For a pinhole camera this is its own scale, focal length / distance, averaged over the joints: f · Σ w/z / Σ w with
-    w = (x − x̄)·x + (y − ȳ)·y, where x, y, z are the joints in the camera's frame. A person has no one distance, so f over the root's depth
-    is another number: the same within 1 % over a set, up to 9 % off for single people of a level camera 5 m away, and up
-    to 25 % for somebody seen steeply from 4 m (measured on simulated Human3.6M and MPI-INF-3DHP).
+    For a pinhole camera this is its own scale, focal length / distance, averaged over the joints: f · Σ w/z /
+    Σ w with w = (x − x̄)·x + (y − ȳ)·y, where x, y, z are the joints in the camera's frame. A person has no
+    one distance, so f over the root's depth
+    is another number: the same within 1 % over a set, up to 9 % off for single people of a level camera 5 m
+    away, and up to 25 % for somebody seen steeply from 4 m (measured on simulated Human3.6M and
+    MPI-INF-3DHP).
 
-    joints3d: (J, 3) mm, camera frame; joints2d: (J, 2) px; NaN where missing. NaN where fewer than two joints have both.
+    joints3d: (J, 3) mm, camera frame; joints2d: (J, 2) px; NaN where missing. NaN where fewer than two joints
+    have both.
     """
     both = ~(np.isnan(joints3d).any(-1) | np.isnan(joints2d).any(-1))
     if both.sum() < 2:
@@ -67,14 +76,16 @@ def similarity_scale(joints3d, joints2d):
 
 
 def stored_region(center, side, margin):
-    """(left, top, side) in whole px of the square that is stored for a box: the box's centre, `margin` times its side."""
+    """(left, top, side) in whole px of the square that is stored for a box: the box's centre, `margin` times
+    its side."""
     size = max(int(np.ceil(side * margin)), 2)
     left, top = np.round(np.asarray(center) + 0.5 - size / 2).astype(int)
     return int(left), int(top), size
 
 
 def cut(image, region, size):
-    """The square `region` of an (H, W, 3) image as (size, size, 3); black beyond the image. Shrinks by area, so nothing aliases."""
+    """The square `region` of an (H, W, 3) image as (size, size, 3); black beyond the image. Shrinks by area,
+    so nothing aliases."""
     left, top, side = region
     height, width = image.shape[:2]
     x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + side, width), min(top + side, height)
@@ -91,21 +102,31 @@ def read_image(path):
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
     # a JPEG ends with its end-of-image marker, or with nothing but zeros after it
-    whole = not data.startswith(b"\xff\xd8") or b"\xff\xd9" in data[-4096:] or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
+    whole = (
+        not data.startswith(b"\xff\xd8")
+        or b"\xff\xd9" in data[-4096:]
+        or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
+    )
     # EXIF rotation is ignored on purpose: labels are in the file's own pixels
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if whole and data else None
+        image = (
+            cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+            if whole and data
+            else None
+        )
     except cv2.error:  # a header that speaks of more pixels than any picture has
         image = None
     if image is None:
-        raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its records out")
+        raise StudyError(
+            f"{path}: truncated or not an image; replace it, or delete it to leave its records out"
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 # ---------------------------------------------------------------- preparation
 
 
-def row_of(record, root, size, margin, encoding, image, way=CORRECTED):
+def record_to_row(record, root, size, margin, encoding, image, way=CORRECTED):
     """One record as the store's values (see the module's list). way: the `Reading` of its data set."""
     center, side = way.box(record)
     common2d = way.joints(record.joints2d, record.skeleton)
@@ -115,9 +136,17 @@ def row_of(record, root, size, margin, encoding, image, way=CORRECTED):
     region = stored_region(center, side, margin)
     crop = cut(image, region, size)
     if encoding == "jpeg":
-        crop = cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].ravel()
-    universal = record.joints3d_universal if record.joints3d_universal is not None else np.full_like(record.joints3d, np.nan)
-    occluded = way.joints(np.where(record.occluded < 0, np.nan, record.occluded)[:, None].astype(float), record.skeleton)[:, 0]
+        crop = cv2.imencode(
+            ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        )[1].ravel()
+    universal = (
+        record.joints3d_universal
+        if record.joints3d_universal is not None
+        else np.full_like(record.joints3d, np.nan)
+    )
+    occluded = way.joints(
+        np.where(record.occluded < 0, np.nan, record.occluded)[:, None].astype(float), record.skeleton
+    )[:, 0]
     meta = record.meta
     return {
         "crop": crop,
@@ -145,7 +174,9 @@ def row_of(record, root, size, margin, encoding, image, way=CORRECTED):
 def check_record(record):
     """A `StudyError` that names the image where a record's numbers cannot be right."""
     if not np.isfinite(record.center).all() or not np.isfinite(record.side) or record.side <= 0:
-        raise StudyError(f"{record.image}: its label gives no crop (centre {record.center}, side {record.side})")
+        raise StudyError(
+            f"{record.image}: its label gives no crop (centre {record.center}, side {record.side})"
+        )
     infinite = np.isinf(record.joints2d).any() or np.isinf(record.joints3d).any()
     if infinite or np.isnan(record.joints2d[record.labelled]).any():
         raise StudyError(f"{record.image}: a joint marked as labelled has no finite coordinates")
@@ -159,7 +190,7 @@ def _write_part(path, records, root, size, margin, encoding, way):
         if record.image != image_path:  # several people of one image often stand next to each other
             image, image_path = read_image(record.image), record.image
         check_fit(record, image.shape[1], image.shape[0])
-        rows.append(row_of(record, root, size, margin, encoding, image, way))
+        rows.append(record_to_row(record, root, size, margin, encoding, image, way))
     with atomic(path) as part, h5py.File(part, "w") as file:
         for key in rows[0]:
             values = [row[key] for row in rows]
@@ -174,34 +205,63 @@ def _write_part(path, records, root, size, margin, encoding, way):
 
 
 def prepare(
-    name, root, split, path, *, input_size, margin=1.5, encoding="jpeg", strict=False, legacy=(), workers=1, progress=True, **options
+    name,
+    root,
+    split,
+    path,
+    *,
+    input_size,
+    margin=1.5,
+    encoding="jpeg",
+    strict=False,
+    legacy=(),
+    workers=1,
+    progress=True,
+    **options,
 ):
     """Make (or reuse) the store of one data set and split; returns its path.
 
-    The stored square has input_size·margin px a side. legacy: a `legacy:` list; those switches that change how this set is read are part
-    of the store's settings. Raises `StudyError` for a missing set, an empty split, a broken image, or a place that cannot be written to.
+    The stored square has input_size·margin px a side. legacy: a `legacy:` list; those switches that change
+    how this set is read are part of the store's settings. Raises `StudyError` for a missing set, an empty
+    split, a broken image, or a place that cannot be written to.
     """
     path, root = Path(path), Path(root)
-    settings = settings_of(name, split, legacy, input_size=input_size, margin=margin, encoding=encoding, strict=strict, **options)
+    settings = settings_of(
+        name, split, legacy, input_size=input_size, margin=margin, encoding=encoding, strict=strict, **options
+    )
     way = reading(name, legacy)
     records = open_dataset(name, root, split, strict=strict, **options, **way.options)
     if len(records) == 0:
-        raise StudyError(f"{root}: {name} has no usable record in its {split} split (left out: {dict(records.left_out) or 'none'})")
+        raise StudyError(
+            f"{root}: {name} has no usable record in its {split} split (left out:"
+            f" {dict(records.left_out) or 'none'})"
+        )
     key = store_key(records, settings)
     if path.exists() and stored_key(path) == key:
         return path
     if path.is_dir():
         raise StudyError(f"{path}: is a folder; the store needs that name")
     size, parts = round(input_size * margin), path.with_name(f"{path.stem}.parts-{key[:12]}")
-    with lock(path.parent, wait=True, name=path.stem):  # whatever the settings: what others left there is cleared away
+    with lock(
+        path.parent, wait=True, name=path.stem
+    ):  # whatever the settings: what others left there is cleared away
         if stored_key(path) == key:  # another process has made it meanwhile
             return path
         _clear_leftovers(path, parts)
-        chunks = {parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records))) for start in range(0, len(records), CHUNK)}
+        chunks = {
+            parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records)))
+            for start in range(0, len(records), CHUNK)
+        }
         parts.mkdir(exist_ok=True)
         missing = {part: numbers for part, numbers in chunks.items() if not _is_whole(part)}
         ready = len(records) - sum(map(len, missing.values()))
-        with progress_bar(total=len(records), initial=ready, desc=f"prepare {name} {split}", unit="crop", disable=not progress) as bar:
+        with progress_bar(
+            total=len(records),
+            initial=ready,
+            desc=f"prepare {name} {split}",
+            unit="crop",
+            disable=not progress,
+        ) as bar:
             for done in _write_parts(records, missing, (root, size, margin, encoding, way), workers):
                 bar.update(done)
         _join(chunks, path, _attributes(records, settings, key, size))
@@ -268,7 +328,10 @@ def _write_parts(records, chunks, settings, workers):
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            raise StudyError("a preparing process was ended from outside (out of memory?); run the same command again to go on") from error
+            raise StudyError(
+                "a preparing process was ended from outside (out of memory?); run the same command again to"
+                " go on"
+            ) from error
         finally:
             processes.shutdown(cancel_futures=True)
 
@@ -291,10 +354,22 @@ def _join(part_paths, path, attributes):
                         continue
                     if key not in store:
                         chunks = (
-                            min(len(values), 1 << 16) if values.ndim == 1 else 1 if key == "crops" else min(len(values), 64),
+                            (
+                                min(len(values), 1 << 16)
+                                if values.ndim == 1
+                                else 1
+                                if key == "crops"
+                                else min(len(values), 64)
+                            ),
                             *values.shape[1:],
                         )
-                        store.create_dataset(key, (0, *values.shape[1:]), values.dtype, maxshape=(None, *values.shape[1:]), chunks=chunks)
+                        store.create_dataset(
+                            key,
+                            (0, *values.shape[1:]),
+                            values.dtype,
+                            maxshape=(None, *values.shape[1:]),
+                            chunks=chunks,
+                        )
                     target = store[key]
                     target.resize(target.shape[0] + values.shape[0], axis=0)
                     target[-values.shape[0] :] = values[:]
@@ -307,20 +382,26 @@ def _join(part_paths, path, attributes):
 
 
 class Store:
-    """A prepared store, open for reading. Labels are arrays by name (`store["joints2d"]`); crops come by `crops(indices)`.
+    """A prepared store, open for reading. Labels are arrays by name (`store["joints2d"]`); crops come by
+    `crops(indices)`.
 
-    Safe to send to worker processes: each opens the file for itself. Raises `StudyError` when the file is no store.
+    Safe to send to worker processes: each opens the file for itself. Raises `StudyError` when the file is no
+    store.
     """
 
     def __init__(self, path, in_memory=False):
         self.path, self.in_memory = Path(path), in_memory
         self._file, self._cache = None, {}
         if stored_key(self.path) is None:
-            raise StudyError(f"{self.path}: not a prepared store; delete it and run the same command again to have it made")
+            raise StudyError(
+                f"{self.path}: not a prepared store; delete it and run the same command again to have it made"
+            )
         self.attrs = dict(self._open().attrs)
         self.encoding = self.attrs["encoding"]
         if in_memory:
-            self._cache["crops"] = np.concatenate([self.crops(np.arange(i, min(i + CHUNK, len(self)))) for i in range(0, len(self), CHUNK)])
+            self._cache["crops"] = np.concatenate(
+                [self.crops(np.arange(i, min(i + CHUNK, len(self)))) for i in range(0, len(self), CHUNK)]
+            )
 
     def _open(self):
         if self._file is None:
@@ -364,11 +445,15 @@ class Store:
         size = self.attrs["crop_size"]
         images = np.empty((len(indices), size, size, 3), np.uint8)
         for image, i in zip(images, indices, strict=True):
-            cv2.cvtColor(cv2.imdecode(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB, dst=image)
+            cv2.cvtColor(
+                cv2.imdecode(data[offsets[i] : offsets[i + 1]], cv2.IMREAD_COLOR),
+                cv2.COLOR_BGR2RGB,
+                dst=image,
+            )
         return images
 
 
-class Part:
+class StoreSubset:
     """The labels of some of a store's people: the same arrays with fewer rows. chosen: indices or a mask."""
 
     def __init__(self, store, chosen):

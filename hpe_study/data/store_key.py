@@ -1,4 +1,5 @@
-"""What a store was made from: settings, labels, and which of their records have a picture. Another key means that it is made anew."""
+"""What a store was made from: settings, labels, and which of their records have a picture. Another key means
+that it is made anew."""
 
 import json
 
@@ -13,20 +14,32 @@ VERSION = 1  # raised when the same files and settings come to mean another stor
 def store_key(records, settings):
     """What a store depends on: settings, label files, which of their records have a picture, and `VERSION`.
 
-    The pictures themselves are not looked at again: to whoever changes one under its old name the store has to be deleted.
+    The pictures themselves are not looked at again: to whoever changes one under its old name the store has
+    to be deleted.
     """
     return digest_of({"settings": settings, "version": VERSION, **source_of(records)})
 
 
 def source_of(records):
-    """What a store's records are, for a key: the digest of their label files, and which of their records have a picture."""
-    chosen = records.fingerprint() if hasattr(records, "fingerprint") else None  # a plain list of records leaves out nobody
+    """What a store's records are, for a key: the digest of their label files, and which of their records have
+    a picture."""
+    chosen = (
+        records.fingerprint() if hasattr(records, "fingerprint") else None
+    )  # a plain list of records leaves out nobody
     return {"labels": digest(*records.label_files), "records": len(records), "chosen": chosen}
 
 
 def settings_of(name, split, legacy=(), *, input_size, margin=1.5, encoding="jpeg", strict=False, **options):
     """What a store says of its own making (attribute `settings`); the arguments are `prepare`'s."""
-    settings = {"name": name, "split": split, "input_size": input_size, "margin": margin, "encoding": encoding, "strict": strict, **options}
+    settings = {
+        "name": name,
+        "split": split,
+        "input_size": input_size,
+        "margin": margin,
+        "encoding": encoding,
+        "strict": strict,
+        **options,
+    }
     way = reading(name, legacy)
     return settings | ({"legacy": list(way.legacy)} if way.legacy else {})
 

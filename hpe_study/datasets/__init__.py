@@ -1,6 +1,7 @@
 """The seven data sets: raw layout → records. Nothing else in the project knows a raw layout.
 
-One module a data set; each documents the facts it relies on and keeps the set's page, terms, citation and quirks (`INFO`).
+One module a data set; each documents the facts it relies on and keeps the set's page, terms, citation and
+quirks (`INFO`).
 """
 
 import importlib
@@ -33,14 +34,16 @@ def _module(name):
 
 
 def open_dataset(name, root, split, strict=False, **options):
-    """The records of a data set, as a sequence of `Record` (`len`, `[i]`, iteration; see `base.Records` for its attributes).
+    """The records of a data set, as a sequence of `Record` (`len`, `[i]`, iteration; see `base.Records` for
+    its attributes).
 
     name: one of `NAMES`; root: the data root, which holds one folder a set; split: "train" or "test".
     strict: an absent image is an error instead of a record left out, counted and reported once.
     options: the set's own (see its module): `layout`, `every`, `cameras`, `truth`, `variant`.
 
-    Image coordinates are 0-based px with the integer at the pixel's centre; 3D is mm in the camera frame; missing is NaN.
-    Raises `StudyError` for an unknown name, split or option, a missing folder, and label files that are broken or another set's.
+    Image coordinates are 0-based px with the integer at the pixel's centre; 3D is mm in the camera frame;
+    missing is NaN. Raises `StudyError` for an unknown name, split or option, a missing folder, and label
+    files that are broken or another set's.
     """
     return _module(name)[1](root, split, strict, **options)
 

@@ -15,11 +15,15 @@ from hpe_study.errors import StudyError
 
 def main(arguments=None):
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hpe_study.datasets", description="The data sets under a data root.")
+    parser = argparse.ArgumentParser(
+        prog="python -m hpe_study.datasets", description="The data sets under a data root."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("check", help="one table: what is there, what is missing, where to get it")
     command.add_argument("root", metavar="ROOT", help="the data root, which holds one folder a set")
-    command = commands.add_parser("recipes", help="how far joints made by an approximate recipe lie from the labelled ones")
+    command = commands.add_parser(
+        "recipes", help="how far joints made by an approximate recipe lie from the labelled ones"
+    )
     command.add_argument("root", metavar="ROOT", help="the data root")
     command = commands.add_parser("contact-sheet", help="draw records with their skeletons, to look at")
     command.add_argument("name", metavar="NAME", help=", ".join(NAMES))

@@ -1,7 +1,7 @@
 """What all readers share: a sequence of records over label arrays, and the count of what had to be left out.
 
-A reader keeps its labels as arrays and makes a `Record` when it is asked for one, so that a million frames cost no objects.
-Whether an image exists is found by listing its folder once, never by asking file by file.
+A reader keeps its labels as arrays and makes a `Record` when it is asked for one, so that a million frames
+cost no objects. Whether an image exists is found by listing its folder once, never by asking file by file.
 """
 
 import hashlib
@@ -30,21 +30,25 @@ class MissingSet(StudyError):
 
 
 def missing(path, info, root):
-    """The error for a path that is not there: what was looked for, where the set is obtained, what stands in for it."""
+    """The error for a path that is not there: what was looked for, where the set is obtained, what stands in
+    for it."""
     return MissingSet(f"{path}: not there. {info.how_to_get(root)}")
 
 
 def safe_relative(name, source):
-    """A path as labels give it, or a `StudyError` where it could leave the data root (absolute, or with "..").
+    """A path as labels give it, or a `StudyError` where it could leave the data root (absolute, or with
+    "..").
 
-    name: the text in the label file; source: the label file, for the message. A linked folder that the user made is fine.
+    name: the text in the label file; source: the label file, for the message. A linked folder that the user
+    made is fine.
     """
     name = str(name)
     path = PurePosixPath(name)
     odd = not name or "\\" in name or "\0" in name or max(map(len, path.parts), default=0) > _LONGEST_NAME
     if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise StudyError(
-            f"{source}: image path {name!r} is not a path inside the data set's image folder; the labels are not to be trusted"
+            f"{source}: image path {name!r} is not a path inside the data set's image folder; the labels are"
+            " not to be trusted"
         )
     return path
 
@@ -56,9 +60,11 @@ def unreadable(path):
 
 @contextmanager
 def understood(files):
-    """Whatever goes wrong inside comes out as a `StudyError` that names the label file being read, the last of the list `files`.
+    """Whatever goes wrong inside comes out as a `StudyError` that names the label file being read, the last
+    of the list `files`.
 
-    Label files come from anywhere, and NumPy, SciPy and h5py raise a dozen kinds of errors for what is damaged or of another kind.
+    Label files come from anywhere, and NumPy, SciPy and h5py raise a dozen kinds of errors for what is
+    damaged or of another kind.
     """
     try:
         yield
@@ -70,13 +76,17 @@ def understood(files):
         if error.filename is None and not files:
             raise
         path = error.filename or files[-1]
-        raise (unreadable(path) if isinstance(error, PermissionError) else StudyError(f"{path}: cannot be read ({error})")) from error
+        raise (
+            unreadable(path)
+            if isinstance(error, PermissionError)
+            else StudyError(f"{path}: cannot be read ({error})")
+        ) from error
     except Exception as error:
         if not files:
             raise
         raise StudyError(
-            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {error}); it is damaged or the file of another "
-            f"data set or download; {AGAIN}"
+            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {error}); it is"
+            f" damaged or the file of another data set or download; {AGAIN}"
         ) from error
 
 
@@ -124,13 +134,20 @@ class Records(Sequence):
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
         self.simulated = self._is_simulated(self.info.folders)
         self._rows = np.zeros(0, np.int64)
-        self._places = None  # (rows, …) int: what a row means, where a set's rows are not those of one label file
+        self._places = (
+            None  # (rows, …) int: what a row means, where a set's rows are not those of one label file
+        )
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
-            raise StudyError(f"{self.info.name}: no option {', '.join(unknown)}; this data set has {', '.join(known) or 'none'}")
+            raise StudyError(
+                f"{self.info.name}: no option {', '.join(unknown)}; this data set has"
+                f" {', '.join(known) or 'none'}"
+            )
         with understood(self.label_files):
             self.load(**options)
-        self.simulated = self._is_simulated({path.relative_to(self.root).parts[0] for path in self.label_files})
+        self.simulated = self._is_simulated(
+            {path.relative_to(self.root).parts[0] for path in self.label_files}
+        )
         self._report()
 
     @property
@@ -179,7 +196,8 @@ class Records(Sequence):
         return path
 
     def part_missing(self, path):
-        """Note a part of the set that is not there. A stand-in is complete as it is, however few sequences it has."""
+        """Note a part of the set that is not there. A stand-in is complete as it is, however few sequences it
+        has."""
         if not self.simulated:
             self.missing_parts.append(path)
 
@@ -194,7 +212,8 @@ class Records(Sequence):
             self.left_out[reason] = self.left_out.get(reason, 0) + int(count)
 
     def keep(self, rows, reason, condition):
-        """The rows where `condition` (an array as long as `rows`) holds; the others are counted under `reason`."""
+        """The rows where `condition` (an array as long as `rows`) holds; the others are counted under
+        `reason`."""
         condition = np.asarray(condition, bool)
         self.leave_out(reason, (~condition).sum())
         return rows[condition]
@@ -220,12 +239,18 @@ class Records(Sequence):
             lines.append(f"not there: {', '.join(map(str, self.missing_parts))}")
         if absent := self.left_out.get(IMAGE_ABSENT):
             first = ", ".join(map(str, self.examples))
-            lines.append(f"{absent} of {absent + len(self)} records left out because their image is absent (first: {first})")
+            lines.append(
+                f"{absent} of {absent + len(self)} records left out because their image is absent (first:"
+                f" {first})"
+            )
         if not lines:
             return
         message = f"{self.name} {self.split}: {'; '.join(lines)}"
         if self.strict:
-            raise StudyError(f"{message}. `strict` is on; complete the set or turn `strict` off. {self.info.how_to_get(self.root)}")
+            raise StudyError(
+                f"{message}. `strict` is on; complete the set or turn `strict` off."
+                f" {self.info.how_to_get(self.root)}"
+            )
         warnings.warn(message, stacklevel=4)
 
 
@@ -235,12 +260,14 @@ def image_size(path):
         with Image.open(path) as image:
             return image.size
     except OSError as error:
-        raise StudyError(f"{path}: truncated or not an image; replace it, or delete it to leave its record out") from error
+        raise StudyError(
+            f"{path}: truncated or not an image; replace it, or delete it to leave its record out"
+        ) from error
 
 
 def head_size_of(joints2d, skeleton):
-    """px: 0.75 · |head_top − upper_neck| in MPII's joints, which is 0.6 · the diagonal of MPII's head box (measured there: the
-    diagonal is 1.25 times that distance). NaN where a skeleton or a record lacks either.
+    """px: 0.75 · |head_top − upper_neck| in MPII's joints, which is 0.6 · the diagonal of MPII's head box
+    (measured there: the diagonal is 1.25 times that distance). NaN where a skeleton or a record lacks either.
     """
     common = convert(joints2d, skeleton, MPII16)
     ends = common[MPII16.indices("head_top upper_neck")]
@@ -248,9 +275,11 @@ def head_size_of(joints2d, skeleton):
 
 
 def column(rows, key, shape, path, dtype=np.float64):
-    """One value of a list of dicts as an array (N, *shape); a `StudyError` names file, row and key where it does not fit.
+    """One value of a list of dicts as an array (N, *shape); a `StudyError` names file, row and key where it
+    does not fit.
 
-    shape: of one value; () for a number; -1 for a length that may be any, but the same in all. Dimensions of 1 may be there or not.
+    shape: of one value; () for a number; -1 for a length that may be any, but the same in all. Dimensions of
+    1 may be there or not.
     """
     wanted = tuple(length for length in shape if length != 1)
     values = []
@@ -262,11 +291,15 @@ def column(rows, key, shape, path, dtype=np.float64):
             if value.dtype.kind == "i" and (value != np.asarray(row[key])).any():
                 raise ValueError("not whole")
         except (TypeError, ValueError, OverflowError) as error:
-            raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})") from error
+            raise StudyError(
+                f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})"
+            ) from error
         squeezed = tuple(length for length in value.shape if length != 1)
         fits = value.shape[:1] == shape[:1] if -1 in shape else squeezed == wanted
         if not fits or (values and value.size != values[0].size):
-            raise StudyError(f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}")
+            raise StudyError(
+                f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}"
+            )
         values.append(value.reshape(shape))
     return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
 

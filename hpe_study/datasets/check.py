@@ -9,18 +9,29 @@ from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, SPLITS, MissingSet
 from hpe_study.errors import StudyError
 
-COLUMNS = ("set", "state", "train", "test", "left out, and why", "missing (first few)", "where to get it", "licence")
+COLUMNS = (
+    "set",
+    "state",
+    "train",
+    "test",
+    "left out, and why",
+    "missing (first few)",
+    "where to get it",
+    "licence",
+)
 _SHARES = (0.115, 0.08, 0.07, 0.07, 0.14, 0.21, 0.2, 0.115)  # of the table's width
 
 
 def check(root):
     """One row (dict, keys `COLUMNS`) a data set; sets that are there in several layouts have a row for each.
 
-    state: "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file is not readable).
-    Raises `StudyError` where there is no such root.
+    state: "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file
+    is not readable). Raises `StudyError` where there is no such root.
     """
     if not Path(root).is_dir():
-        raise StudyError(f"{root}: no such folder; name the data root, which holds one folder a set ({', '.join(NAMES)})")
+        raise StudyError(
+            f"{root}: no such folder; name the data root, which holds one folder a set ({', '.join(NAMES)})"
+        )
     rows = []
     for name in NAMES:
         layouts = info(name).layouts or {"": {}}
@@ -73,14 +84,15 @@ def _look(name, layout, options, root):
 
 
 def _count(kept, left_out, expected):
-    """A split's records, and the original's number where the labels hold another: that counts what is left out for an absent image, and
-    in some sets what is left out for other reasons."""
+    """A split's records, and the original's number where the labels hold another: that counts what is left
+    out for an absent image, and in some sets what is left out for other reasons."""
     differs = expected not in (None, kept + left_out.get(IMAGE_ABSENT, 0), kept + sum(left_out.values()))
     return f"{kept:,} (original {expected:,})" if differs else f"{kept:,}"
 
 
 def as_table(rows, width=None):
-    """The rows as text, cells wrapped so that the table is `width` characters wide (default: the terminal's)."""
+    """The rows as text, cells wrapped so that the table is `width` characters wide (default: the
+    terminal's)."""
     width = max(width or shutil.get_terminal_size((180, 24)).columns, 120)
     widths = [int(share * (width - 2 * len(COLUMNS))) for share in _SHARES]
     lines = _lines(COLUMNS, widths) + ["  ".join("-" * cell for cell in widths)]
@@ -93,11 +105,15 @@ def _lines(cells, widths):
     wrapped = [_wrapped(str(cell), width) for cell, width in zip(cells, widths, strict=True)]
     height = max(map(len, wrapped))
     columns = [[*lines, *[""] * (height - len(lines))] for lines in wrapped]
-    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in zip(*columns, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in zip(*columns, strict=True)
+    ]
 
 
 def _wrapped(text, width):
-    """Lines of at most `width` characters, broken at spaces and after slashes (of paths and addresses), elsewhere only where one must."""
+    """Lines of at most `width` characters, broken at spaces and after slashes (of paths and addresses),
+    elsewhere only where one must."""
     lines = [""]
     for piece in re.split(r"(?<=[/\s])", text):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:

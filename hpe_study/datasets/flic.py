@@ -1,17 +1,21 @@
-"""FLIC, FLIC-Full and FLIC-plus: upper bodies from feature films. 2D, 29 columns of which 11 are ever labelled.
+"""FLIC, FLIC-Full and FLIC-plus: upper bodies from feature films. 2D, 29 columns of which 11 are ever
+labelled.
 
 Facts relied on (the set's page; the counts and columns measured on all 5,003 people of FLIC):
-- `examples.mat`, struct array `examples`, read by field name: `coords` (2, 29) px, `filepath`, `imgdims` (height, width, 3), `torsobox`
-  [x1 y1 x2 y2], `moviename`, `currframe`, `istrain`, `istest`; FLIC-Full adds `isbad`, `isunchecked`. Images `images/<filepath>`.
-- The authors' key (`lookupPart.m`) is 1-based; the columns here are 0-based, in the order of `skeletons.FLIC29`. Only columns 0–6, 9,
-  12, 13 and 16 are labelled: there is no knee, ankle, neck or head top, and none is made up. Labels are the person's own left and
-  right also where they turn their back (247 people).
+- `examples.mat`, struct array `examples`, read by field name: `coords` (2, 29) px, `filepath`, `imgdims`
+  (height, width, 3), `torsobox` [x1 y1 x2 y2], `moviename`, `currframe`, `istrain`, `istest`; FLIC-Full adds
+  `isbad`, `isunchecked`. Images `images/<filepath>`.
+- The authors' key (`lookupPart.m`) is 1-based; the columns here are 0-based, in the order of
+  `skeletons.FLIC29`. Only columns 0–6, 9, 12, 13 and 16 are labelled: there is no knee, ankle, neck or head
+  top, and none is made up. Labels are the person's own left and right also where they turn their back (247
+  people).
 - FLIC: 3,987 train, 1,016 test; two image files are in both. Several people can share an image.
-- FLIC-Full is a superset of FLIC and holds its test people: training on it leaves out every test image, and people marked as bad.
+- FLIC-Full is a superset of FLIC and holds its test people: training on it leaves out every test image, and
+people marked as bad.
 - FLIC-plus: `tr_plus_indices` (17,380), **1-based** into FLIC-Full, without the scenes of the test images.
 - Crop: around the torso box and the labelled joints together, 1.25 times the longer extent.
-- Head size: the set's own measure is PCK at 0.2 of the torso |l_shoulder − r_hip|. `head_size` is 0.4 torso, so that the usual
-  threshold of half a head size is that measure. A PCKh printed for FLIC has to say so.
+- Head size: the set's own measure is PCK at 0.2 of the torso |l_shoulder − r_hip|. `head_size` is 0.4 torso,
+  so that the usual threshold of half a head size is that measure. A PCKh printed for FLIC has to say so.
 """
 
 import numpy as np
@@ -80,7 +84,10 @@ class Flic(Records):
             other = read_examples(self.label_file(flic))
             test_images |= set(other["filepath"][other["istest"]])
         if not test_images:
-            raise StudyError(f"{self._folder / 'examples.mat'}: marks no test image, so FLIC's test people cannot be kept out of training")
+            raise StudyError(
+                f"{self._folder / 'examples.mat'}: marks no test image, so FLIC's test people cannot be kept"
+                " out of training"
+            )
         clean = [labels["filepath"][row] not in test_images for row in rows]
         return self.keep(rows, "image of FLIC's test split", clean)
 
@@ -88,7 +95,10 @@ class Flic(Records):
         path = self.label_file(self._folder / "tr_plus_indices.mat")
         indices = whole_numbers(load_mat(path, "tr_plus_indices")["tr_plus_indices"], path, "tr_plus_indices")
         if len(indices) == 0 or indices.min() < 1 or indices.max() > count:
-            raise StudyError(f"{path}: its indices are not within 1 … {count}, the people of {self._folder / 'examples.mat'}")
+            raise StudyError(
+                f"{path}: its indices are not within 1 … {count}, the people of"
+                f" {self._folder / 'examples.mat'}"
+            )
         return np.unique(indices) - 1
 
     def record(self, row):
@@ -113,17 +123,23 @@ class Flic(Records):
             joints3d=np.full((29, 3), np.nan),
             head_size=float(0.4 * torso),
             image_size=(int(width), int(height)) if width > 0 else None,
-            meta=self.meta(row, sequence=labels["moviename"][row], frame=None if np.isnan(frame) else int(frame)),
+            meta=self.meta(
+                row, sequence=labels["moviename"][row], frame=None if np.isnan(frame) else int(frame)
+            ),
         )
 
 
 def read_examples(path, full=False):
-    """`examples.mat` as arrays, N people: coords (N, 29, 2) px, torsobox (N, 4), imgdims (N, 3), texts and marks (N,)."""
+    """`examples.mat` as arrays, N people: coords (N, 29, 2) px, torsobox (N, 4), imgdims (N, 3), texts and
+    marks (N,)."""
     examples = np.atleast_1d(load_mat(path, "examples", squeeze_me=True)["examples"])
     fields = _FIELDS + (("isbad", "isunchecked") if full else ())
     absent = [name for name in fields if name not in (examples.dtype.names or ())]
     if absent:
-        raise StudyError(f"{path}: examples has no field {', '.join(absent)}; this is not {'FLIC-Full' if full else 'FLIC'}'s label file")
+        raise StudyError(
+            f"{path}: examples has no field {', '.join(absent)}; this is not"
+            f" {'FLIC-Full' if full else 'FLIC'}'s label file"
+        )
     coords = _stack(examples["coords"], (2, 29), path, "coords").transpose(0, 2, 1)
     coords[np.isnan(coords).any(-1)] = np.nan
     filepath = np.array([_text(name) for name in examples["filepath"]], object)
@@ -146,5 +162,9 @@ def _text(value):
 
 def _stack(values, shape, path, name):
     """One array of everybody's value; NaN where a field is empty."""
-    values = (np.full(shape, np.nan) if np.size(value) == 0 else np.asarray(value, np.float64) for value in values)
-    return np.stack([expect_shape(value, shape, path, f"{name} of person {i}") for i, value in enumerate(values)])
+    values = (
+        np.full(shape, np.nan) if np.size(value) == 0 else np.asarray(value, np.float64) for value in values
+    )
+    return np.stack(
+        [expect_shape(value, shape, path, f"{name} of person {i}") for i, value in enumerate(values)]
+    )

@@ -1,20 +1,26 @@
-"""Human3.6M: one laboratory, four cameras, one person an image. 3D, 17 joints. Two layouts, which are two benchmarks.
+"""Human3.6M: one laboratory, four cameras, one person an image. 3D, 17 joints. Two layouts, which are two
+benchmarks.
 
 `layout: challenge` (the default) is the subset of the ECCV 2018 challenge, as the study uses it:
-- `ECCV18_Challenge/{Train,Val}/IMG/%05d.jpg` and `POSE/%05d.csv`, 1-based; a CSV is 17 lines of x, y, z in mm, camera frame,
-  relative to the root. The challenge itself has no 2D joints, no intrinsics and no word on who acts.
-- `msra_cache/HM36_eccv_challenge_{Train,Val}_cache/*_keypoint_jnt_bbox_db.pkl` (Sun et al., JimmySuen/integral-human-pose): a list
-  of dicts; used here: `image`, `joints_3d` (18, 3) = u, v px and depth px, `joints_3d_vis`, `joints_3d_relative` (18, 3) mm,
-  `center_x`, `center_y`, `width`, `height` (padded by 1.25, aspect 288:384). Joint 17, the middle of the shoulders, is left to
-  the recipes. The 2D is a similarity fit of the 3D pose to a detector's output: a label, not a measurement.
-- `image` is a path on its maker's disk; only its file name counts, and it decides which image and CSV a record belongs to,
-  whatever the order of the list. A sample of the 3D poses is compared with the CSV files where these are there.
+- `ECCV18_Challenge/{Train,Val}/IMG/%05d.jpg` and `POSE/%05d.csv`, 1-based; a CSV is 17 lines of x, y, z in
+  mm, camera frame, relative to the root. The challenge itself has no 2D joints, no intrinsics and no word on
+  who acts.
+- `msra_cache/HM36_eccv_challenge_{Train,Val}_cache/*_keypoint_jnt_bbox_db.pkl` (Sun et al.,
+  JimmySuen/integral-human-pose): a list of dicts; used here: `image`, `joints_3d` (18, 3) = u, v px and depth
+  px, `joints_3d_vis`, `joints_3d_relative` (18, 3) mm, `center_x`, `center_y`, `width`, `height` (padded by
+  1.25, aspect 288:384). Joint 17, the middle of the shoulders, is left to the recipes. The 2D is a similarity
+  fit of the 3D pose to a detector's output: a label, not a measurement.
+- `image` is a path on its maker's disk; only its file name counts, and it decides which image and CSV a
+  record belongs to, whatever the order of the list. A sample of the 3D poses is compared with the CSV files
+  where these are there.
 
 `layout: full` is the whole set as `h36m-fetch` (anibali/h36m-fetch) lays it out:
-- `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera frame, `frame` (1-based), `camera`
-  (serial number) (F,), and `intrinsics/<camera>` = [fx, cx, fy, cy] fitted from the poses; all
-  cameras of a sequence one after the other. Images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
-- 17 of the 32 joints are the common set; a file that holds just 17 is taken in their order. S1, 5, 6, 7, 8 train; S9, 11 test.
+- `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera frame,
+  `frame` (1-based), `camera` (serial number) (F,), and `intrinsics/<camera>` = [fx, cx, fy, cy] fitted from
+  the poses; all cameras of a sequence one after the other. Images
+  `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
+- 17 of the 32 joints are the common set; a file that holds just 17 is taken in their order. S1, 5, 6, 7, 8
+train; S9, 11 test.
 """
 
 import re
@@ -38,31 +44,53 @@ INFO = DatasetInfo(
     url="http://vision.imar.ro/human3.6m/challenge_open.php",
     licence="academic use, registration, no redistribution",
     citation=(
-        "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing in Natural "
-        "Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian Sminchisescu: Latent Structured Models for Human Pose "
-        "Estimation. ICCV 2011"
+        "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods for 3D"
+        " Human Sensing in Natural Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian"
+        " Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011"
     ),
     expected={"train": 35832, "test": 19312},
     quirks=(
-        "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose 2D is a similarity fit",
+        (
+            "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose"
+            " 2D is a similarity fit"
+        ),
         "image paths in the caches are those of their maker's disk: only the file name is used",
         "the full set (layout: full) is another benchmark and never shares a column with the challenge",
     ),
     hint=(
-        "The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the full set is laid out by "
-        "github.com/anibali/h36m-fetch."
+        "The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the"
+        " full set is laid out by github.com/anibali/h36m-fetch."
     ),
     layouts={"challenge": {"layout": "challenge"}, "full": {"layout": "full"}},
 )
 CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}
 FULL_SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
-COMMON_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]  # of the 32 joints, in H36M17's order
+COMMON_17 = [
+    0,
+    1,
+    2,
+    3,
+    6,
+    7,
+    8,
+    12,
+    13,
+    14,
+    15,
+    17,
+    18,
+    19,
+    25,
+    26,
+    27,
+]  # of the 32 joints, in H36M17's order
 _SEQUENCES = 30  # of a subject: 15 actions, twice
 _COMPARED = 16  # poses compared with their CSV files
 
 
 def open_h36m(root, split, strict=False, layout="challenge", **options):
-    """The reader of the chosen layout: "challenge" or "full". Both take `every`: only every n-th label row."""
+    """The reader of the chosen layout: "challenge" or "full". Both take `every`: only every n-th label
+    row."""
     readers = {"challenge": H36MChallenge, "full": H36MFull}
     if layout not in readers:
         raise StudyError(f"h36m: layout {layout!r} is not one of {', '.join(readers)}")
@@ -91,7 +119,10 @@ class H36MChallenge(Records):
         )
         self.folder("h36m")
         if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
-            raise MissingSet(f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another benchmark: S9/S11)")
+            raise MissingSet(
+                f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another"
+                " benchmark: S9/S11)"
+            )
         path = self.label_file(self._cache_file(cache, part))
         rows = load_pickle(path)
         if not isinstance(rows, list):
@@ -102,7 +133,9 @@ class H36MChallenge(Records):
         self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
         self._joints2d[column(rows, "joints_3d_vis", (18, -1), path)[:, :17, 0] <= 0] = np.nan
         self._joints3d = column(rows, "joints_3d_relative", (18, 3), path)[:, :17]
-        self._boxes = np.stack([column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1)
+        self._boxes = np.stack(
+            [column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1
+        )
         self._folder = challenge
         self._compare_with_csv(path)
         kept = every_nth(len(rows), every)
@@ -119,7 +152,9 @@ class H36MChallenge(Records):
         if part not in folders and set(folders) & set(CHALLENGE_FOLDERS.values()):
             raise StudyError(f"{path}: {text!r} is not of {part}; this is the label cache of the other split")
         if not re.fullmatch(r"\d+\.\w+", name):
-            raise StudyError(f"{path}: {text!r} does not end in a numbered image; this is not the label cache")
+            raise StudyError(
+                f"{path}: {text!r} does not end in a numbered image; this is not the label cache"
+            )
         return name
 
     def _compare_with_csv(self, path):
@@ -130,7 +165,10 @@ class H36MChallenge(Records):
         for row in np.unique(np.linspace(0, len(self._images) - 1, _COMPARED).astype(int)):
             name = f"{self._images[row].split('.')[0]}.csv"
             if name in there and not np.allclose(self._joints3d[row], read_pose(folder / name), atol=1.0):
-                raise StudyError(f"{path}: the pose of {self._images[row]} is not that of {folder / name}; they do not belong together")
+                raise StudyError(
+                    f"{path}: the pose of {self._images[row]} is not that of {folder / name}; they do not"
+                    " belong together"
+                )
 
     def record(self, row):
         """One image's person."""
@@ -177,9 +215,18 @@ class H36MFull(Records):
                 self.part_missing(folder / f"S{subject}")
             self._sequences += [(f"S{subject}", path.parent.name) for path in found]
         if not self._sequences:
-            raise missing(folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5", self.info, self.root)
-        parts = [self._read(number, folder / subject / name / "annot.h5") for number, (subject, name) in enumerate(self._sequences)]
-        self._labels = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}  # never held twice
+            raise missing(
+                folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5",
+                self.info,
+                self.root,
+            )
+        parts = [
+            self._read(number, folder / subject / name / "annot.h5")
+            for number, (subject, name) in enumerate(self._sequences)
+        ]
+        self._labels = {
+            key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])
+        }  # never held twice
         rows = every_nth(len(self._labels["frame"]), every)
         self._rows = self.keep_present(rows, Listing(folder), [self._image(row) for row in rows])
 
@@ -188,10 +235,16 @@ class H36MFull(Records):
         self.label_file(path)
         try:
             with h5py.File(path) as file:
-                absent = [key for key in ("pose/2d", "pose/3d", "frame", "camera", "intrinsics") if key not in file]
+                absent = [
+                    key for key in ("pose/2d", "pose/3d", "frame", "camera", "intrinsics") if key not in file
+                ]
                 if absent:
-                    raise StudyError(f"{path}: has no {', '.join(absent)}; make it again with a present h36m-fetch")
-                joints2d, joints3d, frame, camera = (file[key][()] for key in ("pose/2d", "pose/3d", "frame", "camera"))
+                    raise StudyError(
+                        f"{path}: has no {', '.join(absent)}; make it again with a present h36m-fetch"
+                    )
+                joints2d, joints3d, frame, camera = (
+                    file[key][()] for key in ("pose/2d", "pose/3d", "frame", "camera")
+                )
                 intrinsics = {int(key): value[()] for key, value in file["intrinsics"].items()}
         except (OSError, RuntimeError, KeyError, ValueError) as error:  # h5py's words for what is damaged
             raise StudyError(f"{path}: truncated or not an HDF5 file ({error}); make it again") from error
@@ -200,7 +253,9 @@ class H36MFull(Records):
             raise StudyError(f"{path}: has frames but no intrinsics of camera {absent}")
         common = COMMON_17 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else list(range(17))
         count = len(expect_shape(camera, (len(frame),), path, "camera"))
-        joints2d = expect_shape(joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d")
+        joints2d = expect_shape(
+            joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d"
+        )
         joints3d = expect_shape(joints3d, (count, joints2d.shape[1], 3), path, "pose/3d")
         fx, cx, fy, cy = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4).T
         return {

@@ -1,17 +1,22 @@
 """Leeds Sports Pose and its extension: one person an image, in the middle of a sport. 2D, 14 joints.
 
 Facts relied on (the sets' pages and README files):
-- LSP: `lsp/joints.mat`, `joints` (3, 14, 2000): x, y, and a flag that is **1 where the joint is occluded** (its coordinates are valid).
-  `images/im0001.jpg` … `im2000.jpg`; the first half (1–1000) train, the second (1001–2000) test.
-- LSP-Extended: `lsp_extended/joints.mat`, `joints` (14, 3, 10000): x, y, and a flag that is **1 where the joint is labelled**; elsewhere
-  x and y are ≤ 0 and mean nothing. `images/im00001.jpg` … `im10000.jpg`, all of it training data.
-- Two downloads of LSP exist with the same shape and different coordinates: people of 150 px (`lsp_dataset.zip`), and the
-  original pictures of up to 1024 px. Their labels do not fit each other's images, which is checked on a sample.
-- Neither gives a box: the crop is 1.25 times the longer extent of the labelled joints, height *or* width (37.6 % of
-  LSP-Extended's people are wider than tall). Neither gives a head box: head size is 0.75 · |head_top − neck| (as on MPII).
+- LSP: `lsp/joints.mat`, `joints` (3, 14, 2000): x, y, and a flag that is **1 where the joint is occluded**
+  (its coordinates are valid). `images/im0001.jpg` … `im2000.jpg`; the first half (1–1000) train, the second
+  (1001–2000) test.
+- LSP-Extended: `lsp_extended/joints.mat`, `joints` (14, 3, 10000): x, y, and a flag that is **1 where the
+  joint is labelled**; elsewhere x and y are ≤ 0 and mean nothing. `images/im00001.jpg` … `im10000.jpg`, all
+  of it training data.
+- Two downloads of LSP exist with the same shape and different coordinates: people of 150 px
+  (`lsp_dataset.zip`), and the original pictures of up to 1024 px. Their labels do not fit each other's
+  images, which is checked on a sample.
+- Neither gives a box: the crop is 1.25 times the longer extent of the labelled joints, height *or* width
+  (37.6 % of LSP-Extended's people are wider than tall). Neither gives a head box: head size is 0.75 ·
+  |head_top − neck| (as on MPII).
 - Pelvis and thorax are midpoints (recipes) and exist only where both hips, or shoulders, are labelled.
 
-`lsp` trains on LSP-Extended and LSP's first half, as the study does; where one of the two is absent it says so and takes the other.
+`lsp` trains on LSP-Extended and LSP's first half, as the study does; where one of the two is absent it says
+so and takes the other.
 """
 
 import numpy as np
@@ -31,13 +36,16 @@ INFO = DatasetInfo(
     url="http://sam.johnson.io/research/lsp.html and http://sam.johnson.io/research/lspet.html",
     licence="none stated; cite",
     citation=(
-        "Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation. BMVC 2010; "
-        "Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
+        "Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation. BMVC"
+        " 2010; Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
     ),
     expected={"train": 11000, "test": 1000},
     quirks=(
         "LSP's flag means occluded, LSP-Extended's means labelled",
-        "two downloads of LSP share shapes and names but not coordinates: labels are checked against image sizes",
+        (
+            "two downloads of LSP share shapes and names but not coordinates: labels are checked against"
+            " image sizes"
+        ),
         "no box and no head box: the crop comes from the joints, head size is 0.75 |head_top - neck|",
     ),
 )
@@ -48,12 +56,17 @@ EXTENDED_INFO = DatasetInfo(
     folders=("lsp_extended",),
     url="http://sam.johnson.io/research/lspet.html",
     licence="none stated; cite",
-    citation="Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011",
+    citation=(
+        "Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
+    ),
     expected={"train": 10000, "test": 0},
     quirks=("the flag means labelled", "all of it is training data"),
 )
 _COMPARED = 40  # images whose size is compared with their labels
-_FITS = (0.4, 1.15)  # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
+_FITS = (
+    0.4,
+    1.15,
+)  # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
 
 
 class _Images:
@@ -75,22 +88,30 @@ class _Images:
         return self.folder / "images" / f"im{row + 1:0{self.digits}d}.jpg"
 
     def _check_fit(self, rows):
-        """A `StudyError` where the labels are not for images of this size: they come from the other download."""
+        """A `StudyError` where the labels are not for images of this size: they come from the other
+        download."""
         if len(rows) == 0:
             return
         sample = rows[np.unique(np.linspace(0, len(rows) - 1, _COMPARED).astype(int))]
         reach = [np.nanmax(np.nanmax(self.joints[row], 0) / image_size(self.image(row))) for row in sample]
-        lowest = _FITS[0] if self.digits == 4 else 0  # LSP-Extended has one download only, so its labels are never too small
+        lowest = (
+            _FITS[0] if self.digits == 4 else 0
+        )  # LSP-Extended has one download only, so its labels are never too small
         if not lowest <= np.median(reach) <= _FITS[1]:
             raise StudyError(
-                f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in {self.folder / 'images'}; about 0.9 is "
-                "right. Labels and images come from different downloads (150-px people of lsp_dataset.zip, or the original pictures)"
+                f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in"
+                f" {self.folder / 'images'}; about 0.9 is right. Labels and images come from different"
+                " downloads (150-px people of lsp_dataset.zip, or the original pictures)"
             )
 
 
 def read_lsp(path):
     """LSP's labels: joints (N, 14, 2) px, occluded (N, 14) int8."""
-    labels = expect_shape(load_mat(path, "joints")["joints"], (3, 14, None), path, "joints").astype(np.float64).transpose(2, 1, 0)
+    labels = (
+        expect_shape(load_mat(path, "joints")["joints"], (3, 14, None), path, "joints")
+        .astype(np.float64)
+        .transpose(2, 1, 0)
+    )
     joints, flag = labels[..., :2].copy(), labels[..., 2]
     joints[~np.isfinite(joints).all(-1)] = np.nan
     return joints, np.where(np.isnan(joints).any(-1), UNKNOWN, flag > 0).astype(np.int8)
@@ -98,7 +119,11 @@ def read_lsp(path):
 
 def read_extended(path):
     """LSP-Extended's labels: joints (N, 14, 2) px, occluded (N, 14) int8, which it does not say."""
-    labels = expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints").astype(np.float64).transpose(2, 0, 1)
+    labels = (
+        expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints")
+        .astype(np.float64)
+        .transpose(2, 0, 1)
+    )
     labelled = (labels[..., 2] > 0) & np.isfinite(labels).all(-1)
     joints = np.where(labelled[..., None], labels[..., :2], np.nan)
     return joints, np.full(joints.shape[:2], UNKNOWN, np.int8)
@@ -119,7 +144,9 @@ class LspExtended(Records):
         """Set the records: the rows of one folder after those of another. parts: (images, row numbers)."""
         self._parts = [images for images, _ in parts]
         rows = [images.rows(numbers) for images, numbers in parts]
-        self._places = np.array([(part, row) for part, kept in enumerate(rows) for row in kept], int).reshape(-1, 2)
+        self._places = np.array([(part, row) for part, kept in enumerate(rows) for row in kept], int).reshape(
+            -1, 2
+        )
         self._rows = np.arange(len(self._places))
 
     def record(self, row):
@@ -159,7 +186,9 @@ class Lsp(LspExtended):
         if self.split == "test" or not parts or (self.root / "lsp").is_dir():
             images = _Images(self, self.folder("lsp"), digits=4)
             half = len(images.joints) // 2
-            parts.append((images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints))))
+            parts.append(
+                (images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints)))
+            )
         else:
             self.part_missing(self.root / "lsp")
         self.take(parts)

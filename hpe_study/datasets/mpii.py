@@ -1,13 +1,17 @@
 """MPII Human Pose: everyday and sports activities, one or more annotated people an image. 2D, 16 joints.
 
-Facts relied on (the set's documentation, and the JSON files that came with microsoft/human-pose-estimation.pytorch):
+Facts relied on (the set's documentation, and the JSON files that came with
+microsoft/human-pose-estimation.pytorch):
 - Pixels are 1-based in both layouts; 1 is subtracted from joints and centre.
-- JSON: `annot/train.json` (22,246 people), `annot/valid.json` or `val.json` (2,958): `joints` [16][2], `joints_vis` [16]
-  (annotated or not; it says nothing of occlusion), `image`, `scale` (height / 200 px), `center`. A missing joint is (−1, −1), in some
-  files (0, 0); a missing centre is (−1, −1), too. (One validation person has four joints at (0, 0) that are marked as annotated.)
+- JSON: `annot/train.json` (22,246 people), `annot/valid.json` or `val.json` (2,958): `joints` [16][2],
+  `joints_vis` [16] (annotated or not; it says nothing of occlusion), `image`, `scale` (height / 200 px),
+  `center`. A missing joint is (−1, −1), in some files (0, 0); a missing centre is (−1, −1), too. (One
+  validation person has four joints at (0, 0) that are marked as annotated.)
 - Crop: the centre moves down by 15 · scale, scale × 1.25, side = scale · 200 px.
-- Head size: 0.6 · diagonal of the head box = 0.75 · |head_top − upper_neck| (measured on 2,932 people); the JSON has no box.
-- The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the validation split.
+- Head size: 0.6 · diagonal of the head box = 0.75 · |head_top − upper_neck| (measured on 2,932 people); the
+JSON has no box.
+- The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the
+validation split.
 """
 
 from contextlib import suppress
@@ -29,15 +33,24 @@ INFO = DatasetInfo(
     folders=("mpii",),
     url="http://human-pose.mpi-inf.mpg.de",
     licence="simplified BSD, research",
-    citation="Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark and State of the Art Analysis. CVPR 2014",
+    citation=(
+        "Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark and State of the Art"
+        " Analysis. CVPR 2014"
+    ),
     expected={"train": 22246, "test": 2958},
     quirks=(
         "coordinates are 1-based",
         "joints_vis means annotated, not visible",
         "a missing joint is (-1, -1) or (0, 0)",
-        "the original .mat has no validation split: without valid.json, one image in nine by a digest of its name is taken as test",
+        (
+            "the original .mat has no validation split: without valid.json, one image in nine by a digest of"
+            " its name is taken as test"
+        ),
     ),
-    hint="The JSON labels (annot/train.json, annot/valid.json) come with github.com/microsoft/human-pose-estimation.pytorch.",
+    hint=(
+        "The JSON labels (annot/train.json, annot/valid.json) come with"
+        " github.com/microsoft/human-pose-estimation.pytorch."
+    ),
     download_gb=12.9,
     layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
 )
@@ -45,7 +58,8 @@ _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
 
 def _numbers_as_arrays(person):
-    """A person of the JSON with lists as arrays, which take a tenth of the memory; what is no numbers stays, for `column` to name."""
+    """A person of the JSON with lists as arrays, which take a tenth of the memory; what is no numbers stays,
+    for `column` to name."""
     for key in ("joints", "joints_vis", "center"):
         with suppress(KeyError, TypeError, ValueError):
             person[key] = np.asarray(person[key], np.float64)
@@ -53,20 +67,28 @@ def _numbers_as_arrays(person):
 
 
 class Mpii(Records):
-    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone the .mat trains."""
+    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone
+    the .mat trains."""
 
     info = INFO
     skeleton = MPII16
 
     def load(self, layout=None):
-        """Labels as arrays: joints (N, 16, 2) px 0-based, occluded (N, 16), centre (N, 2), scale (N,), head size (N,)."""
+        """Labels as arrays: joints (N, 16, 2) px 0-based, occluded (N, 16), centre (N, 2), scale (N,), head
+        size (N,)."""
         folder = self.folder("mpii")
         if layout is None:
-            has_json = self._json_path(folder, "train").is_file() or (self.split == "test" and self._json_path(folder, "test").is_file())
+            has_json = self._json_path(folder, "train").is_file() or (
+                self.split == "test" and self._json_path(folder, "test").is_file()
+            )
             layout = "json" if has_json or not (folder / MAT_NAME).exists() else "mat"
         if layout not in ("json", "mat"):
             raise StudyError(f"mpii: layout {layout!r} is not json or mat")
-        self._labels = self._load_json(folder) if layout == "json" else read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))
+        self._labels = (
+            self._load_json(folder)
+            if layout == "json"
+            else read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))
+        )
         images = self._labels["image"]
         for name in set(images):
             safe_relative(name, self.label_files[0])

@@ -1,14 +1,17 @@
 """MPII's original label file, `mpii_human_pose_v1_u12_1.mat`.
 
-Struct `RELEASE` with `annolist` (1 × N images). `annolist(i).image.name`; `annolist(i).annorect(r)` has the head box `x1, y1, x2, y2`,
-`scale`, `objpos.{x, y}` and `annopoints.point(k).{x, y, id, is_visible}`. Pixels are 1-based, `id` 0-based in MPII-16's order.
-Traps, all met: `annorect` may be empty; `annopoints` is missing (the field, or its content) for test images and unfinished people,
-also in some training images; `is_visible` may be missing, empty, a char or a number (missing counts as 1); points come in any order.
+Struct `RELEASE` with `annolist` (1 × N images). `annolist(i).image.name`; `annolist(i).annorect(r)` has the
+head box `x1, y1, x2, y2`, `scale`, `objpos.{x, y}` and `annopoints.point(k).{x, y, id, is_visible}`. Pixels
+are 1-based, `id` 0-based in MPII-16's order.
+Traps, all met: `annorect` may be empty; `annopoints` is missing (the field, or its content) for test images
+and unfinished people, also in some training images; `is_visible` may be missing, empty, a char or a number
+(missing counts as 1); points come in any order.
 
-The file knows training and test images, and the test images have no joints: there is **no validation split**. Where the
-JSON's valid.json is at hand, its people are the test split (matched by image and position), and their images' other people are left out.
-Otherwise images are dealt by a digest of the video (of the image's name, where the file does not say the video): about 11.7 % of
-them, the share of the common split, are test. Such a split is sound but is not the published one.
+The file knows training and test images, and the test images have no joints: there is **no validation split**.
+Where the JSON's valid.json is at hand, its people are the test split (matched by image and position), and
+their images' other people are left out. Otherwise images are dealt by a digest of the video (of the image's
+name, where the file does not say the video): about 11.7 % of them, the share of the common split, are test.
+Such a split is sound but is not the published one.
 """
 
 import warnings
@@ -32,15 +35,19 @@ def read_mat(records, path, validation_json):
     validation_json: the path of valid.json, used for the split where it is there.
     """
     release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
-    if getattr(release, "dtype", None) is None or release.dtype.names is None or "annolist" not in release.dtype.names:
+    if (
+        getattr(release, "dtype", None) is None
+        or release.dtype.names is None
+        or "annolist" not in release.dtype.names
+    ):
         raise StudyError(f"{path}: RELEASE has no annolist; this is not MPII's label file")
     people = [person for entry in np.atleast_1d(release["annolist"].item()) for person in _people(entry)]
     if validation_json.is_file():
         people = _split_by_json(people, records, records.label_file(validation_json))
     else:
         warnings.warn(
-            f"{path}: has no validation split and {validation_json} is not there; about 11.7 % of the images, dealt by a digest of their "
-            "video, are the test split. It is not the published one",
+            f"{path}: has no validation split and {validation_json} is not there; about 11.7 % of the images,"
+            " dealt by a digest of their video, are the test split. It is not the published one",
             stacklevel=6,
         )
         people = [person for person in people if _is_test(person["group"]) == (records.split == "test")]
@@ -49,7 +56,10 @@ def read_mat(records, path, validation_json):
     people = finished
     keys = ("joints", "occluded", "center", "scale", "head_size")
     empty = {"joints": (0, 16, 2), "occluded": (0, 16), "center": (0, 2)}
-    arrays = {key: np.array([person[key] for person in people]).reshape(-1, *empty.get(key, (0,))[1:]) for key in keys}
+    arrays = {
+        key: np.array([person[key] for person in people]).reshape(-1, *empty.get(key, (0,))[1:])
+        for key in keys
+    }
     return {**arrays, "image": [person["image"] for person in people]}
 
 
@@ -58,11 +68,15 @@ def _is_test(group):
 
 
 def _split_by_json(people, records, path):
-    """Test: the people of valid.json. Train: the people of images that valid.json does not name. path: of valid.json."""
+    """Test: the people of valid.json. Train: the people of images that valid.json does not name. path: of
+    valid.json."""
     validation = read_json(path, advice=AGAIN)
     images, centers = text_column(validation, "image", path), column(validation, "center", (2,), path)
     wanted = {(image, *np.round(center).tolist()) for image, center in zip(images, centers, strict=True)}
-    place = lambda person: (person["image"], *np.round(np.nan_to_num(person["center"], nan=np.inf) + 1).tolist())  # noqa: E731
+
+    def place(person):
+        return (person["image"], *np.round(np.nan_to_num(person["center"], nan=np.inf) + 1).tolist())
+
     if records.split == "test":
         found = [person for person in people if place(person) in wanted]
         records.leave_out("in valid.json, not in the .mat", len(wanted - set(map(place, found))))

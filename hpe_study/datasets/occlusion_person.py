@@ -1,14 +1,17 @@
-"""Occlusion-Person: rendered people in rooms whose furniture hides about a fifth of their joints, eight cameras. 3D, 15 joints.
+"""Occlusion-Person: rendered people in rooms whose furniture hides about a fifth of their joints, eight
+cameras. 3D, 15 joints.
 
 Facts relied on (github.com/zhezh/occlusion_person):
-- `unrealcv_train.pkl`, `unrealcv_validation.pkl`: a list of dicts. Used: `image` (under `images/`), `joints_2d` (15, 2) px, `joints_3d`
-  (15, 3) camera frame, `joints_vis` (15, 1) inside the image, `joints_vis_2d` (15, 1) inside and not occluded (nothing more than 30 cm
-  before it), `center` (2,), `scale` (2,) = box size / 200 without padding, `camera` (fx, fy, cx, cy, …), `subject`, `action`,
-  `subaction`, `image_id`, `camera_id` (whole numbers; `video_id`, a text, is not needed: `image` begins with it).
-- A joint outside the image is not labelled in 2D (its 3D is kept); one that is hidden is labelled and `occluded`.
+- `unrealcv_train.pkl`, `unrealcv_validation.pkl`: a list of dicts. Used: `image` (under `images/`),
+  `joints_2d` (15, 2) px, `joints_3d` (15, 3) camera frame, `joints_vis` (15, 1) inside the image,
+  `joints_vis_2d` (15, 1) inside and not occluded (nothing more than 30 cm before it), `center` (2,), `scale`
+  (2,) = box size / 200 without padding, `camera` (fx, fy, cx, cy, …), `subject`, `action`, `subaction`,
+  `image_id`, `camera_id` (whole numbers; `video_id`, a text, is not needed: `image` begins with it).
+- A joint outside the image is not labelled in 2D (its 3D is kept); one that is hidden is labelled and
+`occluded`.
 - `neck` is at shoulder height, and there is no head joint: upper_neck and head_top stay missing.
-- Units are not documented; by all evidence mm. The median thigh decides: 250–600 mm is right, metres and centimetres are
-  converted, anything else is refused.
+- Units are not documented; by all evidence mm. The median thigh decides: 250–600 mm is right, metres and
+  centimetres are converted, anything else is refused.
 - Crop: 1.25 times the longer side of the box.
 """
 
@@ -30,7 +33,10 @@ INFO = DatasetInfo(
     folders=("occlusion_person",),
     url="https://github.com/zhezh/occlusion_person",
     licence="none stated",
-    citation="Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose Estimation in the Wild. IJCV 2020",
+    citation=(
+        "Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose Estimation"
+        " in the Wild. IJCV 2020"
+    ),
     expected={"train": None, "test": None},
     quirks=(
         "no head joint; neck is at shoulder height",
@@ -78,13 +84,17 @@ class OcclusionPerson(Records):
     def _doubt_projection(self, inside, path):
         """A warning where the 3D joints, seen by the record's camera, are not where its 2D joints are."""
         depth = self._joints3d[..., 2:]
-        seen = self._joints3d[..., :2] / np.where(depth > 0, depth, np.nan) * self._intrinsics[:, None, :2] + self._intrinsics[:, None, 2:]
+        seen = (
+            self._joints3d[..., :2] / np.where(depth > 0, depth, np.nan) * self._intrinsics[:, None, :2]
+            + self._intrinsics[:, None, 2:]
+        )
         away = np.linalg.norm(seen - self._joints2d, axis=-1) / (200 * self._scale.max(1))[:, None]
         wrong = ~(np.where(inside, np.nan_to_num(away, nan=np.inf), 0).max(1) <= _ASTRAY)
         if wrong.any():
             warnings.warn(
-                f"{path}: in {wrong.sum()} of {len(wrong)} records (first: {self._images[int(wrong.argmax())]}) joints_3d do not project "
-                "onto joints_2d by the camera given: are they in the camera's frame?",
+                f"{path}: in {wrong.sum()} of {len(wrong)} records (first:"
+                f" {self._images[int(wrong.argmax())]}) joints_3d do not project onto joints_2d by the camera"
+                " given: are they in the camera's frame?",
                 stacklevel=5,
             )
 
@@ -115,7 +125,8 @@ class OcclusionPerson(Records):
 
 
 def in_millimetres(joints3d, path):
-    """Poses (N, 15, 3) in mm, by the length of their thighs; a `StudyError` where no unit makes them 250–600 mm."""
+    """Poses (N, 15, 3) in mm, by the length of their thighs; a `StudyError` where no unit makes them 250–600
+    mm."""
     if len(joints3d) == 0:
         return joints3d
     ends = UNREALCV15.indices("r_hip r_knee l_hip l_knee")
@@ -125,5 +136,6 @@ def in_millimetres(joints3d, path):
         if _THIGH[0] <= length * factor <= _THIGH[1]:
             return joints3d * factor
     raise StudyError(
-        f"{path}: the median thigh is {length:.4g} long, which is no human's in mm, cm or m; joints_3d is not what it should be"
+        f"{path}: the median thigh is {length:.4g} long, which is no human's in mm, cm or m; joints_3d is not"
+        " what it should be"
     )

@@ -1,4 +1,5 @@
-"""A data set's own options on a command line: `--option layout=full --option every=5 --option matlab=true`."""
+"""A data set's own options on a command line: `--option layout=full --option every=5 --option
+matlab=true`."""
 
 from hpe_study.errors import StudyError
 
@@ -7,7 +8,9 @@ HELP = "an option of the set, such as {}; may be given several times"
 
 def add_option_flag(command, example):
     """Give an `argparse` command the flag `--option KEY=VALUE`."""
-    command.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help=HELP.format(example))
+    command.add_argument(
+        "--option", action="append", default=[], metavar="KEY=VALUE", help=HELP.format(example)
+    )
 
 
 def parsed_options(texts):
@@ -20,5 +23,7 @@ def parsed_options(texts):
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise StudyError(f"--option {text}: is not KEY=VALUE")
-        options[key] = int(value) if value.isdigit() else {"true": True, "false": False}.get(value.lower(), value)
+        options[key] = (
+            int(value) if value.isdigit() else {"true": True, "false": False}.get(value.lower(), value)
+        )
     return options

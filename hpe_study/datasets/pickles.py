@@ -1,8 +1,9 @@
 """Pickles of strangers: NumPy arrays and plain containers are let in, anything else is refused by name.
 
-A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays, scalars and dtypes,
-and how Python rebuilds plain containers. None of these runs code of the file's choice. An array of objects holds addresses in memory,
-so it is filled from a list only, never from bytes that the file chooses.
+A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays,
+scalars and dtypes, and how Python rebuilds plain containers. None of these runs code of the file's choice. An
+array of objects holds addresses in memory, so it is filled from a list only, never from bytes that the file
+chooses.
 """
 
 import collections
@@ -21,12 +22,15 @@ class Refused(Exception):
 
 def _holds_objects(dtype):
     """By its kind: what a pickled dtype says of itself (`hasobject`) can be forged."""
-    parts = [part for part, *_ in (dtype.fields or {}).values()] + ([dtype.subdtype[0]] if dtype.subdtype else [])
+    parts = [part for part, *_ in (dtype.fields or {}).values()] + (
+        [dtype.subdtype[0]] if dtype.subdtype else []
+    )
     return dtype.kind == "O" or any(map(_holds_objects, parts))
 
 
 class _Array(np.ndarray):
-    """An array that a pickle fills. A pickle may name it, and may not call it: `numpy.ndarray` can be laid over any bytes."""
+    """An array that a pickle fills. A pickle may name it, and may not call it: `numpy.ndarray` can be laid
+    over any bytes."""
 
     def __new__(cls, *arguments, **options):
         raise Refused("numpy.ndarray over bytes of the file's choice")
@@ -59,7 +63,11 @@ def _frombuffer(buffer, dtype, shape, order):
 _NUMPY = {"_reconstruct": _reconstruct, "scalar": _scalar}
 _CONTAINERS = {kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, bytes, bytearray, complex)}
 ADMITTED = {
-    **{(f"numpy.{core}.multiarray", name): value for core in ("core", "_core") for name, value in _NUMPY.items()},
+    **{
+        (f"numpy.{core}.multiarray", name): value
+        for core in ("core", "_core")
+        for name, value in _NUMPY.items()
+    },
     **{(f"numpy.{core}.numeric", "_frombuffer"): _frombuffer for core in ("core", "_core")},
     ("numpy", "ndarray"): _Array,
     ("numpy", "dtype"): np.dtype,
@@ -69,7 +77,8 @@ ADMITTED = {
 
 
 def _encode(text, encoding="latin1"):
-    """How Python 3 writes bytes into an old-protocol pickle: only the encodings it uses, nothing that looks up a codec."""
+    """How Python 3 writes bytes into an old-protocol pickle: only the encodings it uses, nothing that looks
+    up a codec."""
     if encoding not in ("latin1", "ascii", "utf-8"):
         raise pickle.UnpicklingError(f"encoding {encoding!r}")
     return text.encode(encoding)
@@ -91,7 +100,8 @@ class _Unpickler(pickle.Unpickler):
 def load_pickle(path):
     """What a pickle file holds. Texts of Python 2 are read as latin1.
 
-    Raises `StudyError` naming the file when it is absent, truncated, or asks for anything but arrays and plain containers.
+    Raises `StudyError` naming the file when it is absent, truncated, or asks for anything but arrays and
+    plain containers.
     """
     path = Path(path)
     try:
@@ -99,7 +109,8 @@ def load_pickle(path):
             return _Unpickler(stream, encoding="latin1").load()
     except Refused as error:
         raise StudyError(
-            f"{path}: asks to load {error}; a label file holds arrays and plain containers only, so it is not opened"
+            f"{path}: asks to load {error}; a label file holds arrays and plain containers only, so it is not"
+            " opened"
         ) from error
     except FileNotFoundError as error:
         raise StudyError(f"{path}: no such file") from error
@@ -114,4 +125,6 @@ def load_pickle(path):
         OverflowError,
         MemoryError,
     ) as error:
-        raise StudyError(f"{path}: truncated or not a pickle ({error or type(error).__name__}); obtain the file again") from error
+        raise StudyError(
+            f"{path}: truncated or not a pickle ({error or type(error).__name__}); obtain the file again"
+        ) from error

@@ -1,6 +1,8 @@
-"""From a record to the study's joints and crop: the corrected way, and beside each part the published code's (`hpe_study.legacy`).
+"""From a record to the study's joints and crop: the corrected way, and beside each part the published code's
+(`hpe_study.published_defects`).
 
-Only the labels that a model learns from are touched. The data set's own joints stay true, so any model can be scored against them.
+Only the labels that a model learns from are touched. The data set's own joints stay true, so any model can be
+scored against them.
 """
 
 from dataclasses import dataclass, field
@@ -23,8 +25,9 @@ SPINE_AS_THORAX = {
     "occlusion_person": {"head_top": "neck"},
 }  # MPII-16 joint ← the set's own joint that is taken for it
 
-# Which two joints the published code read is not known. Of all pairs these come closest to what was measured of its crops on the
-# 5,003 people of FLIC: 169 px off in the median, 21.5 % of the labelled joints inside (these: 170 px, 21.4 %).
+# Which two joints the published code read is not known. Of all pairs these come closest to what was measured
+# of its crops on the 5,003 people of FLIC: 169 px off in the median, 21.5 % of the labelled joints inside
+# (these: 170 px, 21.4 %).
 FLIC_CROP_JOINTS = ("r_eye", "l_elbow")
 
 
@@ -58,13 +61,15 @@ def own_box(record):
 
 
 def box_of_height(record):
-    """The published crop of LSP and FLIC: in the middle of the labelled joints, 0.68 times their height, however wide they are."""
+    """The published crop of LSP and FLIC: in the middle of the labelled joints, 0.68 times their height,
+    however wide they are."""
     low, high = np.nanmin(record.joints2d, 0), np.nanmax(record.joints2d, 0)
     return (low + high) / 2, float(max(PADDING * (high - low)[1], 1.0))
 
 
 def box_of_two_joints(record):
-    """The published crop of FLIC: one joint's x and y are taken for the person's extent in x, another's for that in y.
+    """The published crop of FLIC: one joint's x and y are taken for the person's extent in x, another's for
+    that in y.
 
     A joint that is missing (in the real set none of these is) stands at (0, 0).
     """
@@ -74,7 +79,8 @@ def box_of_two_joints(record):
 
 @dataclass(frozen=True)
 class Reading:
-    """How one data set is read. joints(joints (J, D), skeleton) → (16, D); box(record) → centre, side; options: of the reader."""
+    """How one data set is read. joints(joints (J, D), skeleton) → (16, D); box(record) → centre, side;
+    options: of the reader."""
 
     legacy: tuple = ()
     joints: object = common_joints

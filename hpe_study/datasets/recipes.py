@@ -1,7 +1,9 @@
-"""How far joints that are made by an approximate recipe lie from the labelled ones, wherever a set labels both.
+"""How far joints that are made by an approximate recipe lie from the labelled ones, wherever a set labels
+both.
 
-The sets name no place twice, so most recipes cannot be measured on real people: nobody labelled LSP's neck and MPII's upper neck on the
-same person. What can is what this module measures, on whatever data root it is given, simulated or real.
+The sets name no place twice, so most recipes cannot be measured on real people: nobody labelled LSP's neck
+and MPII's upper neck on the same person. What can is what this module measures, on whatever data root it is
+given, simulated or real.
 """
 
 import warnings
@@ -20,7 +22,8 @@ MM, HEAD_SIZES = "mm", "head sizes"
 
 
 def approximate():
-    """{(joint, its parents' weights): `Recipe`}: every recipe that only comes close, by joints' keys (see `Skeleton.key`)."""
+    """{(joint, its parents' weights): `Recipe`}: every recipe that only comes close, by joints' keys (see
+    `Skeleton.key`)."""
     found = {}
     for source in ALL:
         for target in ALL:
@@ -32,9 +35,11 @@ def approximate():
 
 
 def recipe_errors(places):
-    """[(joint, {parent: weight}, distances (N,))] of every approximate recipe whose joint and parents are known.
+    """[(joint, {parent: weight}, distances (N,))] of every approximate recipe whose joint and parents are
+    known.
 
-    places: joint's key → (N, D) of N people, in any one unit; NaN where missing. Distances are in that unit, NaN where a joint is missing.
+    places: joint's key → (N, D) of N people, in any one unit; NaN where missing. Distances are in that unit,
+    NaN where a joint is missing.
     """
     rows = []
     for joint, weights in approximate():
@@ -45,32 +50,50 @@ def recipe_errors(places):
 
 
 def places_of(joints, skeleton):
-    """{key: (N, D)} of joints (N, J, D) of a skeleton: its own, and those of MPII-16 that follow from them exactly."""
-    places = dict(zip(map(MPII16.key, MPII16.joints), np.moveaxis(convert(joints, skeleton, MPII16), 1, 0), strict=True))
+    """{key: (N, D)} of joints (N, J, D) of a skeleton: its own, and those of MPII-16 that follow from them
+    exactly."""
+    places = dict(
+        zip(map(MPII16.key, MPII16.joints), np.moveaxis(convert(joints, skeleton, MPII16), 1, 0), strict=True)
+    )
     followed = [recipe is not None and recipe.exact for recipe in sources(skeleton, MPII16)]
     exact = {key: place for (key, place), follows in zip(places.items(), followed, strict=True) if follows}
     return exact | dict(zip(map(skeleton.key, skeleton.joints), np.moveaxis(joints, 1, 0), strict=True))
 
 
 def measured(records, layout=""):
-    """Rows (dicts of `COLUMNS`) of a reader's records, in mm where they have 3D, else in the person's head sizes. layout: for the name."""
-    chosen = [records[i] for i in np.unique(np.linspace(0, len(records) - 1, min(len(records), RECORDS)).round().astype(int))]
+    """Rows (dicts of `COLUMNS`) of a reader's records, in mm where they have 3D, else in the person's head
+    sizes. layout: for the name."""
+    chosen = [
+        records[i]
+        for i in np.unique(np.linspace(0, len(records) - 1, min(len(records), RECORDS)).round().astype(int))
+    ]
     deep = any(np.isfinite(record.joints3d).any() for record in chosen)
     joints = np.stack([record.joints3d if deep else record.joints2d / record.head_size for record in chosen])
     layout = f" ({layout})" if layout else ""
-    people = f"{records.name}{layout} {records.split}, {len(chosen):,} people" + (", simulated" if records.simulated else "")
+    people = f"{records.name}{layout} {records.split}, {len(chosen):,} people" + (
+        ", simulated" if records.simulated else ""
+    )
     rows = []
     for joint, weights, distances in recipe_errors(places_of(joints, records.skeleton)):
         known = distances[np.isfinite(distances)]
         if known.size:
             low, middle, high = np.percentile(known, [25, 50, 75])
             made = " + ".join(f"{weight:g} {parent}" for parent, weight in weights.items())
-            rows.append(dict(zip(COLUMNS, [people, joint, made, known.size, middle, low, high, MM if deep else HEAD_SIZES], strict=True)))
+            rows.append(
+                dict(
+                    zip(
+                        COLUMNS,
+                        [people, joint, made, known.size, middle, low, high, MM if deep else HEAD_SIZES],
+                        strict=True,
+                    )
+                )
+            )
     return rows
 
 
 def measured_under(root):
-    """A table (`COLUMNS`) of all that can be measured of the sets under a data root. Raises `StudyError` where there is no set."""
+    """A table (`COLUMNS`) of all that can be measured of the sets under a data root. Raises `StudyError`
+    where there is no set."""
     rows, found = [], False
     for name in NAMES:
         for layout, options in (info(name).layouts or {"": {}}).items():
@@ -85,5 +108,8 @@ def measured_under(root):
                 found = True
                 rows += measured(records, layout) if len(records) else []
     if not found:
-        raise StudyError(f"{root}: none of the data sets is there; `python -m hpe_study.datasets check {root}` says what is looked for")
+        raise StudyError(
+            f"{root}: none of the data sets is there; `python -m hpe_study.datasets check {root}` says what"
+            " is looked for"
+        )
     return pd.DataFrame(rows, columns=COLUMNS)

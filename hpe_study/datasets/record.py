@@ -25,12 +25,18 @@ class Record:
     occluded: np.ndarray  # (J,) int8: 1 hidden in the image, 0 seen, -1 (UNKNOWN) not said
     center: np.ndarray  # (2,) px, the crop's centre
     side: float  # px, the square crop's side
-    joints3d: np.ndarray  # (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D sets
+    joints3d: (
+        np.ndarray
+    )  # (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D sets
     joints3d_universal: np.ndarray | None = None  # (J, 3) mm, MPI-INF-3DHP's univ_annot3; None elsewhere
-    intrinsics: np.ndarray = field(default_factory=lambda: np.full(4, np.nan))  # fx, fy, cx, cy in px; NaN where the set gives no camera
+    intrinsics: np.ndarray = field(
+        default_factory=lambda: np.full(4, np.nan)
+    )  # fx, fy, cx, cy in px; NaN where the set gives no camera
     head_size: float = np.nan  # px, the length that PCKh's threshold is a fraction of; NaN where undefined
     image_size: tuple | None = None  # (width, height) in px as the labels state it; None where they do not
-    meta: dict = field(default_factory=dict)  # dataset, split, index, subject, sequence, action, camera, frame, person (those known)
+    meta: dict = field(
+        default_factory=dict
+    )  # dataset, split, index, subject, sequence, action, camera, frame, person (those known)
 
 
 def head_size_from(joints2d, skeleton, top="head_top", neck="upper_neck", factor=1.0):

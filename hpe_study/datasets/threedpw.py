@@ -1,17 +1,20 @@
 """3DPW: people outdoors, filmed by a hand-held camera, often two in a picture. 3D, SMPL's 24 joints.
 
 Facts relied on (the set's page and its read-me):
-- `sequenceFiles/{train,validation,test}/*.pkl` (Python 2): of N frames and P people, `jointPositions` P × (N, 72) m in the **world**,
-  `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics` (3, 3), `poses2d` P × (N, 3, 18) (`poses2D` in some
-  copies): x, y, confidence of OpenPose's 18 joints. 24 / 12 / 24 sequences; the study trains on train and reports on test.
-- Images `imageFiles/<sequence>/image_%05d.jpg`, 0-based: row j is image j. All people of a frame are records of their own.
-- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), or who stands right before the lens, and frames
-  with `campose_valid` 0.
+- `sequenceFiles/{train,validation,test}/*.pkl` (Python 2): of N frames and P people, `jointPositions` P × (N,
+  72) m in the **world**, `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics`
+  (3, 3), `poses2d` P × (N, 3, 18) (`poses2D` in some copies): x, y, confidence of OpenPose's 18 joints. 24 /
+  12 / 24 sequences; the study trains on train and reports on test.
+- Images `imageFiles/<sequence>/image_%05d.jpg`, 0-based: row j is image j. All people of a frame are records
+of their own.
+- Left out: a person whose OpenPose joints are all zero in a frame (not in the picture), or who stands right
+  before the lens, and frames with `campose_valid` 0.
 
-The record's skeleton is SMPL-24, in 2D and in 3D alike: joints3d = R · world + t in mm, and joints2d is its projection by
-`cam_intrinsics`. OpenPose's own 2D is a detector's guess of other joints than SMPL's; mixing the two would pair a depth with another
-place, so it serves for the all-zero test only. A joint behind the camera has no 2D. SMPL's pelvis lies above the middle of
-the hips, so MPII's pelvis is made from the hips; there is no head top.
+The record's skeleton is SMPL-24, in 2D and in 3D alike: joints3d = R · world + t in mm, and joints2d is its
+projection by `cam_intrinsics`. OpenPose's own 2D is a detector's guess of other joints than SMPL's; mixing
+the two would pair a depth with another place, so it serves for the all-zero test only. A joint behind the
+camera has no 2D. SMPL's pelvis lies above the middle of the hips, so MPII's pelvis is made from the hips;
+there is no head top.
 """
 
 import numpy as np
@@ -33,31 +36,42 @@ INFO = DatasetInfo(
     url="https://virtualhumans.mpi-inf.mpg.de/3DPW",
     licence="non-commercial",
     citation=(
-        "von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The Wild Using IMUs and a Moving "
-        "Camera. ECCV 2018"
+        "von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The Wild"
+        " Using IMUs and a Moving Camera. ECCV 2018"
     ),
     expected={"train": None, "test": None},
     quirks=(
-        "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of its 3D",
+        (
+            "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of"
+            " its 3D"
+        ),
         "poses2d is spelt poses2D in some copies",
         "people whose 2D is all zero and frames with campose_valid 0 are left out",
         "no head top",
     ),
 )
-_LARGEST = 0.8 * LARGEST  # times the picture, whose size is only guessed: somebody's hand before the lens makes a box that shows nobody
+_LARGEST = (
+    0.8 * LARGEST
+    # times the picture, whose size is only guessed: somebody's hand before the lens makes a box that shows nobody
+)
 _SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
 
 def in_view(world, cam_poses, intrinsics):
-    """(F,) bool: where a person's joints (F, 24, 3) m lie before the camera, in a box of no more than `_LARGEST` pictures.
+    """(F,) bool: where a person's joints (F, 24, 3) m lie before the camera, in a box of no more than
+    `_LARGEST` pictures.
 
-    The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the camera do not count.
+    The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the
+    camera do not count.
     """
     camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
     depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)
     joints = camera[..., :2] / depth * intrinsics[[0, 1], [0, 1]]
-    low, high = np.where(np.isnan(joints), np.inf, joints).min(1), np.where(np.isnan(joints), -np.inf, joints).max(1)
+    low, high = (
+        np.where(np.isnan(joints), np.inf, joints).min(1),
+        np.where(np.isnan(joints), -np.inf, joints).max(1),
+    )
     size = 2 * intrinsics[:2, 2].max()
     return (high >= low).all(1) & ((1.25 * (high - low).max(1) <= _LARGEST * size) | (size <= 0))
 
@@ -69,12 +83,15 @@ class ThreeDPW(Records):
     skeleton = SMPL24
 
     def load(self, every=1):
-        """Labels of all sequences: world joints (m), cameras, and one row (sequence, person, frame) a record."""
+        """Labels of all sequences: world joints (m), cameras, and one row (sequence, person, frame) a
+        record."""
         if not isinstance(every, int) or every < 1:
             raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
         folder = self.folder("3dpw")
         labels = self.folder("3dpw", "sequenceFiles", self.split)
-        files = sorted(path for path in labels.glob("*.pkl") if not path.name.startswith("."))  # macOS leaves ._x.pkl beside x.pkl
+        files = sorted(
+            path for path in labels.glob("*.pkl") if not path.name.startswith(".")
+        )  # macOS leaves ._x.pkl beside x.pkl
         if not files:
             raise missing(labels / "*.pkl", self.info, self.root)
         self.parts_found(labels, len(files), _SEQUENCES[self.split], "sequences")
@@ -82,13 +99,20 @@ class ThreeDPW(Records):
         names = [sequence["name"] for sequence in self._sequences]
         for path, name in zip(files, names, strict=True):
             if names.count(name) > 1:
-                raise StudyError(f"{path}: is one of {names.count(name)} files of the sequence {name!r}; leave one of them there")
+                raise StudyError(
+                    f"{path}: is one of {names.count(name)} files of the sequence {name!r}; leave one of them"
+                    " there"
+                )
         places = []
         for number, sequence in enumerate(self._sequences):
             frames = np.arange(0, len(sequence["cam_poses"]), every)
             for person in range(len(sequence["joints"])):
                 kept = self.keep(frames, "camera pose not valid", sequence["valid"][person][frames])
-                kept = self.keep(kept, "person not in the picture", sequence["seen"][person][kept] & sequence["in_view"][person][kept])
+                kept = self.keep(
+                    kept,
+                    "person not in the picture",
+                    sequence["seen"][person][kept] & sequence["in_view"][person][kept],
+                )
                 places += [(number, person, frame) for frame in kept]
         self._places = np.array(places, int).reshape(-1, 3)
         paths = [self._image(row) for row in range(len(places))]
@@ -98,7 +122,9 @@ class ThreeDPW(Records):
     def _read(path):
         """One sequence's arrays, in float64."""
         data = load_pickle(path)
-        poses2d_key = next((key for key in ("poses2d", "poses2D") if isinstance(data, dict) and key in data), "poses2d")
+        poses2d_key = next(
+            (key for key in ("poses2d", "poses2D") if isinstance(data, dict) and key in data), "poses2d"
+        )
         absent = [key for key in (*_KEYS, poses2d_key) if not isinstance(data, dict) or key not in data]
         if absent:
             raise StudyError(f"{path}: has no {', '.join(absent)}; this is not a sequence file of 3DPW")
@@ -106,10 +132,15 @@ class ThreeDPW(Records):
         count = len(cam_poses)
         people = range(len(data["jointPositions"]))
         if any(len(data[key]) != len(people) for key in ("campose_valid", poses2d_key)):
-            raise StudyError(f"{path}: jointPositions, campose_valid and {poses2d_key} are not of the same people")
+            raise StudyError(
+                f"{path}: jointPositions, campose_valid and {poses2d_key} are not of the same people"
+            )
 
         def each(key, *shape):
-            return [expect_shape(np.asarray(data[key][person], float), (count, *shape), path, f"{key}[{person}]") for person in people]
+            return [
+                expect_shape(np.asarray(data[key][person], float), (count, *shape), path, f"{key}[{person}]")
+                for person in people
+            ]
 
         joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
         intrinsics = expect_shape(np.asarray(data["cam_intrinsics"], float), (3, 3), path, "cam_intrinsics")
@@ -134,7 +165,10 @@ class ThreeDPW(Records):
         camera = sequence["cam_poses"][frame]
         joints3d = 1000 * (sequence["joints"][person][frame] @ camera[:3, :3].T + camera[:3, 3])
         intrinsics = sequence["intrinsics"][[0, 1, 0, 1], [0, 1, 2, 2]]
-        joints2d = joints3d[:, :2] / np.where(joints3d[:, 2:] > 0, joints3d[:, 2:], np.nan) * intrinsics[:2] + intrinsics[2:]
+        joints2d = (
+            joints3d[:, :2] / np.where(joints3d[:, 2:] > 0, joints3d[:, 2:], np.nan) * intrinsics[:2]
+            + intrinsics[2:]
+        )
         center, side = crop_of(joints2d)
         return Record(
             image=self.root / "3dpw" / "imageFiles" / self._image(row),
@@ -147,5 +181,11 @@ class ThreeDPW(Records):
             joints3d=joints3d,
             intrinsics=intrinsics,
             head_size=head_size_of(joints2d, SMPL24),
-            meta=self.meta(row, subject=f"{sequence['name']}/{person}", sequence=sequence["name"], frame=int(frame), person=int(person)),
+            meta=self.meta(
+                row,
+                subject=f"{sequence['name']}/{person}",
+                sequence=sequence["name"],
+                frame=int(frame),
+                person=int(person),
+            ),
         )

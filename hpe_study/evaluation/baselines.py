@@ -13,11 +13,13 @@ STARTS = 3  # … of which so many are followed
 def best_constant_pose(training, bones=None, skeleton=MPII16):
     """The one pose that, predicted for everybody, has the lowest MPJPE on the training poses.
 
-    training: (N, J, 3) mm, root-relative, NaN where missing. bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where
-    unknown) that predictions are sized by, see `hpe_study.sizing.sized`: the pose is the best among those of this total length, as
-    a model's predictions are. None: any size (each joint is then the geometric median of its places).
-    Returns (J, 3) mm, the root at 0; NaN for joints that no training pose has. Deterministic. With `bones` the search is not convex
-    (people face all ways), so it starts from the geometric median and from the best of the training poses themselves.
+    training: (N, J, 3) mm, root-relative, NaN where missing. bones: (bones,) mm, the canonical lengths of
+    `skeleton.bones` (NaN where unknown) that predictions are sized by, see
+    `hpe_study.skeletons.bone_lengths.scale_to_bones`: the pose is the best among those of this total length, as a
+    model's predictions are. None: any size (each joint is then the geometric median of its places). Returns
+    (J, 3) mm, the root at 0; NaN for joints that no training pose has. Deterministic. With `bones` the search
+    is not convex (people face all ways), so it starts from the geometric median and from the best of the
+    training poses themselves.
     """
     training = torch.as_tensor(np.asarray(training), dtype=torch.float64)
     known = ~training.isnan().any(-1)
@@ -29,11 +31,11 @@ def best_constant_pose(training, bones=None, skeleton=MPII16):
     truth = torch.where(known[..., None], training, 0.0)
     few = slice(None, None, -(-len(truth) // SEARCH_LIMIT))  # every n-th
 
-    def sized(pose):
+    def rescaled(pose):
         return rescale(pose - pose[[root]])
 
     def error(pose, chosen=few):
-        return _mpjpe(sized(pose), truth[chosen], known[chosen])
+        return _mpjpe(rescaled(pose), truth[chosen], known[chosen])
 
     mean = truth.sum(0) / known.sum(0).clamp(min=1)[:, None]
     starts = [_descend(lambda pose: _mpjpe(pose - pose[[root]], truth[few], known[few]), mean)]
@@ -42,7 +44,7 @@ def best_constant_pose(training, bones=None, skeleton=MPII16):
         candidates = torch.where(known[spread][..., None], truth[spread], starts[0])
         starts += sorted(candidates, key=lambda pose: float(error(pose)))[:STARTS]
     best = min((_descend(error, start) for start in starts), key=lambda pose: float(error(pose)))
-    pose = sized(_descend(lambda pose: error(pose, slice(None)), best)).numpy()
+    pose = rescaled(_descend(lambda pose: error(pose, slice(None)), best)).numpy()
     pose[~has.numpy()] = np.nan
     return pose
 
@@ -53,7 +55,8 @@ def _mpjpe(pose, truth, known):
 
 
 def _rescale(bones, skeleton, has):
-    """A function that scales a pose so that its bones (those with both ends and a canonical length) add up to their canonical sum."""
+    """A function that scales a pose so that its bones (those with both ends and a canonical length) add up to
+    their canonical sum."""
     pairs = torch.tensor(skeleton.bone_indices)
     bones = torch.as_tensor(np.asarray(bones), dtype=torch.float64)
     used = has[pairs].all(1) & ~bones.isnan()
@@ -70,7 +73,9 @@ def _descend(error, start, steps=200):
     """The pose that L-BFGS reaches from `start`."""
     unit = 100.0  # mm: steps of about 1 suit the line search
     pose = (start / unit).clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([pose], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(
+        [pose], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+    )
 
     def closure():
         optimizer.zero_grad()
@@ -83,10 +88,12 @@ def _descend(error, start, steps=200):
 
 
 def true_2d_mean_depth(joints2d, training_depth):
-    """Poses whose x, y are the truth and whose depth is the training set's mean of each joint: what 2D alone is worth.
+    """Poses whose x, y are the truth and whose depth is the training set's mean of each joint: what 2D alone
+    is worth.
 
-    joints2d: (N, J, 2) fractions of the crop, NaN where missing; training_depth: (M, J) root-relative, crop sides, NaN where missing.
-    Returns (N, J, 3) in crop sides, to be sized as a model's predictions are; NaN where a joint has no 2D or no depth in training.
+    joints2d: (N, J, 2) fractions of the crop, NaN where missing; training_depth: (M, J) root-relative, crop
+    sides, NaN where missing. Returns (N, J, 3) in crop sides, to be sized as a model's predictions are; NaN
+    where a joint has no 2D or no depth in training.
     """
     joints2d, depth = np.asarray(joints2d, np.float64), np.asarray(training_depth, np.float64)
     known = ~np.isnan(depth)

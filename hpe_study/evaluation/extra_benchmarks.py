@@ -1,17 +1,19 @@
-"""Data sets that no table is scored on and that have a protocol of their own: their labels, so that its oracle floor can be told.
+"""Data sets that no table is scored on and that have a protocol of their own: their labels, so that its
+oracle floor can be told.
 
-Labels alone: no crop is cut and nothing is prepared. Where a profile's people are simulated, a small stand-in is made beside its own.
+Labels alone: no crop is cut and nothing is prepared. Where a profile's people are simulated, a small stand-in
+is made beside its own.
 """
 
 import numpy as np
 
-from hpe_study.data.store import row_of
+from hpe_study.data.store import record_to_row
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSet
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from simulated_people import make
 
-BEYOND = {  # name → reader's name, its options, the protocols meant for any set's labels and for these
+EXTRA_BENCHMARKS = {  # name → reader's name, its options, the protocols meant for any set's labels and for these
     "3dpw": ("3dpw", {}, ("study", "published", "3dpw")),
     "h36m_full": ("h36m", {"layout": "full"}, ("study", "published", "h36m-s9s11")),
 }
@@ -25,7 +27,7 @@ class Labels:
     def __init__(self, records):
         numbers = np.unique(np.linspace(0, len(records) - 1, min(PEOPLE, len(records))).astype(int))
         picture = np.zeros((1, 1, 3), np.uint8)
-        rows = [row_of(records[number], records.root, 2, 1.0, "raw", picture) for number in numbers]
+        rows = [record_to_row(records[number], records.root, 2, 1.0, "raw", picture) for number in numbers]
         self._arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0] if key != "crop"}
         self.path, self.own_skeleton = records.root / records.info.name, records.skeleton
         self.attrs, self.simulated = {"name": records.info.name}, bool(records.simulated)
@@ -35,9 +37,9 @@ class Labels:
 
 
 def labels_and_bones(study, name):
-    """(`Labels` of the test split, {"bones", "bones_universal"}: canonical lengths (15,) mm of the training split); None where the set
-    is not at hand. name: of `BEYOND`."""
-    reader, options, _ = BEYOND[name]
+    """(`Labels` of the test split, {"bones", "bones_universal"}: canonical lengths (15,) mm of the training
+    split); None where the set is not at hand. name: of `EXTRA_BENCHMARKS`."""
+    reader, options, _ = EXTRA_BENCHMARKS[name]
     root = study.raw
     if study.simulated:
         root = study.home / "data" / "simulated" / f"beyond-{name}"  # a folder a layout

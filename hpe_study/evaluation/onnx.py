@@ -1,8 +1,9 @@
 """A run's network as an ONNX file, checked against torch.
 
-Input "images": (B, 3, H, W) float32 RGB in [0, 1], not normalised (the file does that itself), H = W = the network's input size.
-Outputs "heatmap", "depth": (B, 16, H/4, W/4) float32; depth in units of `depth_unit` crop sides, root-relative. The file's metadata
-say run, skeleton, joints, units and whether the run learnt from simulated people.
+Input "images": (B, 3, H, W) float32 RGB in [0, 1], not normalised (the file does that itself), H = W = the
+network's input size. Outputs "heatmap", "depth": (B, 16, H/4, W/4) float32; depth in units of `depth_unit`
+crop sides, root-relative. The file's metadata say run, skeleton, joints, units and whether the run learnt
+from simulated people.
 
 Needs the extra: pip install "hpe_study[onnx]".
 """
@@ -45,16 +46,20 @@ class Exported(nn.Module):
 
 
 def export_onnx(folder, path):
-    """Write the network of a finished run to `path`; returns the largest difference from torch on random images.
+    """Write the network of a finished run to `path`; returns the largest difference from torch on random
+    images.
 
-    Raises `StudyError` where the extra is not installed, the run is not finished, or the file's results differ by more than `TOLERANCE`.
+    Raises `StudyError` where the extra is not installed, the run is not finished, or the file's results
+    differ by more than `TOLERANCE`.
     """
     try:
         import onnx
         import onnxruntime
         import onnxscript  # noqa: F401  (torch's exporter needs it)
     except ImportError as error:
-        raise StudyError(f"{error.name} is not installed, which an export needs: pip install onnx onnxscript onnxruntime") from error
+        raise StudyError(
+            f"{error.name} is not installed, which an export needs: pip install onnx onnxscript onnxruntime"
+        ) from error
     model, network = load_run_model(folder)
     module = Exported(model).eval()
     random = torch.Generator().manual_seed(0)
@@ -67,9 +72,15 @@ def export_onnx(folder, path):
         onnx.helper.set_model_props(file, _about(folder, network))
         onnx.save(file, part)
         session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
-        difference = max(float(np.abs(a - b).max()) for a, b in zip(session.run(None, {"images": images.numpy()}), expected, strict=True))
+        difference = max(
+            float(np.abs(a - b).max())
+            for a, b in zip(session.run(None, {"images": images.numpy()}), expected, strict=True)
+        )
         if not difference <= TOLERANCE:
-            raise StudyError(f"{path}: ONNX and torch differ by {difference:.2g}, more than {TOLERANCE:g}; nothing was written")
+            raise StudyError(
+                f"{path}: ONNX and torch differ by {difference:.2g}, more than {TOLERANCE:g}; nothing was"
+                " written"
+            )
     return difference
 
 

@@ -1,12 +1,15 @@
-"""Protocols: which joints are scored, against which truth, at which size. A protocol is a value; tables print its name.
+"""Protocols: which joints are scored, against which truth, at which size. A protocol is a value; tables print
+its name.
 
-A prediction is 2D joints as fractions of the person's crop and depths in crop sides, both MPII-16. `to_mm` gives it a metric size, `errors`
-converts it to the protocol's joints and compares; `score` is the metrics of those errors. Nothing here needs a GPU.
+A prediction is 2D joints as fractions of the person's crop and depths in crop sides, both MPII-16. `to_mm`
+gives it a metric size, `errors` converts it to the protocol's joints and compares; `score` is the metrics of
+those errors. Nothing here needs a GPU.
 
 Where a size comes from (`Protocol.scale`):
-    "canonical"  the skeleton is scaled to the mean bone lengths of the training set, which the caller passes in; no test truth is used
-    "camera"     perspective: the focal length and the TRUE depth of the root (the test pose's position, not its size or shape), as is
-                 usual for root-relative scores
+    "canonical" the skeleton is scaled to the mean bone lengths of the training set, which the caller passes
+    in; no test truth is used
+    "camera"     perspective: the focal length and the TRUE depth of the root (the test pose's position, not
+                 its size or shape), as is usual for root-relative scores
     "fixed"      the published code's: bones of H36M-17 add up to 4,000 mm, whoever the person is
 """
 
@@ -17,7 +20,7 @@ import numpy as np
 from hpe_study.errors import StudyError
 from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, joint_errors, mean_error
 from hpe_study.skeletons import H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, Skeleton, convert
-from hpe_study.skeletons.bone_lengths import bone_lengths, sized
+from hpe_study.skeletons.bone_lengths import bone_lengths, scale_to_bones
 
 PUBLISHED_TOTAL = 4000.0  # mm, all bones of H36M-17
 
@@ -26,8 +29,10 @@ PUBLISHED_TOTAL = 4000.0  # mm, all bones of H36M-17
 class Protocol:
     """How one benchmark scores.
 
-    stand_ins: joints of `skeleton` that a prediction gives as weights of MPII-16 joints, instead of what `convert` would give;
-    words: for a joint that `convert` cannot give of the truth, the truth's own joints that are taken for it, the first it has.
+    stand_ins: joints of `skeleton` that a prediction gives as weights of MPII-16 joints, instead of what
+    `convert` would give;
+    words: for a joint that `convert` cannot give of the truth, the truth's own joints that are taken for it,
+    the first it has.
     """
 
     name: str
@@ -63,13 +68,16 @@ def _less(skeleton, left_out):
 
 
 _IN_2D = {"root": None, "truth": "joints2d", "scale": None}
-_H36M_NOTE = "17 joints less the nose, which MPII-16 does not have; spine and thorax come from inexact recipes"
+_H36M_NOTE = (
+    "17 joints less the nose, which MPII-16 does not have; spine and thorax come from inexact recipes"
+)
 
 PROTOCOLS = (
     Protocol("study", "MPII-16 joints that the set has, root-relative", (), MPII16, MPII16.joints),
     Protocol(
         "published",
-        "as the published code scores: H36M-17 joints, 4,000 mm of bones, spine and nose overwritten by midpoints",
+        "as the published code scores: H36M-17 joints, 4,000 mm of bones, spine and nose overwritten by"
+        " midpoints",
         (),
         H36M17,
         H36M17.joints,
@@ -107,7 +115,10 @@ PROTOCOLS = (
         _less(MPI_INF_3DHP17, "pelvis spine head"),
         truth="univ",
         stand_ins={"neck": {"thorax": 0.5, "upper_neck": 0.5}},
-        note="canonical lengths must be those of univ_annot3 in training; the neck is taken midway from thorax to upper_neck, not measured",
+        note=(
+            "canonical lengths must be those of univ_annot3 in training; the neck is taken midway from thorax"
+            " to upper_neck, not measured"
+        ),
     ),
     Protocol(
         "occlusion-person",
@@ -127,9 +138,36 @@ PROTOCOLS = (
         scale="camera",
         note="SMPL's own pelvis, spine, neck and head are other places than MPII-16's",
     ),
-    Protocol("mpii-pckh", "MPII, PCKh@0.5", ("mpii",), MPII16, _less(MPII16, "pelvis thorax"), unit="head", threshold=0.5, **_IN_2D),
-    Protocol("lsp-pckh", "LSP, PCK@0.5 of |head_top − neck|", ("lsp",), LSP14, LSP14.joints, unit="head", threshold=0.5, **_IN_2D),
-    Protocol("lsp-pck", "LSP, PCK@0.2 of the torso", ("lsp",), LSP14, LSP14.joints, unit="torso", threshold=0.2, **_IN_2D),
+    Protocol(
+        "mpii-pckh",
+        "MPII, PCKh@0.5",
+        ("mpii",),
+        MPII16,
+        _less(MPII16, "pelvis thorax"),
+        unit="head",
+        threshold=0.5,
+        **_IN_2D,
+    ),
+    Protocol(
+        "lsp-pckh",
+        "LSP, PCK@0.5 of |head_top − neck|",
+        ("lsp",),
+        LSP14,
+        LSP14.joints,
+        unit="head",
+        threshold=0.5,
+        **_IN_2D,
+    ),
+    Protocol(
+        "lsp-pck",
+        "LSP, PCK@0.2 of the torso",
+        ("lsp",),
+        LSP14,
+        LSP14.joints,
+        unit="torso",
+        threshold=0.2,
+        **_IN_2D,
+    ),
     Protocol(
         "flic-pck",
         "FLIC, PCK@0.2 of the torso, the six arm joints",
@@ -154,47 +192,68 @@ PROTOCOLS = (
 
 
 def protocol(name):
-    """The protocol of that name; "+procrustes" or "+scale" after it aligns. Raises `StudyError` with the names there are."""
+    """The protocol of that name; "+procrustes" or "+scale" after it aligns. Raises `StudyError` with the
+    names there are."""
     base, _, align = name.partition("+")
     for found in PROTOCOLS:
-        if found.name == base and align in ("", "scale", "procrustes") and not (align and found.dimensions == 2):
+        if (
+            found.name == base
+            and align in ("", "scale", "procrustes")
+            and not (align and found.dimensions == 2)
+        ):
             return found.aligned(align) if align else found
-    raise StudyError(f"no protocol {name!r}; there are {', '.join(p.name for p in PROTOCOLS)}, those in 3D also with +scale or +procrustes")
+    raise StudyError(
+        f"no protocol {name!r}; there are {', '.join(p.name for p in PROTOCOLS)}, those in 3D also with"
+        " +scale or +procrustes"
+    )
 
 
 # ---------------------------------------------------------------- size
 
 
-def to_mm(joints, depth, side, protocol, bones=None, center=None, intrinsics=None, root_depth=None, perspective=True):
+def to_mm(
+    joints, depth, side, protocol, bones=None, center=None, intrinsics=None, root_depth=None, perspective=True
+):
     """A prediction at metric size: (N, 16, 3) mm, root-relative, camera frame, MPII-16.
 
     joints: (N, 16, 2) fractions of the crop; depth: (N, 16) root-relative, crop sides; side: (N,) px.
-    protocol.scale "canonical" needs bones (15,) mm of `MPII16.bones`, means over the training set (`sizing.mean_bone_lengths`) of the
-    kind of truth that is scored; NaN where unknown. "fixed" needs nothing. Both lift by weak perspective,
-    x_mm = (t − t_root) · side / s, where s (px per mm) follows from the length, so `side` drops out.
-    "camera" needs intrinsics (N, 4) fx, fy, cx, cy px, root_depth (N,) mm, the root's true distance along the axis, and center (N, 2)
-    px, the crop's. With s = fx / root_depth each joint lies at z = depth · side / s behind the root, and is projected back through its
-    own pixel; with perspective=False by weak perspective at s instead (then `center` is not needed).
-    Raises `StudyError` where something needed is not given or, for a sample, not finite.
+    protocol.scale "canonical" needs bones (15,) mm of `MPII16.bones`, means over the training set
+    (`sizing.mean_bone_lengths`) of the kind of truth that is scored; NaN where unknown. "fixed" needs
+    nothing. Both lift by weak perspective, x_mm = (t − t_root) · side / s, where s (px per mm) follows from
+    the length, so `side` drops out. "camera" needs intrinsics (N, 4) fx, fy, cx, cy px, root_depth (N,) mm,
+    the root's true distance along the axis, and center (N, 2) px, the crop's. With s = fx / root_depth each
+    joint lies at z = depth · side / s behind the root, and is projected back through its own pixel; with
+    perspective=False by weak perspective at s instead (then `center` is not needed). Raises `StudyError`
+    where something needed is not given or, for a sample, not finite.
     """
     root = MPII16.index(MPII16.root)
     joints, depth = np.asarray(joints, np.float64), np.asarray(depth, np.float64)
     poses = np.concatenate([joints - joints[:, [root]], (depth - depth[:, [root]])[..., None]], -1)
     if protocol.scale == "canonical":
         _needed(protocol, bones=bones)
-        return sized(poses, bones)
+        return scale_to_bones(poses, bones)
     if protocol.scale == "fixed":
         own = _in_protocol(poses, protocol)
         total = bone_lengths(own, protocol.skeleton).sum(1)
-        return poses * np.divide(PUBLISHED_TOTAL, total, out=np.zeros_like(total), where=total > 0)[:, None, None]
+        return (
+            poses
+            * np.divide(PUBLISHED_TOTAL, total, out=np.zeros_like(total), where=total > 0)[:, None, None]
+        )
     if protocol.scale != "camera":
         raise StudyError(f"protocol {protocol.name} scores 2D joints, which have no size in mm")
-    _needed(protocol, intrinsics=intrinsics, root_depth=root_depth, **({"center": center} if perspective else {}))
-    side, focal, root_depth = np.asarray(side, np.float64), np.asarray(intrinsics)[:, :2], np.asarray(root_depth, np.float64)
+    _needed(
+        protocol, intrinsics=intrinsics, root_depth=root_depth, **({"center": center} if perspective else {})
+    )
+    side, focal, root_depth = (
+        np.asarray(side, np.float64),
+        np.asarray(intrinsics)[:, :2],
+        np.asarray(root_depth, np.float64),
+    )
     broken = ~np.isfinite(intrinsics).all(1) | ~np.isfinite(root_depth)
     if broken.any():
         raise StudyError(
-            f"protocol {protocol.name}: sample {int(np.argmax(broken))} has no camera or no root depth ({broken.sum()} such samples)"
+            f"protocol {protocol.name}: sample {int(np.argmax(broken))} has no camera or no root depth"
+            f" ({broken.sum()} such samples)"
         )
     in_mm = poses * (side * root_depth / focal[:, 0])[:, None, None]
     if not perspective:
@@ -208,7 +267,9 @@ def to_mm(joints, depth, side, protocol, bones=None, center=None, intrinsics=Non
 def _needed(protocol, **given):
     lacking = [key for key, value in given.items() if value is None]
     if lacking:
-        raise StudyError(f"protocol {protocol.name} sizes predictions by {protocol.scale}: it needs {', '.join(lacking)}")
+        raise StudyError(
+            f"protocol {protocol.name} sizes predictions by {protocol.scale}: it needs {', '.join(lacking)}"
+        )
 
 
 # ---------------------------------------------------------------- scores
@@ -219,12 +280,15 @@ def _in_protocol(joints, protocol):
     joints = np.asarray(joints, np.float64)
     result = convert(joints, MPII16, protocol.skeleton)
     for joint, weights in protocol.stand_ins.items():
-        result[:, protocol.skeleton.index(joint)] = sum(weight * joints[:, MPII16.index(parent)] for parent, weight in weights.items())
+        result[:, protocol.skeleton.index(joint)] = sum(
+            weight * joints[:, MPII16.index(parent)] for parent, weight in weights.items()
+        )
     return result
 
 
 def _truth_in_protocol(truth, skeleton, protocol):
-    """(N, J, D) truth in its own skeleton → the protocol's; joints by word where `convert` cannot give them."""
+    """(N, J, D) truth in its own skeleton → the protocol's; joints by word where `convert` cannot give
+    them."""
     truth = np.asarray(truth, np.float64)
     result = convert(truth, skeleton, protocol.skeleton)
     for joint, words in protocol.words.items():
@@ -238,24 +302,29 @@ def _truth_in_protocol(truth, skeleton, protocol):
 def errors(protocol, prediction, truth, skeleton, align="protocol"):
     """(N, joints of the protocol) distances, NaN where the truth lacks the joint or (3D) its root.
 
-    prediction: (N, 16, 3) mm from `to_mm`, or (N, 16, 2) px for a 2D protocol; truth: (N, J, 3) mm or (N, J, 2) px in the set's own
-    `skeleton`, of the kind that `protocol.truth` names. align: None, "scale" or "procrustes" instead of the protocol's own. A root that
-    is not among the protocol's joints (MPI-INF-3DHP's pelvis) is moved to, but neither scored nor aligned by.
+    prediction: (N, 16, 3) mm from `to_mm`, or (N, 16, 2) px for a 2D protocol; truth: (N, J, 3) mm or (N, J,
+    2) px in the set's own `skeleton`, of the kind that `protocol.truth` names. align: None, "scale" or
+    "procrustes" instead of the protocol's own. A root that is not among the protocol's joints (MPI-INF-3DHP's
+    pelvis) is moved to, but neither scored nor aligned by.
     """
     there, aim = _in_protocol(prediction, protocol), _truth_in_protocol(truth, skeleton, protocol)
     if protocol.root:
         root = [protocol.skeleton.index(protocol.root)]
         there, aim = there - there[:, root], aim - aim[:, root]
     columns = protocol.skeleton.indices(list(protocol.joints))
-    return joint_errors(there[:, columns], aim[:, columns], align=protocol.align if align == "protocol" else align)
+    return joint_errors(
+        there[:, columns], aim[:, columns], align=protocol.align if align == "protocol" else align
+    )
 
 
 def values(protocol, prediction, truth, skeleton, head_size=None, side=None):
-    """{metric: array}, one value a sample and joint that counts, NaN elsewhere; the metric is the mean over it.
+    """{metric: array}, one value a sample and joint that counts, NaN elsewhere; the metric is the mean over
+    it.
 
-    prediction, truth, skeleton: as in `errors`. 3D, (N, J): "mpjpe" (mm), "pck150" and "auc" (percent) under the protocol's alignment,
-    "n_mpjpe" and "pa_mpjpe" under their own. 2D: "pck" in percent, (N, J), or (N, 1) where images are averaged first; a protocol in heads
-    needs head_size (N,) px, one in crops side (N,) px. Raises `StudyError` where that is not given.
+    prediction, truth, skeleton: as in `errors`. 3D, (N, J): "mpjpe" (mm), "pck150" and "auc" (percent) under
+    the protocol's alignment, "n_mpjpe" and "pa_mpjpe" under their own. 2D: "pck" in percent, (N, J), or (N,
+    1) where images are averaged first; a protocol in heads needs head_size (N,) px, one in crops side (N,)
+    px. Raises `StudyError` where that is not given.
     """
     found = errors(protocol, prediction, truth, skeleton)
     if protocol.dimensions == 3:
@@ -272,10 +341,15 @@ def values(protocol, prediction, truth, skeleton, head_size=None, side=None):
         ends = convert(np.asarray(truth, np.float64), skeleton, MPII16)[:, MPII16.indices("l_shoulder r_hip")]
         size = np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1)
     if size is None:
-        raise StudyError(f"protocol {protocol.name} scores in parts of the {protocol.unit}: its size in px must be given for each sample")
+        raise StudyError(
+            f"protocol {protocol.name} scores in parts of the {protocol.unit}: its size in px must be given"
+            " for each sample"
+        )
     parts = found / np.where(np.asarray(size) > 0, size, np.nan)[:, None]
     within = _percent(parts <= protocol.threshold, parts)
-    if protocol.unit == "crop":  # the mean of the images' own means; an image without anything to score counts as 0
+    if (
+        protocol.unit == "crop"
+    ):  # the mean of the images' own means; an image without anything to score counts as 0
         counted = np.isfinite(within).sum(1)
         within = (np.nansum(within, 1) / np.maximum(counted, 1))[:, None]
     return {"pck": within}
@@ -287,4 +361,7 @@ def _percent(shares, found):
 
 def score(protocol, prediction, truth, skeleton, head_size=None, side=None):
     """{metric: value} of a prediction under a protocol: the means of `values`."""
-    return {metric: mean_error(array) for metric, array in values(protocol, prediction, truth, skeleton, head_size, side).items()}
+    return {
+        metric: mean_error(array)
+        for metric, array in values(protocol, prediction, truth, skeleton, head_size, side).items()
+    }

@@ -1,7 +1,8 @@
-"""Score finished runs again, under any protocol: from `predictions.h5` and the test sets' labels alone, in seconds, without a GPU.
+"""Score finished runs again, under any protocol: from `predictions.h5` and the test sets' labels alone, in
+seconds, without a GPU.
 
-`rescore` gives rows (run, test_set, protocol, metric, unit, value, low, high, n, groups, simulated, legacy, note); `protocol_spread` lays
-them out so that one sees how far the protocol alone moves a number.
+`rescore` gives rows (run, test_set, protocol, metric, unit, value, low, high, n, groups, simulated, legacy,
+note); `protocol_spread` lays them out so that one sees how far the protocol alone moves a number.
 """
 
 from pathlib import Path
@@ -22,15 +23,20 @@ NO_UNIVERSAL = "sized by annot3's bones: the run's training set has no univ_anno
 def rescore(folders, names=(), align=None):
     """Rows of scores, a data frame.
 
-    folders: of runs; their test sets' labels lie beside them in `test_sets/`. names: protocols ("published", "3dhp-official+procrustes",
-    …); none: all that are meant for a test set. align: "scale" or "procrustes" for all in 3D. Where labels lack what a protocol
-    needs (a camera), the row has no value and says why. Raises `StudyError` for an unknown protocol and for a folder without predictions.
+    folders: of runs; their test sets' labels lie beside them in `test_sets/`. names: protocols ("published",
+    "3dhp-official+procrustes", …); none: all that are meant for a test set. align: "scale" or "procrustes"
+    for all in 3D. Where labels lack what a protocol needs (a camera), the row has no value and says why.
+    Raises `StudyError` for an unknown protocol and for a folder without predictions.
     """
     rules = [protocol(name) for name in names] or list(PROTOCOLS)
-    rules = [rule.aligned(align) if align and rule.dimensions == 3 and not rule.align else rule for rule in rules]
+    rules = [
+        rule.aligned(align) if align and rule.dimensions == 3 and not rule.align else rule for rule in rules
+    ]
     rows = [row for folder in folders for row in _rows_of_run(Path(folder), rules)]
     if not rows:
-        raise StudyError(f"no test set of these runs is one that {', '.join(rule.name for rule in rules)} is meant for")
+        raise StudyError(
+            f"no test set of these runs is one that {', '.join(rule.name for rule in rules)} is meant for"
+        )
     return pd.DataFrame(rows)
 
 
@@ -39,7 +45,11 @@ def _rows_of_run(folder, rules):
     if not path.exists():
         raise StudyError(f"{path}: not there; evaluate this run first (the study's command does)")
     record = read_json(folder / "run.json")
-    about = {"run": folder.name, "simulated": record["simulated"], "legacy": " ".join(record["parameters"]["legacy"])}
+    about = {
+        "run": folder.name,
+        "simulated": record["simulated"],
+        "legacy": " ".join(record["parameters"]["legacy"]),
+    }
     rows = []
     with h5py.File(path) as file:
         bones = bones_in(file)
@@ -48,25 +58,40 @@ def _rows_of_run(folder, rules):
             joints, depth = file[test_set]["joints"][:], file[test_set]["depth"][:]
             for rule in rules:
                 if fits(rule, store, bones):
-                    rows += [{**about, "test_set": test_set, **row} for row in _rows(rule, joints, depth, store, bones)]
+                    rows += [
+                        {**about, "test_set": test_set, **row}
+                        for row in _rows(rule, joints, depth, store, bones)
+                    ]
     return rows
 
 
 def bones_in(file):
-    """The canonical lengths in an open `predictions.h5`: {"bones", "bones_universal"}, each (15,) mm, NaN where unknown."""
+    """The canonical lengths in an open `predictions.h5`: {"bones", "bones_universal"}, each (15,) mm, NaN
+    where unknown."""
     bones = file["bones"][:]
-    return {"bones": bones, "bones_universal": file["bones_universal"][:] if "bones_universal" in file else np.full_like(bones, np.nan)}
+    return {
+        "bones": bones,
+        "bones_universal": file["bones_universal"][:]
+        if "bones_universal" in file
+        else np.full_like(bones, np.nan),
+    }
 
 
 def canonical_lengths(rule, bones):
-    """(lengths (15,) mm that a protocol sizes skeletons by, what is to be said of it): of its kind of truth, where `bones_in` has that."""
+    """(lengths (15,) mm that a protocol sizes skeletons by, what is to be said of it): of its kind of truth,
+    where `bones_in` has that."""
     if rule.truth != "univ":
         return bones["bones"], rule.note
-    return (bones["bones_universal"], rule.note) if np.isfinite(bones["bones_universal"]).any() else (bones["bones"], NO_UNIVERSAL)
+    return (
+        (bones["bones_universal"], rule.note)
+        if np.isfinite(bones["bones_universal"]).any()
+        else (bones["bones"], NO_UNIVERSAL)
+    )
 
 
 def labels_of(folder, test_set, key):
-    """The labels that a run was scored on. Raises `StudyError` where they are not at hand or have changed since."""
+    """The labels that a run was scored on. Raises `StudyError` where they are not at hand or have changed
+    since."""
     path = folder.parent / "test_sets" / f"{test_set}.h5"
     if not path.exists():
         raise StudyError(f"{path}: not there; the test set's labels are copied there when a run is evaluated")
@@ -79,7 +104,9 @@ def labels_of(folder, test_set, key):
 def fits(rule, store, bones):
     """Whether a protocol is meant for a test set, and the run has learnt what it scores."""
     meant = not rule.datasets or store.attrs["name"] in rule.datasets
-    learnt = rule.dimensions == 2 or (np.isfinite(bones["bones"]).any() and np.isfinite(store["joints3d"]).any())
+    learnt = rule.dimensions == 2 or (
+        np.isfinite(bones["bones"]).any() and np.isfinite(store["joints3d"]).any()
+    )
     return meant and learnt
 
 
@@ -88,25 +115,49 @@ def _rows(rule, joints, depth, store, bones):
     try:
         found = values_under(rule, joints, depth, store, lengths)
     except StudyError as error:
-        return [{"protocol": rule.name, "metric": "mpjpe" if rule.dimensions == 3 else "pck", "value": np.nan, "note": str(error)}]
+        return [
+            {
+                "protocol": rule.name,
+                "metric": "mpjpe" if rule.dimensions == 3 else "pck",
+                "value": np.nan,
+                "note": str(error),
+            }
+        ]
     groups = groups_of(store)
     return [
-        {"protocol": rule.name, "metric": metric, "unit": UNITS[metric], **estimate(array, groups), "note": note}
+        {
+            "protocol": rule.name,
+            "metric": metric,
+            "unit": UNITS[metric],
+            **estimate(array, groups),
+            "note": note,
+        }
         for metric, array in found.items()
         if np.isfinite(array).any()
     ]
 
 
 def readable(rows):
-    """The rows as a table of texts, "value [low, high]": a line a run, test set and protocol, a column a metric."""
-    text = [f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]" if np.isfinite(row.value) else "–" for row in rows.itertuples()]
-    table = rows.assign(text=text).pivot(index=["run", "legacy", "test_set", "protocol"], columns="metric", values="text")
+    """The rows as a table of texts, "value [low, high]": a line a run, test set and protocol, a column a
+    metric."""
+    text = [
+        f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]" if np.isfinite(row.value) else "–"
+        for row in rows.itertuples()
+    ]
+    table = rows.assign(text=text).pivot(
+        index=["run", "legacy", "test_set", "protocol"], columns="metric", values="text"
+    )
     return table[[metric for metric in UNITS if metric in table]].fillna("")
 
 
 def protocol_spread(rows, metric="mpjpe"):
-    """How far the protocol alone moves each number: a line a run and test set, a column a protocol, and the largest less the smallest."""
-    wide = rows[rows["metric"] == metric].pivot(index=["run", "legacy", "test_set"], columns="protocol", values="value")
+    """How far the protocol alone moves each number: a line a run and test set, a column a protocol, and the
+    largest less the smallest."""
+    wide = rows[rows["metric"] == metric].pivot(
+        index=["run", "legacy", "test_set"], columns="protocol", values="value"
+    )
     wide = wide.dropna(axis=1, how="all")
-    order = [rule.name for rule in PROTOCOLS if rule.name in wide] + sorted(name for name in wide if "+" in name)
+    order = [rule.name for rule in PROTOCOLS if rule.name in wide] + sorted(
+        name for name in wide if "+" in name
+    )
     return wide[order].assign(spread=wide.max(axis=1) - wide.min(axis=1))

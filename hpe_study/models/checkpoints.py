@@ -1,9 +1,11 @@
-"""Weights from files: our own checkpoints, the original implementation's, and ImageNet's from torchvision or timm.
+"""Weights from files: our own checkpoints, the original implementation's, and ImageNet's from torchvision or
+timm.
 
-A file is read as tensors and plain containers only (`weights_only`), so it cannot run code. Which kind it is shows in its keys:
+A file is read as tensors and plain containers only (`weights_only`), so it cannot run code. Which kind it is
+    shows in its keys:
     ours       {"model": state, …}, optionally "preprocessing": the fields of a `Preprocessing`
-    original   {"state_dict": state} or the state itself: conv1, bn1, layer1..4, deconv_layers.{0,1,3,4,6,7}, hm, depth, each with or
-               without a leading "module."; that network saw BGR images divided by 256
+    original   {"state_dict": state} or the state itself: conv1, bn1, layer1..4, deconv_layers.{0,1,3,4,6,7},
+               hm, depth, each with or without a leading "module."; that network saw BGR images divided by 256
     ImageNet   conv1, bn1, layer1..4, fc: the backbone is loaded, the rest keeps its weights
 """
 
@@ -30,8 +32,9 @@ _DEPTHS = {
 def load_weights(model, path):
     """Load a file's weights into `model` and return it.
 
-    Sets `model.weights_source` to the path and `model.preprocessing` to what the weights were trained with. Raises `StudyError` naming
-    the file when it is absent, no checkpoint, or of another network (with the first keys that do not fit); the model is then as before.
+    Sets `model.weights_source` to the path and `model.preprocessing` to what the weights were trained with.
+    Raises `StudyError` naming the file when it is absent, no checkpoint, or of another network (with the
+    first keys that do not fit); the model is then as before.
     """
     checkpoint = _read(path)
     state = _state(checkpoint, path)
@@ -49,24 +52,32 @@ def load_weights(model, path):
     model.preprocessing = ORIGINAL_BGR if kind == "original" else IMAGENET_RGB
     if isinstance(checkpoint.get("preprocessing"), dict):
         stated = checkpoint["preprocessing"]
-        model.preprocessing = Preprocessing(stated["order"], stated["divisor"], tuple(stated["mean"]), tuple(stated["std"]))
+        model.preprocessing = Preprocessing(
+            stated["order"], stated["divisor"], tuple(stated["mean"]), tuple(stated["std"])
+        )
     return model
 
 
 def read_state(path):
-    """The file's state: key → tensor, "module." prefixes taken off. Raises `StudyError` as `load_weights` does."""
+    """The file's state: key → tensor, "module." prefixes taken off. Raises `StudyError` as `load_weights`
+    does."""
     return _state(_read(path), path)
 
 
 def depth_from_keys(state):
     """18, 34, 50, 101 or 152: the ResNet whose blocks the keys name; None where they name none of them."""
-    blocks = {match.groups() for match in (re.search(r"layer([1-4])\.(\d+)\.conv1\.weight$", key) for key in state) if match}
+    blocks = {
+        match.groups()
+        for match in (re.search(r"layer([1-4])\.(\d+)\.conv1\.weight$", key) for key in state)
+        if match
+    }
     counts = tuple(sum(layer == str(number) for layer, _ in blocks) for number in range(1, 5))
     return _DEPTHS.get((counts, any(re.search(r"layer1\.0\.conv3\.weight$", key) for key in state)))
 
 
 def describe(state, path):
-    """(name, options) for `build_model`: the network that a state belongs to. Raises `StudyError` where the keys tell none."""
+    """(name, options) for `build_model`: the network that a state belongs to. Raises `StudyError` where the
+    keys tell none."""
     stacks = {match[1] for match in (re.match(r"stacks\.(\d+)\.", key) for key in state) if match}
     if stacks and "stem.0.weight" in state:
         heads = state["stacks.0.heatmap_head.weight"]
@@ -77,7 +88,11 @@ def describe(state, path):
     if kind == "original":
         return f"resnet{depth}", {"joints": state["hm.weight"].shape[0]} if "hm.weight" in state else {}
     joints, channels = state["heatmap_head.weight"].shape[:2]
-    options = {"joints": joints, "deconv_channels": channels, "skips": "upsamplings.0.lateral.weight" in state}
+    options = {
+        "joints": joints,
+        "deconv_channels": channels,
+        "skips": "upsamplings.0.lateral.weight" in state,
+    }
     if "upsamplings.2.conv.weight" in state:
         return f"resnet{depth}", options
     return "narrow18", options | {"width": state["backbone.layer1.0.conv1.weight"].shape[0]}
@@ -95,17 +110,30 @@ def _read(path):
         raise StudyError(f"{path}: not readable as a safetensors file ({error})") from error
     except Exception as error:  # what a foreign file makes the unpickler raise cannot be listed
         reason = str(error).strip().split("\n")[0][:160]
-        raise StudyError(f"{path}: not a checkpoint that holds weights only ({type(error).__name__}: {reason})") from error
+        raise StudyError(
+            f"{path}: not a checkpoint that holds weights only ({type(error).__name__}: {reason})"
+        ) from error
     if not isinstance(checkpoint, dict):
-        raise StudyError(f"{path}: not a checkpoint: it holds {type(checkpoint).__name__}, not a dictionary of weights")
+        raise StudyError(
+            f"{path}: not a checkpoint: it holds {type(checkpoint).__name__}, not a dictionary of weights"
+        )
     return checkpoint
 
 
 def _state(checkpoint, path):
-    state = next((checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), dict)), checkpoint)
-    weights = {str(key).removeprefix("module."): value for key, value in state.items() if isinstance(value, torch.Tensor)}
+    state = next(
+        (checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), dict)),
+        checkpoint,
+    )
+    weights = {
+        str(key).removeprefix("module."): value
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
     if not weights:
-        raise StudyError(f"{path}: not a checkpoint: it holds no weights (keys: {_first(checkpoint) or 'none'})")
+        raise StudyError(
+            f"{path}: not a checkpoint: it holds no weights (keys: {_first(checkpoint) or 'none'})"
+        )
     return weights
 
 
@@ -127,7 +155,11 @@ def _our_key(key):
 
 def _check_fit(wanted, given, required, path):
     # Old checkpoints lack batch norm's counter of batches; nothing is computed from it.
-    missing = [key for key in wanted if key in required and key not in given and not key.endswith("num_batches_tracked")]
+    missing = [
+        key
+        for key in wanted
+        if key in required and key not in given and not key.endswith("num_batches_tracked")
+    ]
     unknown = [key for key in given if key not in wanted]
     shapes = [
         f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
@@ -136,12 +168,18 @@ def _check_fit(wanted, given, required, path):
     ]
     faults = [
         f"{what}: {_first(keys)}"
-        for what, keys in (("missing", missing), ("not of this network", unknown), ("of another shape", shapes))
+        for what, keys in (
+            ("missing", missing),
+            ("not of this network", unknown),
+            ("of another shape", shapes),
+        )
         if keys
     ]
     if faults:
         depth = depth_from_keys(given)
-        theirs = f" (its keys are those of a ResNet-{depth})" if depth and depth != depth_from_keys(wanted) else ""
+        theirs = (
+            f" (its keys are those of a ResNet-{depth})" if depth and depth != depth_from_keys(wanted) else ""
+        )
         raise StudyError(f"{path}: weights of another network{theirs}; {'; '.join(faults)}")
 
 

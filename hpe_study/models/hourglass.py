@@ -27,7 +27,8 @@ class Residual(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Down to half the size, an hourglass of one level less (or a residual), up again, and a residual beside it."""
+    """Down to half the size, an hourglass of one level less (or a residual), up again, and a residual beside
+    it."""
 
     def __init__(self, features, depth=DEPTH):
         super().__init__()
@@ -46,7 +47,10 @@ class Stack(nn.Module):
         super().__init__()
         self.hourglass = Hourglass(features)
         self.trunk = nn.Sequential(
-            Residual(features, features), nn.Conv2d(features, features, 1, bias=False), nn.BatchNorm2d(features), nn.ReLU()
+            Residual(features, features),
+            nn.Conv2d(features, features, 1, bias=False),
+            nn.BatchNorm2d(features),
+            nn.ReLU(),
         )
         self.heatmap_head = nn.Conv2d(features, joints, 1)
         self.depth_head = nn.Conv2d(features, joints, 1)
@@ -63,8 +67,9 @@ class Stack(nn.Module):
 class StackedHourglass(nn.Module):
     """`stacks` hourglasses one behind the other, each refining the last one's maps.
 
-    forward(images (B, 3, H, W)), H and W multiples of 64, gives {"heatmap", "depth"} (B, J, H/4, W/4) of the last stack, and under
-    "stacks" the list of every stack's {"heatmap", "depth"} in order, the last included: sum the losses over them to supervise each.
+    forward(images (B, 3, H, W)), H and W multiples of 64, gives {"heatmap", "depth"} (B, J, H/4, W/4) of the
+    last stack, and under "stacks" the list of every stack's {"heatmap", "depth"} in order, the last included:
+    sum the losses over them to supervise each.
     """
 
     divisor = 4 * 2**DEPTH
@@ -76,7 +81,9 @@ class StackedHourglass(nn.Module):
             Residual(features // 4, features // 2), nn.MaxPool2d(2),
             Residual(features // 2, features // 2), Residual(features // 2, features),
         )  # fmt: skip
-        self.stacks = nn.ModuleList(Stack(features, joints, last=number == stacks - 1) for number in range(stacks))
+        self.stacks = nn.ModuleList(
+            Stack(features, joints, last=number == stacks - 1) for number in range(stacks)
+        )
         self.preprocessing = IMAGENET_RGB
         self.weights_source = "random"
 

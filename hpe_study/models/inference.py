@@ -1,10 +1,13 @@
 """The network made ready to predict: a copy that gives the same maps but for rounding, sooner.
 
-Every batch norm becomes part of the convolution before it. On a CPU the blocks of a ResNet then go through memory once a convolution, not
-up to three times: oneDNN adds the block's input and cuts below zero while it writes. PyTorch has such convolutions for its own compiler,
-not as public functions, so they are tried on a small block first; where they are missing, or give something else, blocks stay as they are.
+Every batch norm becomes part of the convolution before it. On a CPU the blocks of a ResNet then go through
+memory once a convolution, not
+up to three times: oneDNN adds the block's input and cuts below zero while it writes. PyTorch has such
+convolutions for its own compiler, not as public functions, so they are tried on a small block first; where
+they are missing, or give something else, blocks stay as they are.
 
-Measured on one core (AVX-512 BF16), ResNet-50 at 256 px: folding a sixth less time in fp32 and an eighth in bf16, joining 8 % more in bf16.
+Measured on one core (AVX-512 BF16), ResNet-50 at 256 px: folding a sixth less time in fp32 and an eighth in
+bf16, joining 8 % more in bf16.
 """
 
 import copy
@@ -20,10 +23,11 @@ from hpe_study.models import PoseResNet
 
 
 def ready(model, device, precision="fp32"):
-    """The network as it predicts fastest on `device` (a `torch.device`), without gradients. precision: as in `devices.pick_precision`.
+    """The network as it predicts fastest on `device` (a `torch.device`), without gradients. precision: as in
+    `devices.pick_precision`.
 
-    It is a copy in evaluation mode; networks other than `PoseResNet`, whose batch norms stand before their convolutions, come back as they
-    are, in that mode."""
+    It is a copy in evaluation mode; networks other than `PoseResNet`, whose batch norms stand before their
+    convolutions, come back as they are, in that mode."""
     model.eval()
     if not isinstance(model, PoseResNet):
         return model
@@ -40,8 +44,14 @@ def _folded(model):
     for module in list(model.modules()):
         children = list(module.named_children())
         for (name, conv), (next_name, norm) in itertools.pairwise(children):
-            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.modules.batchnorm._BatchNorm):
-                setattr(module, name, fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d)))
+            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(
+                norm, nn.modules.batchnorm._BatchNorm
+            ):
+                setattr(
+                    module,
+                    name,
+                    fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d)),
+                )
                 setattr(module, next_name, nn.Identity())
     return model
 
@@ -54,12 +64,14 @@ def _join(backbone):
 
 
 class JoinedBlock(nn.Module):
-    """A folded timm block. Where it has no convolution on its way past, it writes over its input, which nobody else reads: what
-    `PoseResNet` keeps of a layer goes into a block that has one."""
+    """A folded timm block. Where it has no convolution on its way past, it writes over its input, which
+    nobody else reads: what `PoseResNet` keeps of a layer goes into a block that has one."""
 
     def __init__(self, block):
         super().__init__()
-        self.convolutions = nn.ModuleList([block.conv1, block.conv2, *([block.conv3] if isinstance(block, Bottleneck) else [])])
+        self.convolutions = nn.ModuleList(
+            [block.conv1, block.conv2, *([block.conv3] if isinstance(block, Bottleneck) else [])]
+        )
         self.downsample = block.downsample
 
     def forward(self, x):
@@ -68,7 +80,9 @@ class JoinedBlock(nn.Module):
         *first, last = self.convolutions
         for convolution in first:
             x = torch.ops.mkldnn._convolution_pointwise(x, *_words(convolution), "relu", [], "")
-        return torch.ops.mkldnn._convolution_pointwise_.binary(past, x, *_words(last), "add", 1.0, "relu", [], "")
+        return torch.ops.mkldnn._convolution_pointwise_.binary(
+            past, x, *_words(last), "add", 1.0, "relu", [], ""
+        )
 
 
 def _words(convolution):
@@ -82,8 +96,16 @@ def joins(dtype):
     """Whether joined blocks can be had here, and give what plain ones do."""
     block = _folded(BasicBlock(16, 16).eval()).to(dtype)
     for convolution in (block.conv1, block.conv2):
-        convolution.weight.copy_(torch.linspace(-0.1, 0.1, convolution.weight.numel()).sin().view_as(convolution.weight))
-    x = torch.linspace(-1, 1, 16 * 36).sin().view(1, 16, 6, 6).to(dtype).contiguous(memory_format=torch.channels_last)
+        convolution.weight.copy_(
+            torch.linspace(-0.1, 0.1, convolution.weight.numel()).sin().view_as(convolution.weight)
+        )
+    x = (
+        torch.linspace(-1, 1, 16 * 36)
+        .sin()
+        .view(1, 16, 6, 6)
+        .to(dtype)
+        .contiguous(memory_format=torch.channels_last)
+    )
     try:
         return torch.allclose(JoinedBlock(block)(x.clone()), block(x), rtol=0.05, atol=0.05)
     except (AttributeError, RuntimeError):

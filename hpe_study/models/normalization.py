@@ -5,16 +5,21 @@ from dataclasses import dataclass
 import torch
 
 from hpe_study.errors import StudyError
-from hpe_study.heatmaps import constant
+from hpe_study.utils.tensors import cached_tensor
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Normalisation of RGB images. `order`: the channel order the network wants; `divisor`: what bytes are divided by."""
+    """Normalisation of RGB images. `order`: the channel order the network wants; `divisor`: what bytes are
+    divided by."""
 
     order: str = "RGB"
     divisor: float = 255.0
-    mean: tuple = (0.485, 0.456, 0.406)  # ImageNet's, in RGB order; applied to the channels in the network's order
+    mean: tuple = (
+        0.485,
+        0.456,
+        0.406,
+    )  # ImageNet's, in RGB order; applied to the channels in the network's order
     std: tuple = (0.229, 0.224, 0.225)
 
     def __post_init__(self):
@@ -22,17 +27,22 @@ class Preprocessing:
             raise ValueError(f"order {self.order!r} is not RGB or BGR")
 
     def __call__(self, images):
-        """images: (B, 3, H, W) RGB, uint8 or floating in [0, 1]. Returns what the network takes, floating (uint8 gives float32)."""
+        """images: (B, 3, H, W) RGB, uint8 or floating in [0, 1]. Returns what the network takes, floating
+        (uint8 gives float32)."""
         if images.dtype == torch.uint8:
             images = images.float() / 255
         if self.order == "BGR":
             images = images.flip(1)
-        mean, std = (constant(tuple(values), images.device, images.dtype)[:, None, None] for values in (self.mean, self.std))
+        mean, std = (
+            cached_tensor(tuple(values), images.device, images.dtype)[:, None, None]
+            for values in (self.mean, self.std)
+        )
         return (images * (255 / self.divisor) - mean) / std
 
 
 IMAGENET_RGB = Preprocessing()
-# The original implementation reads images with OpenCV (BGR), divides by 256, and applies the means to the channels as they come.
+# The original implementation reads images with OpenCV (BGR), divides by 256, and applies the means to the
+# channels as they come.
 ORIGINAL_BGR = Preprocessing(order="BGR", divisor=256.0)
 
 
@@ -40,5 +50,6 @@ def check_size(images, divisor):
     """Raise `StudyError` unless (B, 3, H, W) images have sides that are multiples of `divisor`."""
     if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % divisor or images.shape[3] % divisor:
         raise StudyError(
-            f"images of shape {tuple(images.shape)} do not fit: this network takes (B, 3, H, W), H and W multiples of {divisor}"
+            f"images of shape {tuple(images.shape)} do not fit: this network takes (B, 3, H, W), H and W"
+            f" multiples of {divisor}"
         )

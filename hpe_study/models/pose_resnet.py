@@ -1,13 +1,16 @@
 """The networks: images in, 16 heat maps and 16 depth maps at a quarter of their size out.
 
-    build_model("resnet50")     the study's: timm's ResNet-18/34/50/101/152, three deconvolutions (256 channels, kernel 4), 1×1 heads
-    build_model("narrow18")     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a stem of stride 2 without
-                                max-pool, two deconvolutions of 64 channels, lateral 1×1 skips
-    build_model("hourglass8")   stacked hourglass of 1, 2, 4 or 8 stacks, see `hpe_study.hourglass`
+    build_model("resnet50")     the study's: timm's ResNet-18/34/50/101/152, three deconvolutions (256
+                                channels, kernel 4), 1×1 heads
+    build_model("narrow18")     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a
+                                stem of stride 2 without max-pool, two deconvolutions of 64 channels, lateral
+                                1×1 skips
+    build_model("hourglass8")   stacked hourglass of 1, 2, 4 or 8 stacks, see `hpe_study.models.hourglass`
 
-Every model: forward(images (B, 3, H, W), normalised by `model.preprocessing`) → {"heatmap": (B, 16, H/4, W/4), "depth": same}; H and W
-multiples of `model.divisor`. Heat maps are linear (no sigmoid); depth is in units of `depth_unit` crop sides, root-relative.
-`model.weights_source` is "random", "imagenet" or the path that weights were loaded from.
+Every model: forward(images (B, 3, H, W), normalised by `model.preprocessing`) → {"heatmap": (B, 16, H/4,
+W/4), "depth": same}; H and W multiples of `model.divisor`. Heat maps are linear (no sigmoid); depth is in
+units of `depth_unit` crop sides, root-relative. `model.weights_source` is "random", "imagenet" or the path
+that weights were loaded from.
 """
 
 import timm
@@ -45,7 +48,8 @@ class Upsampling(nn.Module):
 
 
 class PoseResNet(nn.Module):
-    """A timm ResNet, `deconvs` upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a second head for depth)."""
+    """A timm ResNet, `deconvs` upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a
+    second head for depth)."""
 
     def __init__(self, backbone, joints=16, deconvs=3, deconv_channels=256, skips=False):
         super().__init__()
@@ -54,7 +58,9 @@ class PoseResNet(nn.Module):
         channels = [stage["num_chs"] for stage in backbone.feature_info[:0:-1]]
         inputs = [channels[0], *[deconv_channels] * (deconvs - 1)]
         laterals = channels[1 : deconvs + 1] if skips else [None] * deconvs
-        self.upsamplings = nn.ModuleList(Upsampling(c, deconv_channels, lateral) for c, lateral in zip(inputs, laterals, strict=True))
+        self.upsamplings = nn.ModuleList(
+            Upsampling(c, deconv_channels, lateral) for c, lateral in zip(inputs, laterals, strict=True)
+        )
         self.heatmap_head = _head(deconv_channels, joints)
         self.depth_head = _head(deconv_channels, joints)
         self.divisor = 4 * 2**deconvs  # the deepest map is a whole number of cells wide
@@ -84,9 +90,10 @@ def _head(channels, joints):
 def build_model(name, pretrained=False, joints=16, **options):
     """A network by name (`NAMES`), ready to train; its parameters come from torch's global random state.
 
-    pretrained: start the backbone from ImageNet (torchvision's weights, through timm). Where they cannot be had one line says so and
-    the weights stay random. options: "resnet…": deconv_channels=256, skips=False; "narrow18": width=16, deconv_channels=64,
-    skips=True; "hourglass…": features=256. Raises `StudyError` for an unknown name or option.
+    pretrained: start the backbone from ImageNet (torchvision's weights, through timm). Where they cannot be
+    had one line says so and the weights stay random. options: "resnet…": deconv_channels=256, skips=False;
+    "narrow18": width=16, deconv_channels=64, skips=True; "hourglass…": features=256. Raises `StudyError` for
+    an unknown name or option.
     """
     if name not in NAMES:
         raise StudyError(f"model {name!r} is not one of {', '.join(NAMES)}")
@@ -107,7 +114,10 @@ def build_model(name, pretrained=False, joints=16, **options):
 def _resnet(name, pretrained, joints, deconv_channels=256, skips=False):
     backbone = _imagenet_backbone(name) if pretrained else None
     model = PoseResNet(
-        backbone or timm.create_model(name, num_classes=0, global_pool=""), joints, deconv_channels=deconv_channels, skips=skips
+        backbone or timm.create_model(name, num_classes=0, global_pool=""),
+        joints,
+        deconv_channels=deconv_channels,
+        skips=skips,
     )
     model.weights_source = "imagenet" if backbone else "random"
     return model
@@ -116,12 +126,20 @@ def _resnet(name, pretrained, joints, deconv_channels=256, skips=False):
 def _imagenet_backbone(name):
     """torchvision's ImageNet weights in timm's network, or None after one line that says why not."""
     try:
-        # From torchvision's own server: where there is no network it fails at once; the hub's client would try for 45 s first.
+        # From torchvision's own server: where there is no network it fails at once; the hub's client would
+        # try for 45 s first.
         overlay = {"hf_hub_id": None}
-        return timm.create_model(f"{name}.tv_in1k", pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, global_pool="")
-    except Exception as error:  # whatever keeps a download away: no network, no space; the study goes on without
+        return timm.create_model(
+            f"{name}.tv_in1k", pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, global_pool=""
+        )
+    except (
+        Exception
+    ) as error:  # whatever keeps a download away: no network, no space; the study goes on without
         reason = str(error).strip().split("\n")[0][:120]
-        print(f"{name}: ImageNet weights cannot be had ({type(error).__name__}: {reason}); training starts from random weights")
+        print(
+            f"{name}: ImageNet weights cannot be had ({type(error).__name__}: {reason}); training starts from"
+            " random weights"
+        )
         return None
 
 
@@ -133,6 +151,7 @@ def _narrow18(joints, width=16, deconv_channels=64, skips=True):
 
 
 def model_from_checkpoint(path):
-    """The network that a checkpoint holds, told from its keys, with its weights loaded. Raises `StudyError` as `load_weights` does."""
+    """The network that a checkpoint holds, told from its keys, with its weights loaded. Raises `StudyError`
+    as `load_weights` does."""
     name, options = describe(read_state(path), path)
     return load_weights(build_model(name, **options), path)

@@ -1,4 +1,5 @@
-"""Whose box: given by hand, found by a detector, or the whole picture. A box is (x, y, width, height) in px of the upright picture."""
+"""Whose box: given by hand, found by a detector, or the whole picture. A box is (x, y, width, height) in px
+of the upright picture."""
 
 import math
 
@@ -39,7 +40,8 @@ def whole(image):
 
 
 class Detector:
-    """torchvision's person detector (Faster R-CNN, MobileNetV3; COCO's weights). `Detector.load()` gives None where they cannot be had."""
+    """torchvision's person detector (Faster R-CNN, MobileNetV3; COCO's weights). `Detector.load()` gives None
+    where they cannot be had."""
 
     def __init__(self, model):
         self.model = model.eval()
@@ -51,8 +53,13 @@ class Detector:
 
         try:
             return cls(detection.fasterrcnn_mobilenet_v3_large_fpn(weights="DEFAULT", progress=False))
-        except Exception as error:  # whatever keeps a download away: no network, no space; boxes are then the whole pictures
-            print(f"the person detector's weights cannot be had ({type(error).__name__}); the whole picture is taken for the person's box")
+        except (
+            Exception
+        ) as error:  # whatever keeps a download away: no network, no space; boxes are then the whole pictures
+            print(
+                f"the person detector's weights cannot be had ({type(error).__name__}); the whole picture is"
+                " taken for the person's box"
+            )
             return None
 
     @torch.inference_mode()
@@ -60,7 +67,9 @@ class Detector:
         """Boxes of the people in an (H, W, 3) uint8 RGB picture, the surest first."""
         found = self.model([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
         sure = (found["labels"] == PERSON) & (found["scores"] >= SURE)
-        return [(float(x0), float(y0), float(x1 - x0), float(y1 - y0)) for x0, y0, x1, y1 in found["boxes"][sure]]
+        return [
+            (float(x0), float(y0), float(x1 - x0), float(y1 - y0)) for x0, y0, x1, y1 in found["boxes"][sure]
+        ]
 
 
 class BoxPicker(widgets.VBox):
@@ -88,7 +97,13 @@ class BoxPicker(widgets.VBox):
                     "title": {"text": "y (px)"},
                 },
                 "images": [
-                    {"source": source_of(thumbnail(image, SHOWN)), "xref": "x", "yref": "y", "x": -0.5, "y": -0.5}
+                    {
+                        "source": source_of(thumbnail(image, SHOWN)),
+                        "xref": "x",
+                        "yref": "y",
+                        "x": -0.5,
+                        "y": -0.5,
+                    }
                     | {"sizex": width, "sizey": height, "sizing": "stretch", "layer": "below"}
                 ],
                 "margin": {"l": 50, "r": 10, "t": 10, "b": 40},
@@ -96,9 +111,13 @@ class BoxPicker(widgets.VBox):
                 "template": "plotly_white",
             }
         )
-        figure.add_scatter(x=[0, width], y=[0, height], mode="markers", marker={"opacity": 0}, hoverinfo="skip")  # gives the axes a use
+        figure.add_scatter(
+            x=[0, width], y=[0, height], mode="markers", marker={"opacity": 0}, hoverinfo="skip"
+        )  # gives the axes a use
         self.figure = go.FigureWidget(figure)
-        super().__init__([widgets.HTML("Drag a rectangle around the person, then run the next cell."), self.figure])
+        super().__init__(
+            [widgets.HTML("Drag a rectangle around the person, then run the next cell."), self.figure]
+        )
 
     @property
     def box(self):

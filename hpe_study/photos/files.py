@@ -18,7 +18,8 @@ HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
 
 
 def find(paths):
-    """Files as they are, folders as the photos and videos in them (by name). Raises `StudyError` for a path that is not there."""
+    """Files as they are, folders as the photos and videos in them (by name). Raises `StudyError` for a path
+    that is not there."""
     found = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -28,7 +29,10 @@ def find(paths):
         else:
             raise StudyError(f"{path}: no such file or folder")
     if not found:
-        raise StudyError(f"{', '.join(map(str, paths))}: no photo or video in it (endings known: {' '.join(sorted(PHOTOS | VIDEOS))})")
+        raise StudyError(
+            f"{', '.join(map(str, paths))}: no photo or video in it (endings known:"
+            f" {' '.join(sorted(PHOTOS | VIDEOS))})"
+        )
     return found
 
 
@@ -43,9 +47,11 @@ def is_video(path):
 
 
 def read_photo(path):
-    """(H, W, 3) uint8 RGB, turned upright as EXIF says; grey, 16-bit, palette and transparent pictures included.
+    """(H, W, 3) uint8 RGB, turned upright as EXIF says; grey, 16-bit, palette and transparent pictures
+    included.
 
-    Raises `StudyError` naming the file: absent, no picture, truncated, HEIC without a decoder, too small or too large.
+    Raises `StudyError` naming the file: absent, no picture, truncated, HEIC without a decoder, too small or
+    too large.
     """
     path = Path(path)
     try:
@@ -54,7 +60,9 @@ def read_photo(path):
             return np.ascontiguousarray(_pixels(path, stream))
     except UnidentifiedImageError as error:
         if _is_heic(path):
-            raise StudyError(f"{path}: is a HEIC picture, and no decoder for it is installed; save it as JPEG") from error
+            raise StudyError(
+                f"{path}: is a HEIC picture, and no decoder for it is installed; save it as JPEG"
+            ) from error
         raise StudyError(f"{path}: not a picture") from error
     except OSError as error:
         reason = error.strerror or "truncated or damaged"
@@ -69,9 +77,13 @@ def _pixels(path, stream):
     with Image.open(stream) as image:
         width, height = image.size
         if min(width, height) < SMALLEST:
-            raise StudyError(f"{path}: is {width}×{height} px; a person cannot be told in less than {SMALLEST} px")
+            raise StudyError(
+                f"{path}: is {width}×{height} px; a person cannot be told in less than {SMALLEST} px"
+            )
         if width * height > LARGEST:
-            raise StudyError(f"{path}: is {width}×{height} px, more than {LARGEST:,} px in all; make it smaller")
+            raise StudyError(
+                f"{path}: is {width}×{height} px, more than {LARGEST:,} px in all; make it smaller"
+            )
         upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):  # 16 bits: Pillow's own conversion would cut them off
             grey = np.clip(np.asarray(upright) / 257.0, 0, 255).astype(np.uint8)
@@ -89,7 +101,8 @@ def _is_heic(path):
 
 
 class Video:
-    """The frames of a video, every so many: iterate (number, (H, W, 3) RGB). `StudyError` where it cannot be opened or has no frame."""
+    """The frames of a video, every so many: iterate (number, (H, W, 3) RGB). `StudyError` where it cannot be
+    opened or has no frame."""
 
     def __init__(self, path, every=1):
         self.path, self.every = Path(path), every

@@ -1,4 +1,5 @@
-"""A run's network on any picture: one person's box → joints in px, and in mm where the run has learnt depth."""
+"""A run's network on any picture: one person's box → joints in px, and in mm where the run has learnt
+depth."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,12 @@ import cv2
 import numpy as np
 import torch
 
-from hpe_study.data.batches import no_change, sampled_images
+from hpe_study.data.augmentation import identity_augmentation, sampled_images
 from hpe_study.data.store import cut, stored_region
 from hpe_study.evaluation.evaluate import load_run_model, read_outputs
 from hpe_study.evaluation.scoring import poses_of
 from hpe_study.heatmaps import flip_test
-from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.utils import devices
 from hpe_study.utils.files import read_json
 
@@ -29,12 +30,15 @@ class Person:
     center: np.ndarray  # (2,) px and …
     side: float  # … px of the square that the network saw
     joints: np.ndarray  # (16, 2) px of the upright picture, 0-based, the integer is a pixel's centre
-    pose: np.ndarray  # (16, 3) mm, relative to the pelvis, camera frame (x right, y down, z away); NaN where the run has no depth
+    # (16, 3) mm, relative to the pelvis, camera frame (x right, y down, z away); NaN where the run has no
+    # depth
+    pose: np.ndarray
     score: np.ndarray  # (16,) height of the heat map
 
 
 class PoseReader:
-    """The network of a finished run. Raises `StudyError` where the folder has no whole checkpoint or no record."""
+    """The network of a finished run. Raises `StudyError` where the folder has no whole checkpoint or no
+    record."""
 
     def __init__(self, folder, device="auto"):
         self.folder = Path(folder)
@@ -47,20 +51,32 @@ class PoseReader:
 
     @torch.inference_mode()
     def __call__(self, image, box, padding=PADDING):
-        """The `Person` in a box of an (H, W, 3) uint8 RGB picture. The bones' sizes are the training set's means."""
+        """The `Person` in a box of an (H, W, 3) uint8 RGB picture. The bones' sizes are the training set's
+        means."""
         x, y, width, height = box
         center, side = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5]), max(width, height) * padding
         small, factor = _shrunk(image, min(1.0, SHRINK * self.network.input_size / side))
         crop_center, crop_side = (center + 0.5) * factor - 0.5, side * factor
         region = stored_region(crop_center, crop_side, MARGIN)
         crop = cut(small, region, round(self.network.input_size * MARGIN))
-        tensors = [torch.from_numpy(np.asarray(value, np.float32))[None] for value in (region, crop_center, crop_side)]
+        tensors = [
+            torch.from_numpy(np.asarray(value, np.float32))[None]
+            for value in (region, crop_center, crop_side)
+        ]
         crops = torch.from_numpy(crop)[None]
-        images = sampled_images(crops, tensors[0], tensors[1], tensors[2], no_change(1), self.network.input_size)
+        images = sampled_images(
+            crops, tensors[0], tensors[1], tensors[2], identity_augmentation(1), self.network.input_size
+        )
         images = self.model.preprocessing(images.to(self.device))
         outputs = flip_test(self.model, images) if self.network.flip_test else self.model(images)
-        joints, depth, score = (values.float().cpu().numpy() for values in read_outputs(outputs, self.network))
-        pose = sized(poses_of(joints, depth), self.bones)[0] if self.bones is not None else np.full((16, 3), np.nan)
+        joints, depth, score = (
+            values.float().cpu().numpy() for values in read_outputs(outputs, self.network)
+        )
+        pose = (
+            scale_to_bones(poses_of(joints, depth), self.bones)[0]
+            if self.bones is not None
+            else np.full((16, 3), np.nan)
+        )
         return Person(tuple(box), center, side, (joints[0] - 0.5) * side + center, pose, score[0])
 
 

@@ -1,4 +1,5 @@
-"""Predictions for photos and videos, drawn and written: a picture (or video) a file, and all joints as csv and json with units."""
+"""Predictions for photos and videos, drawn and written: a picture (or video) a file, and all joints as csv
+and json with units."""
 
 import sys
 from dataclasses import dataclass, field
@@ -44,11 +45,13 @@ class Results:
 
 
 def predict(paths, run, out, box="detector", every=1, device="auto", progress=True):
-    """Predict everybody in photos, folders of photos and videos; writes drawings, `joints.csv` and `joints.json` into the folder `out`.
+    """Predict everybody in photos, folders of photos and videos; writes drawings, `joints.csv` and
+    `joints.json` into the folder `out`.
 
-    run: a finished run's folder. box: "detector" (the whole picture where its weights cannot be had, or nobody is found), "whole", or
-    (x, y, width, height) in px. every: of a video's frames. A file that cannot be used is named, skipped, and listed in `joints.json`.
-    Raises `StudyError` where no file can be used, or `out` cannot be written. Returns `Results`.
+    run: a finished run's folder. box: "detector" (the whole picture where its weights cannot be had, or
+    nobody is found), "whole", or (x, y, width, height) in px. every: of a video's frames. A file that cannot
+    be used is named, skipped, and listed in `joints.json`. Raises `StudyError` where no file can be used, or
+    `out` cannot be written. Returns `Results`.
     """
     out, reader = Path(out), PoseReader(run, device)
     found = files.find(paths)
@@ -58,13 +61,16 @@ def predict(paths, run, out, box="detector", every=1, device="auto", progress=Tr
     for path in progress_bar(found, desc="predict", unit="file", disable=not progress):
         try:
             work = _film if files.is_video(path) else _photo
-            rows += work(path, _free(out / path.name, results.pictures), reader, boxer, every, results.pictures)
+            rows += work(
+                path, _free(out / path.name, results.pictures), reader, boxer, every, results.pictures
+            )
         except StudyError as error:
             results.skipped[str(path)] = str(error).removeprefix(f"{path}: ")
             tqdm.write(f"skipped: {error}", file=sys.stderr)
     if not rows:
         raise StudyError(
-            f"none of {len(found)} files could be used; {'; '.join(f'{path}: {why}' for path, why in results.skipped.items())}"
+            f"none of {len(found)} files could be used;"
+            f" {'; '.join(f'{path}: {why}' for path, why in results.skipped.items())}"
         )
     results.table = pd.DataFrame(rows)
     _write(out, results, reader)
@@ -88,7 +94,10 @@ class _Boxer:
 def _free(path, taken):
     """The path of a drawing (PNG, or WebM of a video); numbered where one of that name was drawn already."""
     ending = ".webm" if files.is_video(path) else ".png"
-    names = (path.with_name(f"{path.name}{number}{ending}") for number in ("", *(f"-{i}" for i in range(2, len(taken) + 3))))
+    names = (
+        path.with_name(f"{path.name}{number}{ending}")
+        for number in ("", *(f"-{i}" for i in range(2, len(taken) + 3)))
+    )
     return next(name for name in names if name not in taken)
 
 
@@ -114,7 +123,9 @@ def _film(path, drawing, reader, boxer, every, drawn):
             people = [reader(image, box, padding) for box, padding in boxer(image)]
             pixels = _frame(image, people, f"{path.name}, frame {number}: {_by(reader)}")
             if writer is None:
-                writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*"VP80"), video.fps / every, pixels.shape[1::-1])
+                writer = cv2.VideoWriter(
+                    str(part), cv2.VideoWriter_fourcc(*"VP80"), video.fps / every, pixels.shape[1::-1]
+                )
             writer.write(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
             rows += rows_of(path, number, people)
         writer.release()
@@ -132,7 +143,9 @@ def rows_of(path, frame, people):
         {"file": str(path), "frame": frame, "person": number, "joint": joint}
         | {"x_px": x, "y_px": y, "x_mm": pose[0], "y_mm": pose[1], "z_mm": pose[2], "score": score}
         for number, person in enumerate(people)
-        for joint, (x, y), pose, score in zip(MPII16.joints, person.joints, person.pose, person.score, strict=True)
+        for joint, (x, y), pose, score in zip(
+            MPII16.joints, person.joints, person.pose, person.score, strict=True
+        )
     ]
 
 
@@ -140,7 +153,8 @@ def rows_of(path, frame, people):
 
 
 def draw(image, people, title, size=None):
-    """A matplotlib figure: the picture with everybody's joints, and the skeletons of the first few from the front and from the side."""
+    """A matplotlib figure: the picture with everybody's joints, and the skeletons of the first few from the
+    front and from the side."""
     deep = [person for person in people if np.isfinite(person.pose).any()][:PEOPLE_DRAWN]
     figure = plt.figure(figsize=size or (4.8 + 4.8 * bool(deep), 4.8), layout="constrained")
     places = figure.add_gridspec(max(len(deep), 1), 4 if deep else 2)
@@ -151,12 +165,16 @@ def draw(image, people, title, size=None):
         x, y, w, h = person.box
         axis.add_patch(plt.Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor="#888888", linewidth=1))
         for parent, child in MPII16.bone_indices:
-            axis.plot(*person.joints[[parent, child]].T, color=colour(MPII16.joints[child]), **STYLES["predicted"])
+            axis.plot(
+                *person.joints[[parent, child]].T, color=colour(MPII16.joints[child]), **STYLES["predicted"]
+            )
         axis.plot(*person.joints.T, "k.", markersize=3)
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
     for row, person in enumerate(deep):
         for column, turn in enumerate((0, 90)):
-            wireframes(figure.add_subplot(places[row, 2 + column], projection="3d"), {"predicted": person.pose}, turn)
+            wireframes(
+                figure.add_subplot(places[row, 2 + column], projection="3d"), {"predicted": person.pose}, turn
+            )
     figure.suptitle(title, fontsize=9)
     return figure
 
@@ -171,7 +189,8 @@ def _frame(image, people, title):
 
 
 def scene(image, person, title="your photo"):
-    """The person in the viewer's figure (a widget): the picture, the skeleton to turn, and how sure the network is of each joint."""
+    """The person in the viewer's figure (a widget): the picture, the skeleton to turn, and how sure the
+    network is of each joint."""
     return ViewFigure(view_of(image, person, title), 1000.0).widget
 
 
@@ -181,7 +200,14 @@ def view_of(image, person, title):
     extent = (*corner, image.shape[1] / person.side, image.shape[0] / person.side)
     flat = (person.joints - person.center) / person.side + 0.5
     pose = Pose(MPII16, flat, person.pose, np.zeros(16, bool))
-    return View(title, title, thumbnail(image, DRAWN), extent, (Half("predicted", pose, None, person.score),), "score (heat map)")
+    return View(
+        title,
+        title,
+        thumbnail(image, DRAWN),
+        extent,
+        (Half("predicted", pose, None, person.score),),
+        "score (heat map)",
+    )
 
 
 # ---------------------------------------------------------------- tables
@@ -201,5 +227,10 @@ def _write(out, results, reader):
         | {"joints": {row["joint"]: {key: row[key] for key in UNITS} for row in joints.to_dict("records")}}
         for (file, frame, person), joints in people
     ]
-    about = {"run": reader.name, "trained_on_simulated_people": bool(reader.simulated), "skeleton": MPII16.name, "units": UNITS}
+    about = {
+        "run": reader.name,
+        "trained_on_simulated_people": bool(reader.simulated),
+        "skeleton": MPII16.name,
+        "units": UNITS,
+    }
     write_json(out / "joints.json", {**about, "people": listed, "skipped": results.skipped})

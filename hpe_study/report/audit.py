@@ -1,7 +1,9 @@
-"""The audit's numbers: what each switch changes, everything else equal, beside the published anomaly that it may explain.
+"""The audit's numbers: what each switch changes, everything else equal, beside the published anomaly that it
+may explain.
 
-Off and on are means over the profile's seeds; the change has a 95 % bootstrap interval over test sequences and seeds, paired wherever both
-sides are scored on the same people. A change whose interval holds 0 cannot be told, and the table says so.
+Off and on are means over the profile's seeds; the change has a 95 % bootstrap interval over test sequences
+and seeds, paired wherever both sides are scored on the same people. A change whose interval holds 0 cannot be
+told, and the table says so.
 """
 
 from dataclasses import dataclass
@@ -12,122 +14,33 @@ import pandas as pd
 import torch
 
 from hpe_study import published_defects
-from hpe_study.data.store import Part
+from hpe_study.data.store import StoreSubset
 from hpe_study.evaluation.evaluate import load_run_model, predictions
 from hpe_study.evaluation.protocols import protocol
 from hpe_study.evaluation.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.report.intervals import interval, mean_draws
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.skeletons import MPII16
-from hpe_study.skeletons.bone_lengths import sized
-from hpe_study.study import Run, audit
-from hpe_study.study.audit import NONE, Trial
+from hpe_study.skeletons.bone_lengths import scale_to_bones
+from hpe_study.study import audit
+from hpe_study.study.audit_measures import ANY, MEASURES, NONE, NOTHING, UP, VALIDATED
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import OwnLabels, PermutedLabels
 
-UP, DOWN, ANY, NOTHING = "up", "down", "any", "nothing"
 LIKE = 2.0  # a change has the published size within this factor
-VALIDATED = ", validation"  # after a test set's name: every tenth of it, with the labels that the trial's own validation gives it
 TITLE = "Each defect of the published code, off and on"
 NOTES = (
-    "Off and on: means over the profile's seeds. Change: on less off; below it the 95 % interval over test sequences (images where a set "
-    "names none) and seeds, paired. So few seeds say little of how trainings differ.",
-    f"Direction: “can't tell” where the interval holds 0, or there is none. Size: like the published anomaly within a factor of {LIKE:g}.",
+    (
+        "Off and on: means over the profile's seeds. Change: on less off; below it the 95 % interval over"
+        " test sequences (images where a set names none) and seeds, paired. So few seeds say little of how"
+        " trainings differ."
+    ),
+    (
+        "Direction: “can't tell” where the interval holds 0, or there is none. Size: like the published"
+        f" anomaly within a factor of {LIKE:g}."
+    ),
 )
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
-
-
-# ---------------------------------------------------------------- what is asked
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number, with a switch off and on.
-
-    number: a key of `NUMBERS`; run: trained off and on (or trained once, where the switch acts on scores alone); test_set: of the corrected
-    side; on_test_set, on_number: of the other side, where they differ. expected: direction of the change. published: the anomaly as the
-    paper prints it; size: the change that it amounts to, in the number's unit, or None.
-    """
-
-    switch: str
-    title: str
-    number: str
-    run: Run
-    test_set: str
-    expected: str
-    published: str
-    size: float | None = None
-    on_test_set: str = ""
-    on_number: str = ""
-
-    @property
-    def trials(self):
-        """(off, on); the same training twice where the switch acts on scores alone."""
-        return Trial(self.run), Trial(self.run, (self.switch,))
-
-
-def _stage1(flat):
-    return Run(1, flat)
-
-
-def _stage3(flat, deep):
-    return Run(3, flat, deep, deep)
-
-
-FLIC_WORST = "FLIC + H36M on H36M: 96.8 mm, MPII + H36M: 64.5 mm"
-FLIC_STAGE1 = "FLIC stage 1: 56.7 %, MPII's: 85.6 %"
-LSP_WEAKER = "LSP + H36M on H36M: 73.6 mm, MPII + H36M: 64.5 mm"
-ARMS = "wrists, elbows, shoulders found on FLIC"
-MEASURES = (
-    Measure("flic_off_by_one", ARMS, "flic pck", _stage1("flic"), "flic", DOWN, FLIC_STAGE1),
-    Measure("flic_off_by_one", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP, FLIC_WORST, 32.3),
-    Measure("flic_crop_from_two_joints", ARMS, "flic pck", _stage1("flic"), "flic", DOWN, FLIC_STAGE1),
-    Measure("flic_crop_from_two_joints", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP, FLIC_WORST, 32.3),
-    Measure("tight_lsp_crop", "PCKh on LSP's own people", "pckh", _stage1("lsp"), "lsp", DOWN, LSP_WEAKER),
-    Measure(
-        "tight_lsp_crop", "crop PCK as its authors saw it", "crop pck", _stage1("lsp"), "lsp", ANY,
-        "LSP stage 1: 68.5 %, of the joints inside the crop alone", on_test_set="lsp as read",
-    ),
-    Measure("tight_lsp_crop", "MPJPE on H36M", "mpjpe", _stage3("lsp", "h36m"), "h36m", UP, LSP_WEAKER, 9.1),
-    Measure("spine_as_thorax", "thorax error on H36M", "thorax", _stage3("lsp", "h36m"), "h36m", UP, "not printed"),
-    Measure(
-        "all_test_frames", "MPJPE on MPI-INF-3DHP", "mpjpe", _stage3("lsp", "mpi_inf_3dhp"), "mpi_inf_3dhp", ANY,
-        "LSP + MPI-INF-3DHP: 183.9 mm, on about 23,000 frames instead of 2,929", on_test_set="mpi_inf_3dhp as read",
-    ),
-    Measure(
-        "mispaired_images", "MPJPE in validation, MPI-INF-3DHP", "mpjpe", Run(2, "lsp", "mpi_inf_3dhp"), f"mpi_inf_3dhp{VALIDATED}", UP,
-        "validation 372.9 mm, test 183.9 mm", 189.0,
-    ),
-    Measure(
-        "mispaired_images", "crop PCK in validation, MPI-INF-3DHP", "crop pck", Run(2, "lsp", "mpi_inf_3dhp"), f"mpi_inf_3dhp{VALIDATED}",
-        DOWN, "9.0 %, where H36M reads 92.3 %", -83.3,
-    ),
-    Measure(
-        "mispaired_images", "MPJPE on MPI-INF-3DHP, test", "mpjpe", Run(2, "lsp", "mpi_inf_3dhp"), "mpi_inf_3dhp", UP,
-        "183.9 mm, H36M's own: 73.6 mm",
-    ),
-    Measure(
-        "first_n_3d", "MPJPE on MPI-INF-3DHP", "mpjpe", Run(2, "flic", "mpi_inf_3dhp"), "mpi_inf_3dhp", UP,
-        "FLIC 351.7 mm, MPII 175.9 mm", 175.8,
-    ),
-    Measure(
-        "missing_joints_as_zero", "height of the maps of legs and head on MPII", "height", _stage3("flic", "h36m"), "mpii", DOWN,
-        "not printed",
-    ),
-    Measure("missing_joints_as_zero", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP, FLIC_WORST, 32.3),
-    Measure(
-        "missing_joints_in_geometry", "MPJPE on H36M", "mpjpe", _stage3("flic", "h36m"), "h36m", UP,
-        "stage 2: 98.6 mm, stage 3: 99.6 mm", 1.0,
-    ),
-    Measure("stuck_augmentation", "PCKh on LSP", "pckh", _stage1("lsp"), "lsp", NOTHING, "–"),
-    Measure(
-        "stage3_from_best", "MPJPE on MPI-INF-3DHP", "mpjpe", _stage3(None, "mpi_inf_3dhp"), "mpi_inf_3dhp", ANY, "Table 2: 249.7 mm",
-    ),
-    Measure(
-        "fixed_bone_sum", "MPJPE on H36M", "mpjpe", _stage3("lsp", "h36m"), "h36m", ANY, "all MPJPE columns", on_number="published mpjpe"
-    ),
-    Measure("crop_pck", "2D score on LSP", "lsp pckh", _stage1("lsp"), "lsp", ANY, "all 2D columns", on_number="published pck"),
-)  # fmt: skip
 
 
 # ---------------------------------------------------------------- numbers
@@ -149,7 +62,10 @@ class Scored:
 
     def errors(self):
         """(N, 16) mm, the study's own protocol."""
-        return values_3d(sized(poses_of(self.joints, self.depth), self.bones), self.store["joints3d"].astype(float))["mpjpe"]
+        return values_3d(
+            scale_to_bones(poses_of(self.joints, self.depth), self.bones),
+            self.store["joints3d"].astype(float),
+        )["mpjpe"]
 
 
 NUMBERS = {  # (what it is a mean of, unit)
@@ -179,14 +95,19 @@ def scored(study, trial, test_set):
 def validated(study, trial, test_set):
     """The `Scored` of a trial on its validation pictures, mispaired where its training is."""
     simplest = audit.simplest(trial)
-    store, folder = audit.test_stores(study, trial.run)[test_set], study.with_legacy(simplest.switches).run_folder(trial.run)
+    store, folder = (
+        audit.test_stores(study, trial.run)[test_set],
+        study.with_legacy(simplest.switches).run_folder(trial.run),
+    )
     mispaired = "mispaired_images" in simplest.switches
-    pairs = (PermutedLabels(0, len(store), 1, 0) if mispaired else OwnLabels()).in_validation(np.arange(0, len(store), VALIDATION_SHARE))
+    pairs = (PermutedLabels(0, len(store), 1, 0) if mispaired else OwnLabels()).in_validation(
+        np.arange(0, len(store), VALIDATION_SHARE)
+    )
     model, network = load_run_model(folder)
     found = predictions(model, store, pairs, network, torch.device("cpu"), "fp32", flip=False)
     joints, depth, height, _ = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
     with h5py.File(folder / "predictions.h5") as file:
-        return Scored(Part(store, pairs[:, -1]), joints, depth, height, file["bones"][:])
+        return Scored(StoreSubset(store, pairs[:, -1]), joints, depth, height, file["bones"][:])
 
 
 def draws(study, trial, number, test_set):
@@ -202,14 +123,17 @@ def draws(study, trial, number, test_set):
 
 
 def switch_table(study):
-    """Every measure, a line each: off, on, the change with its interval, and whether direction and size of the anomaly are reproduced."""
+    """Every measure, a line each: off, on, the change with its interval, and whether direction and size of
+    the anomaly are reproduced."""
     return pd.DataFrame([_line(study, measure) for measure in MEASURES]).set_index(["switch", "number"])
 
 
 def _line(study, measure):
     off, on = measure.trials
     a, a_draws, groups = draws(study, off, measure.number, measure.test_set)
-    b, b_draws, other = draws(study, on, measure.on_number or measure.number, measure.on_test_set or measure.test_set)
+    b, b_draws, other = draws(
+        study, on, measure.on_number or measure.number, measure.on_test_set or measure.test_set
+    )
     if len(groups) != len(other):
         b_draws = np.roll(b_draws, 1)  # other people: not paired
     low, high = interval(b_draws - a_draws)
@@ -248,7 +172,9 @@ def size(change, low, high, published):
     if not low * high > 0:  # NaN, too
         return "can't tell"
     ratio = change / published
-    word = "other way" if ratio < 0 else "smaller" if ratio < 1 / LIKE else "larger" if ratio > LIKE else "like"
+    word = (
+        "other way" if ratio < 0 else "smaller" if ratio < 1 / LIKE else "larger" if ratio > LIKE else "like"
+    )
     return f"{word} ({change:+.0f} where {published:+.0f} was printed)"
 
 
@@ -267,16 +193,25 @@ def as_table(lines, study):
     for (switch, number), line in lines.iterrows():
         cells = {column: Cell(line[key], seeds=len(study.profile.seeds)) for key, column in numbers.items()}
         cells[numbers["change"]] = Cell(line["change"], line["low"], line["high"], len(study.profile.seeds))
-        table.add((switch, f"{number} ({line['unit']})"), cells | {column: Cell(words=line[key]) for key, column in texts.items()})
+        table.add(
+            (switch, f"{number} ({line['unit']})"),
+            cells | {column: Cell(words=line[key]) for key, column in texts.items()},
+        )
     return table
 
 
 def sentence(table, seeds):
     """One sentence that counts the verdicts. seeds: of the profile."""
-    best = table.groupby("switch")["direction"].agg(lambda found: any(word in ("reproduced", "moves the number") for word in found))
+    best = table.groupby("switch")["direction"].agg(
+        lambda found: any(word in ("reproduced", "moves the number") for word in found)
+    )
     unsure = [name for name in published_defects.NAMES if name in best.index and not best[name]]
-    spread = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed, so the intervals know nothing of how trainings differ"
+    spread = (
+        f"{len(seeds)} seeds"
+        if len(seeds) > 1
+        else "one seed, so the intervals know nothing of how trainings differ"
+    )
     return (
-        f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated people ({spread}); "
-        f"it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
+        f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated"
+        f" people ({spread}); it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
     )

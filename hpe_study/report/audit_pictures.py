@@ -1,4 +1,5 @@
-"""Two defects that one sees at a glance: the crop, and the picture with another's label. Corrected above, published below."""
+"""Two defects that one sees at a glance: the crop, and the picture with another's label. Corrected above,
+published below."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,7 +16,8 @@ COUNT = 4  # people a row
 
 
 def crops(study, name):
-    """The same people cut as the corrected reader cuts them and as the published code did, with the labels that a network learns from."""
+    """The same people cut as the corrected reader cuts them and as the published code did, with the labels
+    that a network learns from."""
     ways = {"corrected": study.with_legacy(NONE), "published": study.with_legacy(ALL)}
     title, told = f"Crops of {style.set_title(name)}: what the network is shown", []
     with style.theme():
@@ -28,7 +30,12 @@ def crops(study, name):
             row[0].set_ylabel(told[-1])
         style.headline(figure, title, study.simulated)
     alt = style.titled(f"{title}. {'; '.join(told)}", study.simulated) + "."
-    return Picture(f"audit_crops_{name}", figure, alt, "Above: the corrected crop; below: the published code's. Lines: the labels.")
+    return Picture(
+        f"audit_crops_{name}",
+        figure,
+        alt,
+        "Above: the corrected crop; below: the published code's. Lines: the labels.",
+    )
 
 
 def pairs(study, name="mpi_inf_3dhp"):
@@ -41,14 +48,27 @@ def pairs(study, name="mpi_inf_3dhp"):
     with style.theme():
         figure, axes = plt.subplots(2, COUNT, figsize=(2.4 * COUNT, 5.4))
         # from the second on: the first has its own label
-        for column, (_, picture, label) in enumerate(paired[np.linspace(1, len(indices) - 1, COUNT).astype(int)]):
+        for column, (_, picture, label) in enumerate(
+            paired[np.linspace(1, len(indices) - 1, COUNT).astype(int)]
+        ):
             crop_with_joints(axes[0, column], store, label, {"true": _fractions(store, label)})
             crop_with_joints(axes[1, column], store, picture, {"true": _fractions(store, label)})
         axes[0, 0].set_ylabel("its own label")
         axes[1, 0].set_ylabel("as validated")
         style.headline(figure, title, study.simulated)
-    alt = style.titled(f"{title}. As the published code validates, {100 * own:.0f} % have their own label", study.simulated) + "."
-    return Picture("audit_pairs", figure, alt, "Above: each label on its own picture; below: the same label on the picture it was put to.")
+    alt = (
+        style.titled(
+            f"{title}. As the published code validates, {100 * own:.0f} % have their own label",
+            study.simulated,
+        )
+        + "."
+    )
+    return Picture(
+        "audit_pairs",
+        figure,
+        alt,
+        "Above: each label on its own picture; below: the same label on the picture it was put to.",
+    )
 
 
 def inside(store):

@@ -1,4 +1,5 @@
-"""Which of the paper's conclusions survive: the corrected study against the one with all defects, and what the paper prints."""
+"""Which of the paper's conclusions survive: the corrected study against the one with all defects, and what
+the paper prints."""
 
 from dataclasses import replace
 
@@ -14,7 +15,14 @@ from hpe_study.study.audit import ALL, NONE, Trial
 
 H36M = "h36m"
 FLIC, LSP, MPII, SYNTHETIC, ONLY_3D = (
-    Run(3, flat, deep, deep) for flat, deep in (("flic", H36M), ("lsp", H36M), ("mpii", H36M), ("mpii", "occlusion_person"), (None, H36M))
+    Run(3, flat, deep, deep)
+    for flat, deep in (
+        ("flic", H36M),
+        ("lsp", H36M),
+        ("mpii", H36M),
+        ("mpii", "occlusion_person"),
+        (None, H36M),
+    )
 )
 CONCLUSIONS = {  # each holds where all its differences, a − b in MPJPE on H36M, lie above 0
     "FLIC is the worst 2D set": {"FLIC − LSP": (FLIC, LSP), "FLIC − MPII": (FLIC, MPII)},
@@ -24,9 +32,14 @@ CONCLUSIONS = {  # each holds where all its differences, a − b in MPJPE on H36
 WAYS = {"corrected": NONE, "all switches": ALL}
 TITLE = "Which of the paper's conclusions survive? Differences of MPJPE (mm) on H36M"
 NOTES = (
-    "Corrected: true labels, the study's protocol. All switches: trained and scored as the published code did.",
-    "Below each difference its 95 % interval (over test sequences, images where a set names none; paired). One seed, so it knows nothing "
-    "of how trainings differ.",
+    (
+        "Corrected: true labels, the study's protocol. All switches: trained and scored as the published code"
+        " did."
+    ),
+    (
+        "Below each difference its 95 % interval (over test sequences, images where a set names none;"
+        " paired). One seed, so it knows nothing of how trainings differ."
+    ),
 )
 
 
@@ -37,7 +50,9 @@ class Audited(World):
         self.study, self.switches, self.simulated = study, switches, study.simulated
 
     def score(self, run, test_set):
-        found = scored(self.study, Trial(replace(run, seed=self.study.profile.seeds[0]), self.switches), test_set)
+        found = scored(
+            self.study, Trial(replace(run, seed=self.study.profile.seeds[0]), self.switches), test_set
+        )
         errors = found.under("published", "mpjpe") if self.switches else found.errors()
         return *mean_draws([errors], groups_of(found.store), test_set), True
 
@@ -54,7 +69,8 @@ def told_by(world):
 
 
 def stack_table(study):
-    """The `Table` of the conclusions: a line a difference, in the corrected study, under all switches, and as printed."""
+    """The `Table` of the conclusions: a line a difference, in the corrected study, under all switches, and as
+    printed."""
     worlds = {way: (OURS, told_by(Audited(study, switches)), 1) for way, switches in WAYS.items()}
     return table_of(worlds | {"Tables 1 and 2": (PUBLISHED, told_by(Printed()), 2)}, study.simulated)
 
@@ -73,7 +89,10 @@ def table_of(worlds, simulated):
             for way, (_, told, _) in worlds.items():
                 part = told[title][number]
                 bounds = (part.low, part.high) if part.low != part.high else ()
-                cells |= {columns[way][0]: Cell(part.value, *bounds, seeds=1), columns[way][1]: Cell(words=verdict(told[title]))}
+                cells |= {
+                    columns[way][0]: Cell(part.value, *bounds, seeds=1),
+                    columns[way][1]: Cell(words=verdict(told[title])),
+                }
             table.add((title, words), cells)
     return table
 
@@ -82,5 +101,8 @@ def sentence(table):
     """The verdicts of a `stack_table` in words."""
     lines = table.tidy().drop_duplicates("conclusion").set_index("conclusion")
     verdicts = lines[[f"{OURS}: {way}, conclusion" for way in WAYS]].set_axis(list(WAYS), axis=1)
-    told = [f"“{title}”: {', '.join(f'{way}, {word}' for way, word in line.items())}" for title, line in verdicts.iterrows()]
+    told = [
+        f"“{title}”: {', '.join(f'{way}, {word}' for way, word in line.items())}"
+        for title, line in verdicts.iterrows()
+    ]
     return Markdown(f"{'On simulated people' if table.simulated else 'On these data'}: {'; '.join(told)}.")

@@ -1,7 +1,9 @@
-"""The ledger of the paper's claims: statement, published evidence, the contrast on our runs, and the verdict; computed, never typed.
+"""The ledger of the paper's claims: statement, published evidence, the contrast on our runs, and the verdict;
+computed, never typed.
 
-A claim is a statement and a function from a world (`contrasts.Printed` or `contrasts.Ours`) to contrasts; both worlds are asked alike.
-A profile that lacks the runs, or whose data cannot bear on a claim, cannot tell, and says why.
+A claim is a statement and a function from a world (`contrasts.Printed` or `contrasts.Ours`) to contrasts;
+both worlds are asked alike. A profile that lacks the runs, or whose data cannot bear on a claim, cannot tell,
+and says why.
 """
 
 import html
@@ -11,7 +13,18 @@ import pandas as pd
 from IPython.display import Markdown
 
 from hpe_study.config import SETS_2D, SETS_3D
-from hpe_study.report.contrasts import ABOVE, BELOW, FAILS, HOLDS, UNKNOWN, Contrast, Missing, Ours, Printed, verdict
+from hpe_study.report.contrasts import (
+    ABOVE,
+    BELOW,
+    FAILS,
+    HOLDS,
+    UNKNOWN,
+    Contrast,
+    Missing,
+    Ours,
+    Printed,
+    verdict,
+)
 from hpe_study.report.results import defects, legacy_of
 from hpe_study.report.style import set_title, titled
 from hpe_study.report.table import write_texts
@@ -24,14 +37,20 @@ H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
 SEEDS = {
     True: "Intervals are over the test people's sequences (images where a set names none) and over {} seeds.",
-    False: "Intervals are over the test people's sequences (images where a set names none); one seed, so a verdict is on these trainings, "
-    "not on the method.",
+    False: (
+        "Intervals are over the test people's sequences (images where a set names none); one seed, so a"
+        " verdict is on these trainings, not on the method."
+    ),
 }
 NOISE = (
-    "One seed cannot tell how far two trainings of one run differ. What was measured on this network (the same runs trained twice, by "
-    "revisions of the code that differ in rounding alone) is added to the intervals: {} of MPJPE. Tables show intervals over people alone."
+    "One seed cannot tell how far two trainings of one run differ. What was measured on this network (the"
+    " same runs trained twice, by revisions of the code that differ in rounding alone) is added to the"
+    " intervals: {} of MPJPE. Tables show intervals over people alone."
 )
-CHOSEN = "The best of several rows is chosen on the same test people that it is compared on, and the interval does not know of the choice."
+CHOSEN = (
+    "The best of several rows is chosen on the same test people that it is compared on, and the interval does"
+    " not know of the choice."
+)
 VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
 BARELY = 10.0  # percent: what counts as "barely better"
 
@@ -71,14 +90,18 @@ def matches_reference(world):
 
 
 def larger_2d_is_better(world):
-    """Each 2D set against the next smaller one, on the test set of the 3D set trained on, mean over the three 3D sets."""
+    """Each 2D set against the next smaller one, on the test set of the 3D set trained on, mean over the three
+    3D sets."""
     sizes = [world.sizes.get(flat) for flat in SETS_2D]
     if None in sizes or not sizes[0] > sizes[1] > sizes[2]:
-        told = ", ".join(f"{set_title(flat)} {size or 'none'}" for flat, size in zip(SETS_2D, sizes, strict=True))
+        told = ", ".join(
+            f"{set_title(flat)} {size or 'none'}" for flat, size in zip(SETS_2D, sizes, strict=True)
+        )
         return [Missing("", f"the 2D sets at hand are not MPII > LSP > FLIC in training images ({told})")]
     return [
         world.difference(
-            f"{set_title(more)} − {set_title(less)}, own test set", [(fusion(more, deep), fusion(less, deep), deep) for deep in SETS_3D]
+            f"{set_title(more)} − {set_title(less)}, own test set",
+            [(fusion(more, deep), fusion(less, deep), deep) for deep in SETS_3D],
         )
         for more, less in zip(SETS_2D[:-1], SETS_2D[1:], strict=True)
     ]
@@ -89,7 +112,9 @@ def lsp_generalises_best(world):
     own = fusion("lsp", H36M)
     others = [run for run in TABLE_1 if run != own]
     best = world.best(others, INF)
-    parts = [world.difference(f"{label(own)} − best other ({label(best)})", [(own, best, INF)])] if best else []
+    parts = (
+        [world.difference(f"{label(own)} − best other ({label(best)})", [(own, best, INF)])] if best else []
+    )
     absent = world.lacking([own, *others], INF)
     return parts + ([Missing("all rows of Table 1 on MPI-INF-3DHP", _not_run(absent))] if absent else [])
 
@@ -100,8 +125,13 @@ def best_against_best(world, test_set, inside, relative=False, swap=False):
         return Missing(f"best of Table 1 against best of Table 2 on {set_title(test_set)}", _not_run(absent))
     sides = [world.best(TABLE_1, test_set), world.best(TABLE_2, test_set)]
     first, second = reversed(sides) if swap else sides
-    title = f"best {'3D-only' if swap else 'pre-trained'} ({label(first)}) − best {'pre-trained' if swap else '3D-only'} ({label(second)})"
-    return world.difference(f"{title} on {set_title(test_set)}", [(first, second, test_set)], inside, relative)
+    title = (
+        f"best {'3D-only' if swap else 'pre-trained'} ({label(first)}) − best"
+        f" {'pre-trained' if swap else '3D-only'} ({label(second)})"
+    )
+    return world.difference(
+        f"{title} on {set_title(test_set)}", [(first, second, test_set)], inside, relative
+    )
 
 
 def pretraining_beats_3d_only(world):
@@ -115,26 +145,42 @@ def barely_better_on_occlusion(world):
 
 
 def target_last_larger_first(world):
-    """For each target: the best row with the target in stage 3 and a larger set in stage 2 − the best other row of Table 2."""
+    """For each target: the best row with the target in stage 3 and a larger set in stage 2 − the best other
+    row of Table 2."""
     parts = []
     for target in SETS_3D:
         larger = [first for first in SETS_3D if world.sizes.get(first, 0) > world.sizes.get(target, 0)]
         absent = world.lacking(TABLE_2, target)
         chosen = [only(first, target) for first in larger]
-        best, other = world.best(chosen, target), world.best([run for run in TABLE_2 if run not in chosen], target)
+        best, other = (
+            world.best(chosen, target),
+            world.best([run for run in TABLE_2 if run not in chosen], target),
+        )
         if larger and not absent:
-            parts.append(world.difference(f"{label(best)} − best other ({label(other)}) on {set_title(target)}", [(best, other, target)]))
+            parts.append(
+                world.difference(
+                    f"{label(best)} − best other ({label(other)}) on {set_title(target)}",
+                    [(best, other, target)],
+                )
+            )
         elif larger:
             parts.append(Missing(f"a larger set, then {set_title(target)}", _not_run(absent)))
     return parts or [Missing("", "no 3D set at hand is larger than another")]
 
 
 def pretraining_is_faster(world):
-    """Minutes of training, 2D pre-training − 3D-only, in the paper's two comparisons, where the 3D sets' sizes stand in its order."""
+    """Minutes of training, 2D pre-training − 3D-only, in the paper's two comparisons, where the 3D sets'
+    sizes stand in its order."""
     sizes = {name: world.sizes.get(name, 0) for name in (H36M, OCCLUSION, INF)}
     if not sizes[H36M] < sizes[OCCLUSION] < sizes[INF]:
         told = ", ".join(f"{set_title(name)} {size or 'none'}" for name, size in sizes.items())
-        return [Missing("", f"the 3D sets at hand are not H36M < Occlusion-Person < MPI-INF-3DHP in training images ({told})")]
+        return [
+            Missing(
+                "",
+                "the 3D sets at hand are not H36M < Occlusion-Person < MPI-INF-3DHP in training images"
+                f" ({told})",
+            )
+        ]
     parts = []
     for comparison in ("best_occlusion_person", "best_mpi_inf_3dhp"):
         title = f"2D pre-training − 3D-only, best schemes for {set_title(comparison.removeprefix('best_'))}"
@@ -148,22 +194,35 @@ def pretraining_is_faster(world):
 
 
 def doubling_helps(world):
-    """Doubled − plain epochs: FLIC on all three test sets, LSP on H36M by less than the share that the claim names."""
+    """Doubled − plain epochs: FLIC on all three test sets, LSP on H36M by less than the share that the claim
+    names."""
     flic, lsp = (fusion(flat, H36M, scale=LEVEL_SET[flat]) for flat in ("flic", "lsp"))
-    parts = [world.difference(f"FLIC ×2 − ×1 on {set_title(name)}", [(flic, fusion("flic", H36M), name)]) for name in SETS_3D]
-    return [*parts, world.difference("LSP ×2 − ×1 on H36M", [(lsp, fusion("lsp", H36M), H36M)], (-SLIGHT, 0.0), relative=True)]
+    parts = [
+        world.difference(f"FLIC ×2 − ×1 on {set_title(name)}", [(flic, fusion("flic", H36M), name)])
+        for name in SETS_3D
+    ]
+    return [
+        *parts,
+        world.difference(
+            "LSP ×2 − ×1 on H36M", [(lsp, fusion("lsp", H36M), H36M)], (-SLIGHT, 0.0), relative=True
+        ),
+    ]
 
 
 def doubling_does_not_reach_mpii(world):
     """MPII at plain epochs − LSP and FLIC at doubled ones, on H36M."""
     return [
-        world.difference(f"MPII − {set_title(flat)} ×2 on H36M", [(fusion("mpii", H36M), fusion(flat, H36M, scale=LEVEL_SET[flat]), H36M)])
+        world.difference(
+            f"MPII − {set_title(flat)} ×2 on H36M",
+            [(fusion("mpii", H36M), fusion(flat, H36M, scale=LEVEL_SET[flat]), H36M)],
+        )
         for flat in ("lsp", "flic")
     ]
 
 
 def varied_3d_generalises(world):
-    """A second 3D set in stage 3 − H36M again, on the third set, which neither has seen; mean over all of Table 3."""
+    """A second 3D set in stage 3 − H36M again, on the third set, which neither has seen; mean over all of
+    Table 3."""
     pairs = []
     for flat, scale in LEVEL_SET.items():
         for last, unseen in ((INF, OCCLUSION), (OCCLUSION, INF)):
@@ -172,7 +231,8 @@ def varied_3d_generalises(world):
 
 
 def synthetic_generalises_poorly(world):
-    """Trained on Occlusion-Person − trained on the other foreign set, on H36M and on MPI-INF-3DHP; mean over the 2D sets."""
+    """Trained on Occlusion-Person − trained on the other foreign set, on H36M and on MPI-INF-3DHP; mean over
+    the 2D sets."""
     return [
         world.difference(
             f"Occlusion-Person − {set_title(rival)}, on {set_title(test_set)}",
@@ -184,7 +244,8 @@ def synthetic_generalises_poorly(world):
 
 
 def jump_at_the_drop(world):
-    """Change of MPJPE across the drop of the learning rate in stage 2, less the change just before it; mean over runs."""
+    """Change of MPJPE across the drop of the learning rate in stage 2, less the change just before it; mean
+    over runs."""
     parts = []
     for key, words in (("mpjpe", "training"), ("validation_mpjpe", "validation")):
         title, found = f"{words} MPJPE across the drop, less its trend", world.jumps(key)
@@ -200,10 +261,14 @@ CLAIMS = {
     "The larger the 2D set, the better: MPII, LSP, FLIC.": larger_2d_is_better,
     "LSP + H36M generalises best to MPI-INF-3DHP.": lsp_generalises_best,
     "2D pre-training beats 3D-only on H36M and MPI-INF-3DHP.": pretraining_beats_3d_only,
-    f"3D-only is barely better on Occlusion-Person (by less than {BARELY:.0f} %).": barely_better_on_occlusion,
+    f"3D-only is barely better on Occlusion-Person (by less than {BARELY:.0f} %).": (
+        barely_better_on_occlusion
+    ),
     "3D-only is best with the target set in stage 3 and a larger set in stage 2.": target_last_larger_first,
     "2D pre-training takes less time.": pretraining_is_faster,
-    f"Doubling epochs helps FLIC on all three tests, LSP on H36M slightly (by less than {SLIGHT:.0f} %).": doubling_helps,
+    f"Doubling epochs helps FLIC on all three tests, LSP on H36M slightly (by less than {SLIGHT:.0f} %).": (
+        doubling_helps
+    ),
     "But no doubling beats MPII on H36M.": doubling_does_not_reach_mpii,
     "Varied 3D data improve generalisation.": varied_3d_generalises,
     "Training on the synthetic set generalises poorly to the others.": synthetic_generalises_poorly,
@@ -269,9 +334,15 @@ class Ledger:
         ours = "ours (simulated people)" if self.simulated else "ours"
         lines = [_line(entry) for entry in self.entries]
         head = f"<tr><th>claim</th><th>published (real data)</th><th>{ours}</th></tr>"
-        caption = f"<caption>{self.heading}. Differences of MPJPE with 95 % intervals; negative: the first is better.</caption>"
-        style = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.4em .8em;border-top:1px solid #8884}" + (
-            ".claims caption{text-align:left;font-weight:bold}.claims{border-collapse:collapse}.claims td{max-width:34em}</style>"
+        caption = (
+            f"<caption>{self.heading}. Differences of MPJPE with 95 % intervals; negative: the first is"
+            " better.</caption>"
+        )
+        style = (
+            "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.4em .8em;border-top:1px"
+            " solid #8884}"
+            + ".claims caption{text-align:left;font-weight:bold}.claims{border-collapse:collapse}.claims"
+            " td{max-width:34em}</style>"
         )
         notes = "".join(f"<li>{note}</li>" for note in self.notes)
         table = f'<table class="claims">{caption}<thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
@@ -284,7 +355,9 @@ class Ledger:
         """How many claims hold, do not hold, and cannot be told on our runs."""
         counts = pd.Series([entry.verdict for entry in self.entries]).value_counts()
         told = ", ".join(f"{counts.get(word, 0)} {words}" for word, words in VERDICTS.items())
-        return Markdown(f"Of {len(self.entries)} claims{', on simulated people' if self.simulated else ''}: {told}.")
+        return Markdown(
+            f"Of {len(self.entries)} claims{', on simulated people' if self.simulated else ''}: {told}."
+        )
 
     def latex(self):
         """The ledger for a paper (package booktabs)."""
@@ -307,7 +380,10 @@ def _line(entry):
         shown = "".join(f"<li>{html.escape(str(part))} <i>({part.says})</i></li>" for part in parts)
         return f"<td><b>{word}</b><ul>{shown}</ul></td>"
 
-    claim = f"<td><b>{entry.number}. {html.escape(entry.statement)}</b><br><small>{html.escape(entry.definition)}</small></td>"
+    claim = (
+        f"<td><b>{entry.number}."
+        f" {html.escape(entry.statement)}</b><br><small>{html.escape(entry.definition)}</small></td>"
+    )
     return f"<tr>{claim}{told(entry.printed, entry.published_verdict)}{told(entry.ours, entry.verdict)}</tr>"
 
 
@@ -315,9 +391,14 @@ def ledger(results):
     """The ledger of a study's `Results`."""
     printed, ours = Printed(), Ours(results)
     entries = [
-        Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours)) for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
+        Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours))
+        for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
     ]
-    notes = [SEEDS[len(results.seeds) > 1].format(len(results.seeds)), CHOSEN, *defects(legacy_of(results.runs))]
+    notes = [
+        SEEDS[len(results.seeds) > 1].format(len(results.seeds)),
+        CHOSEN,
+        *defects(legacy_of(results.runs)),
+    ]
     if ours.noise:
         told = ", ".join(f"{100 * share:.1f} % on {set_title(name)}" for name, share in ours.noise.items())
         notes.insert(1, NOISE.format(told))

@@ -1,8 +1,9 @@
 """Differences between conditions, and what an interval says about a claim.
 
-A contrast is a number with an interval, and the range in which it would bear a claim out: wholly inside, it supports the claim; wholly
-outside, it contradicts it; else it is open. The same contrasts are drawn in two worlds: `Printed`, the paper's tables, without intervals,
-and `Ours`, the run records, where both sides of a difference are resampled alike, so that it is paired (`intervals`).
+A contrast is a number with an interval, and the range in which it would bear a claim out: wholly inside, it
+supports the claim; wholly outside, it contradicts it; else it is open. The same contrasts are drawn in two
+worlds: `Printed`, the paper's tables, without intervals, and `Ours`, the run records, where both sides of a
+difference are resampled alike, so that it is paired (`intervals`).
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ DROP = 0.5  # a learning rate that falls by more than this factor has dropped
 
 @dataclass(frozen=True)
 class Contrast:
-    """`value` with its 95 % interval [low, high]; `inside`: the range that bears the claim out; `paired`: from single people's errors."""
+    """`value` with its 95 % interval [low, high]; `inside`: the range that bears the claim out; `paired`:
+    from single people's errors."""
 
     title: str
     value: float
@@ -47,7 +49,9 @@ class Contrast:
         return CONTRADICTS if self.high <= self.inside[0] or self.low >= self.inside[1] else OPEN
 
     def __str__(self):
-        bounds = f" [{self.low:+.1f}, {self.high:+.1f}]" if self.low != self.high and np.isfinite(self.low) else ""
+        bounds = (
+            f" [{self.low:+.1f}, {self.high:+.1f}]" if self.low != self.high and np.isfinite(self.low) else ""
+        )
         return f"{self.title}: {self.value:+.1f}{bounds} {self.unit}{'' if self.paired else ' (not paired)'}"
 
 
@@ -72,7 +76,8 @@ def verdict(parts):
 
 
 class World:
-    """Where contrasts are drawn. `score` and `minutes` give (value, draws, paired) or None where a condition is not known."""
+    """Where contrasts are drawn. `score` and `minutes` give (value, draws, paired) or None where a condition
+    is not known."""
 
     simulated = False
     sizes = {}  # data set → images in training
@@ -87,7 +92,8 @@ class World:
         raise NotImplementedError
 
     def jumps(self, key):
-        """One number a stage-2 run: by how much a column of its history falls at the learning rate's drop beyond its trend; or None."""
+        """One number a stage-2 run: by how much a column of its history falls at the learning rate's drop
+        beyond its trend; or None."""
         raise NotImplementedError
 
     def bounds(self, value, draws):
@@ -95,13 +101,20 @@ class World:
         raise NotImplementedError
 
     def difference(self, title, pairs, inside=BELOW, relative=False):
-        """Mean over pairs (run, other, test set) of run − other, in mm or in percent of the other. Every condition must be there."""
+        """Mean over pairs (run, other, test set) of run − other, in mm or in percent of the other. Every
+        condition must be there."""
         made, lacking = [], []
         for run, other, test_set in pairs:
             a, b = self.score(run, test_set), self.score(other, test_set)
-            lacking += [f"{_words(condition)} on {test_set}" for condition, found in ((run, a), (other, b)) if found is None]
+            lacking += [
+                f"{_words(condition)} on {test_set}"
+                for condition, found in ((run, a), (other, b))
+                if found is None
+            ]
             if a and b:
-                value, draws = (100 * (x - y) / y if relative else x - y for x, y in zip(a[:2], b[:2], strict=True))
+                value, draws = (
+                    100 * (x - y) / y if relative else x - y for x, y in zip(a[:2], b[:2], strict=True)
+                )
                 made.append((value, draws, a[2] and b[2]))
         if lacking or not made:
             return Missing(title, f"not run: {', '.join(dict.fromkeys(lacking))}")
@@ -137,7 +150,9 @@ class Printed(World):
         for row in published("table2").to_dict("records"):
             self._add(Run(3, None, row["stage2_3d"], row["stage3_3d"]), row)
         for row in published("table3").to_dict("records"):
-            self._add(Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]]), row)
+            self._add(
+                Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]]), row
+            )
 
     def _add(self, run, row):
         self._scores |= {(run, name): row[f"test_{name}"] for name in SETS_3D}
@@ -162,8 +177,8 @@ class Printed(World):
 class Ours(World):
     """The run records of a study.
 
-    With one seed the draws know of the test people alone; how far two trainings of one run differ is then added from what was measured
-    on the same network (`noise`), where that is known.
+    With one seed the draws know of the test people alone; how far two trainings of one run differ is then
+    added from what was measured on the same network (`noise`), where that is known.
     """
 
     def __init__(self, results):
@@ -194,7 +209,12 @@ class Ours(World):
 
     def jumps(self, key):
         history = self.results.history
-        plain = history[(history["stage"] == 2) & (history["scheme"] == "fusion") & history["budget"].isna() & history["backbone"].isna()]
+        plain = history[
+            (history["stage"] == 2)
+            & (history["scheme"] == "fusion")
+            & history["budget"].isna()
+            & history["backbone"].isna()
+        ]
         falls = [_jump(epochs, key) for _, epochs in plain.groupby("run")]
         falls = np.array([fall for fall in falls if fall is not None])
         if len(falls) < 2:
@@ -204,7 +224,8 @@ class Ours(World):
 
 
 def _jump(epochs, key):
-    """Change of a column across the first drop of the learning rate less the change just before it; two known values on each side."""
+    """Change of a column across the first drop of the learning rate less the change just before it; two known
+    values on each side."""
     epochs = epochs.sort_values("epoch")
     rate = epochs["learning_rate"].to_numpy()
     drops = np.flatnonzero(rate[1:] < DROP * rate[:-1])

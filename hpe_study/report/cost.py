@@ -1,12 +1,11 @@
-"""What a full reproduction costs: device-hours, hours on some GPUs and disk, for each table of a profile and for all of them together.
+"""What a full reproduction costs: device-hours, hours on some GPUs and disk, for each table of a profile and
+for all of them together.
 
-Images are counted by the study's own graph (`study.rows`, `estimate.images_of`); hours are projected: images over a rate. A rate is
-*measured* (rows of `benchmarks/`, published run records of the same network) or a *goal*, and stands in a column of its own, as do the
-paper's published minutes. `python -m hpe_study.report.cost` writes the README's table and `notebooks/cost.ipynb` anew.
+Images are counted by the study's own graph (`study.rows`, `estimate.images_of`); hours are projected: images
+over a rate. A rate is *measured* (rows of `benchmarks/`, published run records of the same network) or a
+*goal*, and stands in a column of its own, as do the paper's published minutes. `python -m tools.cost` writes
+the README's table and `notebooks/cost.ipynb` anew.
 """
-
-import re
-import textwrap
 
 import ipywidgets as widgets
 from IPython.display import Markdown
@@ -14,7 +13,7 @@ from IPython.display import Markdown
 from hpe_study import datasets
 from hpe_study.datasets.base import SPLITS
 from hpe_study.report.disk import GB, checkpoint_bytes, disk, disk_of_set
-from hpe_study.report.rates import PASS, rates
+from hpe_study.report.rates import PASS
 from hpe_study.report.schedule import length, longest_chain
 from hpe_study.report.style import set_title
 from hpe_study.report.table import PUBLISHED, Cell, Column, Table
@@ -24,17 +23,15 @@ from hpe_study.study.eta import OVERHEAD, counts_of, images_of
 from hpe_study.study.published import published, total_minutes
 from hpe_study.study.study import rows
 from hpe_study.training.trainer import VALIDATION_SHARE
-from hpe_study.utils.files import atomic
-from tools.publish import execute_in_place
 
 COUNTED, DISK, NOT_KNOWN = "counted", "disk (GB)", "not known"
 BEST_ROW = Run(3, "mpii", "h36m", "h36m")  # Table 1's
 SHEET = (
-    "Images are counted as in the paper's data sheet; where a reader finds more or fewer people a run takes as much longer or shorter. "
-    "FLIC-Full is such a set: 20,928 labels before bad ones and FLIC's test people are left out; the paper counts 3,000 for training."
+    "Images are counted as in the paper's data sheet; where a reader finds more or fewer people a run takes"
+    " as much longer or shorter. FLIC-Full is such a set: 20,928 labels before bad ones and FLIC's test"
+    " people are left out; the paper counts 3,000 for training."
 )
 HOUR, MILLION = 3600.0, 1e6
-README = re.compile(r"(?<=<!-- cost -->\n).*?(?=<!-- /cost -->)", re.S)
 
 
 def whole(profile_path):
@@ -47,13 +44,19 @@ def whole(profile_path):
 def groups(study):
     """{words: runs}, each run once: of every table, and of all together."""
     tables = study.profile.tables
-    made = {f"Table {table}": [row.run for row in rows(study.profile) if row.table == table] for table in tables}
-    lines = {words: list(dict.fromkeys(member for run in runs for member in run.line)) for words, runs in made.items()}
+    made = {
+        f"Table {table}": [row.run for row in rows(study.profile) if row.table == table] for table in tables
+    }
+    lines = {
+        words: list(dict.fromkeys(member for run in runs for member in run.line))
+        for words, runs in made.items()
+    }
     return lines | {f"Tables {', '.join(map(str, tables))} together": study.runs}
 
 
 def passes_of(study, run):
-    """(while training, for its scores): images sent forward through the network without learning from them."""
+    """(while training, for its scores): images sent forward through the network without learning from
+    them."""
     profile, training = study.profile, study.profile.stage(run).training
     validations = -(-training.epochs // profile.validate_every)  # each n-th epoch, and the last
     watched = counts_of(profile, run.trained_3d or run.two_d).test // VALIDATION_SHARE
@@ -67,7 +70,8 @@ def training_seconds(study, runs, rate):
 
 
 def jobs(study, runs, rate):
-    """({job: seconds}, {job: job that it waits for}) of training and scoring each run, parents before children."""
+    """({job: seconds}, {job: job that it waits for}) of training and scoring each run, parents before
+    children."""
     seconds, after = {}, {}
     for run in runs:
         watching, scoring = passes_of(study, run)
@@ -80,18 +84,36 @@ def jobs(study, runs, rate):
 
 def cost_table(study, known, gpus, name="cost"):
     """A row a table: work, hours at each of the rates `known`, hours on `gpus` GPUs, disk."""
-    sizes = {what: Column(DISK, "", what, None, 1) for what in ("download", "JPEG crops", "raw crops", "checkpoints", "predictions")}
+    sizes = {
+        what: Column(DISK, "", what, None, 1)
+        for what in ("download", "JPEG crops", "raw crops", "checkpoints", "predictions")
+    }
     counts = {"runs": 0, "images learnt from (M)": 1, "passes (M)": 1}
     counted = [Column(COUNTED, "", title, None, digits) for title, digits in counts.items()]
     columns = [*counted, *(column for rate in known for column in _hours(rate, gpus)), *sizes.values()]
-    table = Table(name, f"What a full reproduction costs, on {gpus} GPU{'s' * (gpus > 1)}", ("",), tuple(columns), study.simulated)
+    table = Table(
+        name,
+        f"What a full reproduction costs, on {gpus} GPU{'s' * (gpus > 1)}",
+        ("",),
+        tuple(columns),
+        study.simulated,
+    )
     for words, runs in groups(study).items():
-        images, passes = sum(images_of(study, run) for run in runs), sum(sum(passes_of(study, run)) for run in runs)
+        images, passes = (
+            sum(images_of(study, run) for run in runs),
+            sum(sum(passes_of(study, run)) for run in runs),
+        )
         cells = dict(zip(counted, map(Cell, (len(runs), images / MILLION, passes / MILLION)), strict=True))
         for rate in known:
             seconds, after = jobs(study, runs, rate)
-            values = (sum(seconds.values()), length(seconds, after, gpus), sum(seconds[job] for job in longest_chain(seconds, after)))
-            cells |= {column: Cell(value / HOUR) for column, value in zip(_hours(rate, gpus), values, strict=False)}
+            values = (
+                sum(seconds.values()),
+                length(seconds, after, gpus),
+                sum(seconds[job] for job in longest_chain(seconds, after)),
+            )
+            cells |= {
+                column: Cell(value / HOUR) for column, value in zip(_hours(rate, gpus), values, strict=False)
+            }
         cells |= {sizes[what]: Cell(size / GB, words=NOT_KNOWN) for what, size in disk(study, runs).items()}
         table.add((words,), cells)
     table.notes += assumptions(study, known)
@@ -106,23 +128,49 @@ def _hours(rate, gpus):
 
 
 def lines_table(study, known):
-    """Table 1's best row and the lines whose hours the paper prints: training alone, at each rate, beside the published hours."""
-    counted, printed = Column(COUNTED, "", "images learnt from (M)", None, 2), Column(PUBLISHED, "", "hours", None, 2)
+    """Table 1's best row and the lines whose hours the paper prints: training alone, at each rate, beside the
+    published hours."""
+    counted, printed = (
+        Column(COUNTED, "", "images learnt from (M)", None, 2),
+        Column(PUBLISHED, "", "hours", None, 2),
+    )
     columns = {rate: Column(rate.kind, rate.words, "hours", None, 2) for rate in known}
-    table = Table("cost_lines", "Training of single lines", ("scheme", "line"), (counted, *columns.values(), printed), study.simulated)
-    hours = {run: (SCHEMES[scheme], total_minutes()[target, scheme] / 60) for (target, scheme), run in LAST_RUN.items()}
+    table = Table(
+        "cost_lines",
+        "Training of single lines",
+        ("scheme", "line"),
+        (counted, *columns.values(), printed),
+        study.simulated,
+    )
+    hours = {
+        run: (SCHEMES[scheme], total_minutes()[target, scheme] / 60)
+        for (target, scheme), run in LAST_RUN.items()
+    }
     for run, (scheme, value) in ({BEST_ROW: (SCHEMES["2d_pretraining"], float("nan"))} | hours).items():
         images = sum(images_of(study, member) for member in run.line)
         cells = {columns[rate]: Cell(training_seconds(study, run.line, rate) / HOUR) for rate in known}
-        table.add((scheme, label(run)), {counted: Cell(images / MILLION), printed: Cell(value, words="not printed")} | cells)
+        table.add(
+            (scheme, label(run)),
+            {counted: Cell(images / MILLION), printed: Cell(value, words="not printed")} | cells,
+        )
     return table
 
 
 def epochs_table(study, known):
-    """An epoch of every stage whose minutes the paper prints, in seconds at each rate, beside the published ones."""
-    counted, printed = Column(COUNTED, "", "images an epoch", None, 0), Column(PUBLISHED, "", "seconds", None, 0)
+    """An epoch of every stage whose minutes the paper prints, in seconds at each rate, beside the published
+    ones."""
+    counted, printed = (
+        Column(COUNTED, "", "images an epoch", None, 0),
+        Column(PUBLISHED, "", "seconds", None, 0),
+    )
     columns = {rate: Column(rate.kind, rate.words, "seconds", None, 1) for rate in known}
-    table = Table("cost_epochs", "An epoch", ("scheme", "stage", "data"), (counted, *columns.values(), printed), study.simulated)
+    table = Table(
+        "cost_epochs",
+        "An epoch",
+        ("scheme", "stage", "data"),
+        (counted, *columns.values(), printed),
+        study.simulated,
+    )
     for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):
         for row, run in zip(stages.to_dict("records"), LAST_RUN[comparison, scheme].line, strict=True):
             images = images_of(study, run) / study.profile.stage(run).training.epochs
@@ -135,16 +183,29 @@ def epochs_table(study, known):
 def sets_table(study):
     """A row a data set: its images in the paper and in the original, and its disk."""
     paper = [Column(PUBLISHED, "images", split, None, 0) for split in SPLITS]
-    original = [Column("as our readers find them", "people in the original", split, None, 0) for split in SPLITS]
+    original = [
+        Column("as our readers find them", "people in the original", split, None, 0) for split in SPLITS
+    ]
     sizes = [Column(DISK, "", title, None, 1) for title in ("download", "JPEG crops", "raw crops")]
     table = Table("cost_sets", "The data sets", ("data set",), (*paper, *original, *sizes), False)
     sheet = published("datasets").set_index("dataset")
     for name in study.profile.sets:
-        expected = {} if name in study.profile.datasets else datasets.info(name).expected  # which is of the set as read by default
+        expected = (
+            {} if name in study.profile.datasets else datasets.info(name).expected
+        )  # which is of the set as read by default
         found = [expected.get(split) for split in SPLITS]
-        values = [*sheet.loc[name, ["train_images", "test_images"]].astype(float), *(float(count or "nan") for count in found)]
+        values = [
+            *sheet.loc[name, ["train_images", "test_images"]].astype(float),
+            *(float(count or "nan") for count in found),
+        ]
         values += [size / GB for size in disk_of_set(study, name).values()]
-        table.add((set_title(name),), {column: Cell(value, words=NOT_KNOWN) for column, value in zip(table.columns, values, strict=True)})
+        table.add(
+            (set_title(name),),
+            {
+                column: Cell(value, words=NOT_KNOWN)
+                for column, value in zip(table.columns, values, strict=True)
+            },
+        )
     return table
 
 
@@ -153,15 +214,29 @@ def assumptions(study, known):
     runs, weights = len(study.runs), checkpoint_bytes(study.profile.network) / MILLION
     return [f"Hours {rate.kind}, {rate.words}: {rate.source}{_start(rate)}." for rate in known] + [
         "Images are the simulated ones." if study.simulated else SHEET,
-        f"A pass is an image sent forward without learning; where it was not measured itself it costs {PASS:.2f} of an image learnt from. "
-        f"Every run is scored on all its test sets, each image twice (mirrored); validation looks at one test image in {VALIDATION_SHARE}.",
-        "Rates are of crops that stay on the GPU. A run's crops that take more than half of its memory (raw ones, see disk) are streamed, "
-        "at a rate that was not measured.",
-        "Hours on several GPUs: one run a GPU; of the jobs that may start (stage 1 → 2 → 3, scores after training) the one that begins the "
-        "longest chain goes first. No number of GPUs is faster than the longest chain, unless several train one run (devices: N).",
-        f"Not counted: downloading, extracting frames, preparing stores, and {OVERHEAD:.0f} s to start each of {2 * runs} notebooks.",
-        f"A checkpoint takes {weights:.0f} MB; a run in training holds three times that besides (weights, Adam's two moments). JPEG crops "
-        "are measured on simulated people, raw crops computed; one of the two is kept. A download is known where its set's page says it.",
+        (
+            "A pass is an image sent forward without learning; where it was not measured itself it costs"
+            f" {PASS:.2f} of an image learnt from. Every run is scored on all its test sets, each image twice"
+            f" (mirrored); validation looks at one test image in {VALIDATION_SHARE}."
+        ),
+        (
+            "Rates are of crops that stay on the GPU. A run's crops that take more than half of its memory"
+            " (raw ones, see disk) are streamed, at a rate that was not measured."
+        ),
+        (
+            "Hours on several GPUs: one run a GPU; of the jobs that may start (stage 1 → 2 → 3, scores after"
+            " training) the one that begins the longest chain goes first. No number of GPUs is faster than"
+            " the longest chain, unless several train one run (devices: N)."
+        ),
+        (
+            f"Not counted: downloading, extracting frames, preparing stores, and {OVERHEAD:.0f} s to start"
+            f" each of {2 * runs} notebooks."
+        ),
+        (
+            f"A checkpoint takes {weights:.0f} MB; a run in training holds three times that besides (weights,"
+            " Adam's two moments). JPEG crops are measured on simulated people, raw crops computed; one of"
+            " the two is kept. A download is known where its set's page says it."
+        ),
     ]
 
 
@@ -172,22 +247,31 @@ def _start(rate):
 def sentence(study, known):
     """Table 1's best row at each rate, and what the paper printed for as many images."""
     images = sum(images_of(study, run) for run in BEST_ROW.line)
-    told = "; ".join(f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {rate.kind} ({rate.words})" for rate in known)
+    told = "; ".join(
+        f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {rate.kind} ({rate.words})" for rate in known
+    )
     theirs = _clock(60 * total_minutes()["best_occlusion_person", "2d_pretraining"])
     return Markdown(
-        f"{label(BEST_ROW)}, Table 1's best row, learns from {images / MILLION:.2f} million images; training alone takes {told}. "
-        f"The paper prints {theirs} for MPII → Occlusion-Person, which are as many images."
+        f"{label(BEST_ROW)}, Table 1's best row, learns from {images / MILLION:.2f} million images; training"
+        f" alone takes {told}. The paper prints {theirs} for MPII → Occlusion-Person, which are as many"
+        " images."
     )
 
 
 def chain_sentence(study, rate):
-    """Which jobs the longest chain of all tables holds, and how many devices make the whole no longer than it."""
+    """Which jobs the longest chain of all tables holds, and how many devices make the whole no longer than
+    it."""
     seconds, after = jobs(study, study.runs, rate)
     chain = longest_chain(seconds, after)
     total = sum(seconds[job] for job in chain)
-    enough = next(count for count in range(1, len(seconds) + 1) if length(seconds, after, count) <= total * 1.001)
+    enough = next(
+        count for count in range(1, len(seconds) + 1) if length(seconds, after, count) <= total * 1.001
+    )
     told = " → ".join(f"{job} ({_clock(seconds[job])})" for job in chain)
-    return Markdown(f"The longest chain ({rate.words}): {told}; {_clock(total)} in all. More than {enough} devices do not help.")
+    return Markdown(
+        f"The longest chain ({rate.words}): {told}; {_clock(total)} in all. More than {enough} devices do not"
+        " help."
+    )
 
 
 def _clock(seconds):
@@ -207,19 +291,3 @@ def slider(study, known, gpus, most=64):
     chosen.observe(draw, "value")
     draw()
     return widgets.VBox([chosen, shown])
-
-
-def readme(text, study, gpus=4):
-    """The README's text with the cost table between its two marks made anew."""
-    known = rates(study)
-    told = f"{sentence(study, known).data} {chain_sentence(study, known[-1]).data}"
-    body = f"\n{cost_table(study, known, gpus).markdown()}\n{textwrap.fill(told, 140, break_on_hyphens=False)}\n\n"
-    return README.sub(lambda _: body, text)
-
-
-if __name__ == "__main__":
-    project = whole("params/paper.yaml")
-    path = project.home / "README.md"
-    with atomic(path) as part:
-        part.write_text(readme(path.read_text(), project))
-    execute_in_place(project.home / "notebooks" / "cost.ipynb")

@@ -1,4 +1,5 @@
-"""The figures once more, as plotly pages: what a mark is shows under the pointer, a legend's entry hides its marks."""
+"""The figures once more, as plotly pages: what a mark is shows under the pointer, a legend's entry hides its
+marks."""
 
 import pandas as pd
 import plotly.express as px
@@ -19,20 +20,38 @@ def curves(results, columns, title):
         history = named(results.history, run).assign(pretrained_on=words)
         for key, score in SCORES.items():
             for split, column in (("training", key), ("validation", f"validation_{key}")):
-                parts.append(history.assign(score=score, split=split, value=history[column]).dropna(subset="value"))
+                parts.append(
+                    history.assign(score=score, split=split, value=history[column]).dropna(subset="value")
+                )
     shown = pd.concat(parts)
     if shown.empty:
         return None
-    lines = {"x": "epoch", "y": "value", "line_dash": "split", "line_group": "run", "hover_name": "run", "facet_col_spacing": 0.05}
-    figure = px.line(shown, facet_row="score", facet_col="pretrained_on", title=title, labels={"pretrained_on": "2D set"}, **lines)
+    lines = {
+        "x": "epoch",
+        "y": "value",
+        "line_dash": "split",
+        "line_group": "run",
+        "hover_name": "run",
+        "facet_col_spacing": 0.05,
+    }
+    figure = px.line(
+        shown,
+        facet_row="score",
+        facet_col="pretrained_on",
+        title=title,
+        labels={"pretrained_on": "2D set"},
+        **lines,
+    )
     figure.for_each_annotation(lambda note: note.update(text=note.text.split("=")[-1]))
     figure.update_yaxes(title="").update_xaxes(matches=None).update_layout(template="plotly_white")
-    upper = f"y{shown['pretrained_on'].nunique() + 1}"  # plotly counts from the lowest row; each row has a scale of its own
+    # plotly counts from the lowest row; each row has a scale of its own
+    upper = f"y{shown['pretrained_on'].nunique() + 1}"
     return figure.update_yaxes(matches=upper, row=2).update_yaxes(matches=None, row=2, col=1)
 
 
 def all_curves(history, stages, title):
-    """Every run's curves, a column a kind of stage. stages: {column's title: (scheme, stage, column of the set that colours)}."""
+    """Every run's curves, a column a kind of stage. stages: {column's title: (scheme, stage, column of the
+    set that colours)}."""
     parts = []
     for words, (scheme, stage, colouring) in stages.items():
         chosen = history[(history["scheme"] == scheme) & (history["stage"] == stage)]
@@ -40,7 +59,11 @@ def all_curves(history, stages, title):
         for key, score in {"loss": "loss", **SCORES}.items():
             for split, column in (("training", key), ("validation", f"validation_{key}")):
                 if column in coloured:
-                    parts.append(coloured.assign(score=score, split=split, value=coloured[column]).dropna(subset="value"))
+                    parts.append(
+                        coloured.assign(score=score, split=split, value=coloured[column]).dropna(
+                            subset="value"
+                        )
+                    )
     shown = pd.concat(parts)
     if shown.empty:
         return None
@@ -49,7 +72,9 @@ def all_curves(history, stages, title):
         shown, x="epoch", y="value", facet_row="score", facet_col="kind", color="set", color_discrete_map=colours, line_dash="split",
         line_group="run", hover_name="run", title=title, facet_col_spacing=0.04, height=800,
     )  # fmt: skip
-    figure.update_yaxes(title="", showticklabels=True).update_xaxes(matches=None, showticklabels=True)  # the corner's panel is empty
+    figure.update_yaxes(title="", showticklabels=True).update_xaxes(
+        matches=None, showticklabels=True
+    )  # the corner's panel is empty
     for row in range(1, shown["score"].nunique() + 1):  # a scale a row
         first = next(figure.select_yaxes(row=row, col=1)).plotly_name.replace("axis", "")
         figure.update_yaxes(matches=first, row=row).update_yaxes(matches=None, row=row, col=1)
@@ -57,7 +82,8 @@ def all_curves(history, stages, title):
 
 
 def scores(runs, rows, title):
-    """MPJPE of a table's rows on the 3D test sets with its interval. rows: [(label, `study.Run`)], top to bottom."""
+    """MPJPE of a table's rows on the 3D test sets with its interval. rows: [(label, `study.Run`)], top to
+    bottom."""
     found = []
     for test_set in SETS_3D:
         for words, run in rows:
@@ -65,7 +91,9 @@ def scores(runs, rows, title):
             if estimate:
                 spread = {"above": estimate.high - estimate.value, "below": estimate.value - estimate.low}
                 learnt = {"row": words, "trained last on": style.set_title(run.trained_3d)}
-                found.append({**learnt, "tested on": style.set_title(test_set), "MPJPE (mm)": estimate.value, **spread})
+                found.append(
+                    {**learnt, "tested on": style.set_title(test_set), "MPJPE (mm)": estimate.value, **spread}
+                )
     if not found:
         return None
     colours = {style.set_title(name): colour for name, colour in style.SET_COLOURS.items()}
@@ -78,7 +106,8 @@ def scores(runs, rows, title):
 
 
 def contrasts(parts, units, colours, title):
-    """The claims' contrasts with their intervals. parts: [(label, `contrasts.Contrast`)]; units: {unit: axis title}."""
+    """The claims' contrasts with their intervals. parts: [(label, `contrasts.Contrast`)]; units: {unit: axis
+    title}."""
     if not parts:
         return None
     found = [
@@ -108,7 +137,9 @@ def _plain(figure):
 def cost(table, simulated):
     """The schemes' errors against their training times (`timing.cost_and_error`)."""
     names = {key: title for title, key in KEYS.items()}
-    shown = table.assign(tested_on=table["test_set"].map(names), two_d=table["two_d"].map(names).fillna("none"))
+    shown = table.assign(
+        tested_on=table["test_set"].map(names), two_d=table["two_d"].map(names).fillna("none")
+    )
     figure = px.scatter(
         shown,
         x="minutes",

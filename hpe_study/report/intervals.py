@@ -1,8 +1,9 @@
 """How sure a number is: seeds as dots, their mean, and a 95 % interval over sequences and seeds.
 
-Bootstrap draws of the runs' predictions are the currency: `mean_draws` gives one condition's draws. The draws of one test set resample the
-same groups (sequences) for every run, and the same seeds, so the difference of two conditions' draws is the paired difference.
-Where a run's predictions are not at hand, `mean_of_rows` combines the intervals that `runs.csv` carries.
+Bootstrap draws of the runs' predictions are the currency: `mean_draws` gives one condition's draws. The draws
+of one test set resample the same groups (sequences) for every run, and the same seeds, so the difference of
+two conditions' draws is the paired difference. Where a run's predictions are not at hand, `mean_of_rows`
+combines the intervals that `runs.csv` carries.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % interval; `low` and `high` are NaN where nothing can be said of the spread."""
+    """A mean over seeds with its 95 % interval; `low` and `high` are NaN where nothing can be said of the
+    spread."""
 
     value: float
     low: float
@@ -26,10 +28,11 @@ class Estimate:
 
 
 def mean_of_rows(rows):
-    """`Estimate` from rows of `runs.csv`, one a seed, that differ in nothing else; None where there are no rows.
+    """`Estimate` from rows of `runs.csv`, one a seed, that differ in nothing else; None where there are no
+    rows.
 
-    One seed: its own interval over sequences. More: the seeds share their test sequences, so that part of the variance is averaged and
-    stays, while the variance between seeds is divided by their number.
+    One seed: its own interval over sequences. More: the seeds share their test sequences, so that part of the
+    variance is averaged and stays, while the variance between seeds is divided by their number.
     """
     if len(rows) == 0:
         return None
@@ -45,8 +48,8 @@ def mean_of_rows(rows):
 def mean_draws(arrays, groups, test_set, count=RESAMPLES):
     """(value, draws (count,)) of the mean over seeds of per-joint values.
 
-    arrays: one (N, J) array a seed, NaN where a joint does not count; groups: (N,), what is resampled together; test_set: names the
-    resampling, so that runs scored on the same set are resampled alike.
+    arrays: one (N, J) array a seed, NaN where a joint does not count; groups: (N,), what is resampled
+    together; test_set: names the resampling, so that runs scored on the same set are resampled alike.
     """
     names, number = np.unique(groups, return_inverse=True)
     random = rng.generator(f"bootstrap of {test_set}", 0)
@@ -62,14 +65,19 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
     seed_weights = rng.generator("bootstrap of seeds", 0).multinomial(seeds, np.full(seeds, 1 / seeds), count)
     middle = drawn.mean(1)
     off = (seed_weights * (drawn - middle[:, None])).sum(1) / seeds
-    return float(np.mean(means)), middle + off * np.sqrt(seeds / max(seeds - 1, 1))  # n drawn from n vary less than n new seeds would
+    return float(np.mean(means)), middle + off * np.sqrt(
+        seeds / max(seeds - 1, 1)
+    )  # n drawn from n vary less than n new seeds would
 
 
 def draws_of_rows(rows, name, count=RESAMPLES):
-    """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, not paired with any other's. name: keys the draws."""
+    """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, not paired with any
+    other's. name: keys the draws."""
     estimate = mean_of_rows(rows)
     spread = (estimate.high - estimate.low) / (2 * Z)
-    return estimate.value, estimate.value + spread * rng.generator(f"draws of {name}", 0).standard_normal(count)
+    return estimate.value, estimate.value + spread * rng.generator(f"draws of {name}", 0).standard_normal(
+        count
+    )
 
 
 def interval(draws):

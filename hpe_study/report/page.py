@@ -1,4 +1,5 @@
-"""The whole study on one page, `report.html`: question, data sheets, tables, figures, claims. It needs no network and no kernel."""
+"""The whole study on one page, `report.html`: question, data sheets, tables, figures, claims. It needs no
+network and no kernel."""
 
 import base64
 import html
@@ -21,20 +22,22 @@ CSS = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 100em; margin: 0 auto; padding: 1em 1.5em 4em; }
 p, ul, h1, h2, figcaption { max-width: 62em; }
 h1 { line-height: 1.2; } h2 { margin-top: 2.5em; border-bottom: 1px solid var(--line); }
-nav a { margin-right: 1em; } .banner { border-left: 5px solid #E69F00; padding: .4em 1em; background: var(--card); max-width: 60em; }
-figure { margin: 1.5em 0; } figure img { max-width: 100%; background: white; border-radius: 4px; }
-figcaption, .notes { font-size: .9em; opacity: .9; }
-.scroll { overflow-x: auto; } .sheet { border-collapse: collapse; font-size: .9em; }
-.sheet td, .sheet th { text-align: left; vertical-align: top; padding: .3em .8em; border-top: 1px solid var(--line); max-width: 28em; }
+nav a { margin-right: 1em; } .banner { border-left: 5px solid #E69F00; padding: .4em 1em; background:
+var(--card); max-width: 60em; } figure { margin: 1.5em 0; } figure img { max-width: 100%; background: white;
+border-radius: 4px; } figcaption, .notes { font-size: .9em; opacity: .9; } .scroll { overflow-x: auto; }
+.sheet { border-collapse: collapse; font-size: .9em; } .sheet td, .sheet th { text-align: left;
+vertical-align: top; padding: .3em .8em; border-top: 1px solid var(--line); max-width: 28em; }
 """
 SIMULATED = (
-    "<b>Simulated people.</b> These runs learnt from, and were scored on, rendered stand-ins in the layouts of the real data sets. Their "
-    "numbers are no benchmark results; published numbers stand in columns of their own."
+    "<b>Simulated people.</b> These runs learnt from, and were scored on, rendered stand-ins in the layouts"
+    " of the real data sets. Their numbers are no benchmark results; published numbers stand in columns of"
+    " their own."
 )
 METHOD = (
-    "A network with a heat-map head and a depth head is trained in stages: on 2D labels alone, on 2D and 3D labels together, and with a "
-    "loss on bone lengths; or on 3D labels only. Every row of the paper's tables is one such line of stages, scored on three 3D test sets "
-    "beside two baselines: one knows nothing of the image, the other everything of it but the depth."
+    "A network with a heat-map head and a depth head is trained in stages: on 2D labels alone, on 2D and 3D"
+    " labels together, and with a loss on bone lengths; or on 3D labels only. Every row of the paper's tables"
+    " is one such line of stages, scored on three 3D test sets beside two baselines: one knows nothing of the"
+    " image, the other everything of it but the depth."
 )
 SECTIONS = {
     "question": "The question",
@@ -67,9 +70,17 @@ def build(results):
     }
     title = html.escape(titled("2D pre-training for 3D human pose", results.simulated))
     links = "".join(f'<a href="#{key}">{words}</a>' for key, words in SECTIONS.items())
-    sections = "".join(f'<section id="{key}"><h2>{SECTIONS[key]}</h2>{body}</section>' for key, body in bodies.items())
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title><style>{CSS}</style>'
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body><h1>{title}</h1><nav>{links}</nav>{sections}</body></html>\n'
+    sections = "".join(
+        f'<section id="{key}"><h2>{SECTIONS[key]}</h2>{body}</section>' for key, body in bodies.items()
+    )
+    head = (
+        '<meta charset="utf-8"><meta name="viewport"'
+        f' content="width=device-width"><title>{title}</title><style>{CSS}</style>'
+    )
+    return (
+        "<!doctype html>\n<html"
+        f' lang="en"><head>{head}</head><body><h1>{title}</h1><nav>{links}</nav>{sections}</body></html>\n'
+    )
 
 
 def _question(results, ledger):
@@ -82,10 +93,10 @@ def _question(results, ledger):
     banner = f'<p class="banner">{SIMULATED}</p>' if results.simulated else ""
     profile = results.study.profile
     return (
-        f"<p><b>{html.escape(profile.question)}</b></p>{banner}<p>{METHOD}</p>"
-        f"<p>Profile <b>{html.escape(profile.name)}</b>: {len(made)} of {planned} trainings, {len(results.seeds)} seed(s), "
-        f"{made['seconds'].sum() / 60:.0f} minutes of training. "
-        f"Of the paper's {len(ledger.entries)} claims, on these runs: {'; '.join(told)}.</p>"
+        f"<p><b>{html.escape(profile.question)}</b></p>{banner}<p>{METHOD}</p><p>Profile"
+        f" <b>{html.escape(profile.name)}</b>: {len(made)} of {planned} trainings, {len(results.seeds)}"
+        f" seed(s), {made['seconds'].sum() / 60:.0f} minutes of training. Of the paper's"
+        f" {len(ledger.entries)} claims, on these runs: {'; '.join(told)}.</p>"
     )
 
 
@@ -108,9 +119,20 @@ def _data(results):
             "<br>".join(html.escape(quirk) for quirk in info.quirks),
         )
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    titles = ("data set", "people here", "images in the paper", "people in the original", "terms", "source", "what to know")
+    titles = (
+        "data set",
+        "people here",
+        "images in the paper",
+        "people in the original",
+        "terms",
+        "source",
+        "what to know",
+    )
     head = "".join(f"<th>{title}</th>" for title in titles)
-    return f'<div class="scroll"><table class="sheet"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    return (
+        '<div class="scroll"><table'
+        f' class="sheet"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
 
 
 def _links(urls):
@@ -131,22 +153,36 @@ def _count(study, name, split):
 
 
 def _tables(results):
-    made = [tables.table1(results.runs, results.absent), oracle.floor_table(results.floors, results.study.profile.legacy)]
+    made = [
+        tables.table1(results.runs, results.absent),
+        oracle.floor_table(results.floors, results.study.profile.legacy),
+    ]
     made += [table(results.runs, results.absent) for table in (tables.table2, tables.table3)]
     made += [table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table)]
-    return "".join(f"<p><b>{table.heading}: not run in this profile.</b></p>" if table.empty else table.html() for table in made)
+    return "".join(
+        f"<p><b>{table.heading}: not run in this profile.</b></p>" if table.empty else table.html()
+        for table in made
+    )
 
 
 def _figures(results):
-    rows = [figures.scores(results, figures.table_rows(number), f"table{number}", f"Table {number} as a picture") for number in (1, 2, 3)]
+    rows = [
+        figures.scores(results, figures.table_rows(number), f"table{number}", f"Table {number} as a picture")
+        for number in (1, 2, 3)
+    ]
     pictures = [portraits.figure1(results), portraits.figure2(results), figures.figure3(results), *rows]
-    return "".join(_figure(picture) for picture in (*pictures, figures.timing(results), figures.training_curves(results)))
+    return "".join(
+        _figure(picture) for picture in (*pictures, figures.timing(results), figures.training_curves(results))
+    )
 
 
 def _figure(picture):
     image = base64.b64encode(_webp(picture.png())).decode()
     alt = html.escape(picture.alt, quote=True)
-    return f'<figure><img src="data:image/webp;base64,{image}" alt="{alt}"><figcaption>{html.escape(picture.caption)}</figcaption></figure>'
+    return (
+        f'<figure><img src="data:image/webp;base64,{image}"'
+        f' alt="{alt}"><figcaption>{html.escape(picture.caption)}</figcaption></figure>'
+    )
 
 
 def _webp(png):
@@ -163,12 +199,20 @@ def _made(results):
         "devices": made["device"].unique(),
         "precision": made["precision"].unique(),
         "seeds": results.seeds,
-        "weights that lines start from": made.loc[~made["weights_from"].astype(str).str.contains("/"), "weights_from"].unique(),
+        "weights that lines start from": (
+            made.loc[~made["weights_from"].astype(str).str.contains("/"), "weights_from"].unique()
+        ),
         "defects of the published code turned on": made["legacy"].dropna().unique(),
-        "images per second": [f"{made['images_per_second'].min():.0f} to {made['images_per_second'].max():.0f}"],
+        "images per second": [
+            f"{made['images_per_second'].min():.0f} to {made['images_per_second'].max():.0f}"
+        ],
     }
     lines = "".join(
-        f"<tr><th>{key}</th><td>{html.escape(', '.join(map(str, values)) or 'none')}</td></tr>" for key, values in facts.items()
+        f"<tr><th>{key}</th><td>{html.escape(', '.join(map(str, values)) or 'none')}</td></tr>"
+        for key, values in facts.items()
     )
-    words = "Every number above is a function of runs.csv, history.csv, floors.csv and the runs' predictions; nothing is typed in."
+    words = (
+        "Every number above is a function of runs.csv, history.csv, floors.csv and the runs' predictions;"
+        " nothing is typed in."
+    )
     return f'<p>{words}</p><table class="sheet">{lines}</table>'

@@ -1,4 +1,5 @@
-"""A finished figure: the drawing, the words for those who do not see it, the caption, and the files it becomes."""
+"""A finished figure: the drawing, the words for those who do not see it, the caption, and the files it
+becomes."""
 
 import base64
 import io
@@ -22,12 +23,15 @@ class Picture:
     interactive: Any = None
 
     def save(self, folder):
-        """Write `<name>.png` and `.svg`, and `<name>-interactive.html` where there is something to turn by hand; returns the picture."""
+        """Write `<name>.png` and `.svg`, and `<name>-interactive.html` where there is something to turn by
+        hand; returns the picture."""
         with style.theme():
             style.save_figure(self.figure, folder, self.name, self.alt)
         if self.interactive is not None:
             style.save_interactive(self.interactive, folder, self.name)
-        plt.close(self.figure)  # a notebook shows what a cell returns, and would show an open figure a second time
+        plt.close(
+            self.figure
+        )  # a notebook shows what a cell returns, and would show an open figure a second time
         return self
 
     def sentence(self):
@@ -38,7 +42,9 @@ class Picture:
         """The PNG's bytes."""
         stream = io.BytesIO()
         with style.theme():
-            self.figure.savefig(stream, format="png", dpi=style.RESOLUTION, metadata={style.ALT: self.alt, "Software": None})
+            self.figure.savefig(
+                stream, format="png", dpi=style.RESOLUTION, metadata={style.ALT: self.alt, "Software": None}
+            )
         plt.close(self.figure)
         return stream.getvalue()
 

@@ -1,4 +1,5 @@
-"""Table 1's row "MPII (Test)": the original implementation's public weights, scored on whatever 3D test sets are at hand."""
+"""Table 1's row "MPII (Test)": the original implementation's public weights, scored on whatever 3D test sets
+are at hand."""
 
 from pathlib import Path
 
@@ -22,16 +23,19 @@ READING = Network(
 )  # as that implementation reads its maps
 PRINTED_NOTE = "public weights"  # of the row in the paper's Table 1
 SOURCE = (
-    "No weights file is named, so nothing is scored. The public weights (`fusion_3d_var.pth`, a ResNet-50) are linked from the page of "
-    "the original implementation, github.com/xingyizhou/pytorch-pose-hg-3d. Download them and give their path as the parameter `weights`."
+    "No weights file is named, so nothing is scored. The public weights (`fusion_3d_var.pth`, a ResNet-50)"
+    " are linked from the page of the original implementation, github.com/xingyizhou/pytorch-pose-hg-3d."
+    " Download them and give their path as the parameter `weights`."
 )
 
 
 def row(study, weights, device="auto", progress=True):
-    """Scores of a weights file, a data frame: test_set, protocol, MPJPE in mm with its interval, n; None without a file.
+    """Scores of a weights file, a data frame: test_set, protocol, MPJPE in mm with its interval, n; None
+    without a file.
 
-    weights: path of a checkpoint of the original implementation, or of any network of this study; "" where there is none. Sizes:
-    "published" needs none; "study" uses the mean bones of each set's own training split. Raises `StudyError` where the file is none.
+    weights: path of a checkpoint of the original implementation, or of any network of this study; "" where
+    there is none. Sizes: "published" needs none; "study" uses the mean bones of each set's own training
+    split. Raises `StudyError` where the file is none.
     """
     if not weights:
         return None
@@ -43,13 +47,28 @@ def row(study, weights, device="auto", progress=True):
 
 def _rows_of_set(study, model, name, device):
     store = open_store(study, name, "test")
-    found = predictions(model, store, np.arange(len(store)), READING, device, devices.pick_precision("fp32", device), READING.flip_test)
+    found = predictions(
+        model,
+        store,
+        np.arange(len(store)),
+        READING,
+        device,
+        devices.pick_precision("fp32", device),
+        READING.flip_test,
+    )
     joints, depth, _, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
     bones = mean_bone_lengths(open_store(study, name, "train")["joints3d"])
     lines = []
     for rule in ("published", "study"):
         errors = values_under(protocol(rule), joints, depth, store, bones)["mpjpe"]
-        lines.append({"test_set": name, "protocol": rule, **estimate(errors, groups_of(store)), "simulated": store.simulated})
+        lines.append(
+            {
+                "test_set": name,
+                "protocol": rule,
+                **estimate(errors, groups_of(store)),
+                "simulated": store.simulated,
+            }
+        )
     return lines
 
 
@@ -67,4 +86,6 @@ def shown(rows):
     text = [f"{line.value:.1f} [{line.low:.1f}, {line.high:.1f}]" for line in rows.itertuples()]
     table = rows.assign(text=text).pivot(index=["test_set", "n"], columns="protocol", values="text")
     table["printed in Table 1 (real data)"] = [f"{printed(name):.1f}" for name, _ in table.index]
-    return table.style.set_caption(f"MPII (Test): the public weights, MPJPE in mm with 95 % intervals, {kind}")
+    return table.style.set_caption(
+        f"MPII (Test): the public weights, MPJPE in mm with 95 % intervals, {kind}"
+    )

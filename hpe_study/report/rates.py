@@ -1,7 +1,9 @@
-"""How fast a profile's network trains: rates measured here, out of committed files, and where no GPU was measured, the goal.
+"""How fast a profile's network trains: rates measured here, out of committed files, and where no GPU was
+measured, the goal.
 
 benchmarks/results.csv          rows "<network> training step", and "validation" of the same machine
-benchmarks/gpu.csv              rows "training" of the network, with "compiling" of the same setting and "scoring"
+benchmarks/gpu.csv              rows "training" of the network, with "compiling" of the same setting and
+                                "scoring"
 params/reference*.yaml          published run records, where they are of this very network
 """
 
@@ -14,15 +16,18 @@ from hpe_study.study import Study
 from hpe_study.study.records import read_runs
 
 MEASURED, PROJECTED = "at the rate measured", "at the goal, not measured"  # what hours are projected from
-GOAL, GOAL_OF = 2500.0, "ResNet-50 256 px"  # images a second on one H100, and the network that this is the goal of
+GOAL, GOAL_OF = (
+    2500.0,
+    "ResNet-50 256 px",
+)  # images a second on one H100, and the network that this is the goal of
 BATCH = 32  # images of a benchmark's batch
 PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backward are about one to two
 
 
 @dataclass(frozen=True)
 class Rate:
-    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward alone a second; start: seconds
-    that a training takes before that rate."""
+    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward
+    alone a second; start: seconds that a training takes before that rate."""
 
     kind: str
     device: str
@@ -44,13 +49,18 @@ class Rate:
 
 
 def rates(study, goal=GOAL, benchmarks=None):
-    """The rates of the study's network: of each machine the fastest that was measured; the goal, if it is of that network and no GPU was.
+    """The rates of the study's network: of each machine the fastest that was measured; the goal, if it is of
+    that network and no GPU was.
 
-    goal: images a second, None: without. benchmarks: folder of the benchmarks' tables, by default the project's. Raises `StudyError` for
-    a row in a unit that is no rate.
+    goal: images a second, None: without. benchmarks: folder of the benchmarks' tables, by default the
+    project's. Raises `StudyError` for a row in a unit that is no rate.
     """
     network, tables = study.profile.network, benchmarks or study.home / "benchmarks"
-    found = _benchmarked(network, tables / "results.csv") + _on_gpu(network, tables / "gpu.csv") + _recorded(study)
+    found = (
+        _benchmarked(network, tables / "results.csv")
+        + _on_gpu(network, tables / "gpu.csv")
+        + _recorded(study)
+    )
     fastest = {}
     for rate in sorted(found, key=lambda rate: rate.training):
         fastest[rate.device] = rate
@@ -70,12 +80,16 @@ def _benchmarked(network, path):
         return []
     table = pd.read_csv(path, dtype={"precision": str}).fillna({"precision": ""})
     of_network = title(network)
-    trained, scored = (table[table["benchmark"] == name] for name in (f"{of_network} training step", "validation"))
+    trained, scored = (
+        table[table["benchmark"] == name] for name in (f"{of_network} training step", "validation")
+    )
     found = []
     for row in trained.itertuples():
         same = scored[(scored["machine"] == row.machine) & (scored["precision"] == row.precision)]
         training = _per_second(row, path)
-        passes = 2 * _per_second(next(same.itertuples()), path) if len(same) else training / PASS  # the benchmark sends each image twice
+        passes = (
+            2 * _per_second(next(same.itertuples()), path) if len(same) else training / PASS
+        )  # the benchmark sends each image twice
         told = f"{path.parent.name}/{path.name}, {row.data}, {row.date}"
         found.append(Rate(MEASURED, row.machine, row.precision, training, passes, told))
     return found
@@ -85,7 +99,9 @@ def _per_second(row, path):
     """Images a second of a benchmark's row."""
     known = {"s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
     if row.unit not in known:
-        raise StudyError(f"{path}: {row.benchmark!r} is in {row.unit}, which is no rate; known are {', '.join(known)}")
+        raise StudyError(
+            f"{path}: {row.benchmark!r} is in {row.unit}, which is no rate; known are {', '.join(known)}"
+        )
     return known[row.unit]
 
 
@@ -110,11 +126,24 @@ def _recorded(study):
     for path in sorted((study.home / "params").glob("reference*.yaml")):
         published = Study(path)
         network = published.profile.network
-        if (network.model, network.width, network.input_size) != (wanted.model, wanted.width, wanted.input_size):
+        if (network.model, network.width, network.input_size) != (
+            wanted.model,
+            wanted.width,
+            wanted.input_size,
+        ):
             continue
         runs = read_runs(published.folder / "runs.csv").drop_duplicates("run")
         for (device, precision), group in runs[runs["backbone"].isna()].groupby(["device", "precision"]):
             rate = float(group["images_per_second"].median())
             people = "simulated" if group["simulated"].any() else "real data"
-            found.append(Rate(MEASURED, device, precision, rate, rate / PASS, f"{path.name}, median of {len(group)} runs, {people}"))
+            found.append(
+                Rate(
+                    MEASURED,
+                    device,
+                    precision,
+                    rate,
+                    rate / PASS,
+                    f"{path.name}, median of {len(group)} runs, {people}",
+                )
+            )
     return found

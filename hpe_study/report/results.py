@@ -1,4 +1,5 @@
-"""What tables, figures and claims read: the three tables of records; for single people the predictions and the test sets' labels."""
+"""What tables, figures and claims read: the three tables of records; for single people the predictions and
+the test sets' labels."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,11 +12,14 @@ from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
 from hpe_study.report import intervals
-from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_runs
 
 MODEL = "model"
-HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under one of them: the study's, or its switch's
+HEADLINES = (
+    PROTOCOL,
+    *PUBLISHED.values(),
+)  # a run has each score under one of them: the study's, or its switch's
 BASELINES = ("best constant pose", "true 2D + mean depth")
 SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe")
@@ -23,14 +27,16 @@ CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validat
 
 @dataclass(frozen=True)
 class Prediction:
-    """One run on one test set: joints (N, 16, 2) as fractions of the person's box, poses (N, 16, 3) mm, root-relative."""
+    """One run on one test set: joints (N, 16, 2) as fractions of the person's box, poses (N, 16, 3) mm,
+    root-relative."""
 
     joints: np.ndarray
     poses: np.ndarray
 
 
 class Results:
-    """The run records of a study. Raises `StudyError` naming the file where one is missing or not what it should be."""
+    """The run records of a study. Raises `StudyError` naming the file where one is missing or not what it
+    should be."""
 
     def __init__(self, study):
         self.study = study
@@ -69,7 +75,8 @@ class Results:
         return self._labels[test_set]
 
     def pictures(self, test_set):
-        """The prepared store with the pictures, or None where it is not at hand or another than the labels'."""
+        """The prepared store with the pictures, or None where it is not at hand or another than the
+        labels'."""
         path, labels = self.study.store_path(test_set, "test"), self.labels(test_set)
         if not path.exists() or labels is None:
             return None
@@ -90,17 +97,26 @@ class Results:
             with h5py.File(path) as file:
                 if test_set not in file or file[test_set].attrs["key"] != labels.attrs["key"]:
                     return None
-                joints, depth, bones = file[test_set]["joints"][:], file[test_set]["depth"][:], file["bones"][:]
+                joints, depth, bones = (
+                    file[test_set]["joints"][:],
+                    file[test_set]["depth"][:],
+                    file["bones"][:],
+                )
         except (OSError, KeyError) as error:
-            raise StudyError(f"{path}: not readable ({error}); delete it and run the study's command again") from error
-        return Prediction(joints, sized(poses_of(joints, depth), bones))
+            raise StudyError(
+                f"{path}: not readable ({error}); delete it and run the study's command again"
+            ) from error
+        return Prediction(joints, scale_to_bones(poses_of(joints, depth), bones))
 
     def errors(self, name, test_set):
-        """(N, 16) mm, root-relative joint errors of a run, NaN where a joint does not count; None where they are not at hand."""
+        """(N, 16) mm, root-relative joint errors of a run, NaN where a joint does not count; None where they
+        are not at hand."""
         if (name, test_set) not in self._errors:
             prediction = self.prediction(name, test_set)
             truth = None if prediction is None else self.labels(test_set)["joints3d"].astype(np.float64)
-            self._errors[name, test_set] = None if prediction is None else values_3d(prediction.poses, truth)["mpjpe"]
+            self._errors[name, test_set] = (
+                None if prediction is None else values_3d(prediction.poses, truth)["mpjpe"]
+            )
         return self._errors[name, test_set]
 
     # ---------------------------------------------------------------- conditions
@@ -110,7 +126,8 @@ class Results:
         return rows_of(self.runs, run, test_set, metric, scorer)
 
     def draws(self, run, test_set):
-        """(value, draws, from predictions?) of a run's MPJPE over its seeds; None where the run was not made or has no such score."""
+        """(value, draws, from predictions?) of a run's MPJPE over its seeds; None where the run was not made
+        or has no such score."""
         rows = self.of(run, test_set)
         if len(rows) == 0:
             return None
@@ -125,7 +142,9 @@ def read_history(path):
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: not readable ({error}); run the study's command again to have it made") from error
+        raise StudyError(
+            f"{path}: not readable ({error}); run the study's command again to have it made"
+        ) from error
     if lacking := [column for column in (*RUN_COLUMNS, *CURVES) if column not in table]:
         raise StudyError(f"{path}: not a table of epochs; it lacks the columns {', '.join(lacking)}")
     return table
@@ -152,7 +171,8 @@ def is_simulated(runs):
 
 
 def named(runs, run):
-    """The rows of a `study.Run`, whatever its seed: runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3."""
+    """The rows of a `study.Run`, whatever its seed: runs are known by name, so a run of Tables 4 or 5 is
+    never taken for one of 1 to 3."""
     return runs[runs["run"].isin(_names(runs, run))]
 
 
@@ -161,9 +181,14 @@ def _names(runs, run):
 
 
 def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one headline score of a `study.Run`, one a seed, the seeds in order; of the columns `SCORE` alone."""
+    """The rows of one headline score of a `study.Run`, one a seed, the seeds in order; of the columns `SCORE`
+    alone."""
     wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
     chosen = np.logical_and.reduce(
-        [runs["run"].isin(_names(runs, run)), runs["protocol"].isin(HEADLINES), *(runs[key] == value for key, value in wanted.items())]
+        [
+            runs["run"].isin(_names(runs, run)),
+            runs["protocol"].isin(HEADLINES),
+            *(runs[key] == value for key, value in wanted.items()),
+        ]
     )
     return runs.loc[chosen, SCORE].sort_values("seed")

@@ -1,4 +1,5 @@
-"""Jobs that wait for one another, on several devices: when each runs, and the chain that no number of devices makes shorter."""
+"""Jobs that wait for one another, on several devices: when each runs, and the chain that no number of devices
+makes shorter."""
 
 import heapq
 
@@ -17,8 +18,9 @@ def tails(seconds, after):
 
 
 def schedule(seconds, after, devices):
-    """{job: (start, end)} in seconds of a list schedule: a device that is free takes, of the jobs that may start, the one that begins the
-    longest chain. At most twice as long as the best schedule (Graham 1969). Arguments as in `tails`; devices: how many.
+    """{job: (start, end)} in seconds of a list schedule: a device that is free takes, of the jobs that may
+    start, the one that begins the longest chain. At most twice as long as the best schedule (Graham 1969).
+    Arguments as in `tails`; devices: how many.
     """
     order, longest = {job: number for number, job in enumerate(seconds)}, tails(seconds, after)
     children = {}

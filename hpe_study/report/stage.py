@@ -13,11 +13,22 @@ from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.report.people import crop_with_joints, wireframes
 from hpe_study.skeletons import MPII16
-from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.steps import open_store
 from hpe_study.utils import devices
 
-SHOWN = ("scheme", "seed", "images_seen", "updates", "seconds", "images_per_second", "peak_memory_mb", "device", "precision", "code")
+SHOWN = (
+    "scheme",
+    "seed",
+    "images_seen",
+    "updates",
+    "seconds",
+    "images_per_second",
+    "peak_memory_mb",
+    "device",
+    "precision",
+    "code",
+)
 CURVES = {"loss": "loss", "pckh": "PCKh@0.5 (%)", "mpjpe": "MPJPE (mm)"}
 
 
@@ -37,13 +48,17 @@ def curves(study, record):
     """Loss, PCKh and MPJPE over the epochs, training and validation; dashed where the learning rate drops."""
     history = pd.read_csv(study.folder / record["name"] / "history.csv")
     shown = [key for key in CURVES if history[key].notna().any()]
-    figure, axes = plt.subplots(1, len(shown), figsize=(4.2 * len(shown), 3), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(4.2 * len(shown), 3), layout="constrained", squeeze=False
+    )
     drops = history["epoch"][history["learning_rate"].diff() < 0] - 1
     for axis, key in zip(axes[0], shown, strict=True):
         axis.plot(history["epoch"], history[key], label="training", marker=".")
         if f"validation_{key}" in history:
             known = history[history[f"validation_{key}"].notna()]
-            axis.plot(known["epoch"], known[f"validation_{key}"], label="validation", marker="o", linestyle="--")
+            axis.plot(
+                known["epoch"], known[f"validation_{key}"], label="validation", marker="o", linestyle="--"
+            )
         for drop in drops:
             axis.axvline(drop, color="0.6", linestyle=":", zorder=0)
         axis.set(xlabel="epoch", ylabel=CURVES[key])
@@ -53,12 +68,22 @@ def curves(study, record):
 
 
 def examples(study, record, device="auto", count=5):
-    """Evenly chosen test people: the image with predicted and true joints; below, after stage 1, both skeletons from the side."""
+    """Evenly chosen test people: the image with predicted and true joints; below, after stage 1, both
+    skeletons from the side."""
     parameters = record["parameters"]
     store = open_store(study, parameters["three_d"] or parameters["two_d"], "test")
     indices = np.linspace(0, len(store) - 1, count).astype(int)
     joints, depth = _predicted(study, record, store, indices, device)
-    return _pictures(study, record["name"], store, indices, joints, depth, record["bones_mm"], _title(record, "Test people"))
+    return _pictures(
+        study,
+        record["name"],
+        store,
+        indices,
+        joints,
+        depth,
+        record["bones_mm"],
+        _title(record, "Test people"),
+    )
 
 
 def _predicted(study, record, store, indices, device):
@@ -73,7 +98,7 @@ def _predicted(study, record, store, indices, device):
 def _pictures(study, name, store, indices, joints, depth, bones, title, captions=None):
     deep = bones is not None
     figure = plt.figure(figsize=(2.6 * len(indices), 5.6 if deep else 3.0), layout="constrained")
-    poses = sized(poses_of(joints, depth), np.array(bones, float)) if deep else [None] * len(indices)
+    poses = scale_to_bones(poses_of(joints, depth), np.array(bones, float)) if deep else [None] * len(indices)
     for column, (index, seen, pose) in enumerate(zip(indices, joints, poses, strict=True)):
         axis = figure.add_subplot(1 + deep, len(indices), column + 1)
         true = (store["joints2d"][index] - store["center"][index]) / store["side"][index] + 0.5
@@ -97,21 +122,28 @@ def sentence(study, record):
     if np.isfinite(last.get("validation_mpjpe", np.nan)):
         told.append(f"validation MPJPE {last['validation_mpjpe']:.0f} mm")
     kind = "simulated people" if record["simulated"] else "real data"
-    return Markdown(f"After {int(last['epoch'])} epochs and {record['images_seen']:,} images ({kind}): {', '.join(told)}.")
+    return Markdown(
+        f"After {int(last['epoch'])} epochs and {record['images_seen']:,} images ({kind}): {', '.join(told)}."
+    )
 
 
 def scores(study, metrics):
     """The rows of `metrics.csv` as a table: a line a test set and scorer, value and interval a metric."""
-    shown = metrics.assign(text=[f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}] {row.unit}" for row in metrics.itertuples()])
+    shown = metrics.assign(
+        text=[f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}] {row.unit}" for row in metrics.itertuples()]
+    )
     table = shown.pivot(index=["test_set", "scorer", "n"], columns="metric", values="text")
     kind = "simulated people" if study.simulated else "real data"
     return (
-        table[[key for key in metrics["metric"].unique() if key in table]].fillna("–").style.set_caption(f"Scores on test people, {kind}")
+        table[[key for key in metrics["metric"].unique() if key in table]]
+        .fillna("–")
+        .style.set_caption(f"Scores on test people, {kind}")
     )
 
 
 def _errors(study, run):
-    """(store, predictions, (N, 16) errors in mm) of a run on its main test set; errors in % of the head size after stage 1."""
+    """(store, predictions, (N, 16) errors in mm) of a run on its main test set; errors in % of the head size
+    after stage 1."""
     name = run.trained_3d or run.two_d
     store = Store(study.labels_path(name))
     with h5py.File(study.run_folder(run) / "predictions.h5") as file:
@@ -120,7 +152,9 @@ def _errors(study, run):
         px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
         errors = 100 * joint_errors(px, store["joints2d"], store["labelled"]) / head_sizes(store)[:, None]
     else:
-        errors = values_3d(sized(poses_of(joints, depth), bones), store["joints3d"].astype(float))["mpjpe"]
+        errors = values_3d(scale_to_bones(poses_of(joints, depth), bones), store["joints3d"].astype(float))[
+            "mpjpe"
+        ]
     return name, joints, depth, bones, errors
 
 
@@ -129,10 +163,17 @@ def errors_by_joint(study, run):
     name, _, _, _, errors = _errors(study, run)
     figure, axis = plt.subplots(figsize=(9, 3.2), layout="constrained")
     columns = [column[np.isfinite(column)] for column in errors.T]
-    axis.boxplot(columns, whis=(5, 95), showfliers=False, tick_labels=[joint.replace("_", " ") for joint in MPII16.joints])
+    axis.boxplot(
+        columns,
+        whis=(5, 95),
+        showfliers=False,
+        tick_labels=[joint.replace("_", " ") for joint in MPII16.joints],
+    )
     axis.tick_params(axis="x", rotation=45)
     axis.set(ylabel="error (% of head size)" if run.stage == 1 else "error (mm)", ylim=(0, None))
-    axis.set_title(f"{run.name} on {name}{', simulated people' if study.simulated else ''}: n = {len(errors)}")
+    axis.set_title(
+        f"{run.name} on {name}{', simulated people' if study.simulated else ''}: n = {len(errors)}"
+    )
     return figure
 
 
@@ -147,4 +188,14 @@ def best_and_worst(study, run, count=6):
     kind = ", simulated people" if study.simulated else ""
     lengths = None if run.stage == 1 else bones
     title = f"{run.name} on {name}{kind}: from best to worst"
-    return _pictures(study, run.name, open_store(study, name, "test"), chosen, joints[chosen], depth[chosen], lengths, title, captions)
+    return _pictures(
+        study,
+        run.name,
+        open_store(study, name, "test"),
+        chosen,
+        joints[chosen],
+        depth[chosen],
+        lengths,
+        title,
+        captions,
+    )

@@ -1,8 +1,8 @@
 """How everything looks, once: theme, colours, names, and the files that a figure becomes.
 
-Colours are Okabe & Ito's, which people with the common colour blindnesses tell apart; each data set and each scheme keeps its own in every
-figure, and a marker beside it, so that nothing hangs on colour alone. The ground is opaque white: the same picture reads on a light and on
-a dark page.
+Colours are Okabe & Ito's, which people with the common colour blindnesses tell apart; each data set and each
+scheme keeps its own in every figure, and a marker beside it, so that nothing hangs on colour alone. The
+ground is opaque white: the same picture reads on a light and on a dark page.
 """
 
 import contextlib
@@ -17,11 +17,13 @@ from hpe_study.study.published import TITLES
 from hpe_study.utils.files import atomic
 
 SETS = ("mpii", "lsp", "flic", "h36m", "mpi_inf_3dhp", "occlusion_person", "3dpw")
-SET_COLOURS = dict(zip(SETS, ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555"), strict=True))
+SET_COLOURS = dict(
+    zip(SETS, ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555"), strict=True)
+)
 SET_MARKERS = dict(zip(SETS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
-BEYOND_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for
+EXTRA_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for
 UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh@0.5 (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
 RESOLUTION = 150  # dots per inch of a PNG
 ALT = "Description"  # where a PNG keeps its words
@@ -30,7 +32,7 @@ ALT = "Description"  # where a PNG keeps its words
 def set_title(name):
     """A data set's name for people; of the audit's "h36m as read", too."""
     base, space, rest = name.partition(" ")
-    return BEYOND_TITLES.get(base, TITLES.get(base, base)) + space + rest
+    return EXTRA_TITLES.get(base, TITLES.get(base, base)) + space + rest
 
 
 @contextlib.contextmanager
@@ -46,7 +48,11 @@ def theme():
         "figure.constrained_layout.use": True,
         "legend.frameon": False,
     }
-    with sns.axes_style("whitegrid"), sns.plotting_context("notebook", font_scale=0.85), plt.rc_context(settings):
+    with (
+        sns.axes_style("whitegrid"),
+        sns.plotting_context("notebook", font_scale=0.85),
+        plt.rc_context(settings),
+    ):
         yield
 
 
@@ -61,10 +67,14 @@ def headline(figure, words, simulated, width=100):
 
 
 def save_figure(figure, folder, name, alt):
-    """Write a matplotlib figure as PNG and SVG, each carrying its words for those who do not see it; returns both paths."""
+    """Write a matplotlib figure as PNG and SVG, each carrying its words for those who do not see it; returns
+    both paths."""
     folder = Path(folder)
     paths = []
-    for kind, metadata in (("png", {ALT: alt, "Software": None}), ("svg", {"Description": alt, "Date": None, "Creator": None})):
+    for kind, metadata in (
+        ("png", {ALT: alt, "Software": None}),
+        ("svg", {"Description": alt, "Date": None, "Creator": None}),
+    ):
         path = folder / f"{name}.{kind}"
         with atomic(path) as part:
             figure.savefig(part, format=kind, dpi=RESOLUTION, metadata=metadata)
@@ -79,7 +89,9 @@ def save_interactive(figure, folder, name):
     """
     path = Path(folder) / f"{name}-interactive.html"
     with atomic(path) as part:
-        part.write_text(figure.to_html(include_plotlyjs="directory", full_html=True, div_id=name), encoding="utf-8")
+        part.write_text(
+            figure.to_html(include_plotlyjs="directory", full_html=True, div_id=name), encoding="utf-8"
+        )
     with atomic(path.with_name("plotly.min.js")) as part:
         part.write_text(get_plotlyjs(), encoding="utf-8")
     return path

@@ -1,7 +1,9 @@
-"""A table: labelled rows, columns that are ours or published and never both, cells with their interval, and the three files it becomes.
+"""A table: labelled rows, columns that are ours or published and never both, cells with their interval, and
+the three files it becomes.
 
-Every number of ours stands with its 95 % interval and the number of seeds. † marks a model that does not beat the best constant pose, ‡ one
-that does not beat the true 2D joints with the training set's mean depth. Best of a column: bold. What was not run says so.
+Every number of ours stands with its 95 % interval and the number of seeds. † marks a model that does not beat
+the best constant pose, ‡ one that does not beat the true 2D joints with the training set's mean depth. Best
+of a column: bold. What was not run says so.
 """
 
 from dataclasses import dataclass, field
@@ -22,22 +24,46 @@ MARKS = {"best constant pose": "†", "true 2D + mean depth": "‡"}
 MINUS = "−"
 LATEX = {
     MINUS: "$-$",
-    **{"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "·": r"$\cdot$", "→": r"$\to$", "…": r"\dots"},
+    **{
+        "†": r"$^\dagger$",
+        "‡": r"$^\ddagger$",
+        "×": r"$\times$",
+        "·": r"$\cdot$",
+        "→": r"$\to$",
+        "…": r"\dots",
+    },
     **{"–": "--", "%": r"\%", "_": r"\_", "&": r"\&", "¼": r"$\frac14$", "½": r"$\frac12$"},
 }
-PAGE = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:110em;padding:0 1em}"
+PAGE = (
+    ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2em"
+    " auto;max-width:110em;padding:0 1em}"
+)
 WRAPPED = "white-space: normal; text-align: left; min-width: 7em"
 STYLE = [
-    {"selector": "", "props": "border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.82em"},
-    {"selector": "caption", "props": "caption-side: top; text-align: left; font-weight: bold; padding: 0.4em 0"},
+    {
+        "selector": "",
+        "props": "border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.82em",
+    },
+    {
+        "selector": "caption",
+        "props": "caption-side: top; text-align: left; font-weight: bold; padding: 0.4em 0",
+    },
     {
         "selector": "th, td",
         "props": "text-align: right; padding: 0.12em 0.4em; vertical-align: top; white-space: nowrap",
     },
     {"selector": "tbody tr", "props": "border-top: 1px solid #8883"},
-    {"selector": "th.row_heading", "props": "text-align: left; font-weight: normal; white-space: normal; min-width: 7em; max-width: 14em"},
+    {
+        "selector": "th.row_heading",
+        "props": (
+            "text-align: left; font-weight: normal; white-space: normal; min-width: 7em; max-width: 14em"
+        ),
+    },
     {"selector": "th.index_name", "props": "text-align: left; vertical-align: bottom"},
-    {"selector": "th.col_heading", "props": "white-space: normal; border-bottom: 1px solid #8886; vertical-align: bottom"},
+    {
+        "selector": "th.col_heading",
+        "props": "white-space: normal; border-bottom: 1px solid #8886; vertical-align: bottom",
+    },
     {"selector": "th.col_heading.level0, th.col_heading.level1", "props": "text-align: center"},
     {"selector": "small", "props": "opacity: 0.75; font-weight: normal"},
 ]
@@ -45,7 +71,8 @@ STYLE = [
 
 @dataclass(frozen=True)
 class Column:
-    """source: `OURS`, `PUBLISHED` or other words; group: the heading above; better: "lower", "higher" or None where there is no best;
+    """source: `OURS`, `PUBLISHED` or other words; group: the heading above; better: "lower", "higher" or None
+    where there is no best;
     text: its cells are words."""
 
     source: str
@@ -63,7 +90,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number with what is known of it. `words` stand in its place where there is none; `note` is a mark that points to a note below."""
+    """A number with what is known of it. `words` stand in its place where there is none; `note` is a mark
+    that points to a note below."""
 
     value: float = np.nan
     low: float = np.nan
@@ -80,7 +108,8 @@ class Cell:
 
 @dataclass
 class Table:
-    """`rows`: labels, one tuple a row as long as `labels`; `cells`: {(row, column): Cell}, absent ones are empty."""
+    """`rows`: labels, one tuple a row as long as `labels`; `cells`: {(row, column): Cell}, absent ones are
+    empty."""
 
     name: str
     title: str
@@ -115,7 +144,8 @@ class Table:
     # ---------------------------------------------------------------- as data
 
     def tidy(self):
-        """The table as numbers: a column of values each, beside it for ours the interval's ends, the seeds, and the marks."""
+        """The table as numbers: a column of values each, beside it for ours the interval's ends, the seeds,
+        and the marks."""
         lines = []
         for row, labels in enumerate(self.rows):
             line = dict(zip(self.labels, labels, strict=True))
@@ -123,7 +153,12 @@ class Table:
                 cell = self.cell(row, column)
                 line[column.name] = cell.words if column.text else cell.value
                 if not column.text and column.source == OURS:
-                    known = {"low": cell.low, "high": cell.high, "seeds": cell.seeds, "marks": self._marks(row, column)}
+                    known = {
+                        "low": cell.low,
+                        "high": cell.high,
+                        "seeds": cell.seeds,
+                        "marks": self._marks(row, column),
+                    }
                     line |= {f"{column.name} [{key}]": value for key, value in known.items()}
             lines.append(line)
         return pd.DataFrame(lines)
@@ -149,7 +184,10 @@ class Table:
         names = [(self._source_title(column.source), column.group, column.title) for column in self.columns]
         columns = pd.MultiIndex.from_tuples(names)
         index = pd.MultiIndex.from_tuples(self.rows, names=self.labels)
-        texts = [[self._text(row, column, breaking, small) for column in self.columns] for row in range(len(self.rows))]
+        texts = [
+            [self._text(row, column, breaking, small) for column in self.columns]
+            for row in range(len(self.rows))
+        ]
         best = [self.best(column) for column in self.columns]
         css = [["font-weight: bold" if row in rows else "" for rows in best] for row in range(len(self.rows))]
         return pd.DataFrame(texts, index, columns), np.array(css, object)
@@ -166,21 +204,32 @@ class Table:
         text = f"{cell.value:.{column.digits}f}{cell.marks}"
         if np.isfinite(cell.low):
             between = "–" if cell.low >= 0 else " to "  # a dash before a minus cannot be read
-            text += breaking + small.format(f"{cell.low:.{column.digits}f}{between}{cell.high:.{column.digits}f}")
+            text += breaking + small.format(
+                f"{cell.low:.{column.digits}f}{between}{cell.high:.{column.digits}f}"
+            )
         return text.replace("-", MINUS)
 
     def styled(self, breaking="<br>", small="<small>{}</small>"):
         """The table as pandas' Styler."""
         texts, css = self._shown(breaking, small)
-        styler = texts.style.apply(lambda _: css, axis=None).set_caption(self.heading).set_table_styles([*STYLE, *self._edges()])
+        styler = (
+            texts.style.apply(lambda _: css, axis=None)
+            .set_caption(self.heading)
+            .set_table_styles([*STYLE, *self._edges()])
+        )
         styler.set_uuid(self.name)
         styler.cell_ids = False
         return styler
 
     def _edges(self):
-        """A line where a group of columns begins, a stronger one where ours end and the published ones begin; words are wrapped."""
-        starts = [i for i, column in enumerate(self.columns) if i == 0 or column.group != self.columns[i - 1].group]
-        edges = [i for i, column in enumerate(self.columns) if i and column.source != self.columns[i - 1].source]
+        """A line where a group of columns begins, a stronger one where ours end and the published ones begin;
+        words are wrapped."""
+        starts = [
+            i for i, column in enumerate(self.columns) if i == 0 or column.group != self.columns[i - 1].group
+        ]
+        edges = [
+            i for i, column in enumerate(self.columns) if i and column.source != self.columns[i - 1].source
+        ]
         lines = [{"selector": f"tbody td.col{i}", "props": "border-left: 1px solid #8886"} for i in starts]
         lines += [{"selector": f"tbody td.col{i}", "props": "border-left: 3px double #888"} for i in edges]
         # a rule of one cell would be weaker than that of all cells
@@ -193,7 +242,10 @@ class Table:
     def html(self):
         """The table and its notes as a piece of HTML."""
         notes = "".join(f"<li>{note}</li>" for note in self.notes)
-        return f'<div class="table" style="overflow-x: auto">{self.styled().to_html()}<ul class="notes">{notes}</ul></div>'
+        return (
+            f'<div class="table" style="overflow-x: auto">{self.styled().to_html()}<ul'
+            f' class="notes">{notes}</ul></div>'
+        )
 
     def _repr_html_(self):
         return self.html()
@@ -206,7 +258,10 @@ class Table:
             for row in sorted(self.best(column))[:1]:
                 cell = self.cell(row, column)
                 words = " → ".join(part for part in self.rows[row] if part)
-                told.append(f"on {column.title} {words} ({cell.value:.0f} mm, 95 % interval {cell.low:.0f} to {cell.high:.0f})")
+                told.append(
+                    f"on {column.title} {words} ({cell.value:.0f} mm, 95 % interval {cell.low:.0f} to"
+                    f" {cell.high:.0f})"
+                )
         best = "; ".join(told) or "no row of this table was run"
         return Markdown(f"Lowest MPJPE{' on simulated people' if self.simulated else ''}: {best}.")
 
@@ -215,7 +270,12 @@ class Table:
         lines = [["", *(" ".join(row) for row in self.rows)], ["---", *["---:"] * len(self.rows)]]
         for column in self.columns:
             cells = [self.cell(row, column) for row in range(len(self.rows))]
-            lines.append([column.name, *(f"{cell.value:,.{column.digits}f}" if cell.has_value else cell.words for cell in cells)])
+            lines.append(
+                [
+                    column.name,
+                    *(f"{cell.value:,.{column.digits}f}" if cell.has_value else cell.words for cell in cells),
+                ]
+            )
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def latex(self):
@@ -224,7 +284,12 @@ class Table:
         for axis in (0, 1):
             styler.format_index(_latex_text, axis=axis)
         styler.format(_latex_text).set_caption(_latex_text(self.heading)).set_table_styles([])
-        places = {"label": f"tab:{self.name}", "position": "t", "multicol_align": "c", "environment": "table*"}
+        places = {
+            "label": f"tab:{self.name}",
+            "position": "t",
+            "multicol_align": "c",
+            "environment": "table*",
+        }
         text = styler.to_latex(hrules=True, convert_css=True, **places)
         return text + "".join(f"% {note}\n" for note in self.notes)
 
@@ -235,7 +300,8 @@ class Table:
 
 
 def write_texts(folder, name, heading, data, body, latex):
-    """A table's three files, each whole or not there: `<name>.csv` of its numbers, `.html`, a page of its own, and `.tex`."""
+    """A table's three files, each whole or not there: `<name>.csv` of its numbers, `.html`, a page of its
+    own, and `.tex`."""
     head = f'<meta charset="utf-8"><title>{heading}</title><style>{PAGE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
     for kind, text in (("csv", data.to_csv(index=False)), ("html", page), ("tex", latex)):

@@ -1,4 +1,5 @@
-"""What training costs: minutes per epoch and stage, totals per scheme beside the paper's four, and error against training time."""
+"""What training costs: minutes per epoch and stage, totals per scheme beside the paper's four, and error
+against training time."""
 
 import numpy as np
 import pandas as pd
@@ -39,23 +40,47 @@ def label(run):
 
 
 def timing_table(runs):
-    """The paper's four comparisons, stage by stage: minutes per epoch, epochs, totals; ours and theirs in columns of their own."""
-    ours = (Column(OURS, "", "minutes per epoch", None, 3), Column(OURS, "", "epochs", None, 0), Column(OURS, "", "minutes", None, 2))
-    theirs = tuple(Column(PUBLISHED, column.group, column.title, None, digits) for column, digits in zip(ours, (2, 0, 1), strict=True))
-    table = Table("timing", "Training time", ("best scheme for", "scheme", "stage", "data"), (*ours, *theirs), is_simulated(runs))
+    """The paper's four comparisons, stage by stage: minutes per epoch, epochs, totals; ours and theirs in
+    columns of their own."""
+    ours = (
+        Column(OURS, "", "minutes per epoch", None, 3),
+        Column(OURS, "", "epochs", None, 0),
+        Column(OURS, "", "minutes", None, 2),
+    )
+    theirs = tuple(
+        Column(PUBLISHED, column.group, column.title, None, digits)
+        for column, digits in zip(ours, (2, 0, 1), strict=True)
+    )
+    table = Table(
+        "timing",
+        "Training time",
+        ("best scheme for", "scheme", "stage", "data"),
+        (*ours, *theirs),
+        is_simulated(runs),
+    )
     devices = ", ".join(sorted(runs["device"].astype(str).unique()))
     table.notes += [
         *defects(legacy_of(runs)),
-        f"Ours: training alone, without validation and preparation, on {devices}; mean over n = {len(seeds_of(runs))} seed(s). "
-        "Epochs and images per epoch are this profile's.",
+        (
+            f"Ours: training alone, without validation and preparation, on {devices}; mean over n ="
+            f" {len(seeds_of(runs))} seed(s). Epochs and images per epoch are this profile's."
+        ),
     ]
     for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):
         target, run = set_title(comparison.removeprefix("best_")), LAST_RUN[comparison, scheme]
         for printed, member in zip(stages.to_dict("records"), run.line, strict=True):
-            values = (printed["minutes_per_epoch"], printed["epochs"], printed["minutes_per_epoch"] * printed["epochs"])
-            cells = _own_cells(runs, member, ours) | {column: Cell(value) for column, value in zip(theirs, values, strict=True)}
+            values = (
+                printed["minutes_per_epoch"],
+                printed["epochs"],
+                printed["minutes_per_epoch"] * printed["epochs"],
+            )
+            cells = _own_cells(runs, member, ours) | {
+                column: Cell(value) for column, value in zip(theirs, values, strict=True)
+            }
             table.add((target, SCHEMES[scheme], str(member.stage), printed["data"]), cells)
-        total = _own_cells(runs, run, ours[2:], whole_line=True) | {theirs[2]: Cell(total_minutes()[comparison, scheme])}
+        total = _own_cells(runs, run, ours[2:], whole_line=True) | {
+            theirs[2]: Cell(total_minutes()[comparison, scheme])
+        }
         table.add((target, SCHEMES[scheme], "all", "total"), total)
     return table
 
@@ -71,16 +96,32 @@ def _own_cells(runs, run, columns, whole_line=False):
 
 
 def cost_and_error(runs):
-    """One row a scheme and 3D test set: run, scheme, label, two_d, test_set, minutes (with ancestors), mpjpe (mm): means over seeds."""
+    """One row a scheme and 3D test set: run, scheme, label, two_d, test_set, minutes (with ancestors), mpjpe
+    (mm): means over seeds."""
     lines = []
     for run in schemes():
         for test_set in SETS_3D:
             rows = rows_of(runs, run, test_set)
             if len(rows):
-                known = {"label": label(run), "scheme": run.scheme, "two_d": run.two_d or "", "target": run.target, "test_set": test_set}
-                lines.append(known | {"minutes": rows["seconds_line"].mean() / 60, "mpjpe": rows["value"].mean(), "seeds": len(rows)})
+                known = {
+                    "label": label(run),
+                    "scheme": run.scheme,
+                    "two_d": run.two_d or "",
+                    "target": run.target,
+                    "test_set": test_set,
+                }
+                lines.append(
+                    known
+                    | {
+                        "minutes": rows["seconds_line"].mean() / 60,
+                        "mpjpe": rows["value"].mean(),
+                        "seeds": len(rows),
+                    }
+                )
     columns = ["label", "scheme", "two_d", "target", "test_set", "minutes", "mpjpe", "seeds"]
-    return pd.DataFrame(lines, columns=columns).assign(scheme_title=lambda table: table["scheme"].map(SCHEME_TITLES))
+    return pd.DataFrame(lines, columns=columns).assign(
+        scheme_title=lambda table: table["scheme"].map(SCHEME_TITLES)
+    )
 
 
 def pareto_front(minutes, errors):
@@ -95,7 +136,8 @@ def pareto_front(minutes, errors):
 
 
 def total_draws(history, run, seeds):
-    """(minutes, draws) of a scheme's training time; epochs of a stage are resampled with their stage. None where a stage was not run."""
+    """(minutes, draws) of a scheme's training time; epochs of a stage are resampled with their stage. None
+    where a stage was not run."""
     random = generator(f"seconds of {run.name}", 0)
     total, drawn = 0.0, 0.0
     for member in run.line:

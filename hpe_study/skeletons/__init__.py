@@ -1,3 +1,40 @@
-"""Skeletons: joint sets by name, the way from one to another, and the lengths of their bones."""
+"""Skeletons: joint sets by name, the one way from one to another, the lengths of their bones."""
 
-from hpe_study.skeletons.joint_sets import *  # noqa: F403
+from hpe_study.skeletons.joint_sets import (
+    ALL,
+    BONE_GROUPS,
+    CANONICAL_LENGTH,
+    CANONICAL_STATURE,
+    FLIC29,
+    H36M17,
+    LSP14,
+    MPI_INF_3DHP17,
+    MPI_INF_3DHP28,
+    MPII16,
+    OPENPOSE18,
+    SMPL24,
+    UNREALCV15,
+)
+from hpe_study.skeletons.skeleton import Recipe, Skeleton, by_name, conversion_matrix, convert, sources
+
+__all__ = [
+    "ALL",
+    "BONE_GROUPS",
+    "CANONICAL_LENGTH",
+    "CANONICAL_STATURE",
+    "FLIC29",
+    "H36M17",
+    "LSP14",
+    "MPII16",
+    "MPI_INF_3DHP17",
+    "MPI_INF_3DHP28",
+    "OPENPOSE18",
+    "Recipe",
+    "SMPL24",
+    "Skeleton",
+    "UNREALCV15",
+    "by_name",
+    "conversion_matrix",
+    "convert",
+    "sources",
+]

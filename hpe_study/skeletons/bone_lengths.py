@@ -1,4 +1,5 @@
-"""The size of a skeleton: lengths of its bones, and giving a pose without a size one. NumPy, MPII-16 unless a skeleton is given."""
+"""The size of a skeleton: lengths of its bones, and giving a pose without a size one. NumPy, MPII-16 unless a
+skeleton is given."""
 
 import numpy as np
 
@@ -18,11 +19,12 @@ def mean_bone_lengths(joints3d, skeleton=MPII16):
     return np.where(known.any(0), np.where(known, lengths, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
 
 
-def sized(poses, bones, skeleton=MPII16):
-    """Poses (N, J, 3) in any unit → mm, relative to the skeleton's root: each scaled so that its bones add up to the canonical `bones`.
+def scale_to_bones(poses, bones, skeleton=MPII16):
+    """Poses (N, J, 3) in any unit → mm, relative to the skeleton's root: each scaled so that its bones add up
+    to the canonical `bones`.
 
-    bones: (bones,) mm of `skeleton.bones`, NaN where unknown; only bones that both a pose and `bones` have count. A pose without any
-    length stays a point. Nothing of a pose's own truth is used.
+    bones: (bones,) mm of `skeleton.bones`, NaN where unknown; only bones that both a pose and `bones` have
+    count. A pose without any length stays a point. Nothing of a pose's own truth is used.
     """
     root = skeleton.index(skeleton.root)
     poses = np.asarray(poses, np.float64) - np.asarray(poses, np.float64)[:, [root]]

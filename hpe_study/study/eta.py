@@ -1,4 +1,5 @@
-"""How long a study will take, before it starts: the images still to be seen over the rate that this machine trains at."""
+"""How long a study will take, before it starts: the images still to be seen over the rate that this machine
+trains at."""
 
 import statistics
 import time
@@ -14,21 +15,27 @@ from hpe_study.study.published import data_sheet
 from hpe_study.utils import devices
 from hpe_study.utils.files import read_json
 
-OVERHEAD = 9.0  # seconds of a notebook besides its work: kernel, imports, figures (measured on two cores; two notebooks a run)
+# seconds of a notebook besides its work: kernel, imports, figures (measured on two cores; two notebooks a
+# run)
+OVERHEAD = 9.0
 RENDERING = 0.03  # seconds a simulated picture takes one core
 STEPS = 4
 
 
 def counts_of(profile, name):
-    """`params.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has it."""
+    """`params.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has
+    it."""
     counts = profile.simulate or data_sheet()
     if name not in counts:
-        raise StudyError(f"{name}: nothing says how many images it has; the data sheet knows {', '.join(counts)}")
+        raise StudyError(
+            f"{name}: nothing says how many images it has; the data sheet knows {', '.join(counts)}"
+        )
     return counts[name]
 
 
 def images_of(study, run):
-    """Images that a run will see: epochs × N of each set, N the 2D set's size where the profile gives none (3D-only: the 3D set's)."""
+    """Images that a run will see: epochs × N of each set, N the 2D set's size where the profile gives none
+    (3D-only: the 3D set's)."""
     if run.budget == "time":
         run = replace(run, budget="images")  # the arm that the time was measured on
     training = study.profile.stage(run).training
@@ -37,7 +44,8 @@ def images_of(study, run):
 
 
 def measured_rate(study):
-    """Images a second of one training process: of the runs that are done, else of a few steps on noise, here and now."""
+    """Images a second of one training process: of the runs that are done, else of a few steps on noise, here
+    and now."""
     records = [study.run_folder(run) / "run.json" for run in study.runs]
     rates = [read_json(path)["images_per_second"] for path in records if path.exists()]
     return statistics.median(rates) if rates else _rate_on_noise(study.profile)
@@ -49,7 +57,9 @@ def _rate_on_noise(profile):
     precision = devices.pick_precision(network.precision, device)
     options = {"width": network.width} if network.width else {}
     model = build_model(network.model, **options).to(device, memory_format=torch.channels_last)
-    images = torch.rand(batch, 3, network.input_size, network.input_size, device=device).contiguous(memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, network.input_size, network.input_size, device=device).contiguous(
+        memory_format=torch.channels_last
+    )
     seconds = []
     for _ in range(STEPS):
         start = time.perf_counter()
@@ -66,17 +76,22 @@ def is_current(study, run):
     if not (folder / "run.json").exists():
         return False
     record = read_json(folder / "run.json")
-    stores = {path.name: path for name in run.sets for path in (study.store_path(name, split) for split in SPLITS)}
+    stores = {
+        path.name: path for name in run.sets for path in (study.store_path(name, split) for split in SPLITS)
+    }
     known = {name: key for name, key in record["data"].items() if name in stores and stores[name].exists()}
-    return record["hash"] == study.profile.stage(run).hash and all(stored_key(stores[name]) == key for name, key in known.items())
+    return record["hash"] == study.profile.stage(run).hash and all(
+        stored_key(stores[name]) == key for name, key in known.items()
+    )
 
 
-class Outlook:
-    """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None for real data, of which people
-    may have any part."""
+class RemainingTime:
+    """What is left of a study, in seconds: an estimate at the start that follows the pace as it goes. None
+    for real data, of which people may have any part."""
 
     def __init__(self, study, cores, places):
-        """places: runs at a time on this machine; None where others do the work, whose times are None as real data's are."""
+        """places: runs at a time on this machine; None where others do the work, whose times are None as real
+        data's are."""
         self.study, self.cores, self.start = study, max(1, cores), time.time()
         self.places, self.sized = places, study.simulated and places is not None
         self.rate = measured_rate(study) if self.sized and self.runs_left else 1.0
@@ -84,7 +99,8 @@ class Outlook:
 
     @property
     def runs_left(self):
-        """The runs without a record, or with one of other parameters or data, and all that start from such a run."""
+        """The runs without a record, or with one of other parameters or data, and all that start from such a
+        run."""
         left = []
         for run in self.study.runs:  # parents come first
             if run.parent in left or not is_current(self.study, run):
@@ -95,7 +111,11 @@ class Outlook:
         study, left = self.study, self.runs_left
         if not self.sized:
             return None
-        counts = [counts for name, counts in study.profile.simulate.items() if not study.store_path(name, "test").exists()]
+        counts = [
+            counts
+            for name, counts in study.profile.simulate.items()
+            if not study.store_path(name, "test").exists()
+        ]
         pictures = sum(count.train + count.test for count in counts)
         images = sum(images_of(study, run) for run in left)
         analyses = [name for name in study.analyses if not (study.figures / f"{name}.ipynb").exists()]

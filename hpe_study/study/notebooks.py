@@ -1,13 +1,11 @@
 """One executed notebook a run: papermill on a named kernel, written whole or not at all.
 
-The process asks the kernel of the operating system to end it with its parent, and Jupyter's kernels end with theirs, so killing the study
-at any point leaves nobody training behind.
+The process asks the kernel of the operating system to end it with its parent, and Jupyter's kernels end with
+theirs, so killing the study at any point leaves nobody training behind.
 """
 
-import ctypes
 import os
 import re
-import signal
 import sys
 from pathlib import Path
 
@@ -15,24 +13,12 @@ from hpe_study.errors import StudyError, killed
 from hpe_study.utils.files import atomic
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
-PR_SET_PDEATHSIG = 1
-
-
-def end_with_parent(sent=signal.SIGTERM, parent=None):
-    """Have Linux send this process a signal when its parent dies. Elsewhere: nothing.
-
-    parent: the process id of the one meant. Who died before this call can send nothing any more: the signal is then sent here, at once.
-    """
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0)
-        if parent is not None and os.getppid() != parent:
-            os.kill(os.getpid(), sent)
-
 
 def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     """Execute `notebook` with `parameters` into `output`, without widget state.
 
-    A cell that fails leaves `<output>.failed.ipynb` to look at and raises `StudyError` with the cell's own message.
+    A cell that fails leaves `<output>.failed.ipynb` to look at and raises `StudyError` with the cell's own
+    message.
     """
     import nbformat
     import papermill
@@ -61,10 +47,14 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
             part.touch()
             message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.evalue}").strip()
             told = message if error.ename == "StudyError" else f"{error.ename}: {message}"
-            raise StudyError(f"{told}\n  (in {notebook.name}; the notebook as it failed: {failed})") from error
+            raise StudyError(
+                f"{told}\n  (in {notebook.name}; the notebook as it failed: {failed})"
+            ) from error
         except DeadKernelError as error:
             who = f"the process of {notebook.name}"
-            raise StudyError(f"{killed(who)}, or it crashed; the same command goes on from its last whole epoch") from error
+            raise StudyError(
+                f"{killed(who)}, or it crashed; the same command goes on from its last whole epoch"
+            ) from error
         executed = nbformat.read(part, as_version=4)
         executed.metadata.pop("widgets", None)
         _plain_streams(executed)
@@ -73,11 +63,16 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
 
 
 def _plain_streams(notebook):
-    """Keep what a progress bar ended with, not every line it drew; what a stream said piece by piece becomes one output."""
+    """Keep what a progress bar ended with, not every line it drew; what a stream said piece by piece becomes
+    one output."""
     for cell in notebook.cells:
         whole = []
         for output in cell.get("outputs", []):
-            if whole and output.output_type == "stream" == whole[-1].output_type and output.name == whole[-1].name:
+            if (
+                whole
+                and output.output_type == "stream" == whole[-1].output_type
+                and output.name == whole[-1].name
+            ):
                 whole[-1].text += output.text
             else:
                 whole.append(output)

@@ -1,6 +1,8 @@
-"""The paper's own numbers, as printed: `published_numbers/*.csv`. They are of the real data sets and never share a column with ours.
+"""The paper's own numbers, as printed: `published_numbers/*.csv`. They are of the real data sets and never
+share a column with ours.
 
-table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN where the paper prints nothing; `note` says what is odd
+table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN where the paper prints nothing;
+                         `note` says what is odd
 timing                   minutes per epoch and epochs, per comparison, scheme and stage
 datasets                 the data sheet: images a split, joints
 """
@@ -13,7 +15,10 @@ import pandas as pd
 from hpe_study.config import Counts
 
 NAMES = ("table1", "table2", "table3", "timing", "datasets")
-PCKH_NOTE = "The paper's PCKh@0.5 is a score at 5 % of the crop's side over ten joints; our column “crop PCK” is its counterpart."
+PCKH_NOTE = (
+    "The paper's PCKh@0.5 is a score at 5 % of the crop's side over ten joints; our column “crop PCK” is its"
+    " counterpart."
+)
 KEYS = {  # the paper's words → the names that runs carry
     "MPII": "mpii",
     "LSP": "lsp",
@@ -33,7 +38,8 @@ def _read(name):
 
 
 def published(name):
-    """One of `NAMES` as a data frame, data sets by the names that runs carry. Raises ValueError for another name."""
+    """One of `NAMES` as a data frame, data sets by the names that runs carry. Raises ValueError for another
+    name."""
     if name not in NAMES:
         raise ValueError(f"no published table {name!r}; there are {', '.join(NAMES)}")
     table = _read(name).copy()
@@ -45,9 +51,13 @@ def published(name):
 
 @lru_cache
 def data_sheet():
-    """{data set: `params.Counts` of its splits}, of the paper's data sheet; sets without counts are left out."""
+    """{data set: `params.Counts` of its splits}, of the paper's data sheet; sets without counts are left
+    out."""
     sheet = published("datasets").dropna(subset=["train_images", "test_images"])
-    return {row.dataset: Counts(train=int(row.train_images), test=int(row.test_images)) for row in sheet.itertuples()}
+    return {
+        row.dataset: Counts(train=int(row.train_images), test=int(row.test_images))
+        for row in sheet.itertuples()
+    }
 
 
 def training_images():
@@ -56,6 +66,12 @@ def training_images():
 
 
 def total_minutes():
-    """{(comparison, scheme): minutes} of the paper's four totals: minutes per epoch × epochs, summed over stages."""
+    """{(comparison, scheme): minutes} of the paper's four totals: minutes per epoch × epochs, summed over
+    stages."""
     table = published("timing")
-    return (table["minutes_per_epoch"] * table["epochs"]).groupby([table["comparison"], table["scheme"]]).sum().to_dict()
+    return (
+        (table["minutes_per_epoch"] * table["epochs"])
+        .groupby([table["comparison"], table["scheme"]])
+        .sum()
+        .to_dict()
+    )

@@ -1,22 +1,27 @@
 """Run records → the three tables that every analysis reads: `runs.csv`, `history.csv` and `floors.csv`.
 
 runs.csv, one row per run, test set, scorer and metric:
-    run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale, seed,
-    arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of the 2D set, Table 5), geometry:
+    run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale,
+    seed, arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of
+    the 2D set, Table 5), geometry:
         which run it is;
-    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low, high, n, groups: its scores;
-        low and high bound the 95 % bootstrap interval over `groups` groups of n samples
-    simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
-    epochs, images_seen, images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
+    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low,
+        high, n, groups: its scores; low and high bound the 95 % bootstrap interval over `groups` groups of n
+        samples
+    simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its
+    ancestors), seconds_per_epoch, epochs, images_seen, images_2d (distinct, of the 2D set),
+    images_per_second, peak_memory_mb, weights_from, legacy:
         how it was made
-history.csv, one row per run and epoch: the columns of each run's own history after the columns that say which run.
-floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`floors`): floor, the MPJPE in mm that it scores; low, high:
+history.csv, one row per run and epoch: the columns of each run's own history after the columns that say which
+run. floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`floors`): floor, the MPJPE
+in mm that it scores; low, high:
     the middle 90 % of people; n people; simulated.
 """
 
 import pandas as pd
 
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
 from hpe_study.utils.files import atomic, read_json
 
 RUN_COLUMNS = [
@@ -27,13 +32,11 @@ RECORD_COLUMNS = [
     "simulated", "hash", "code", "device", "precision", "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen",
     "images_2d", "images_per_second", "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
-FLOOR_COLUMNS = ["test_set", "protocol", "kind", "floor", "low", "high", "n", "simulated"]
 
 
 def collect(study):
-    """Gather the records of all runs of a study; writes the three tables into the study's folder (`Study.records`)."""
-    from hpe_study.evaluation.oracle_floors import floors
-
+    """Gather the records of all runs of a study; writes the three tables into the study's folder
+    (`Study.records`)."""
     records = {run: read_json(study.run_folder(run) / "run.json") for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
@@ -64,11 +67,14 @@ def _read(path):
     try:
         return pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise StudyError(f"{path}: not readable ({error}); run the study's command again to have it made") from error
+        raise StudyError(
+            f"{path}: not readable ({error}); run the study's command again to have it made"
+        ) from error
 
 
 def read_runs(path):
-    """`runs.csv` as a data frame, its columns checked. Raises `StudyError` naming the file and the columns that are missing."""
+    """`runs.csv` as a data frame, its columns checked. Raises `StudyError` naming the file and the columns
+    that are missing."""
     return _checked(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS)
 
 

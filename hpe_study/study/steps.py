@@ -1,4 +1,5 @@
-"""The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its result stands already."""
+"""The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its
+result stands already."""
 
 import h5py
 
@@ -9,22 +10,41 @@ from hpe_study.datasets.base import SPLITS
 from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import trainer
-from hpe_study.training.variants import handed_on
+from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
 from hpe_study.utils.files import atomic
 from simulated_people import make
 
 
 def prepare_set(study, name, workers=1, progress=True):
-    """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile asks for one."""
+    """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile
+    asks for one."""
     profile = study.profile
     if study.simulated:
         counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
-        make(name, study.raw, counts.train, counts.test, seed=seed, size=size, workers=workers, device=renderer, progress=progress)
+        make(
+            name,
+            study.raw,
+            counts.train,
+            counts.test,
+            seed=seed,
+            size=size,
+            workers=workers,
+            device=renderer,
+            progress=progress,
+        )
     settings = store_settings(study, name)
     return {
-        split: prepare(name, study.raw, split, study.store_path(name, split), workers=workers, progress=progress, **settings)
+        split: prepare(
+            name,
+            study.raw,
+            split,
+            study.store_path(name, split),
+            workers=workers,
+            progress=progress,
+            **settings,
+        )
         for split in SPLITS
     }
 
@@ -56,7 +76,9 @@ def copy_labels(store_path, path):
 def open_store(study, name, split):
     """The prepared store; made first where it is not there yet, or was made with other settings."""
     path = study.store_path(name, split)
-    if stored_key(path) is None or not made_with(path, settings_of(name, split, **store_settings(study, name))):
+    if stored_key(path) is None or not made_with(
+        path, settings_of(name, split, **store_settings(study, name))
+    ):
         prepare_set(study, name)
     return Store(path, in_memory=study.profile.in_memory)
 
@@ -64,7 +86,11 @@ def open_store(study, name, split):
 def data_of(study, run):
     """The stores that a run learns from and is validated on."""
     deep = run.trained_3d
-    stores = {(name, split): open_store(study, name, split) for name in {run.two_d, deep} - {None} for split in SPLITS}
+    stores = {
+        (name, split): open_store(study, name, split)
+        for name in {run.two_d, deep} - {None}
+        for split in SPLITS
+    }
     return trainer.Data(
         train_2d=stores.get((run.two_d, "train")),
         train_3d=stores.get((deep, "train")),
@@ -76,16 +102,22 @@ def data_of(study, run):
 def train(study, run, device="auto", progress=True, **changes):
     """Train one run, after its ancestors where they have not been trained; returns the run record.
 
-    changes: settings of `params.Training` that differ from the profile's (`learning_rate=…`); such a run has a folder of its own, so it
-    never takes the place of the profile's run.
+    changes: settings of `params.Training` that differ from the profile's (`learning_rate=…`); such a run has
+    a folder of its own, so it never takes the place of the profile's run.
     """
     if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
         train(study, run.parent, device, progress)
-    init = study.run_folder(run.parent) / handed_on(run.parent, study.profile.legacy) if run.parent else None
+    init = (
+        study.run_folder(run.parent) / init_checkpoint(run.parent, study.profile.legacy)
+        if run.parent
+        else None
+    )
     stage, folder = study.profile.stage(run), study.run_folder(run)
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:
-        stage = stage.model_copy(update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")})
+        stage = stage.model_copy(
+            update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")}
+        )
         folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
@@ -95,7 +127,8 @@ def train(study, run, device="auto", progress=True, **changes):
 
 
 def evaluate(study, run, device="auto", progress=True):
-    """Score one run on its test sets: writes `predictions.h5` and `metrics.csv` into its folder; returns the metrics (a data frame)."""
+    """Score one run on its test sets: writes `predictions.h5` and `metrics.csv` into its folder; returns the
+    metrics (a data frame)."""
     folder = study.run_folder(run)
     if not (folder / "checkpoint.pt").exists():
         train(study, run, device, progress)

@@ -1,7 +1,8 @@
 """The study as data: which runs stand behind each table, what each starts from, and where everything lies.
 
-A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name the same run, so it is trained once. Tables 1–3 of the paper
-need 45 runs a seed (three 2D sets, three 3D sets); a profile that has fewer sets has fewer.
+A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name the same run, so it is trained
+once. Tables 1–3 of the paper need 45 runs a seed (three 2D sets, three 3D sets); a profile that has fewer
+sets has fewer.
 """
 
 import copy
@@ -15,7 +16,8 @@ from hpe_study.errors import StudyError
 from hpe_study.utils.files import digest_of, read_json
 
 TABLES = (1, 2, 3, 4, 5)  # those that have a notebook
-AUDIT = "audit"  # a notebook that trains its own runs (`hpe_study.audit`); executed where a profile names it
+# a notebook that trains its own runs (`hpe_study.study.audit`); executed where a profile names it
+AUDIT = "audit"
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
 
@@ -27,10 +29,11 @@ SAME = "same"
 class Run:
     """One training.
 
-    `two_d` is the 2D set that is learnt from in this run (None: 3D-only), `three_d` the 3D set of stage 2, `target` that of stage 3.
-    `start` is the 2D set of the stage 1 that the line begins with: the paper's runs begin with their own `two_d` (SAME), the arms of
-    Table 4 set it apart (None: no stage 1). budget: "" | "images" | "time" (Table 4). backbone, share: Table 5's network and share of the
-    2D set. geometry: False leaves the geometric loss out.
+    `two_d` is the 2D set that is learnt from in this run (None: 3D-only), `three_d` the 3D set of stage 2,
+    `target` that of stage 3. `start` is the 2D set of the stage 1 that the line begins with: the paper's runs
+    begin with their own `two_d` (SAME), the arms of Table 4 set it apart (None: no stage 1). budget: "" |
+    "images" | "time" (Table 4). backbone, share: Table 5's network and share of the 2D set. geometry: False
+    leaves the geometric loss out.
     """
 
     stage: int
@@ -51,12 +54,26 @@ class Run:
 
     @property
     def name(self):
-        """Folder and label of the run, e.g. `stage3-lsp-x2-h36m-occlusion_person-seed0`, `stage2-only3d-h36m-seed0`."""
+        """Folder and label of the run, e.g. `stage3-lsp-x2-h36m-occlusion_person-seed0`,
+        `stage2-only3d-h36m-seed0`."""
         start = None if self.start == self.two_d else f"from_{self.start or 'scratch'}"
         scale = f"x{self.epoch_scale}" if self.epoch_scale != 1 else None
         size = (self.backbone.replace(":", "_"), f"share{self.share:g}" if self.share != 1 else None)
-        special = (start, scale, self.budget and f"equal_{self.budget}", *size, None if self.geometry else "no_geometry")
-        parts = (f"stage{self.stage}", self.two_d or "only3d", *special, self.three_d, self.target, f"seed{self.seed}")
+        special = (
+            start,
+            scale,
+            self.budget and f"equal_{self.budget}",
+            *size,
+            None if self.geometry else "no_geometry",
+        )
+        parts = (
+            f"stage{self.stage}",
+            self.two_d or "only3d",
+            *special,
+            self.three_d,
+            self.target,
+            f"seed{self.seed}",
+        )
         return "-".join(part for part in parts if part)
 
     @property
@@ -111,7 +128,12 @@ class Row:
 def rows(profile):
     """All rows of the profile's tables, seed by seed."""
     makers = {1: _table1, 2: _table2, 3: _table3, 4: _table4, 5: _table5}
-    return [Row(table, run) for seed in profile.seeds for table in profile.tables for run in makers[table](profile, seed)]
+    return [
+        Row(table, run)
+        for seed in profile.seeds
+        for table in profile.tables
+        for run in makers[table](profile, seed)
+    ]
 
 
 def _table1(profile, seed):
@@ -124,26 +146,38 @@ def _table2(profile, seed):
 
 def _table3(profile, seed):
     first = profile.three_d[0]
-    return [Run(3, flat, first, last, LEVEL_SET[flat], seed) for flat in profile.two_d for last in profile.three_d]
+    return [
+        Run(3, flat, first, last, LEVEL_SET[flat], seed) for flat in profile.two_d for last in profile.three_d
+    ]
 
 
 def _table4(profile, seed):
-    """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss, from "both"."""
+    """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss,
+    from "both"."""
     flat, deep = profile.fair.two_d, profile.fair.three_d
     arms = [(None, None), (None, flat), (flat, None), (flat, flat)]
-    made = [Run(2, mixed, deep, seed=seed, start=start, budget=budget) for budget in ("images", "time") for mixed, start in arms]
-    return made + [Run(3, flat, deep, deep, seed=seed, budget="images", geometry=geometry) for geometry in (True, False)]
+    made = [
+        Run(2, mixed, deep, seed=seed, start=start, budget=budget)
+        for budget in ("images", "time")
+        for mixed, start in arms
+    ]
+    return made + [
+        Run(3, flat, deep, deep, seed=seed, budget="images", geometry=geometry) for geometry in (True, False)
+    ]
 
 
 def _table5(profile, seed):
     size = profile.size
     return [
-        Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share) for backbone in size.backbones for share in size.shares
+        Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share)
+        for backbone in size.backbones
+        for share in size.shares
     ]
 
 
 class Study:
-    """A profile with its place on disk. `home` is the project's folder: parameter files lie in `home/params`."""
+    """A profile with its place on disk. `home` is the project's folder: parameter files lie in
+    `home/params`."""
 
     def __init__(self, profile_path):
         self.profile_path = Path(profile_path).resolve()
@@ -152,7 +186,8 @@ class Study:
         self.variant = ""  # of the audit: part of the folders' names
 
     def with_legacy(self, names):
-        """The same study with other switches of the published code, its runs and figures in folders of their own; the stores are shared."""
+        """The same study with other switches of the published code, its runs and figures in folders of their
+        own; the stores are shared."""
         other = copy.copy(self)
         names = published_code.chosen(names)
         other.profile = self.profile.model_copy(update={"legacy": names})
@@ -168,12 +203,14 @@ class Study:
 
     @cached_property
     def absent(self):
-        """{data set: what is missing} of the sets that were not found when the study was last started (`presence.note_absent`)."""
+        """{data set: what is missing} of the sets that were not found when the study was last started
+        (`presence.find_data_sets`)."""
         return read_json(self.absent_path) if self.absent_path.exists() else {}
 
     @cached_property
     def sources(self):
-        """{data set: what its files are} of the real sets, as they were when the study was last started (`presence.note_absent`)."""
+        """{data set: what its files are} of the real sets, as they were when the study was last started
+        (`presence.find_data_sets`)."""
         return read_json(self.sources_path) if self.sources_path.exists() else {}
 
     @property
@@ -196,7 +233,11 @@ class Study:
     def test_sets(self, run):
         """Where a run is scored: its 2D set, and every 3D set once it has learnt depth."""
         flat = (run.two_d,) if run.two_d else ()
-        return flat if run.stage == 1 else (*flat, *(name for name in self.profile.three_d if name not in self.absent))
+        return (
+            flat
+            if run.stage == 1
+            else (*flat, *(name for name in self.profile.three_d if name not in self.absent))
+        )
 
     @property
     def analyses(self):
@@ -211,10 +252,21 @@ class Study:
         return bool(self.profile.simulate)
 
     def data_settings(self, name):
-        """Digest of all that a set's stores depend on: how its stand-in is made, what its files are, how it is read and cropped."""
+        """Digest of all that a set's stores depend on: how its stand-in is made, what its files are, how it
+        is read and cropped."""
         profile = self.profile
-        standin = [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed] if self.simulated else None
-        crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, profile.datasets.get(name)]
+        standin = (
+            [profile.simulate[name].model_dump(), profile.simulate_size, profile.simulate_seed]
+            if self.simulated
+            else None
+        )
+        crops = [
+            profile.network.input_size,
+            profile.crop_margin,
+            profile.encoding,
+            profile.strict,
+            profile.datasets.get(name),
+        ]
         way = published_code.of_reading(profile.legacy, name)
         found = self.sources.get(name, {}).get("digest")
         return digest_of([name, standin, crops, *([way] if way else []), *([found] if found else [])])
@@ -254,7 +306,8 @@ class Study:
         return self.home / "figures" / self.profile.name / self.variant
 
     def store_path(self, name, split):
-        """The prepared store of a data set's split; one that is read as the published code did has a file of its own."""
+        """The prepared store of a data set's split; one that is read as the published code did has a file of
+        its own."""
         way = "".join(f"+{switch}" for switch in published_code.of_reading(self.profile.legacy, name))
         return self.home / "data" / "prepared" / self.profile.name / f"{name}-{split}{way}.h5"
 

@@ -1,4 +1,5 @@
-"""Run the whole graph by Snakemake: one study at a time a profile, a live count, and at the end what came out and where."""
+"""Run the whole graph by Snakemake: one study at a time a profile, a live count, and at the end what came out
+and where."""
 
 import math
 import os
@@ -13,12 +14,12 @@ from pathlib import Path
 import yaml
 
 from hpe_study.errors import StudyError
-from hpe_study.study.availability import note_absent
-from hpe_study.study.eta import Outlook
+from hpe_study.study.availability import find_data_sets
+from hpe_study.study.eta import RemainingTime
 from hpe_study.study.gpus import visible_gpus
-from hpe_study.study.notebooks import end_with_parent
 from hpe_study.utils import devices
 from hpe_study.utils.files import lock
+from hpe_study.utils.processes import end_with_parent
 from hpe_study.utils.progress import progress_bar
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
@@ -29,35 +30,66 @@ PREPARING_CORES = 4  # that a job which prepares a data set asks a cluster for, 
 
 
 def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
-    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished stays).
+    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished
+    stays).
 
-    cores: of this machine, by default all. cluster: folder of a Snakemake profile (`profiles/slurm`) that makes jobs of the steps; then
-    `cores` are those that a job of preparation asks for.
+    cores: of this machine, by default all. cluster: folder of a Snakemake profile (`profiles/slurm`) that
+    makes jobs of the steps; then `cores` are those that a job of preparation asks for.
     """
     if study.profile.records:
-        raise StudyError(f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they came from instead")
+        raise StudyError(
+            f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they"
+            " came from instead"
+        )
     where, cores, places = _on_cluster(study, cluster, cores) if cluster else _on_this_machine(study, cores)
-    with lock(study.folder):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
-        study = note_absent(study)
-        outlook = Outlook(study, cores, places)
+    with lock(
+        study.folder
+    ):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
+        study = find_data_sets(study)
+        outlook = RemainingTime(study, cores, places)
         _announce(study, outlook)
         command = [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile"), "--directory", str(study.home)),
-            *("--nolock", "--rerun-incomplete", "--keep-going", "--rerun-triggers", "mtime", "params", "input"),
-            *(*where, *extra, "--config", f"profile={study.profile_path}", f"kernel={kernel}", f"cores={cores}"),
+            *(
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--snakefile",
+                str(study.home / "Snakefile"),
+                "--directory",
+                str(study.home),
+            ),
+            *(
+                "--nolock",
+                "--rerun-incomplete",
+                "--keep-going",
+                "--rerun-triggers",
+                "mtime",
+                "params",
+                "input",
+            ),
+            *(
+                *where,
+                *extra,
+                "--config",
+                f"profile={study.profile_path}",
+                f"kernel={kernel}",
+                f"cores={cores}",
+            ),
         ]
         start = time.time()
         log = study.folder / "snakemake.log"
         steps, errors = _follow(command, log, study, outlook)
         if errors is not None:
             raise StudyError(
-                f"some steps failed; all that finished stays, and the same command goes on from there.\n{errors}\n(whole log: {log})"
+                "some steps failed; all that finished stays, and the same command goes on from"
+                f" there.\n{errors}\n(whole log: {log})"
             )
         _report(study, steps, time.time() - start)
 
 
 def _on_this_machine(study, cores):
-    """(Snakemake's words, cores, runs at a time): no more of these than cores, or than places on its GPUs. What it lacks is said first."""
+    """(Snakemake's words, cores, runs at a time): no more of these than cores, or than places on its GPUs.
+    What it lacks is said first."""
     devices.check_count(study.profile.devices)
     cores, on_gpus = cores or os.cpu_count(), len(visible_gpus()) * study.profile.runs_per_gpu
     resources = ("--resources", f"gpu={on_gpus}") if on_gpus else ()
@@ -68,11 +100,17 @@ def _on_cluster(study, cluster, cores):
     """(Snakemake's words, cores of a job of preparation, None: how many runs at a time is not known)."""
     folder = Path(cluster) if Path(cluster).is_dir() else study.home / cluster
     if not (folder / "config.yaml").exists():
-        at_hand = ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))) or "none here"
+        at_hand = (
+            ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml")))
+            or "none here"
+        )
         raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (at hand: {at_hand})")
     executor = yaml.safe_load((folder / "config.yaml").read_text()).get("executor", "local")
     if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
-        raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e '.[{folder.name}]'")
+        raise StudyError(
+            f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e"
+            f" '.[{folder.name}]'"
+        )
     return ("--profile", str(folder)), cores or PREPARING_CORES, None
 
 
@@ -85,12 +123,16 @@ def _announce(study, outlook):
     for name, words in study.absent.items():
         print(f"left out, with every row that needs it: {name} ({words})")
     if outlook.first and study.runs:
-        print(f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be seen and this machine's rate")
+        print(
+            f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be"
+            " seen and this machine's rate"
+        )
     sys.stdout.flush()
 
 
 def _follow(command, log, study, outlook):
-    """Run Snakemake, its words into `log`, a bar from its counts. Returns the steps done, and the failed steps' messages or None."""
+    """Run Snakemake, its words into `log`, a bar from its counts. Returns the steps done, and the failed
+    steps' messages or None."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment.get("PATH", "")])
     process = subprocess.Popen(
@@ -103,7 +145,10 @@ def _follow(command, log, study, outlook):
         cwd=study.home,
     )
     bar = progress_bar(
-        total=None, desc="study", bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}", dynamic_ncols=True
+        total=None,
+        desc="study",
+        bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}",
+        dynamic_ncols=True,
     )
     errors, rule = [], ""
     with open(log, "w") as words, process, bar:
@@ -148,7 +193,11 @@ def _report(study, steps, seconds):
     else:
         print(f"Done: {steps} steps in {seconds / 60:.1f} minutes.")
     here = study.home
-    for label, pattern in (("tables", "table[0-9].html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb")):
+    for label, pattern in (
+        ("tables", "table[0-9].html"),
+        ("figures", "*.png"),
+        ("notebooks to open", "*.ipynb"),
+    ):
         found = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
         if found:
             print(f"  {label}: " + ", ".join(str(path) for path in found))

@@ -1,6 +1,8 @@
-"""One training by several processes: `torchrun` started from the notebook's cell, watched, and its death told in the cell's own words.
+"""One training by several processes: `torchrun` started from the notebook's cell, watched, and its death told
+in the cell's own words.
 
-Here, in the notebook's process: `train_on_several`. There, in each process that torchrun starts: `python -m hpe_study.launch JOB`.
+Here, in the notebook's process: `train_on_several`. There, in each process that torchrun starts:
+`hpe_study.training.worker`.
 Nobody outlives the notebook: torchrun dies with it, and the processes with torchrun.
 """
 
@@ -12,26 +14,39 @@ import sys
 import threading
 from collections import deque
 from functools import partial
-from pathlib import Path
 
 from hpe_study.errors import StudyError, killed
-from hpe_study.study.notebooks import end_with_parent
 from hpe_study.utils.files import read_json, write_json
+from hpe_study.utils.processes import end_with_parent
 
-JOB, LOG = "job.json", "devices.log"  # in the run's folder: what the processes are to do, and all that they said
+JOB, LOG = (
+    "job.json",
+    "devices.log",
+)  # in the run's folder: what the processes are to do, and all that they said
 LAST_WORDS = 10  # seconds that are waited for them when torchrun has ended
 TAIL = 15  # lines of the log that an error shows
 BY_SIGNAL = re.compile(r"Signal (\d+) \((SIG\w+)\) received by PID (\d+)")
 
 
-def train_on_several(count, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"):
+def train_on_several(
+    count, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none"
+):
     """Train one stage (see `training.fit`) by `count` processes on this machine; returns the run record.
 
-    device: "cuda" or "cpu". Raises `StudyError` where a process ends before its time: the message that it left, or that it was killed,
-    and the end of the log.
+    device: "cuda" or "cpu". Raises `StudyError` where a process ends before its time: the message that it
+    left, or that it was killed, and the end of the log.
     """
-    stores = {key: store and {"path": str(store.path), "in_memory": store.in_memory} for key, store in vars(data).items()}
-    job = {"stage": stage.model_dump(mode="json"), "data": stores, "out": str(out), "init": init and str(init), "inputs": inputs}
+    stores = {
+        key: store and {"path": str(store.path), "in_memory": store.in_memory}
+        for key, store in vars(data).items()
+    }
+    job = {
+        "stage": stage.model_dump(mode="json"),
+        "data": stores,
+        "out": str(out),
+        "init": init and str(init),
+        "inputs": inputs,
+    }
     job |= {
         "starter": os.getpid(),
         "device": device,
@@ -48,10 +63,13 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
         "--nproc-per-node",
         str(count),
         "--module",
-        "hpe_study.training.launcher",
+        "hpe_study.training.worker",
         str(out / JOB),
     ]
-    environment = {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0"} | os.environ
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",
+    } | os.environ
     process = subprocess.Popen(
         [sys.executable, "-m", "torch.distributed.run", *words],
         stdout=subprocess.PIPE,
@@ -72,7 +90,8 @@ def train_on_several(count, stage, data, out, init, inputs, device, workers, bon
 
 
 def _follow(process, log, bar):
-    """Write all that is said into `log`, and show the lines of the first process's progress bar; returns the last lines."""
+    """Write all that is said into `log`, and show the lines of the first process's progress bar; returns the
+    last lines."""
     last = deque(maxlen=1000)
 
     def read():
@@ -96,7 +115,9 @@ def _what_happened(lines, status, log):
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     if told:
         return f"{told[0]} (log: {log})"
-    signals = [match for line in lines if (match := BY_SIGNAL.search(line)) and match[2] != "SIGTERM"]  # torchrun's own to the others
+    signals = [
+        match for line in lines if (match := BY_SIGNAL.search(line)) and match[2] != "SIGTERM"
+    ]  # torchrun's own to the others
     if signals and int(signals[0][1]) == signal.SIGKILL:
         reason = killed(f"a training process (pid {signals[0][3]})")
     elif signals:
@@ -105,46 +126,9 @@ def _what_happened(lines, status, log):
         reason = killed("torchrun, which holds the training processes,")
     else:
         reason = "a training process failed"
-    return "\n".join([f"{reason}; the same command goes on from the last whole epoch. Log: {log}, which ends", *lines[-TAIL:]])
-
-
-def _parent_of(process):
-    """Linux's word on who started a process; None where it is gone."""
-    try:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def main(job_path):
-    """One of the processes: join the others, train, leave. Returns the exit status; a `StudyError` is a line that starts with "error: "."""
-    job = read_json(job_path)
-    torchrun = os.getppid()
-    end_with_parent(signal.SIGKILL, torchrun)
-    if sys.platform.startswith("linux") and _parent_of(torchrun) != job["starter"]:
-        print("error: the notebook that started this training is gone", file=sys.stderr)
-        return 1  # torchrun was, too, before it could be followed
-    import numpy as np
-
-    from hpe_study.config import Stage
-    from hpe_study.data.store import Store
-    from hpe_study.training import trainer
-    from hpe_study.utils import distributed
-
-    stores = {key: Store(**store) if store else None for key, store in job["data"].items()}
-    bones = None if job["bones"] is None else np.array(job["bones"], float)
-    own = distributed.join(job["device"])
-    try:
-        trainer.train_here(
-            Stage(**job["stage"]), trainer.Data(**stores), Path(job["out"]), job["init"], job["inputs"], own, job["workers"],
-            bones, job["progress"], job["compiling"],
-        )  # fmt: skip
-    except StudyError as error:
-        print(f"\nerror: {error}", file=sys.stderr, flush=True)
-        return 1
-    distributed.leave()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    return "\n".join(
+        [
+            f"{reason}; the same command goes on from the last whole epoch. Log: {log}, which ends",
+            *lines[-TAIL:],
+        ]
+    )

@@ -1,7 +1,9 @@
-"""What a training does with its data: the corrected way, and beside it the published code's (`hpe_study.legacy`).
+"""What a training does with its data: the corrected way, and beside it the published code's
+(`hpe_study.published_defects`).
 
-`recipe_of` chooses one of each pair when a run is set up; the steps of a training then ask no further. Everything is a function of
-(seed, epoch, sample), so a resumed run equals an unbroken one, whichever way was chosen.
+`recipe_of` chooses one of each pair when a run is set up; the steps of a training then ask no further.
+Everything is a function of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever way was
+chosen.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hpe_study.data.batches import Mix
+from hpe_study.data.sampling import MixedSampler
 from hpe_study.published_defects import switch
 from hpe_study.utils import distributed, rng
 
@@ -20,8 +22,9 @@ LAST, BEST = "checkpoint.pt", "best.pt"
 # ---------------------------------------------------------------- which 3D samples an epoch may draw
 
 
-class FirstOf3D(Mix):
-    """Only the first N samples of the 3D set are ever drawn, N the number of the 2D set's (published: `first_n_3d`)."""
+class FirstOf3D(MixedSampler):
+    """Only the first N samples of the 3D set are ever drawn, N the number of the 2D set's (published:
+    `first_n_3d`)."""
 
     def pool(self, store):
         return np.arange(min(self.lengths[0], self.lengths[1])) if store == 1 else super().pool(store)
@@ -46,10 +49,11 @@ class OwnLabels:
 class PermutedLabels:
     """Pictures by position, labels by a permuted index (published: `mispaired_images`).
 
-    The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that the asking loader worker holds:
-    from there to the end of the epoch that worker reads the picture of one sample and the label, crop box included, of another. Batches
-    are dealt to the workers in turn. Without workers the one copy stays permuted for all later epochs. In validation the labels' indices
-    are every tenth, the pictures' 0, 1, 2, … Beyond the stored square of its own person a picture is black here.
+    The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that the
+    asking loader worker holds: from there to the end of the epoch that worker reads the picture of one sample
+    and the label, crop box included, of another. Batches are dealt to the workers in turn. Without workers
+    the one copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the
+    pictures' 0, 1, 2, … Beyond the stored square of its own person a picture is black here.
 
     store: number of the 3D store; length: its samples; batch_size: of the loader.
     """
@@ -71,27 +75,32 @@ class PermutedLabels:
         if self.workers == 0 and epoch > 0:
             permuted[:] = True
         permuted &= drawn[:, 0] == self.store
-        return np.column_stack([drawn, np.where(permuted, permutation[drawn[:, 1] % self.length], drawn[:, 1])])
+        return np.column_stack(
+            [drawn, np.where(permuted, permutation[drawn[:, 1] % self.length], drawn[:, 1])]
+        )
 
     def in_validation(self, indices):
         """(N, 3): (0, picture, label); one picture in N has its own label."""
         return np.stack([np.zeros_like(indices), np.arange(len(indices)), indices], 1)
 
 
-# ---------------------------------------------------------------- what the augmentation's random numbers depend on
+# ---------------------------------------------------------------- what the augmentation's random numbers
+# depend on
 
 
 class KeyedBySample:
     """A sample's own augmentation, a fresh one in each epoch, and in an epoch each time that it comes."""
 
     def keys(self, sample, batch, epoch, repeat=0):
-        """(names (B,), epoch) that the random numbers are drawn for. sample: (B, 2) store, index; batch: its number in the epoch;
+        """(names (B,), epoch) that the random numbers are drawn for. sample: (B, 2) store, index; batch: its
+        number in the epoch;
         repeat: (B,) how often the sample came before in the epoch."""
         return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
 
 
 class KeyedByWorker:
-    """A worker's k-th sample is changed like the k-th of every other worker and epoch (published: `stuck_augmentation`)."""
+    """A worker's k-th sample is changed like the k-th of every other worker and epoch (published:
+    `stuck_augmentation`)."""
 
     def keys(self, sample, batch, epoch, repeat=0):
         whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
@@ -107,7 +116,8 @@ def labelled_joints(labelled):
 
 
 def every_joint(labelled):
-    """All of them: one that is missing or outside the crop has an empty map as its target (published: `missing_joints_as_zero`)."""
+    """All of them: one that is missing or outside the crop has an empty map as its target (published:
+    `missing_joints_as_zero`)."""
     return torch.ones_like(labelled)
 
 
@@ -115,13 +125,15 @@ def every_joint(labelled):
 
 
 def labelled_bones(batch, depth):
-    """((B, 16, 3) crop units, (B, 16) bool visible): the 2D set's samples, labelled joints. depth: (B, 16), read at the joints."""
+    """((B, 16, 3) crop units, (B, 16) bool visible): the 2D set's samples, labelled joints. depth: (B, 16),
+    read at the joints."""
     visible = batch.labelled & of_2d_set(batch)
     return torch.cat([torch.where(visible[..., None], batch.joints, 0.5), depth[..., None]], -1), visible
 
 
 def every_bone(batch, depth):
-    """As `labelled_bones`, a missing joint standing at (0, 0) as if it were seen (published: `missing_joints_in_geometry`)."""
+    """As `labelled_bones`, a missing joint standing at (0, 0) as if it were seen (published:
+    `missing_joints_in_geometry`)."""
     places = torch.where(batch.labelled[..., None], batch.joints, 0.0)
     return torch.cat([places, depth[..., None]], -1), of_2d_set(batch).expand_as(batch.labelled)
 
@@ -134,9 +146,9 @@ def of_2d_set(batch):
 # ---------------------------------------------------------------- which weights the next stage starts from
 
 
-def handed_on(run, legacy):
-    """File of a run's folder that its children start from: the last epoch's weights; in the published 3D-only scheme (`stage3_from_best`)
-    those with the best validation 2D score."""
+def init_checkpoint(run, legacy):
+    """File of a run's folder that its children start from: the last epoch's weights; in the published 3D-only
+    scheme (`stage3_from_best`) those with the best validation 2D score."""
     return BEST if "stage3_from_best" in legacy and run.stage == 2 and run.scheme == "3d" else LAST
 
 
@@ -147,7 +159,7 @@ def handed_on(run, legacy):
 class Recipe:
     """The ways chosen for one run."""
 
-    mix: Mix
+    mix: MixedSampler
     pairing: object
     augmentation: object
     targets: object
@@ -158,10 +170,11 @@ class Recipe:
 def recipe_of(stage, stores, counts, chosen=None):
     """The `Recipe` of a `params.Stage`.
 
-    stores: the training stores, 2D first; counts: samples of each an epoch; chosen: indices of the first store that may be drawn, or None.
+    stores: the training stores, 2D first; counts: samples of each an epoch; chosen: indices of the first
+    store that may be drawn, or None.
     """
     fusion, legacy = stage.scheme == "fusion", stage.legacy
-    mix = FirstOf3D if fusion and "first_n_3d" in legacy else Mix
+    mix = FirstOf3D if fusion and "first_n_3d" in legacy else MixedSampler
     pairing = OwnLabels()
     if stage.three_d in switch("mispaired_images").sets and "mispaired_images" in legacy:
         pairing = PermutedLabels(len(stores) - 1, len(stores[-1]), stage.training.batch_size, stage.seed)

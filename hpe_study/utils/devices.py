@@ -19,7 +19,8 @@ LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-
 def pick_device(name="auto"):
     """`torch.device` for "auto" (the GPU that this process sees, else the CPU), "cpu", "cuda" or "cuda:1".
 
-    On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with two (measured).
+    On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with
+    two (measured).
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -30,20 +31,27 @@ def pick_device(name="auto"):
     if device.type == "cuda" and not torch.cuda.is_available():
         raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise StudyError(f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)")
+        raise StudyError(
+            f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)"
+        )
     if device.type == "cpu":
         torch.set_num_threads(1)
     else:
-        torch.backends.cudnn.benchmark = True  # every batch has the same shape: the fastest kernels are found once
+        torch.backends.cudnn.benchmark = (
+            True  # every batch has the same shape: the fastest kernels are found once
+        )
     return device
 
 
 def check_count(count, name="auto"):
-    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else processor cores."""
+    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else processor
+    cores."""
     if count == 1:
         return
     if name not in ("auto", "cpu", "cuda"):
-        raise StudyError(f"devices: {count} asked for, but device {name!r} is a single one; use device: auto, cpu or cuda")
+        raise StudyError(
+            f"devices: {count} asked for, but device {name!r} is a single one; use device: auto, cpu or cuda"
+        )
     on_gpu = pick_device(name).type == "cuda"
     there, kind = (torch.cuda.device_count(), "GPU") if on_gpu else (os.cpu_count(), "processor core")
     if count > there:
@@ -54,12 +62,17 @@ def check_count(count, name="auto"):
 
 
 def pick_precision(name, device):
-    """ "bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 × fp32), else fp32."""
+    """ "bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 ×
+    fp32), else fp32."""
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16() else "fp32"
+    return (
+        "bf16"
+        if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16()
+        else "fp32"
+    )
 
 
 def _native_bf16():
@@ -77,11 +90,19 @@ def autocast(device, precision):
 
 @lru_cache
 def code_version():
-    """Commit of the code, with "+changes" where tracked files differ from it; the package's version outside a checkout."""
+    """Commit of the code, with "+changes" where tracked files differ from it; the package's version outside a
+    checkout."""
     here = Path(__file__).parents[1]
-    git = lambda *words: subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()  # noqa: E731
+
+    def git(*words):
+        return subprocess.run(
+            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
     try:
-        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else "")
+        return git("rev-parse", "--short=12", "HEAD") + (
+            "+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return version("hpe_study")
 

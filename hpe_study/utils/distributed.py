@@ -1,9 +1,11 @@
 """Several processes train one model, a GPU (or a core) each: what they must agree on, and nothing else.
 
-Every batch is the same as in one process, cut into equal parts, one a process. A process's loss is its own part of the batch's: sums over
-its samples, divided by the counts of all. So losses and gradients of the processes add up (never: are averaged) to those of one process,
-and the statistics of batch norm are taken over the whole batch. In a single process everything here is the identity. What is left are
-differences of rounding, which a training magnifies; most of them are those of torch's own batch norm (see `GlobalBatchNorm2d`).
+Every batch is the same as in one process, cut into equal parts, one a process. A process's loss is its own
+part of the batch's: sums over its samples, divided by the counts of all. So losses and gradients of the
+processes add up (never: are averaged) to those of one process, and the statistics of batch norm are taken
+over the whole batch. In a single process everything here is the identity. What is left are differences of
+rounding, which a training magnifies; most of them are those of torch's own batch norm (see
+`GlobalBatchNorm2d`).
 """
 
 import os
@@ -13,11 +15,12 @@ import torch
 import torch.distributed as group
 from torch import nn
 
-from hpe_study.heatmaps import at_least_float32
+from hpe_study.utils.tensors import at_least_float32
 
 
 def join(kind):
-    """Become one of the processes that `torchrun` started. kind: "cuda" (NCCL) or "cpu" (gloo). Returns the name of its own device."""
+    """Become one of the processes that `torchrun` started. kind: "cuda" (NCCL) or "cpu" (gloo). Returns the
+    name of its own device."""
     if kind == "cpu":
         group.init_process_group("gloo")
         return "cpu"
@@ -57,7 +60,8 @@ def total(values):
 
 
 def own_shard(pairs):
-    """This process's share of samples that are to be seen once each: none twice, none left out; it may be empty."""
+    """This process's share of samples that are to be seen once each: none twice, none left out; it may be
+    empty."""
     return np.array_split(pairs, size())[rank()]
 
 
@@ -104,7 +108,8 @@ def add_gradients(model):
 
 
 class _Summed(torch.autograd.Function):
-    """Sum over the processes through which gradients pass: what each process's loss asks of the sum adds up, too."""
+    """Sum over the processes through which gradients pass: what each process's loss asks of the sum adds up,
+    too."""
 
     @staticmethod
     def forward(ctx, values):
@@ -116,11 +121,13 @@ class _Summed(torch.autograd.Function):
 
 
 class GlobalBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm whose statistics are those of all processes' samples together; what `nn.SyncBatchNorm` is on GPUs, for any device.
+    """Batch norm whose statistics are those of all processes' samples together; what `nn.SyncBatchNorm` is on
+    GPUs, for any device.
 
-    More exact than torch's own on the CPU, whose float32 sums over channels_last images carry errors that a training magnifies: the
-    first gradients of a small network are 2e-7 from float64's with this, 1e-3 with that (medians over the parameters). It takes about a
-    fifth more time a step, so a single process keeps torch's unless it is asked (`exact_batch_norm`).
+    More exact than torch's own on the CPU, whose float32 sums over channels_last images carry errors that a
+    training magnifies: the first gradients of a small network are 2e-7 from float64's with this, 1e-3 with
+    that (medians over the parameters). It takes about a fifth more time a step, so a single process keeps
+    torch's unless it is asked (`exact_batch_norm`).
     """
 
     def forward(self, x):
@@ -140,9 +147,11 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
 
 
 def with_global_batch_norm(model, exact=False):
-    """The model, its batch norms exchanged for ones over the whole batch where several processes train. Same parameters, same keys.
+    """The model, its batch norms exchanged for ones over the whole batch where several processes train. Same
+    parameters, same keys.
 
-    On the CPU ours; on GPUs torch's own, which has kernels for it but runs nowhere else. exact: ours in a single process, too.
+    On the CPU ours; on GPUs torch's own, which has kernels for it but runs nowhere else. exact: ours in a
+    single process, too.
     """
     if size() == 1:
         return exchanged(model) if exact else model

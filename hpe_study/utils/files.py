@@ -11,7 +11,11 @@ from pathlib import Path
 
 from hpe_study.errors import StudyError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a full disk, a full share of it, a limit to files
+FULL = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+)  # what the system says of a full disk, a full share of it, a limit to files
 
 
 TORCH_CUT_SHORT = "inline_container"  # in what torch.save says when its file cannot be written to the end
@@ -21,7 +25,8 @@ TORCH_CUT_SHORT = "inline_container"  # in what torch.save says when its file ca
 def atomic(path):
     """Give a temporary path beside `path`; rename it to `path` when the block ends well, delete it when not.
 
-    Whoever finds `path` finds all of it. A full disk, or a folder that cannot be written to, becomes a `StudyError` that names it.
+    Whoever finds `path` finds all of it. A full disk, or a folder that cannot be written to, becomes a
+    `StudyError` that names it.
     """
     path = Path(path)
     writable(path.parent)
@@ -36,11 +41,15 @@ def atomic(path):
         part.replace(path)
     except OSError as error:
         if error.errno in FULL:
-            raise StudyError(f"{path}: the disk is full ({error.strerror}); free some space and run the same command again") from error
+            raise StudyError(
+                f"{path}: the disk is full ({error.strerror}); free some space and run the same command again"
+            ) from error
         raise
     except RuntimeError as error:
         if TORCH_CUT_SHORT in str(error):
-            raise StudyError(f"{path}: the disk is full (cut short); free some space and run the same command again") from error
+            raise StudyError(
+                f"{path}: the disk is full (cut short); free some space and run the same command again"
+            ) from error
         raise
     finally:
         part.unlink(missing_ok=True)
@@ -52,17 +61,22 @@ def writable(folder):
     reason = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # asked by doing: permissions alone do not tell of read-only disks
+        tempfile.TemporaryFile(
+            dir=folder
+        ).close()  # asked by doing: permissions alone do not tell of read-only disks
     except FileExistsError:
         reason = "there is a file of that name"
     except OSError as error:
         reason = "the disk is full" if error.errno in FULL else error.strerror
     if reason:
-        raise StudyError(f"{folder}: cannot be written to ({reason}); name another folder, or see to this one")
+        raise StudyError(
+            f"{folder}: cannot be written to ({reason}); name another folder, or see to this one"
+        )
 
 
 def ask_for_room(path, size):
-    """Raise the system's OSError where there is no room for `size` bytes at `path`, an empty file; nothing is kept of them.
+    """Raise the system's OSError where there is no room for `size` bytes at `path`, an empty file; nothing is
+    kept of them.
 
     HDF5 may crash the process when the disk fills up under it, so whoever writes much of it asks first.
     """
@@ -84,7 +98,8 @@ def write_json(path, value):
 def read_json(path, each=None, advice="delete it to have it made again"):
     """Read a JSON file; a `StudyError` names the file when it is absent or not JSON, and gives the advice.
 
-    each: what to make of every object as soon as it is read (dict → anything), so that a long list is never held as it stands in the file.
+    each: what to make of every object as soon as it is read (dict → anything), so that a long list is never
+    held as it stands in the file.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8-sig"), object_hook=each)
@@ -112,9 +127,11 @@ def digest_of(value):
 
 @contextlib.contextmanager
 def lock(folder, wait=False, name=""):
-    """Hold `folder`, or one name in it, for this process; the kernel lets go of it when the process ends, however it ends.
+    """Hold `folder`, or one name in it, for this process; the kernel lets go of it when the process ends,
+    however it ends.
 
-    Where another process holds it: wait for that one (saying so), or raise `StudyError`; also where the folder cannot be written to.
+    Where another process holds it: wait for that one (saying so), or raise `StudyError`; also where the
+    folder cannot be written to.
     """
     folder = Path(folder)
     path = folder / f".{name}{'.' if name else ''}lock"

@@ -1,17 +1,25 @@
 """Worker processes that compute: one thread each, and gone when the process that started them is gone.
 
-They are forked by a server that has loaded what they need, once: to load PyTorch takes each of them seconds otherwise. What loads slowly
-is loaded here where it is used, so that the server can be started before.
+They are forked by a server that has loaded what they need, once: to load PyTorch takes each of them seconds
+otherwise. What loads slowly is loaded here where it is used, so that the server can be started before.
 """
 
+import ctypes
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import forkserver
 
-_LOADED = ["hpe_study.data.batches", "hpe_study.data.store", "simulated_people.filming"]  # by the server; with all that they load
+_LOADED = [
+    "hpe_study.data.loading",
+    "hpe_study.data.store",
+    "simulated_people.filming",
+]  # by the server; with all that they load
+PR_SET_PDEATHSIG = 1
 
 
 @cache
@@ -23,7 +31,8 @@ def context():
 
 
 def start_server():
-    """Start the server, unless it runs: whoever will want processes soon calls this first, and loads meanwhile what it needs itself."""
+    """Start the server, unless it runs: whoever will want processes soon calls this first, and loads
+    meanwhile what it needs itself."""
     context()
     forkserver.ensure_running()
 
@@ -51,3 +60,15 @@ def start_reader(number):
 def _end_with_parent():
     multiprocessing.parent_process().join()  # returns when the parent is gone, however it went
     os._exit(1)
+
+
+def end_with_parent(sent=signal.SIGTERM, parent=None):
+    """Have Linux send this process a signal when its parent dies. Elsewhere: nothing.
+
+    parent: the process id of the one meant. Who died before this call can send nothing any more: the signal
+    is then sent here, at once.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0)
+        if parent is not None and os.getppid() != parent:
+            os.kill(os.getpid(), sent)

@@ -1,7 +1,9 @@
-"""Progress bars, one kind for everything: drawn in place where somebody watches, a line now and then where a file is written.
+"""Progress bars, one kind for everything: drawn in place where somebody watches, a line now and then where a
+file is written.
 
-On a terminal and in a notebook it is tqdm's own bar, with rate and time left. In a log file each state is a line of its own, every
-`LOG_SECONDS` at most and at the end, so that the file reads from top to bottom. A notebook that is executed for the record (`execute`)
+On a terminal and in a notebook it is tqdm's own bar, with rate and time left. In a log file each state is a
+line of its own, every `LOG_SECONDS` at most and at the end, so that the file reads from top to bottom. A
+notebook that is executed for the record (`execute`)
 counts as a file: a drawn bar would stand in it for ever at 0 %.
 """
 
@@ -13,7 +15,9 @@ from tqdm import tqdm as plain_bar
 from tqdm.auto import tqdm as best_bar
 
 LOG_SECONDS = 30.0
-FOR_THE_RECORD = "HPE_STUDY_FOR_THE_RECORD"  # environment variable: set by whoever executes notebooks into files
+FOR_THE_RECORD = (
+    "HPE_STUDY_FOR_THE_RECORD"  # environment variable: set by whoever executes notebooks into files
+)
 STATE = re.compile(r"^(.+?): +\d+%\|")
 
 
@@ -24,7 +28,8 @@ class Lines:
         self.stream, self._last = stream, ""
 
     def write(self, text):
-        """What tqdm writes begins with a return and may be blank or the same again; of an unknown total there is nothing to say yet."""
+        """What tqdm writes begins with a return and may be blank or the same again; of an unknown total there
+        is nothing to say yet."""
         line = text.strip("\r\n ")
         if line and line != self._last and "/?" not in line:
             self.stream.write(f"{line}\n")
@@ -56,5 +61,7 @@ def last_states(text):
     lines = [line.rstrip("\r").split("\r")[-1] for line in text.split("\n")]
     names = [match[1] if (match := STATE.match(line)) else None for line in lines]
     return "\n".join(
-        line for number, (line, name) in enumerate(zip(lines, names, strict=True)) if not name or name not in names[number + 1 :]
+        line
+        for number, (line, name) in enumerate(zip(lines, names, strict=True))
+        if not name or name not in names[number + 1 :]
     )

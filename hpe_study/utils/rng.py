@@ -1,7 +1,8 @@
 """Named random streams: numbers that depend on (seed, name, epoch, sample) and on nothing else.
 
-Whatever the number of workers, the batch a sample falls into, or the epoch a run was resumed at, a sample draws the same
-numbers. Counter-based: SplitMix64 (Steele, Lea & Flood, OOPSLA 2014) over a mixed key, vectorised over samples.
+Whatever the number of workers, the batch a sample falls into, or the epoch a run was resumed at, a sample
+draws the same numbers. Counter-based: SplitMix64 (Steele, Lea & Flood, OOPSLA 2014) over a mixed key,
+vectorised over samples.
 """
 
 import zlib
@@ -32,5 +33,6 @@ def uniform(name, seed, epoch, samples, count):
 
 
 def generator(name, seed, epoch=0):
-    """A NumPy generator for draws that are not per sample (which samples an epoch sees, bootstrap resamples)."""
+    """A NumPy generator for draws that are not per sample (which samples an epoch sees, bootstrap
+    resamples)."""
     return np.random.default_rng([zlib.crc32(name.encode()), int(seed) & 0xFFFFFFFF, int(epoch)])

@@ -30,9 +30,9 @@ HEAT_PX = 256  # a heat map is drawn so many px wide
 class Viewer(widgets.VBox):
     """People of a run, or of a data set, one at a time; see the package's own words.
 
-    source: a run's folder, a `study.Study`, or records (`open_dataset`). other: a second run's folder, compared side by side.
-    Raises `StudyError` where a run folder is incomplete, predicts another skeleton, or nothing can be shown. What goes wrong after that
-    is told in the line below the figure.
+    source: a run's folder, a `study.Study`, or records (`open_dataset`). other: a second run's folder,
+    compared side by side. Raises `StudyError` where a run folder is incomplete, predicts another skeleton, or
+    nothing can be shown. What goes wrong after that is told in the line below the figure.
     """
 
     def __init__(self, source, other=None):
@@ -64,13 +64,21 @@ class Viewer(widgets.VBox):
         self.data_set = _dropdown("data set", sets, deep if deep in sets else sets[0])
         self.split = _dropdown("split", SPLITS, "test" if of_runs else self._source.split)
         self.order = _dropdown("order", ("",))
-        self.joint = _dropdown("joint", [(joint.replace("_", " "), joint) for joint in MPII16.joints], "r_wrist")
+        self.joint = _dropdown(
+            "joint", [(joint.replace("_", " "), joint) for joint in MPII16.joints], "r_wrist"
+        )
         self.filters = {key: _dropdown(key, (ALL,)) for key in FILTERS}
-        self.play = widgets.Play(value=0, max=0, interval=PLAY_INTERVAL, repeat=False, tooltip="play through the people chosen")
-        self.position = widgets.IntSlider(0, 0, 0, description="person", continuous_update=False, layout={"width": "45%"})
+        self.play = widgets.Play(
+            value=0, max=0, interval=PLAY_INTERVAL, repeat=False, tooltip="play through the people chosen"
+        )
+        self.position = widgets.IntSlider(
+            0, 0, 0, description="person", continuous_update=False, layout={"width": "45%"}
+        )
         widgets.jslink((self.play, "value"), (self.position, "value"))
         self.count = widgets.Label()
-        self.keep_html = widgets.Button(description="save HTML", icon="cube", tooltip="the view as a page that turns without a kernel")
+        self.keep_html = widgets.Button(
+            description="save HTML", icon="cube", tooltip="the view as a page that turns without a kernel"
+        )
         self.keep_png = widgets.Button(description="save PNG", icon="image", tooltip="the view as a picture")
         self.words = widgets.HTML()
 
@@ -88,7 +96,9 @@ class Viewer(widgets.VBox):
             control.observe(lambda _: self._people_changed(), "value")
         for control in (self.order, *self.filters.values()):
             control.observe(lambda _: self._order_changed(), "value")
-        self.joint.observe(lambda _: self._order_changed() if self.order.value == BY_JOINT else self.show_heatmap(), "value")
+        self.joint.observe(
+            lambda _: self._order_changed() if self.order.value == BY_JOINT else self.show_heatmap(), "value"
+        )
         self.position.observe(lambda _: self.refresh(), "value")
         self.keep_html.on_click(lambda _: self._keep(self.save_html, "html"))
         self.keep_png.on_click(lambda _: self._keep(self.save_png, "png"))
@@ -107,7 +117,11 @@ class Viewer(widgets.VBox):
     def _open_people(self):
         if not isinstance(self._source, RunFolder):
             same = (self.data_set.value, self.split.value) == (self._source.name, self._source.split)
-            return RecordPeople(self._source if same else open_dataset(self.data_set.value, self._source.root, self.split.value))
+            return RecordPeople(
+                self._source
+                if same
+                else open_dataset(self.data_set.value, self._source.root, self.split.value)
+            )
         folder = self._source.folder.parent
         first = RunFolder(folder / self.run_a.value)
         second = RunFolder(folder / self.run_b.value) if self.run_b.value != NONE else None
@@ -124,7 +138,8 @@ class Viewer(widgets.VBox):
             self.refresh()
 
     def _order_people(self, keep=None):
-        """Fill the controls that depend on the people, and line these up; `keep` is the person to stay with."""
+        """Fill the controls that depend on the people, and line these up; `keep` is the person to stay
+        with."""
         with self._silently():
             _offer(self.order, self.people.orders)
             for key, control in self.filters.items():
@@ -134,14 +149,17 @@ class Viewer(widgets.VBox):
         self._line_up(keep)
 
     def _line_up(self, keep=None):
-        """The people that pass the filters, in order; the message of an empty choice leaves the old one standing."""
+        """The people that pass the filters, in order; the message of an empty choice leaves the old one
+        standing."""
         ranked = self.people.ranked(self.order.value, self.joint.value)
         fits = np.ones(len(self.people), bool)
         for key, control in self.filters.items():
             if control.value != ALL:
                 fits &= (self.people.table[key] == control.value).to_numpy()
         if not fits.any():
-            asked = ", ".join(f"{key} {control.value}" for key, control in self.filters.items() if control.value != ALL)
+            asked = ", ".join(
+                f"{key} {control.value}" for key, control in self.filters.items() if control.value != ALL
+            )
             raise StudyError(f"nobody fits {asked}; the view stays as it is")
         self.chosen = ranked[fits[ranked]]
         place = int(np.flatnonzero(self.chosen == keep)[0]) if keep is not None and keep in self.chosen else 0
@@ -149,7 +167,9 @@ class Viewer(widgets.VBox):
             self.play.max = self.position.max = len(self.chosen) - 1
             self.position.value = place
         total = len(self.people)
-        self.count.value = f"{len(self.chosen)} of {total} people" if len(self.chosen) < total else f"{total} people"
+        self.count.value = (
+            f"{len(self.chosen)} of {total} people" if len(self.chosen) < total else f"{total} people"
+        )
 
     def _order_changed(self):
         if self._quiet:
@@ -167,7 +187,9 @@ class Viewer(widgets.VBox):
             self._tell()
 
     def _tell(self, more=""):
-        self.words.value = f"<div role='status'>{html.escape(self._figure.view.words)} {html.escape(more)}</div>"
+        self.words.value = (
+            f"<div role='status'>{html.escape(self._figure.view.words)} {html.escape(more)}</div>"
+        )
 
     @contextmanager
     def _told(self):
@@ -186,7 +208,8 @@ class Viewer(widgets.VBox):
             self.show_heatmap(half)
 
     def show_heatmap(self, half=0):
-        """Lay the heat map of the chosen joint over the picture of run A (half 0) or B (half 1). The next move takes it away."""
+        """Lay the heat map of the chosen joint over the picture of run A (half 0) or B (half 1). The next
+        move takes it away."""
         if self._quiet:
             return
         with self._told():
@@ -194,7 +217,8 @@ class Viewer(widgets.VBox):
             self._figure.heat(half, coloured(maps[MPII16.index(self.joint.value)]))
             letter, joint = "AB"[half], self.joint.value.replace("_", " ")
             self._tell(
-                f"Over the picture: heat map of {joint}, run {letter}, highest value {maps[MPII16.index(self.joint.value)].max():.2f}."
+                f"Over the picture: heat map of {joint}, run {letter}, highest value"
+                f" {maps[MPII16.index(self.joint.value)].max():.2f}."
             )
 
     # ---------------------------------------------------------------- export
@@ -223,7 +247,9 @@ def _folder(source):
         return Path(source)
     done = [run for run in source.runs if (source.run_folder(run) / "predictions.h5").exists()]
     if not done:
-        raise StudyError(f"{source.folder}: no run is evaluated yet; run the study or notebooks/evaluate.ipynb first")
+        raise StudyError(
+            f"{source.folder}: no run is evaluated yet; run the study or notebooks/evaluate.ipynb first"
+        )
     return source.run_folder(done[-1])
 
 
@@ -253,7 +279,8 @@ def _offer(control, options):
 
 
 def coloured(heatmap):
-    """(h, w) → (HEAT_PX, HEAT_PX, 4) uint8: its height as colour and as opacity; nothing where it is 0 or below."""
+    """(h, w) → (HEAT_PX, HEAT_PX, 4) uint8: its height as colour and as opacity; nothing where it is 0 or
+    below."""
     height = np.clip(heatmap / max(float(heatmap.max()), 1e-6), 0, 1).astype(np.float32)
     height = cv2.resize(height, (HEAT_PX, HEAT_PX), interpolation=cv2.INTER_LINEAR).clip(0, 1)
     pixels = colormaps["magma"](height)

@@ -1,7 +1,9 @@
-"""A `View` as one plotly figure: picture with skeletons over it, skeletons in space, a bar a joint; twice where two are compared.
+"""A `View` as one plotly figure: picture with skeletons over it, skeletons in space, a bar a joint; twice
+where two are compared.
 
-The figure is built whole and wrapped into a widget last, and a move sends the picture as a JPEG: both make it several times faster than
-adding traces to a widget, or sending pixels. Right side orange, left blue, middle green; predicted solid, true dashed; occluded hollow.
+The figure is built whole and wrapped into a widget last, and a move sends the picture as a JPEG: both make it
+several times faster than adding traces to a widget, or sending pixels. Right side orange, left blue, middle
+green; predicted solid, true dashed; occluded hollow.
 """
 
 import base64
@@ -17,16 +19,27 @@ from hpe_study.viewer.view import IMAGE_GONE
 HEIGHT = 640  # px
 SHOWN = (-0.25, 1.25)  # of the person's box: what the picture's axes cover
 HALF_COLOURS = ("#444444", "#A6589A")  # of the bars and names of A and B
-FLOOR = {"color": "#e3e3e3", "half": 20_000.0}  # a square of so many mm either way; the scene cuts it at its own edges
+FLOOR = {
+    "color": "#e3e3e3",
+    "half": 20_000.0,
+}  # a square of so many mm either way; the scene cuts it at its own edges
 BELOW = 40.0  # mm: what the scene shows below the floor at least, so that the marks of the feet are whole
-CAMERA = {"eye": {"x": 1.06, "y": -2.1, "z": 0.45}, "up": {"x": 0, "y": 0, "z": 1}, "center": {"x": 0, "y": 0, "z": -0.12}}
+CAMERA = {
+    "eye": {"x": 1.06, "y": -2.1, "z": 0.45},
+    "up": {"x": 0, "y": 0, "z": 1},
+    "center": {"x": 0, "y": 0, "z": -0.12},
+}
 FONT = "DejaVu Sans, Verdana, sans-serif"
 JPEG_QUALITY = 85
 BARS_TOP = 0.2  # of the figure's height
-COLUMNS = {1: (((0.0, 0.4), (0.42, 1.0)),), 2: (((0.0, 0.2), (0.21, 0.5)), ((0.51, 0.71), (0.72, 1.0)))}  # picture and scene of each half
+COLUMNS = {
+    1: (((0.0, 0.4), (0.42, 1.0)),),
+    2: (((0.0, 0.2), (0.21, 0.5)), ((0.51, 0.71), (0.72, 1.0))),
+}  # picture and scene of each half
 SIDE_NAMES = {"r_": "right", "l_": "left", "": "middle"}
 SIDES = (
-    f"<b style='color:{COLOURS['r_']}'>right</b> · <b style='color:{COLOURS['l_']}'>left</b> · <b style='color:{COLOURS['']}'>middle</b>"
+    f"<b style='color:{COLOURS['r_']}'>right</b> · <b style='color:{COLOURS['l_']}'>left</b> · <b"
+    f" style='color:{COLOURS['']}'>middle</b>"
 )
 LINK_CAMERAS = """
 const plot = document.getElementById('{plot_id}'), scenes = ['scene', 'scene2'];
@@ -47,7 +60,11 @@ plot.on('plotly_relayout', change => {
 def flat_lines(pose, side):
     """x, y of the bones of one side ("r_", "l_" or "" for the middle) over the picture; NaN between bones."""
     bones = [bone for bone in pose.skeleton.bones if COLOURS[side] == colour(bone[1])]
-    places = pose.flat[[[pose.skeleton.index(joint) for joint in bone] for bone in bones]] if bones else np.empty((0, 2, 2))
+    places = (
+        pose.flat[[[pose.skeleton.index(joint) for joint in bone] for bone in bones]]
+        if bones
+        else np.empty((0, 2, 2))
+    )
     return _gapped(places)
 
 
@@ -77,8 +94,13 @@ def moving(view):
             pose = half and (half.dashed if kind == "true" else half.solid)
             values |= _moving_pose(pose, f"{letter} {kind}", "true" if kind == "true" else view.solid)
         shown = half is not None and half.bars is not None
-        values[f"{letter} floor"] = _floor(floor_of(view))  # also of a half that is not there: plotly stumbles over a surface that vanishes
-        values[f"{letter} bars"] = {"y": half.bars if shown else [], "x": _words(MPII16.joints) if shown else []}
+        values[f"{letter} floor"] = _floor(
+            floor_of(view)
+        )  # also of a half that is not there: plotly stumbles over a surface that vanishes
+        values[f"{letter} bars"] = {
+            "y": half.bars if shown else [],
+            "x": _words(MPII16.joints) if shown else [],
+        }
     return values
 
 
@@ -95,13 +117,30 @@ def _moving_pose(pose, name, kind):
     for side in COLOURS:
         x, y = flat_lines(pose, side)
         values[f"{name} {SIDE_NAMES[side]}"] = {"x": x, "y": y}
-    colours, symbols = [colour(joint) for joint in pose.skeleton.joints], np.where(pose.hollow, "circle-open", "circle").tolist()
-    common = {"text": [f"{joint}, {kind}" for joint in _words(pose.skeleton.joints)], "customdata": list(pose.skeleton.joints)}
-    values[f"{name} joints"] = {"x": pose.flat[:, 0], "y": pose.flat[:, 1], "marker": {"color": colours, "symbol": symbols}, **common}
+    colours, symbols = (
+        [colour(joint) for joint in pose.skeleton.joints],
+        np.where(pose.hollow, "circle-open", "circle").tolist(),
+    )
+    common = {
+        "text": [f"{joint}, {kind}" for joint in _words(pose.skeleton.joints)],
+        "customdata": list(pose.skeleton.joints),
+    }
+    values[f"{name} joints"] = {
+        "x": pose.flat[:, 0],
+        "y": pose.flat[:, 1],
+        "marker": {"color": colours, "symbol": symbols},
+        **common,
+    }
     x, y, z, line_colours = deep_lines(pose)
     values[f"{name} bones in space"] = {"x": x, "y": y, "z": z, "line": {"color": line_colours}}
     x, y, z = in_scene(pose.deep).T
-    values[f"{name} joints in space"] = {"x": x, "y": y, "z": z, "marker": {"color": colours, "symbol": symbols}, **common}
+    values[f"{name} joints in space"] = {
+        "x": x,
+        "y": y,
+        "z": z,
+        "marker": {"color": colours, "symbol": symbols},
+        **common,
+    }
     return values
 
 
@@ -110,14 +149,16 @@ def _words(joints):
 
 
 def floor_of(view):
-    """Height of the floor in mm: under the lowest joint, of the true skeleton where there is one; 0 where nobody has 3D joints."""
+    """Height of the floor in mm: under the lowest joint, of the true skeleton where there is one; 0 where
+    nobody has 3D joints."""
     poses = [pose for half in view.halves for pose in (half.dashed, half.solid) if pose is not None]
     lows = [-np.nanmax(pose.deep[:, 1]) for pose in poses if np.isfinite(pose.deep[:, 1]).any()]
     return float(lows[0]) if lows else 0.0
 
 
 def bottom_of(view, reach):
-    """mm: where the scenes end below. Below the floor, and below whoever goes through it (by half a scene at most)."""
+    """mm: where the scenes end below. Below the floor, and below whoever goes through it (by half a scene at
+    most)."""
     poses = [pose for half in view.halves for pose in (half.dashed, half.solid) if pose is not None]
     lows = [-np.nanmax(pose.deep[:, 1]) for pose in poses if np.isfinite(pose.deep[:, 1]).any()]
     floor = floor_of(view)
@@ -132,7 +173,9 @@ def _floor(height):
 
 def source_of(picture):
     """A picture (H, W, 3) uint8 as JPEG, or (H, W, 4) as PNG, for a figure's `source=`."""
-    kind, options = (".png", []) if picture.shape[2] == 4 else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    kind, options = (
+        (".png", []) if picture.shape[2] == 4 else (".jpg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    )
     order = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
     data = cv2.imencode(kind, cv2.cvtColor(picture, order), options)[1]
     return f"data:image/{'png' if kind == '.png' else 'jpeg'};base64,{base64.b64encode(data).decode()}"
@@ -143,7 +186,9 @@ def thumbnail(image, longest):
     factor = longest / max(image.shape[:2])
     if factor >= 1:
         return image
-    return cv2.resize(image, [max(round(length * factor), 1) for length in image.shape[1::-1]], interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        image, [max(round(length * factor), 1) for length in image.shape[1::-1]], interpolation=cv2.INTER_AREA
+    )
 
 
 # ---------------------------------------------------------------- the figure
@@ -161,21 +206,52 @@ def build(view, reach):
             lines = {"width": 1.5 if dashed else 3, "dash": "dash" if dashed else "solid"}
             for side, shade in COLOURS.items():
                 traces.append(
-                    go.Scatter(name=f"{name} {SIDE_NAMES[side]}", mode="lines", line={**lines, "color": shade}, hoverinfo="skip", **axes)
+                    go.Scatter(
+                        name=f"{name} {SIDE_NAMES[side]}",
+                        mode="lines",
+                        line={**lines, "color": shade},
+                        hoverinfo="skip",
+                        **axes,
+                    )
                 )
             hover = {"hovertemplate": "%{text}<extra></extra>"}
             traces.append(
                 go.Scatter(
-                    name=f"{name} joints", mode="markers", marker={"size": 6 if dashed else 8, "line": {"width": 1}}, **hover, **axes
+                    name=f"{name} joints",
+                    mode="markers",
+                    marker={"size": 6 if dashed else 8, "line": {"width": 1}},
+                    **hover,
+                    **axes,
                 )
             )
             bones = {"width": 3 if dashed else 7, "dash": "dash" if dashed else "solid"}
-            traces.append(go.Scatter3d(name=f"{name} bones in space", mode="lines", line=bones, hoverinfo="skip", **scene))
-            hover = {"hovertemplate": "%{text}<br>right %{x:.0f} mm, away %{y:.0f} mm, up %{z:.0f} mm<extra></extra>"}
             traces.append(
-                go.Scatter3d(name=f"{name} joints in space", mode="markers", marker={"size": 2.5 if dashed else 4}, **hover, **scene)
+                go.Scatter3d(
+                    name=f"{name} bones in space", mode="lines", line=bones, hoverinfo="skip", **scene
+                )
             )
-        flat = {"color": FLOOR["color"], "i": [0, 0], "j": [1, 2], "k": [2, 3], "opacity": 0.6, "lighting": {"ambient": 1, "diffuse": 0}}
+            hover = {
+                "hovertemplate": (
+                    "%{text}<br>right %{x:.0f} mm, away %{y:.0f} mm, up %{z:.0f} mm<extra></extra>"
+                )
+            }
+            traces.append(
+                go.Scatter3d(
+                    name=f"{name} joints in space",
+                    mode="markers",
+                    marker={"size": 2.5 if dashed else 4},
+                    **hover,
+                    **scene,
+                )
+            )
+        flat = {
+            "color": FLOOR["color"],
+            "i": [0, 0],
+            "j": [1, 2],
+            "k": [2, 3],
+            "opacity": 0.6,
+            "lighting": {"ambient": 1, "diffuse": 0},
+        }
         traces.append(go.Mesh3d(name=f"{letter} floor", hoverinfo="skip", **flat, **scene))
         bars = {"marker": {"color": HALF_COLOURS[number]}, "hovertemplate": "%{x}: %{y:.3~g}<extra></extra>"}
         traces.append(go.Bar(name=f"{letter} bars", xaxis="x3", yaxis="y3", **bars))
@@ -200,7 +276,13 @@ def _layout(view, reach):
 
 
 def _scene_layout(reach):
-    axis = {"range": [-reach, reach], "showbackground": False, "gridcolor": "#dddddd", "dtick": 500, "tickfont": {"size": 9}}
+    axis = {
+        "range": [-reach, reach],
+        "showbackground": False,
+        "gridcolor": "#dddddd",
+        "dtick": 500,
+        "tickfont": {"size": 9},
+    }
     words = zip("xyz", ("right (mm)", "away (mm)", "up (mm)"), strict=True)
     axes = {f"{key}axis": {**axis, "title": {"text": text, "font": {"size": 10}}} for key, text in words}
     scene = {"aspectmode": "cube", "camera": CAMERA, "uirevision": "kept", **axes}
@@ -225,13 +307,44 @@ def _moving_layout(view, reach):
             "range": SHOWN[::-1],
             "scaleanchor": f"x{number + 1}",
         }
-        layout[f"scene{suffix}"] = {"domain": {"x": deep, "y": top}, "zaxis": {"range": [bottom, bottom + 2 * reach]}}
-        text = f"<span style='color:{HALF_COLOURS[number]}'>{view.halves[number].title}</span>" if there else ""
-        annotations.append({"text": text, "x": flat[0], "y": 1.01, "yanchor": "bottom", "xanchor": "left", "align": "left", **_ON_PAPER})
+        layout[f"scene{suffix}"] = {
+            "domain": {"x": deep, "y": top},
+            "zaxis": {"range": [bottom, bottom + 2 * reach]},
+        }
+        text = (
+            f"<span style='color:{HALF_COLOURS[number]}'>{view.halves[number].title}</span>" if there else ""
+        )
+        annotations.append(
+            {
+                "text": text,
+                "x": flat[0],
+                "y": 1.01,
+                "yanchor": "bottom",
+                "xanchor": "left",
+                "align": "left",
+                **_ON_PAPER,
+            }
+        )
         gone = IMAGE_GONE if there and view.picture is None else ""
-        annotations.append({"text": gone, "x": 0.5, "y": -0.15, "xref": f"x{number + 1}", "yref": f"y{number + 1}", "showarrow": False})
+        annotations.append(
+            {
+                "text": gone,
+                "x": 0.5,
+                "y": -0.15,
+                "xref": f"x{number + 1}",
+                "yref": f"y{number + 1}",
+                "showarrow": False,
+            }
+        )
     annotations.append(
-        {"text": f"{SIDES}   {lines}hollow: occluded", "x": 1, "y": 1.085, "xanchor": "right", "yanchor": "bottom", **_ON_PAPER}
+        {
+            "text": f"{SIDES}   {lines}hollow: occluded",
+            "x": 1,
+            "y": 1.085,
+            "xanchor": "right",
+            "yanchor": "bottom",
+            **_ON_PAPER,
+        }
     )
     layout["yaxis3"] = {"anchor": "x3", "domain": [0, BARS_TOP], "title": {"text": view.unit}}
     return layout | {"annotations": annotations, "images": _pictures(view), "shapes": _boxes(view)}
@@ -249,7 +362,18 @@ def _pictures(view):
     for number in (1, 2):
         place = {"xref": f"x{number}", "yref": f"y{number}", "sizing": "stretch"}
         visible = shown and number <= len(view.halves)
-        images.append({**place, **picture, "x": x, "y": y, "sizex": width, "sizey": height, "layer": "below", "visible": visible})
+        images.append(
+            {
+                **place,
+                **picture,
+                "x": x,
+                "y": y,
+                "sizex": width,
+                "sizey": height,
+                "layer": "below",
+                "visible": visible,
+            }
+        )
         images.append({**place, "x": 0, "y": 0, "sizex": 1, "sizey": 1, "layer": "below", "visible": False})
     return images
 
@@ -257,21 +381,29 @@ def _pictures(view):
 def _boxes(view):
     """The person's box."""
     outline = {"type": "rect", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": {"color": "#888888", "width": 1}}
-    return [{**outline, "xref": f"x{number}", "yref": f"y{number}", "visible": number <= len(view.halves)} for number in (1, 2)]
+    return [
+        {**outline, "xref": f"x{number}", "yref": f"y{number}", "visible": number <= len(view.halves)}
+        for number in (1, 2)
+    ]
 
 
 class ViewFigure:
-    """The figure as a widget that follows views. `widget` is what is displayed; `on_joint(half, joint name)` is called on a click."""
+    """The figure as a widget that follows views. `widget` is what is displayed; `on_joint(half, joint name)`
+    is called on a click."""
 
     def __init__(self, view, reach, on_joint=None):
         self.view, self.reach, self._heat = view, reach, {}
         self.widget = go.FigureWidget(build(view, reach))
-        self.widget.observe(self._fit_cell, "_js2py_traceDeltas")  # the browser's word that it has drawn the figure
+        self.widget.observe(
+            self._fit_cell, "_js2py_traceDeltas"
+        )  # the browser's word that it has drawn the figure
         for trace in self.widget.data:
             if on_joint and ("joints" in trace.name or "bars" in trace.name):
                 trace.on_click(lambda trace, points, _: self._clicked(trace, points, on_joint))
         for ours, other in (("scene", "scene2"), ("scene2", "scene")):
-            self.widget.layout[ours].on_change(lambda _, camera, other=other: self._turn(other, camera), "camera")
+            self.widget.layout[ours].on_change(
+                lambda _, camera, other=other: self._turn(other, camera), "camera"
+            )
 
     def _fit_cell(self, _):
         """Once: the first drawing happens before the cell's width is known, so have it measured again."""
@@ -310,13 +442,19 @@ class ViewFigure:
 
     def heat(self, half, picture):
         """Lay a heat map (H, W, 4) uint8 RGBA over the box of one half; None takes it away."""
-        self._heat[half] = {"visible": picture is not None} | ({"source": source_of(picture)} if picture is not None else {})
+        self._heat[half] = {"visible": picture is not None} | (
+            {"source": source_of(picture)} if picture is not None else {}
+        )
         self.widget.layout.images[2 * half + 1].update(self._heat[half])
 
     def html(self):
         """The figure as it stands, as one page that needs neither kernel nor network."""
-        figure = build(self.view, self.reach)  # anew: the widget's own copy lacks what the browser calls a default
+        figure = build(
+            self.view, self.reach
+        )  # anew: the widget's own copy lacks what the browser calls a default
         figure.update_scenes(camera=self.camera)
         for half, image in self._heat.items():
             figure.layout.images[2 * half + 1].update(image)
-        return figure.to_html(include_plotlyjs=True, full_html=True, post_script=LINK_CAMERAS, config={"displaylogo": False})
+        return figure.to_html(
+            include_plotlyjs=True, full_html=True, post_script=LINK_CAMERAS, config={"displaylogo": False}
+        )

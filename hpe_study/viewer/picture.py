@@ -19,7 +19,8 @@ LETTERS = 14  # of the title that fit into an inch
 
 
 def save_png(view, path, camera, reach):
-    """Write a view to `path`: pictures, skeletons turned as the plotly `camera` is, a bar a joint. reach: mm, half the cube's edge."""
+    """Write a view to `path`: pictures, skeletons turned as the plotly `camera` is, a bar a joint. reach: mm,
+    half the cube's edge."""
     count = len(view.halves)
     with theme():
         width = 4.8 * max(count, 1.4)
@@ -28,7 +29,9 @@ def save_png(view, path, camera, reach):
         places = top.subgridspec(1, 2 * count)
         for number, half in enumerate(view.halves):
             _draw_picture(figure.add_subplot(places[2 * number]), view, half)
-            _draw_space(figure.add_subplot(places[2 * number + 1], projection="3d"), view, half, camera, reach)
+            _draw_space(
+                figure.add_subplot(places[2 * number + 1], projection="3d"), view, half, camera, reach
+            )
         _draw_bars(figure.add_subplot(below), view)
         figure.suptitle(textwrap.fill(view.title, round(LETTERS * width)), fontsize=9)
         figure.legend(handles=_legend(view), loc="outside lower center", ncols=6, fontsize=7)
@@ -39,14 +42,21 @@ def save_png(view, path, camera, reach):
 
 
 def _legend(view):
-    lines = [Line2D([], [], color=shade, linewidth=3, label=SIDE_NAMES[side]) for side, shade in COLOURS.items()]
+    lines = [
+        Line2D([], [], color=shade, linewidth=3, label=SIDE_NAMES[side]) for side, shade in COLOURS.items()
+    ]
     kinds = [("predicted", view.solid)] + ([("true", "true")] if view.halves[0].dashed else [])
     lines += [Line2D([], [], color="0.4", label=words, **STYLES[kind]) for kind, words in kinds]
-    return [*lines, Line2D([], [], color="0.4", marker="o", linestyle="", markerfacecolor="white", label="occluded")]
+    return [
+        *lines,
+        Line2D([], [], color="0.4", marker="o", linestyle="", markerfacecolor="white", label="occluded"),
+    ]
 
 
 def _poses(half):
-    return [(kind, pose) for kind, pose in (("true", half.dashed), ("predicted", half.solid)) if pose is not None]
+    return [
+        (kind, pose) for kind, pose in (("true", half.dashed), ("predicted", half.solid)) if pose is not None
+    ]
 
 
 def _draw_picture(axis, view, half):
@@ -58,7 +68,9 @@ def _draw_picture(axis, view, half):
     for kind, pose in _poses(half):
         _draw_lines(axis, pose, pose.flat, kind)
     axis.set(xlim=SHOWN, ylim=SHOWN[::-1], aspect="equal", xticks=[], yticks=[])
-    axis.set_title(half.title.replace("<b>", "").replace("</b>", "").replace("<br>", "\n"), fontsize=7, loc="left")
+    axis.set_title(
+        half.title.replace("<b>", "").replace("</b>", "").replace("<br>", "\n"), fontsize=7, loc="left"
+    )
 
 
 def _draw_space(axis, view, half, camera, reach):
@@ -66,15 +78,30 @@ def _draw_space(axis, view, half, camera, reach):
         _draw_lines(axis, pose, in_scene(pose.deep), kind)
     bottom, eye = bottom_of(view, reach), camera["eye"]
     corners = np.array([[-reach, reach], [-reach, reach]])
-    axis.plot_surface(corners, corners.T, np.full((2, 2), floor_of(view)), color=FLOOR["color"], alpha=0.6, shade=False, zorder=-1)
+    axis.plot_surface(
+        corners,
+        corners.T,
+        np.full((2, 2), floor_of(view)),
+        color=FLOOR["color"],
+        alpha=0.6,
+        shade=False,
+        zorder=-1,
+    )
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(bottom, bottom + 2 * reach))
-    for set_label, words in ((axis.set_xlabel, "right (mm)"), (axis.set_ylabel, "away (mm)"), (axis.set_zlabel, "up (mm)")):
+    for set_label, words in (
+        (axis.set_xlabel, "right (mm)"),
+        (axis.set_ylabel, "away (mm)"),
+        (axis.set_zlabel, "up (mm)"),
+    ):
         set_label(words, fontsize=6, labelpad=-8)
     axis.tick_params(labelsize=5, pad=0)
     for scale in (axis.xaxis, axis.yaxis, axis.zaxis):
         scale.set_major_locator(MultipleLocator(500))
     axis.set_box_aspect((1, 1, 1), zoom=0.95)
-    axis.view_init(elev=np.degrees(np.arctan2(eye["z"], np.hypot(eye["x"], eye["y"]))), azim=np.degrees(np.arctan2(eye["y"], eye["x"])))
+    axis.view_init(
+        elev=np.degrees(np.arctan2(eye["z"], np.hypot(eye["x"], eye["y"]))),
+        azim=np.degrees(np.arctan2(eye["y"], eye["x"])),
+    )
 
 
 def _draw_lines(axis, pose, places, kind):
@@ -88,7 +115,12 @@ def _draw_lines(axis, pose, places, kind):
 def _draw_bars(axis, view):
     shown = [(number, half.bars) for number, half in enumerate(view.halves) if half.bars is not None]
     for place, (number, values) in enumerate(shown):
-        axis.bar(np.arange(16) + 0.8 * (place + 0.5) / len(shown) - 0.4, values, 0.8 / len(shown), color=HALF_COLOURS[number])
+        axis.bar(
+            np.arange(16) + 0.8 * (place + 0.5) / len(shown) - 0.4,
+            values,
+            0.8 / len(shown),
+            color=HALF_COLOURS[number],
+        )
     axis.set_xticks(range(16), [joint.replace("_", " ") for joint in MPII16.joints], rotation=35, ha="right")
     axis.tick_params(labelsize=7)
     axis.set_ylabel(view.unit, fontsize=8)

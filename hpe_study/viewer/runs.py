@@ -1,7 +1,9 @@
-"""Run records as a source of the viewer: the people of a test set with what one or two runs predicted for them.
+"""Run records as a source of the viewer: the people of a test set with what one or two runs predicted for
+them.
 
-Reads `run.json` and `predictions.h5` of the runs and the labels beside them (`test_sets/NAME.h5`): no GPU, no pictures. Where the prepared
-store is at hand, its pictures are shown, and people of the training split can be predicted on the spot.
+Reads `run.json` and `predictions.h5` of the runs and the labels beside them (`test_sets/NAME.h5`): no GPU, no
+pictures. Where the prepared store is at hand, its pictures are shown, and people of the training split can be
+predicted on the spot.
 """
 
 import contextlib
@@ -13,7 +15,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpe_study.data.batches import assemble, loader, no_change
+from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.loading import loader
 from hpe_study.data.store import Store
 from hpe_study.data.store_key import stored_key
 from hpe_study.datasets.record import UNKNOWN
@@ -22,7 +25,7 @@ from hpe_study.evaluation.evaluate import load_run_model, predictions
 from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.skeletons import MPII16
-from hpe_study.skeletons.bone_lengths import sized
+from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Study, steps
 from hpe_study.utils import devices
 from hpe_study.utils.files import read_json
@@ -38,7 +41,8 @@ FILTERS = ("subject", "sequence", "action", "camera")
 
 
 def evaluated(study, name, device="auto"):
-    """The folder of the run of that name, trained and evaluated first where it is not (with its data, and the runs before it)."""
+    """The folder of the run of that name, trained and evaluated first where it is not (with its data, and the
+    runs before it)."""
     run = study.run(name)
     folder = study.run_folder(run)
     steps.train(study, run, device)
@@ -60,23 +64,32 @@ class RunFolder:
                 raise StudyError(f"{self.folder}: has no {name}; this run is not {what} yet")
         self.record = read_json(self.folder / "run.json")
         if "parameters" not in self.record:
-            raise StudyError(f"{self.folder / 'run.json'}: is no record of a training; delete this folder and train the run again")
+            raise StudyError(
+                f"{self.folder / 'run.json'}: is no record of a training; delete this folder and train the"
+                " run again"
+            )
         with self._predictions() as file:
             skeleton = file.attrs.get("skeleton")
             if skeleton != MPII16.name:
                 raise StudyError(
-                    f"{self.folder / 'predictions.h5'}: its joints are those of {skeleton!r}; the viewer compares {MPII16.name}"
+                    f"{self.folder / 'predictions.h5'}: its joints are those of {skeleton!r}; the viewer"
+                    f" compares {MPII16.name}"
                 )
             self.test_sets = [name for name in file if isinstance(file[name], h5py.Group)]
             self.bones = file["bones"][:]
         if not self.test_sets:
-            raise StudyError(f"{self.folder / 'predictions.h5'}: holds no test set; delete it and evaluate the run again")
+            raise StudyError(
+                f"{self.folder / 'predictions.h5'}: holds no test set; delete it and evaluate the run again"
+            )
 
     def _predictions(self):
         try:
             return h5py.File(self.folder / "predictions.h5")
         except OSError as error:
-            raise StudyError(f"{self.folder / 'predictions.h5'}: not readable ({error}); delete it and evaluate the run again") from error
+            raise StudyError(
+                f"{self.folder / 'predictions.h5'}: not readable ({error}); delete it and evaluate the run"
+                " again"
+            ) from error
 
     @property
     def name(self):
@@ -111,13 +124,17 @@ class RunFolder:
         return Store(path)
 
     def predicted(self, name, labels):
-        """(joints (N, 16, 2) box fractions, depth (N, 16) box sides) of a test set; `StudyError` where they are of other labels."""
+        """(joints (N, 16, 2) box fractions, depth (N, 16) box sides) of a test set; `StudyError` where they
+        are of other labels."""
         with self._predictions() as file:
             if name not in file:
-                raise StudyError(f"{self.name} has no predictions of {name}; it has {', '.join(self.test_sets)}")
+                raise StudyError(
+                    f"{self.name} has no predictions of {name}; it has {', '.join(self.test_sets)}"
+                )
             if file[name].attrs["key"] != labels.attrs["key"]:
                 raise StudyError(
-                    f"{self.name}: its predictions of {name} were made with other labels than {labels.path}; evaluate it again"
+                    f"{self.name}: its predictions of {name} were made with other labels than {labels.path};"
+                    " evaluate it again"
                 )
             return file[name]["joints"][:], file[name]["depth"][:]
 
@@ -137,19 +154,22 @@ class Predictor:
 
     def on(self, store, indices):
         """(joints, depth) as in `RunFolder.predicted` for people of a store with pictures."""
-        found = predictions(self.model, store, indices, self.settings, self.device, "fp32", self.settings.flip_test)
+        found = predictions(
+            self.model, store, indices, self.settings, self.device, "fp32", self.settings.flip_test
+        )
         return tuple(torch.cat(parts).numpy() for parts in list(zip(*found, strict=True))[:2])
 
     @torch.inference_mode()
     def heatmaps(self, store, index):
         """(16, h, w) heat maps of one person of a store with pictures, over the person's box."""
         raw = next(iter(loader([store], np.array([[0, index]]), 1)))
-        batch = assemble(raw, no_change(1), self.settings.input_size)
+        batch = assemble(raw, identity_augmentation(1), self.settings.input_size)
         return self.model(self.model.preprocessing(batch.images))["heatmap"][0].numpy()
 
 
 class RunPeople:
-    """The people of one data set and split, with the predictions of run A and, where given, run B. Each is a `View`."""
+    """The people of one data set and split, with the predictions of run A and, where given, run B. Each is a
+    `View`."""
 
     def __init__(self, runs, name, split="test"):
         self.runs, self.name, self.split = [run for run in runs if run is not None], name, split
@@ -161,17 +181,25 @@ class RunPeople:
         else:
             self.store = self.pictures = first.prepared(name, split)
             if self.store is None:
-                raise StudyError(f"the prepared {split} split of {name} is not at hand, so nothing can be predicted on it")
+                raise StudyError(
+                    f"the prepared {split} split of {name} is not at hand, so nothing can be predicted on it"
+                )
             self.rows = np.unique(np.linspace(0, len(self.store) - 1, TRAINING_SHOWN).round().astype(int))
         if len(self.rows) == 0:
             raise StudyError(f"{self.store.path}: has no people to show")
         self.joints, self.depth = zip(*(self._predicted(run) for run in self.runs), strict=True)
         self.poses = [
-            sized(poses_of(joints, depth), run.bones) if run.learnt_depth else np.full((*depth.shape, 3), np.nan)
+            (
+                scale_to_bones(poses_of(joints, depth), run.bones)
+                if run.learnt_depth
+                else np.full((*depth.shape, 3), np.nan)
+            )
             for run, joints, depth in zip(self.runs, self.joints, self.depth, strict=True)
         ]
         self.truth = rooted(self._of("joints3d").astype(float), MPII16)
-        self.flat = (self._of("joints2d") - self._of("center")[:, None]) / self._of("side")[:, None, None] + 0.5
+        self.flat = (self._of("joints2d") - self._of("center")[:, None]) / self._of("side")[
+            :, None, None
+        ] + 0.5
         self.unit, self.errors = self._scored()
         self._heatmaps = {}
 
@@ -182,10 +210,15 @@ class RunPeople:
         return self.store[key][self.rows]
 
     def _predicted(self, run):
-        return run.predicted(self.name, self.store) if self.split == "test" else run.network.on(self.store, self.rows)
+        return (
+            run.predicted(self.name, self.store)
+            if self.split == "test"
+            else run.network.on(self.store, self.rows)
+        )
 
     def _scored(self):
-        """(unit, one (N, 16) array a run): mm where truth and runs have depth, else percent of the head size, else of the box."""
+        """(unit, one (N, 16) array a run): mm where truth and runs have depth, else percent of the head size,
+        else of the box."""
         if np.isfinite(self.truth).any() and all(run.learnt_depth for run in self.runs):
             return "error (mm)", [values_3d(poses, self.truth)["mpjpe"] for poses in self.poses]
         flat = [joint_errors(joints, self.flat, self._of("labelled")) for joints in self.joints]
@@ -198,7 +231,8 @@ class RunPeople:
 
     @property
     def reach(self):
-        """mm: half the edge of a cube that holds every true skeleton and all but the wildest predicted joints."""
+        """mm: half the edge of a cube that holds every true skeleton and all but the wildest predicted
+        joints."""
         true = np.nanmax(np.abs(self.truth)) if np.isfinite(self.truth).any() else 0
         predicted = [np.nanquantile(np.abs(poses), 0.99) for poses in self.poses if np.isfinite(poses).any()]
         return float(100 * np.ceil(np.clip(max([true, *predicted]), *CUBE) / 100))
@@ -210,17 +244,23 @@ class RunPeople:
 
     @cached_property
     def table(self):
-        """(N, …) what people can be chosen by: subject, sequence, action, camera, as far as the set has them."""
+        """(N, …) what people can be chosen by: subject, sequence, action, camera, as far as the set has
+        them."""
         return pd.DataFrame({key: self._of(key) for key in FILTERS})
 
     @property
     def orders(self):
         """The orders that people can be gone through in."""
         told = (self._of("occluded") != UNKNOWN).any()  # many sets do not say who is occluded
-        return (IN_ORDER, BY_ERROR, BY_JOINT) + ((BY_OCCLUSION,) if told else ()) + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
+        return (
+            (IN_ORDER, BY_ERROR, BY_JOINT)
+            + ((BY_OCCLUSION,) if told else ())
+            + ((A_WORSE, B_WORSE) if len(self.runs) == 2 else ())
+        )
 
     def ranked(self, order, joint):
-        """(N,) numbers of all people in an order; those without a value come last. joint: a name of MPII-16."""
+        """(N,) numbers of all people in an order; those without a value come last. joint: a name of
+        MPII-16."""
         means = [_mean(errors) for errors in self.errors]
         if order == IN_ORDER:
             return np.arange(len(self))
@@ -238,9 +278,13 @@ class RunPeople:
         hollow = self.store["occluded"][row] == 1
         truth = Pose(MPII16, self.flat[number], self.truth[number], hollow)
         halves, told = [], []
-        for letter, run, joints, poses, errors in zip("AB", self.runs, self.joints, self.poses, self.errors, strict=False):
+        for letter, run, joints, poses, errors in zip(
+            "AB", self.runs, self.joints, self.poses, self.errors, strict=False
+        ):
             mean = _mean(errors[[number]])[0]
-            score = f"mean error {mean:.0f} {self.unit[7:-1]}" if np.isfinite(mean) else "no truth to score by"
+            score = (
+                f"mean error {mean:.0f} {self.unit[7:-1]}" if np.isfinite(mean) else "no truth to score by"
+            )
             deep = "" if run.learnt_depth else "<br>this run has learnt no depth"
             halves.append(
                 Half(
@@ -256,17 +300,22 @@ class RunPeople:
         title = f"{self.name} ({kind}{self.split}) · {who}"
         picture = self.pictures.crops([row])[0] if self.pictures is not None else None
         extent = extent_of(self.store["region"][row], self.store["center"][row], self.store["side"][row])
-        return View(title, f"{title}. {'; '.join(told)}.{_hidden(hollow)}", picture, extent, tuple(halves), self.unit)
+        return View(
+            title, f"{title}. {'; '.join(told)}.{_hidden(hollow)}", picture, extent, tuple(halves), self.unit
+        )
 
     def who(self, number):
         """Which person it is, in words."""
         row = self.rows[number]
         known = [f"{key} {self.store[key][row]}" for key in FILTERS if self.store[key][row]]
         frame = self.store["frame"][row]
-        return ", ".join([f"record {self.store['index'][row]}", *known, *([f"frame {frame}"] if frame >= 0 else [])])
+        return ", ".join(
+            [f"record {self.store['index'][row]}", *known, *([f"frame {frame}"] if frame >= 0 else [])]
+        )
 
     def heatmaps(self, half, number):
-        """(16, h, w) of run A (half 0) or B (half 1); `StudyError` where the picture or the checkpoint is not at hand."""
+        """(16, h, w) of run A (half 0) or B (half 1); `StudyError` where the picture or the checkpoint is not
+        at hand."""
         if self.pictures is None:
             raise StudyError("no heat map: the prepared pictures of this set are not at hand")
         if (half, number) not in self._heatmaps:

@@ -26,7 +26,9 @@ class Half:
     title: str
     solid: Pose  # predicted; in the data explorer the labels
     dashed: Pose | None = None  # true
-    bars: np.ndarray | None = None  # (16,) one value a joint of MPII-16, in the view's unit; NaN where there is none
+    bars: np.ndarray | None = (
+        None  # (16,) one value a joint of MPII-16, in the view's unit; NaN where there is none
+    )
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class View:
 def extent_of(region, center, side):
     """Where a stored square lies, in fractions of the person's box: (x, y, width, height).
 
-    region: (left, top, side) in whole px; center (2,), side: the box in px. A pixel's integer is its centre, hence the half.
+    region: (left, top, side) in whole px; center (2,), side: the box in px. A pixel's integer is its centre,
+    hence the half.
     """
     left, top, size = (float(value) for value in region)
     x, y = (np.array([left, top]) - 0.5 - np.asarray(center, float)) / side + 0.5

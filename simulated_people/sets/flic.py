@@ -1,8 +1,9 @@
 """FLIC, simulated: film stills, upper bodies, mostly facing the camera, one record a person.
 
-Files: `examples.mat` (struct array `examples`, 1 × N) and `images/*.jpg`. Of the 29 columns only 0–6, 9, 12, 13 and 16 are labelled,
-the other 18 are NaN in every record, as in the real file. A joint that is hidden or outside the picture is NaN, too (the real
-annotators guessed those). `torsobox` is the box around shoulders and hips.
+Files: `examples.mat` (struct array `examples`, 1 × N) and `images/*.jpg`. Of the 29 columns only 0–6, 9, 12,
+13 and 16 are labelled, the other 18 are NaN in every record, as in the real file. A joint that is hidden or
+outside the picture is NaN, too (the real annotators guessed those). `torsobox` is the box around shoulders
+and hips.
 """
 
 import numpy as np
@@ -16,7 +17,9 @@ from simulated_people.shots import Shot
 FOLDERS = ("flic",)
 OPTIONS = {}
 TAKES_AN_ITEM = 1
-LABELLED = FLIC29.indices("l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip r_hip l_eye r_eye nose")
+LABELLED = FLIC29.indices(
+    "l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip r_hip l_eye r_eye nose"
+)
 
 _FRAME = (1.65, 1.1)  # the still's width and height, in sides of a person's crop
 _ON_LOCATION = 0.25  # share of stills taken in a street
@@ -52,7 +55,12 @@ def takes(brief, split, item):
         actors.append(casting.extra(random, split, "film", place))
     kind = "street" if random.random() < _ON_LOCATION else "film set"
     place = scene.make(kind, casting.seed(random), [view], [actor.position for actor in actors])
-    shot = Shot(tuple(actors), view, casting.with_seats(casting.in_view(place, view, actors[:1]), actors), casting.seed(random))
+    shot = Shot(
+        tuple(actors),
+        view,
+        casting.with_seats(casting.in_view(place, view, actors[:1]), actors),
+        casting.seed(random),
+    )
     movie, frame = f"simulated-{split}-{item // _STILLS_A_MOVIE:04d}", 1 + 24 * (item % _STILLS_A_MOVIE)
     return [Take(f"flic/images/{movie}-{frame:08d}.jpg", shot, {"movie": movie, "frame": frame})]
 

@@ -1,13 +1,15 @@
 """Human3.6M, simulated: one laboratory, four fixed synchronous cameras, seven people, 15 actions.
 
-`layout="challenge"` (the ECCV 2018 challenge): `ECCV18_Challenge/{Train,Val}/{IMG,POSE}` and the label caches under `msra_cache/`.
-The numbered images are single frames in no order of time. CSV: 17 × 3 mm, camera frame, root-relative. In the cache, `joints_3d`
-is [u, v, depth in px]; here u, v are the joints' true projections, where the real cache has a similarity fit to a detector's
-output; `s`, `rot`, `t` are the fit of the pose's x, y to them, and depth is s · z.
+`layout="challenge"` (the ECCV 2018 challenge): `ECCV18_Challenge/{Train,Val}/{IMG,POSE}` and the label caches
+under `msra_cache/`. The numbered images are single frames in no order of time. CSV: 17 × 3 mm, camera frame,
+root-relative. In the cache, `joints_3d` is [u, v, depth in px]; here u, v are the joints' true projections,
+where the real cache has a similarity fit to a detector's output; `s`, `rot`, `t` are the fit of the pose's x,
+y to them, and depth is s · z.
 
-`layout="full"` (as h36m-fetch writes it): `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d` (F, 32, 3) mm in the camera
-frame, `pose/3d-univ` (the same: there is no other body here), `frame` from 1 in fifths, `camera`, `subject`, `action`, `subaction` (F,) and
-`intrinsics/<camera>` = [fx, cx, fy, cy], the cameras one after the other; images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
+`layout="full"` (as h36m-fetch writes it): `S1/Directions-1/annot.h5` with `pose/2d` (F, 32, 2) px, `pose/3d`
+(F, 32, 3) mm in the camera frame, `pose/3d-univ` (the same: there is no other body here), `frame` from 1 in
+fifths, `camera`, `subject`, `action`, `subaction` (F,) and `intrinsics/<camera>` = [fx, cx, fy, cy], the
+cameras one after the other; images `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
 
 Train: S1, S5, S6, S7, S8; test: S9, S11. The room is the same for both, as it is in the real set.
 """
@@ -57,7 +59,19 @@ _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped f
 _FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
 # The 32 joints of the full layout; the set repeats some.
 _JOINTS_32 = [
-    *("pelvis", "r_hip", "r_knee", "r_ankle", "r_foot", "r_toe", "l_hip", "l_knee", "l_ankle", "l_foot", "l_toe"),
+    *(
+        "pelvis",
+        "r_hip",
+        "r_knee",
+        "r_ankle",
+        "r_foot",
+        "r_toe",
+        "l_hip",
+        "l_knee",
+        "l_ankle",
+        "l_foot",
+        "l_toe",
+    ),
     *("pelvis", "h36m.spine", "h36m.thorax", "h36m.nose", "head_top"),
     *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
     *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
@@ -73,7 +87,8 @@ def items(brief, split):
 
 
 def takes(brief, split, item):
-    """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many as asked for."""
+    """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many
+    as asked for."""
     subject, action, frame = _moment(split, item)
     moment = _motion(brief, split, subject, action).at(frame)
     actor = performer(_company(brief, split)[subject], moment, subject)
@@ -83,7 +98,9 @@ def takes(brief, split, item):
     full = f"h36m/{subject}/{action}-1/imageSequence/{{}}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
     return [
         Take(
-            full.format(CAMERAS[number]) if _is_full(brief) else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
+            full.format(CAMERAS[number])
+            if _is_full(brief)
+            else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
             Shot((actor,), view, place, seed(brief.random(split, "noise", item, number))),
             {"action": action, "frame": frame, "camera": CAMERAS[number]},
         )
@@ -96,7 +113,8 @@ def _is_full(brief):
 
 
 def _moment(split, item):
-    """Subject, action and frame of an item: all sequences grow together, so that a small set has some of each."""
+    """Subject, action and frame of an item: all sequences grow together, so that a small set has some of
+    each."""
     sequences = [(subject, action) for action in ACTIONS for subject in SUBJECTS[split]]
     return *sequences[item % len(sequences)], item // len(sequences)
 
@@ -117,7 +135,10 @@ def _rig(brief, subject):
     side = round(_FIELD * brief.size)
     random = brief.random("rig", subject)
     cameras = camera.laboratory_rig(brief.size, side, side)
-    shifted = [(view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3)) for view in cameras]
+    shifted = [
+        (view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3))
+        for view in cameras
+    ]
     return [
         camera.pinhole(position, target, view.fx, side, side, number=number)
         for view, (position, target), number in zip(cameras, shifted, CAMERAS, strict=True)
@@ -142,7 +163,8 @@ def write(work, brief, workers, device, progress):
 
 
 def _order(footage):
-    """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full set's sequences and cameras."""
+    """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full
+    set's sequences and cameras."""
     full = [str(image).count("imageSequence") for image in footage.of_image("image")]
     number = [int(subject[1:]) for subject in footage.subject]
     return np.lexsort((footage.of_image("image"), np.multiply(full, number)))
@@ -163,7 +185,9 @@ def _write_full(folder, footage):
             "action": np.full(len(people), 2 + list(ACTIONS).index(action)),
             "subaction": np.ones(len(people), int),
         }
-        for number, (fx, fy, cx, cy) in zip(people.note("camera"), people.of_image("intrinsics"), strict=True):
+        for number, (fx, fy, cx, cy) in zip(
+            people.note("camera"), people.of_image("intrinsics"), strict=True
+        ):
             labels[f"intrinsics/{number}"] = np.array([fx, cx, fy, cy])
         with atomic(folder / subject / f"{action}-1" / "annot.h5") as part, h5py.File(part, "w") as store:
             for key, value in labels.items():
@@ -178,7 +202,9 @@ def _write_challenge(folder, part_name, footage):
     for image, pose in zip(footage.of_image("image"), relative, strict=True):
         np.savetxt(poses / f"{image.rsplit('/', 1)[-1][:-4]}.csv", pose, fmt="%.6f", delimiter=",")
     name = f"HM36_eccv_challenge_{part_name}"
-    cache = folder / "msra_cache" / f"{name}_cache" / f"{name}_w{_PATCH[0]}xh{_PATCH[1]}_keypoint_jnt_bbox_db.pkl"
+    cache = (
+        folder / "msra_cache" / f"{name}_cache" / f"{name}_w{_PATCH[0]}xh{_PATCH[1]}_keypoint_jnt_bbox_db.pkl"
+    )
     with atomic(cache) as part, open(part, "wb") as stream:
         pickle.dump(cache_entries(footage, joints), stream, protocol=4)
 
@@ -217,7 +243,8 @@ def cache_entries(footage, joints):
 
 
 def similarity(source, target):
-    """Least-squares similarity in the plane: target ≈ s · source @ rot + t. (N, J, 2) each → s (N,), rot (N, 2, 2), t (N, 2).
+    """Least-squares similarity in the plane: target ≈ s · source @ rot + t. (N, J, 2) each → s (N,), rot (N,
+    2, 2), t (N, 2).
 
     Umeyama, PAMI 1991, without reflections.
     """

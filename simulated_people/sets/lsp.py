@@ -1,12 +1,15 @@
-"""Leeds Sports Pose and its extension, simulated: sports, extreme poses, people wider than tall, annotators' noise.
+"""Leeds Sports Pose and its extension, simulated: sports, extreme poses, people wider than tall, annotators'
+noise.
 
-Files: `lsp/joints.mat`, `joints` (3, 14, N): x, y, 1 = occluded; the first half of the images is for training, the second for
-testing, as in the real file. `lsp_extended/joints.mat`, `joints` (14, 3, N): x, y, 1 = labelled; all for training. Images:
-`im%04d.jpg` and `im%05d.jpg`, from 1. Of the training records asked for, LSP gets as many as its test half, the extension the rest.
+Files: `lsp/joints.mat`, `joints` (3, 14, N): x, y, 1 = occluded; the first half of the images is for
+training, the second for testing, as in the real file. `lsp_extended/joints.mat`, `joints` (14, 3, N): x, y, 1
+= labelled; all for training. Images: `im%04d.jpg` and `im%05d.jpg`, from 1. Of the training records asked
+for, LSP gets as many as its test half, the extension the rest.
 
 Annotators' noise, as a share of the person's extent: 0.8 % in LSP, 1.6 % in the extension, where a crowd
-placed the points and now and then exchanged left and right. A joint that the extension does not label has flag 0 and x, y ≤ 0:
-those outside the picture, most occluded ones, and a few at random. `truth.h5` keeps the exact joints.
+placed the points and now and then exchanged left and right. A joint that the extension does not label has
+flag 0 and x, y ≤ 0: those outside the picture, most occluded ones, and a few at random. `truth.h5` keeps the
+exact joints.
 """
 
 import numpy as np
@@ -24,7 +27,10 @@ TAKES_AN_ITEM = 1
 NOISE = {"lsp": 0.008, "lsp_extended": 0.016}  # standard deviation, share of the person's extent
 _EXCHANGED = 0.02  # share of the extension's people whose left and right legs or arms are exchanged
 _FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % of the real set's)
-_FORGOTTEN, _OCCLUDED_LEFT_OUT = 0.02, 0.7  # shares of the extension's seen and occluded joints without a label
+_FORGOTTEN, _OCCLUDED_LEFT_OUT = (
+    0.02,
+    0.7,
+)  # shares of the extension's seen and occluded joints without a label
 
 
 _ON_THE_FLOOR = 0.42  # share of people in floor work; the others do sports
@@ -40,17 +46,35 @@ def items(brief, split):
 def takes(brief, split, item):
     """One picture, cut out around its person: upright, square or wide, as the person is."""
     random = brief.random(split, "picture", item)
-    actor = casting.extra(random, split, "floor" if random.random() < _ON_THE_FLOOR else "sports", style="sport")
+    actor = casting.extra(
+        random, split, "floor" if random.random() < _ON_THE_FLOOR else "sports", style="sport"
+    )
     points = casting.points(actor)
-    direction = {"azimuth": random.uniform(0, 360), "elevation": random.uniform(-5, 18), "distance": random.uniform(4, 9)}
+    direction = {
+        "azimuth": random.uniform(0, 360),
+        "elevation": random.uniform(-5, 18),
+        "distance": random.uniform(4, 9),
+    }
     roll, at = random.normal(0, 2), random.uniform(0.46, 0.54, 2)
-    first = camera.framed(points, **direction, size=brief.size, width=brief.size, height=brief.size, roll=roll)
+    first = camera.framed(
+        points, **direction, size=brief.size, width=brief.size, height=brief.size, roll=roll
+    )
     px = first.project(first.to_camera(points))
     extent = px.max(0) - px.min(0)
     width, height = np.round(brief.size * np.maximum(extent / extent.max(), 0.6) * _MARGIN / 1.25).astype(int)
     view = camera.framed(points, **direction, size=brief.size, width=width, height=height, at=at, roll=roll)
-    place = scene.make("outdoor" if random.random() < _IN_THE_OPEN else "hall", casting.seed(random), [view], [actor.position])
-    shot = Shot((actor,), view, casting.with_seats(casting.in_view(place, view, [actor]), [actor]), casting.seed(random))
+    place = scene.make(
+        "outdoor" if random.random() < _IN_THE_OPEN else "hall",
+        casting.seed(random),
+        [view],
+        [actor.position],
+    )
+    shot = Shot(
+        (actor,),
+        view,
+        casting.with_seats(casting.in_view(place, view, [actor]), [actor]),
+        casting.seed(random),
+    )
     return [Take(_image(brief, split, item), shot)]
 
 
@@ -64,7 +88,8 @@ def check(brief):
     """Raise StudyError unless there are more training than test records."""
     if brief.train <= brief.test:
         raise StudyError(
-            f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP's halves are equal, its extension adds the rest"
+            f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP's halves are equal, its"
+            " extension adds the rest"
         )
 
 
@@ -92,12 +117,19 @@ def extended_labels(footage, brief):
     random = brief.random("extended noise")
     rows = rows_of(LSP14)
     placed = _placed(footage.px[:, rows], NOISE["lsp_extended"], random)
-    for joints in ("r_ankle r_knee r_hip l_hip l_knee l_ankle", "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist"):
+    for joints in (
+        "r_ankle r_knee r_hip l_hip l_knee l_ankle",
+        "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
+    ):
         columns = LSP14.indices(joints)
         exchanged = np.flatnonzero(random.random(len(placed)) < _EXCHANGED)
         placed[np.ix_(exchanged, columns)] = placed[np.ix_(exchanged, columns[::-1])]
     chance = random.random(placed.shape[:2])
-    labelled = footage.inside[:, rows] & (chance > np.where(_occluded(footage), _OCCLUDED_LEFT_OUT, _FORGOTTEN)) & (placed > 0).all(2)
+    labelled = (
+        footage.inside[:, rows]
+        & (chance > np.where(_occluded(footage), _OCCLUDED_LEFT_OUT, _FORGOTTEN))
+        & (placed > 0).all(2)
+    )
     placed[~labelled] = -random.integers(0, 40, placed.shape)[~labelled]
     return np.concatenate([placed, labelled[..., None]], 2)
 

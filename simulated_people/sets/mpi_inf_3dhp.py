@@ -1,9 +1,11 @@
-"""MPI-INF-3DHP, simulated: a green-screen studio, 14 cameras of which eight are filmed, eight people with two sequences each.
+"""MPI-INF-3DHP, simulated: a green-screen studio, 14 cameras of which eight are filmed, eight people with two
+sequences each.
 
 Train: `S{1..8}/Seq{1,2}/annot.mat` (cells of all 14 cameras), `camera.calibration` and the extracted frames
-`imageSequence/video_{k}/frame_%06d.jpg`, from 1, of the cameras [0, 1, 2, 4, 5, 6, 7, 8]. Test: `mpi_inf_3dhp_test_set/TS{1..6}/` with
-`annot_data.mat` (MATLAB v7.3, i.e. HDF5) and `imageSequence/img_%06d.jpg`; TS5 and TS6 are outdoors and 16:9. About one test frame in
-nine is not valid. `univ_annot3` is `annot3` scaled about the pelvis to a height of 1.7 m.
+`imageSequence/video_{k}/frame_%06d.jpg`, from 1, of the cameras [0, 1, 2, 4, 5, 6, 7, 8]. Test:
+`mpi_inf_3dhp_test_set/TS{1..6}/` with `annot_data.mat` (MATLAB v7.3, i.e. HDF5) and
+`imageSequence/img_%06d.jpg`; TS5 and TS6 are outdoors and 16:9. About one test frame in nine is not valid.
+`univ_annot3` is `annot3` scaled about the pelvis to a height of 1.7 m.
 """
 
 from functools import lru_cache
@@ -27,7 +29,8 @@ OPTIONS = {}
 TAKES_AN_ITEM = 8
 UNIVERSAL_HEIGHT = 1.7  # m
 FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
-# Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high, 5 low, 11–13 above.
+# Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high,
+# 5 low, 11–13 above.
 _PLACES = np.array(
     [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8), (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9),
      (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6), (180, 75, 3.6), (300, 70, 3.6)]
@@ -46,7 +49,8 @@ ACTIVITIES = (
     tuple(THEMES["studio"]),
 )
 _FRAMES_AN_ACTIVITY = 4
-_FIELD = 1.5  # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
+# the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
+_FIELD = 1.5
 _NOT_VALID = 9  # of so many test frames one is not valid
 
 
@@ -56,7 +60,8 @@ def items(brief, split):
 
 
 def takes(brief, split, item):
-    """The takes of one item; of the last moment some cameras may lack, so that the records are as many as asked for."""
+    """The takes of one item; of the last moment some cameras may lack, so that the records are as many as
+    asked for."""
     if split == "test":
         sequence, frames = _test_pieces(brief)[item]
         return [_test_take(brief, sequence, frame) for frame in frames]
@@ -77,7 +82,8 @@ def takes(brief, split, item):
 
 @lru_cache(maxsize=4)
 def _test_pieces(brief):
-    """[(sequence, frames)], frames from 0: all six sequences grow together until the valid frames are as many as asked for."""
+    """[(sequence, frames)], frames from 0: all six sequences grow together until the valid frames are as many
+    as asked for."""
     pieces, wanted = [], brief.test
     while wanted:
         turn, place = divmod(len(pieces), len(TEST_SEQUENCES))
@@ -98,8 +104,15 @@ def _test_take(brief, sequence, frame):
     actor = _actor(brief, "test", sequence, sequence, place, frame)
     notes = _notes(sequence, frame, _is_valid(frame), place, actor)
     view, scenery = _test_set(brief, sequence)
-    shot = Shot((actor,), view, with_seats(in_view(scenery, view, [actor]), [actor]), seed(brief.random("test", "noise", sequence, frame)))
-    return Take(f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes)
+    shot = Shot(
+        (actor,),
+        view,
+        with_seats(in_view(scenery, view, [actor]), [actor]),
+        seed(brief.random("test", "noise", sequence, frame)),
+    )
+    return Take(
+        f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes
+    )
 
 
 def _activity(place, frame):
@@ -109,24 +122,44 @@ def _activity(place, frame):
 def _actor(brief, split, subject, sequence, place, frame):
     body, worn = _company(brief, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
-        worn = clothes.sample(brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body])) | {"skirt": 0.0}
-    return performer((body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject)
+        worn = clothes.sample(
+            brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body])
+        ) | {"skirt": 0.0}
+    return performer(
+        (body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject
+    )
 
 
 @lru_cache(maxsize=32)
 def _motion(brief, split, sequence, activity):
-    return Motion(lambda *key: brief.random(split, sequence, *key), ACTIVITIES[activity], contacts(), frames=_FRAMES_AN_ACTIVITY)
+    return Motion(
+        lambda *key: brief.random(split, sequence, *key),
+        ACTIVITIES[activity],
+        contacts(),
+        frames=_FRAMES_AN_ACTIVITY,
+    )
 
 
 def _notes(sequence, frame, valid, place, actor):
     """`frame` is numbered from 1, as the image; `stature` is the person's height in m."""
     stature = float(body_on("cpu").height[actor.body])
-    return {"sequence": sequence, "frame": frame + 1, "valid": int(valid), "activity": _activity(place, frame) + 1, "stature": stature}
+    return {
+        "sequence": sequence,
+        "frame": frame + 1,
+        "valid": int(valid),
+        "activity": _activity(place, frame) + 1,
+        "stature": stature,
+    }
 
 
 @lru_cache(maxsize=4)
 def _company(brief, split):
-    return company(brief, split, TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)], like_real=True)
+    return company(
+        brief,
+        split,
+        TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)],
+        like_real=True,
+    )
 
 
 @lru_cache(maxsize=4)
@@ -163,14 +196,20 @@ def write(work, brief, workers, device, progress):
         with atomic(folder / name / "camera.calibration") as part:
             part.write_text(calibration(rig(brief)))
     for name in np.unique(test.note("sequence")):
-        _write_test(folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat", test.people(test.note("sequence") == name))
+        _write_test(
+            folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat",
+            test.people(test.note("sequence") == name),
+        )
     train = train.people(np.lexsort((train.note("frame"), train.of_image("number"), train.note("sequence"))))
     test = test.people(np.lexsort((test.note("frame"), test.note("sequence"))))
-    write_truth(folder / "truth.h5", {"train": train, "test": test.people(test.note("valid") == 1)}, LANDMARKS)
+    write_truth(
+        folder / "truth.h5", {"train": train, "test": test.people(test.note("valid") == 1)}, LANDMARKS
+    )
 
 
 def train_labels(footage, cameras):
-    """The variables of a sequence's `annot.mat`. footage: the sequence's people, some moments seen by several cameras."""
+    """The variables of a sequence's `annot.mat`. footage: the sequence's people, some moments seen by several
+    cameras."""
     moments, first = np.unique(footage.note("frame"), return_index=True)
     world = footage.world[first][:, rows_of(MPI_INF_3DHP28)]
     scale = UNIVERSAL_HEIGHT / footage.note("stature")[first, None, None]

@@ -1,11 +1,13 @@
 """MPII Human Pose, simulated: everyday life and sports, many places, several people in a picture.
 
-Files (the common JSON layout): `annot/train.json`, `annot/valid.json`, `images/*.jpg`. Coordinates are 1-based; `center` is the
-middle of the person's joints and `scale` the person's height in the picture / 200 px, taken from the head's size. A joint outside the
-picture is not annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not annotated.
+Files (the common JSON layout): `annot/train.json`, `annot/valid.json`, `images/*.jpg`. Coordinates are
+1-based; `center` is the middle of the person's joints and `scale` the person's height in the picture / 200
+px, taken from the head's size. A joint outside the
+picture is not annotated: [-1, -1] and `joints_vis` 0; a hidden one is, as in the real set. Passers-by are not
+annotated.
 
-With `matlab=True` also the original `mpii_human_pose_v1_u12_1.mat`, with all people: head boxes, `is_visible`, and passers-by as people
-without `annopoints`.
+With `matlab=True` also the original `mpii_human_pose_v1_u12_1.mat`, with all people: head boxes,
+`is_visible`, and passers-by as people without `annopoints`.
 """
 
 import json
@@ -23,7 +25,8 @@ from simulated_people.shots import Shot
 FOLDERS = ("mpii",)
 OPTIONS = {"matlab": (False, True)}
 TAKES_AN_ITEM = 1
-HEADS_A_PERSON = 4.8  # the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
+# the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
+HEADS_A_PERSON = 4.8
 _ANNORECT = ("x1", "y1", "x2", "y2", "scale", "objpos", "annopoints")
 _FILES = {"train": "train.json", "test": "valid.json"}
 
@@ -54,7 +57,8 @@ def items(brief, split):
 
 
 def takes(brief, split, item):
-    """One picture: a first person about whom it is taken, others beside and behind, passers-by further back."""
+    """One picture: a first person about whom it is taken, others beside and behind, passers-by further
+    back."""
     random = brief.random(split, "picture", item)
     annotated = _annotated_people(brief, split)[item]
     first = casting.extra(random, split, "everyday")
@@ -75,23 +79,34 @@ def takes(brief, split, item):
         actors.append(casting.extra(random, split, "everyday", _place(random, view, actors, depth)))
     kind = random.choice(list(_PLACES), p=list(_PLACES.values()))
     people = [actor.position for actor in actors]
-    place = scene.make(kind, casting.seed(random), [view], people, occluders=int(random.random() < _SOMETHING_BEFORE))
-    shot = Shot(tuple(actors), view, casting.with_seats(casting.in_view(place, view, actors[:annotated]), actors), casting.seed(random))
+    place = scene.make(
+        kind, casting.seed(random), [view], people, occluders=int(random.random() < _SOMETHING_BEFORE)
+    )
+    shot = Shot(
+        tuple(actors),
+        view,
+        casting.with_seats(casting.in_view(place, view, actors[:annotated]), actors),
+        casting.seed(random),
+    )
     return [Take(f"mpii/images/{_FIRST_NAME[split] + item:09d}.jpg", shot, {"annotated": annotated})]
 
 
 def _room_about(points):
-    """The points and a box of 1.2 m about their middle: a picture of somebody curled up is not taken from closer."""
+    """The points and a box of 1.2 m about their middle: a picture of somebody curled up is not taken from
+    closer."""
     middle = (points.min(0) + points.max(0)) / 2
     return np.concatenate([points, [middle - 0.6, middle + 0.6]])
 
 
 def _place(random, view, actors, depths):
-    """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's), clear of the others."""
+    """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's),
+    clear of the others."""
     nearest = np.linalg.norm(view.position[[0, 2]] - actors[0].position)
     places, room = [], []
     for _ in range(12):
-        place, row = casting.behind_column(view, random.uniform(0.12, 0.88), nearest * random.uniform(*depths))
+        place, row = casting.behind_column(
+            view, random.uniform(0.12, 0.88), nearest * random.uniform(*depths)
+        )
         others = np.array([actor.position for actor in actors])
         places.append(place)
         room.append(np.linalg.norm(others - place, axis=1).min() if 0.25 < row < 0.75 else -abs(row - 0.5))
@@ -107,7 +122,9 @@ def write(work, brief, workers, device, progress):
         with atomic(folder / "annot" / _FILES[split]) as part:
             part.write_text(json.dumps(labels(footage)))
     if brief.option("matlab", False):
-        matlab.save(folder / "mpii_human_pose_v1_u12_1.mat", RELEASE=release(joined(list(everybody.values()))))
+        matlab.save(
+            folder / "mpii_human_pose_v1_u12_1.mat", RELEASE=release(joined(list(everybody.values())))
+        )
     write_truth(folder / "truth.h5", splits, LANDMARKS)
 
 
@@ -151,17 +168,30 @@ def _scale(footage):
 
 
 def release(footage):
-    """The struct `RELEASE` of the original label file, for all people of all pictures; every picture is one of img_train."""
+    """The struct `RELEASE` of the original label file, for all people of all pictures; every picture is one
+    of img_train."""
     joints, scale = joints2d(footage), _scale(footage)
     seen = ~footage.hidden[:, rows_of(MPII16)]
     people = [[] for _ in footage.image]
     for owner, person, is_annotated, px, box, visible, size in zip(
-        footage.owner, footage.person, footage.note("annotated"), joints, footage.head_box, seen, scale, strict=True
+        footage.owner,
+        footage.person,
+        footage.note("annotated"),
+        joints,
+        footage.head_box,
+        seen,
+        scale,
+        strict=True,
     ):
         known = person < is_annotated
-        people[owner].append(_annorect(px + 1, box + 1, visible, size) if known else dict.fromkeys(_ANNORECT, np.zeros((0, 0))))
+        people[owner].append(
+            _annorect(px + 1, box + 1, visible, size) if known else dict.fromkeys(_ANNORECT, np.zeros((0, 0)))
+        )
     annolist = [
-        {"image": matlab.struct_array([{"name": str(image).rsplit("/", 1)[-1]}]), "annorect": matlab.struct_array(rects)}
+        {
+            "image": matlab.struct_array([{"name": str(image).rsplit("/", 1)[-1]}]),
+            "annorect": matlab.struct_array(rects),
+        }
         for image, rects in zip(footage.image, people, strict=True)
     ]
     count = len(annolist)
@@ -185,5 +215,10 @@ def _annorect(joints, box, visible, scale):
     ]
     x, y = _center(joints[None])[0]
     place = matlab.struct_array([{"x": float(x), "y": float(y)}])
-    values = (*map(float, box), float(scale), place, matlab.struct_array([{"point": matlab.struct_array(points)}]))
+    values = (
+        *map(float, box),
+        float(scale),
+        place,
+        matlab.struct_array([{"point": matlab.struct_array(points)}]),
+    )
     return dict(zip(_ANNORECT, values, strict=True))

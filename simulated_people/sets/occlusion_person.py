@@ -1,9 +1,11 @@
-"""Occlusion-Person, simulated: rendered rooms, eight cameras, furniture that hides about a fifth of the joints.
+"""Occlusion-Person, simulated: rendered rooms, eight cameras, furniture that hides about a fifth of the
+joints.
 
-Files: `unrealcv_train.pkl`, `unrealcv_validation.pkl` (lists of dicts) and `images/aXX_saXX_sXX_sceXX/CC_FFFFFF.jpg` (action,
-sub-action, subject, scene / camera, frame). Lengths in mm; x_cam = R · (x_world − T). `joints_vis` says inside the picture,
-`joints_vis_2d` inside and not occluded: occluded is what lies more than 30 cm behind the nearest surface. `scale` is the
-box's size / 200, without padding. There is no head joint.
+Files: `unrealcv_train.pkl`, `unrealcv_validation.pkl` (lists of dicts) and
+`images/aXX_saXX_sXX_sceXX/CC_FFFFFF.jpg` (action, sub-action, subject, scene / camera, frame). Lengths in mm;
+x_cam = R · (x_world − T). `joints_vis` says inside the picture, `joints_vis_2d` inside and not occluded:
+occluded is what lies more than 30 cm behind the nearest surface. `scale` is the box's size / 200, without
+padding. There is no head joint.
 """
 
 import pickle
@@ -28,12 +30,15 @@ OCCLUDED_BEHIND = 300.0  # mm
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 VERSION = 3  # lit once a surface
 SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people, as in the real set
-# The real set has nine rooms. Here there are more: with three of them in the test split, some pieces of furniture would decide
-# how many joints are hidden in it.
+# The real set has nine rooms. Here there are more: with three of them in the test split, some pieces of
+# furniture would decide how many joints are hidden in it.
 ROOMS = {"train": range(33), "test": range(33, 49)}
 CAMERAS = 8
 _OCCLUDERS = 5  # pieces of furniture about the person
-_HIDDEN = (0.10, 0.17)  # share of somebody's joints behind furniture; with what bodies hide, about a fifth, as in the real set
+_HIDDEN = (
+    0.10,
+    0.17,
+)  # share of somebody's joints behind furniture; with what bodies hide, about a fifth, as in the real set
 _DRAWS = 20  # of furniture, until it hides that
 _FRAMES_A_VIDEO = 4
 _FRAME = (1.8, 1.35)  # the picture's width and height, in sides of a person's crop
@@ -45,19 +50,28 @@ def items(brief, split):
 
 
 def takes(brief, split, item):
-    """One moment of one video, from eight sides; the last may lack cameras, so that the records are as many as asked for."""
+    """One moment of one video, from eight sides; the last may lack cameras, so that the records are as many
+    as asked for."""
     video, frame = divmod(item, _FRAMES_A_VIDEO)
     subject = SUBJECTS[split][video % len(SUBJECTS[split])]
     room = ROOMS[split][video % len(ROOMS[split])]
     action, subaction = 1 + video // len(ROOMS[split]) % 10, 1 + video // (10 * len(ROOMS[split]))
-    actor = performer(_company(brief, split)[str(subject)], _motion(brief, split, video).at(frame), str(subject))
+    actor = performer(
+        _company(brief, split)[str(subject)], _motion(brief, split, video).at(frame), str(subject)
+    )
     name = f"a{action:02d}_sa{subaction:02d}_s{subject:02d}_sce{room:02d}"
     notes = {"video": video, "frame": frame, "action_id": action, "subaction": subaction}
     views = _rig(brief, room)[: brief.count(split) - item * CAMERAS]
     return [
         Take(
             f"occlusion_person/images/{name}/{view.number:02d}_{frame:06d}.jpg",
-            Shot((actor,), view, _furnished(brief, split, room), seed(brief.random(split, "noise", item, view.number)), clipping=True),
+            Shot(
+                (actor,),
+                view,
+                _furnished(brief, split, room),
+                seed(brief.random(split, "noise", item, view.number)),
+                clipping=True,
+            ),
             notes,
         )
         for view in views
@@ -66,7 +80,12 @@ def takes(brief, split, item):
 
 @lru_cache(maxsize=8)
 def _motion(brief, split, video):
-    return Motion(lambda *key: brief.random(split, "video", video, *key), tuple(THEMES["occlusion"]), contacts(), frames=_FRAMES_A_VIDEO)
+    return Motion(
+        lambda *key: brief.random(split, "video", video, *key),
+        tuple(THEMES["occlusion"]),
+        contacts(),
+        frames=_FRAMES_A_VIDEO,
+    )
 
 
 @lru_cache(maxsize=8)
@@ -80,16 +99,21 @@ def _rig(brief, room):
     azimuths = 45 * np.arange(CAMERAS) + random.uniform(-12, 12, CAMERAS)
     elevations, distances = random.uniform(8, 32, CAMERAS), random.uniform(3.6, 4.8, CAMERAS)
     width, height = (round(share * brief.size) for share in _FRAME)
-    return camera.ring(azimuths, elevations, distances, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)
+    return camera.ring(
+        azimuths, elevations, distances, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height
+    )
 
 
 @lru_cache(maxsize=32)
 def _furnished(brief, split, room):
-    """A room whose furniture hides a usual share of somebody who stands in its middle, over the eight cameras."""
+    """A room whose furniture hides a usual share of somebody who stands in its middle, over the eight
+    cameras."""
     rig = _rig(brief, room)
     joints = points(extra(brief.random(split, "room", room, "somebody"), split, "stand"))[rows_of(UNREALCV15)]
     for draw in range(_DRAWS):
-        place = scene.make("room", seed(brief.random(split, "room", room, draw)), cameras=rig, occluders=_OCCLUDERS)
+        place = scene.make(
+            "room", seed(brief.random(split, "room", room, draw)), cameras=rig, occluders=_OCCLUDERS
+        )
         hidden = np.mean([before(place, view, joint).any() for view in rig for joint in joints])
         if _HIDDEN[0] <= hidden <= _HIDDEN[1]:
             break

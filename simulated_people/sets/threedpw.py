@@ -1,10 +1,12 @@
 """3DPW, simulated: outdoors, a moving camera, often two people, short sequences.
 
-Files: `sequenceFiles/{train,validation,test}/<sequence>.pkl` and `imageFiles/<sequence>/image_%05d.jpg`, from 0. In a sequence of N
-frames and P people: `poses2d` P × (N, 3, 18) (x, y, confidence; OpenPose's 18), `jointPositions` P × (N, 72) (SMPL's 24, m, world),
-`cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics` (3, 3), `img_frame_ids`. A person who is out of the
-picture has poses2d 0, as in the real set; so has a joint there. There is no body model behind these people: `poses` and `betas`
-have the right shapes and are zero, `trans` is the pelvis. `validation` is written empty of sequences.
+Files: `sequenceFiles/{train,validation,test}/<sequence>.pkl` and `imageFiles/<sequence>/image_%05d.jpg`, from
+0. In a sequence of N
+frames and P people: `poses2d` P × (N, 3, 18) (x, y, confidence; OpenPose's 18), `jointPositions` P × (N, 72)
+(SMPL's 24, m, world), `cam_poses` (N, 4, 4) world → camera (m), `campose_valid` P × (N,), `cam_intrinsics`
+(3, 3), `img_frame_ids`. A person who is out of the picture has poses2d 0, as in the real set; so has a joint
+there. There is no body model behind these people: `poses` and `betas` have the right shapes and are zero,
+`trans` is the pelvis. `validation` is written empty of sequences.
 """
 
 import pickle
@@ -29,13 +31,19 @@ _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_A_SEQUENCE = 16  # at least, where there are so many
 _TENTHS_A_FRAME, _FRAMES_A_CLIP = 4, 16
 _WALKING = 0.5  # share of sequences in which people walk along; in the others they stay
-_STAYING = (("stand",), ("bend", "throw"), ("sit",), ("box", "dance"))  # what people do who do not go anywhere
+_STAYING = (
+    ("stand",),
+    ("bend", "throw"),
+    ("sit",),
+    ("box", "dance"),
+)  # what people do who do not go anywhere
 _FRAME = (2.3, 1.3)  # the picture's long and short side (16:9), in sides of a person's crop
 
 
 @lru_cache(maxsize=4)
 def _plan(brief, split):
-    """[(people, frames)] of the sequences: every other one shows two people; the records are as many as asked for."""
+    """[(people, frames)] of the sequences: every other one shows two people; the records are as many as asked
+    for."""
     wanted = brief.count(split)
     count = min(_SEQUENCES, max(1, wanted // _RECORDS_A_SEQUENCE))
     people = [1 + number % 2 for number in range(count)]
@@ -74,11 +82,18 @@ def _take(brief, split, number, frame):
     moments = [motion.at(frame) for motion in motions]
     lead = np.array(moments[0].position)
     actors = tuple(
-        performer(who, replace(moment, position=tuple(lead + apart * (person - (len(cast) - 1) / 2))), subject)
+        performer(
+            who, replace(moment, position=tuple(lead + apart * (person - (len(cast) - 1) / 2))), subject
+        )
         for person, ((subject, who), moment) in enumerate(zip(cast.items(), moments, strict=True))
     )
     view = _view(brief, split, number, frame * _TENTHS_A_FRAME / 10, lead)
-    shot = Shot(actors, view, with_seats(in_view(scenery, view, actors), actors), seed(brief.random(split, "noise", number, frame)))
+    shot = Shot(
+        actors,
+        view,
+        with_seats(in_view(scenery, view, actors), actors),
+        seed(brief.random(split, "noise", number, frame)),
+    )
     return Take(f"3dpw/imageFiles/{name}/image_{frame:05d}.jpg", shot, {"sequence": name, "frame": frame})
 
 
@@ -87,7 +102,9 @@ def _sequence(brief, split, number):
     """Who is in a sequence, where it is, how each of them moves, and how far apart (x, z in m) they stay."""
     random = brief.random(split, "sequence", number)
     people = _plan(brief, split)[number][0]
-    everybody = company(brief, split, [f"{sequence}-{person}" for sequence in range(_SEQUENCES) for person in range(2)])
+    everybody = company(
+        brief, split, [f"{sequence}-{person}" for sequence in range(_SEQUENCES) for person in range(2)]
+    )
     cast = {f"{number}-{person}": everybody[f"{number}-{person}"] for person in range(people)}
     walking, heading = random.random() < _WALKING, random.uniform(0, 360)
     motions = [
@@ -107,14 +124,17 @@ def _sequence(brief, split, number):
     spots = (
         [(0.0, 0.0)]
         if not walking
-        else [(length * np.sin(np.radians(heading)), length * np.cos(np.radians(heading))) for length in (-4, 4)]
+        else [
+            (length * np.sin(np.radians(heading)), length * np.cos(np.radians(heading))) for length in (-4, 4)
+        ]
     )
     scenery = scene.make(random.choice(("street", "outdoor")), seed(random), people=spots)
     return cast, scenery, motions, random.uniform(0.8, 1.2) * np.array([np.sin(beside), np.cos(beside)])
 
 
 def _view(brief, split, number, time, lead):
-    """The hand-held camera at a time (s): it goes along, swings about the people and shakes a little. Its lens stays the same."""
+    """The hand-held camera at a time (s): it goes along, swings about the people and shakes a little. Its
+    lens stays the same."""
     random = brief.random(split, "camera", number)
     azimuth, swing, distance = random.uniform(0, 360), random.uniform(-8, 8), random.uniform(4.2, 6)
     sides = np.round(np.array(_FRAME) * brief.size).astype(int)
@@ -124,19 +144,26 @@ def _view(brief, split, number, time, lead):
     shake = 0.06 * np.sin(phase[:3] + np.array([1.1, 1.7, 1.3]) * time)
     position = camera.around(middle, azimuth + swing * time, random.uniform(2, 9), distance)
     roll = 1.5 * np.sin(phase[3] + time)
-    return camera.pinhole(position + shake, middle + shake[::-1], brief.size * distance / (1.25 * 1.72), width, height, roll)
+    return camera.pinhole(
+        position + shake, middle + shake[::-1], brief.size * distance / (1.25 * 1.72), width, height, roll
+    )
 
 
 def write(work, brief, workers, device, progress):
     """Write the whole set under `work/3dpw`."""
     folder = work / "3dpw"
     splits = film(brief, __name__, work, workers, device, progress)
-    splits = {split: footage.people(np.lexsort((footage.person, footage.note("sequence")))) for split, footage in splits.items()}
+    splits = {
+        split: footage.people(np.lexsort((footage.person, footage.note("sequence"))))
+        for split, footage in splits.items()
+    }
     (folder / "sequenceFiles" / "validation").mkdir(parents=True, exist_ok=True)
     for split, footage in splits.items():
         for name in np.unique(footage.note("sequence")):
             with atomic(folder / "sequenceFiles" / split / f"{name}.pkl") as part, open(part, "wb") as stream:
-                pickle.dump(labels(footage.people(footage.note("sequence") == name), str(name)), stream, protocol=2)
+                pickle.dump(
+                    labels(footage.people(footage.note("sequence") == name), str(name)), stream, protocol=2
+                )
     write_truth(folder / "truth.h5", splits, LANDMARKS)
 
 

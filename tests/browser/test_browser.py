@@ -1,4 +1,5 @@
-"""The viewer in a real browser: JupyterLab on localhost, Debian's chromium, hands on every control. Screenshots lie in tests/output.
+"""The viewer in a real browser: JupyterLab on localhost, Debian's chromium, hands on every control.
+Screenshots lie in tests/output.
 
 One page goes through all of it in order, as a person would; each test is a step that needs those before it.
 """
@@ -23,14 +24,26 @@ PROJECT = Path(__file__).resolve().parents[2]
 OUTPUT = PROJECT / "tests" / "output"
 TOKEN = "a-token-for-the-tests"
 SWITCHES = [
-    *("--no-sandbox", "--disable-gpu", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic"),
+    *(
+        "--no-sandbox",
+        "--disable-gpu",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--disable-quic",
+    ),
     *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-SIZE = {"width": 1500, "height": 2300}  # px: so tall that both viewers are in sight, since Lab draws no cell that is not
+SIZE = {
+    "width": 1500,
+    "height": 2300,
+}  # px: so tall that both viewers are in sight, since Lab draws no cell that is not
 PATIENCE = 60_000  # ms
 PLOTS = "[...document.querySelectorAll('.js-plotly-plot')]"
 # a plot counts when its traces are drawn: svg points, and both kinds of data in place
-DRAWN = f"{PLOTS}.filter(plot => plot._fullData?.length > 20 && plot.querySelectorAll('.scatterlayer .point').length > 15)"
+DRAWN = (
+    f"{PLOTS}.filter(plot => plot._fullData?.length > 20 && plot.querySelectorAll('.scatterlayer"
+    " .point').length > 15)"
+)
 PLOT = f"({DRAWN})[0]"
 
 
@@ -38,7 +51,14 @@ PLOT = f"({DRAWN})[0]"
 def chromium():
     """A chromium of this machine under Playwright."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    path = next(
+        (
+            found
+            for name in ("chromium", "chromium-browser", "google-chrome")
+            if (found := shutil.which(name))
+        ),
+        None,
+    )
     if path is None:
         pytest.skip("no chromium on PATH (Debian, Ubuntu: apt-get install chromium)")
     with sync_api.sync_playwright() as playwright:
@@ -53,12 +73,26 @@ def lab(chromium, tiny_study, tmp_path_factory):
     own = tmp_path_factory.mktemp("jupyter")
     settings = own / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))  # all cells stay in the page
+    (settings / "tracker.jupyterlab-settings").write_text(
+        json.dumps({"windowingMode": "none"})
+    )  # all cells stay in the page
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    options = [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tiny_study.home}", "--LabApp.expose_app_in_browser=True"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+    ]
+    options = [
+        f"--IdentityProvider.token={TOKEN}",
+        f"--ServerApp.root_dir={tiny_study.home}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
     environment = {
         **os.environ,
         "PYTHONPATH": str(PROJECT),
@@ -70,10 +104,16 @@ def lab(chromium, tiny_study, tmp_path_factory):
         "IPYTHONDIR": str(own / "ipython"),
     }
     with open(own / "log", "w") as log:
-        process = subprocess.Popen(command + options, env=environment, cwd=tiny_study.home, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command + options, env=environment, cwd=tiny_study.home, stdout=log, stderr=log
+        )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until(lambda: _answers(f"{address}/api/status?token={TOKEN}"), 60, lambda: (own / "log").read_text()[-2000:])
+        _wait_until(
+            lambda: _answers(f"{address}/api/status?token={TOKEN}"),
+            60,
+            lambda: (own / "log").read_text()[-2000:],
+        )
         yield address
     finally:
         process.terminate()
@@ -112,7 +152,8 @@ def page(chromium, lab):
 
 
 def until(page, condition):
-    """Wait until a condition of the page holds. Asked ten times a second: what renders in software may draw too seldom to ask then."""
+    """Wait until a condition of the page holds. Asked ten times a second: what renders in software may draw
+    too seldom to ask then."""
     page.wait_for_function(condition, polling=100)
 
 
@@ -136,10 +177,9 @@ def go_to(page, number):
     readout.click()
     page.keyboard.press("Control+A")
     page.keyboard.type(str(number))
-    page.evaluate(
-        f"""() => {{ const plot = {PLOT}, start = performance.now(); window.took = null;
-        plot.once('plotly_afterplot', () => requestAnimationFrame(() => {{ window.took = performance.now() - start; }})); }}"""
-    )
+    page.evaluate(f"""() => {{ const plot = {PLOT}, start = performance.now(); window.took = null;
+        plot.once('plotly_afterplot', () => requestAnimationFrame(() => {{ window.took = performance.now() -
+        start; }})); }}""")
     page.keyboard.press("Enter")
     until(page, "window.took !== null")
     return page.evaluate("window.took")
@@ -165,7 +205,9 @@ def test_moving_the_slider_moves_everything(page):
 
 
 def test_run_b_is_chosen(page):
-    names = page.evaluate(f"{PLOT}._fullData.filter(trace => trace.name === 'B predicted joints')[0].x.length")
+    names = page.evaluate(
+        f"{PLOT}._fullData.filter(trace => trace.name === 'B predicted joints')[0].x.length"
+    )
     assert names == 16
     select = page.locator(".widget-dropdown", has_text="run B").locator("select").first
     select.select_option("none")
@@ -182,14 +224,16 @@ def test_turning_one_skeleton_turns_the_other(page):
     box = page.evaluate(
         f"""() => {{ const plot = {PLOT}, area = plot.getBoundingClientRect(), size = plot._fullLayout._size,
         domain = plot._fullLayout.scene.domain;
-        return [area.x + size.l + size.w * (domain.x[0] + domain.x[1]) / 2, area.y + size.t + size.h * 0.3]; }}"""
+        return [area.x + size.l + size.w * (domain.x[0] + domain.x[1]) / 2, area.y + size.t + size.h * 0.3];
+        }}"""
     )
     turn(page, box)
     keep(page, "4_turned")
 
 
 def turn(page, start):
-    """Drag the first skeleton sideways; both scenes are then seen from one new place. Dragged again where the page was too busy."""
+    """Drag the first skeleton sideways; both scenes are then seen from one new place. Dragged again where the
+    page was too busy."""
     eye = f"{PLOT}._fullLayout.scene.camera.eye.x"
     before = page.evaluate(eye)
     for _ in range(5):
@@ -208,8 +252,8 @@ def turn(page, start):
 
 def test_a_click_on_a_joint_shows_its_heat_map(page):
     place = page.evaluate(
-        f"""() => {{ const plot = {PLOT}, trace = plot._fullData.find(trace => trace.name === 'A predicted joints'),
-        area = plot.getBoundingClientRect(), x = plot._fullLayout.xaxis, y = plot._fullLayout.yaxis;
+        f"""() => {{ const plot = {PLOT}, trace = plot._fullData.find(trace => trace.name === 'A predicted
+        joints'), area = plot.getBoundingClientRect(), x = plot._fullLayout.xaxis, y = plot._fullLayout.yaxis;
         return [area.x + x._offset + x.l2p(trace.x[9]), area.y + y._offset + y.l2p(trace.y[9])]; }}"""
     )
     shown = f"{PLOT}.layout.images[1].visible || {PLOT}.layout.images[3].visible"
@@ -239,7 +283,10 @@ def test_play_goes_through_the_people(page):
 def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_study):
     go_to(page, 4)
     page.get_by_role("button", name="save HTML").first.click()
-    until(page, "[...document.querySelectorAll('[role=status]')].some(words => words.innerText.includes('Saved as'))")
+    until(
+        page,
+        "[...document.querySelectorAll('[role=status]')].some(words => words.innerText.includes('Saved as'))",
+    )
     saved = tiny_study.home / "notebooks" / "viewer-h36m-test-4.html"
     assert re.search(re.escape(saved.name), status(page))
     context = chromium.new_context(viewport={"width": 1200, "height": 700}, offline=True)

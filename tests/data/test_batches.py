@@ -1,4 +1,5 @@
-"""Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample alone."""
+"""Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample
+alone."""
 
 import multiprocessing
 from collections import Counter
@@ -9,29 +10,29 @@ import pytest
 import torch
 
 from hpe_study.config import Augmentation
-from hpe_study.data.batches import (
-    Mix,
-    Streamed,
+from hpe_study.data.augmentation import (
     assemble,
     changed_fraction,
-    draw_change,
-    loader,
-    no_change,
+    identity_augmentation,
     original_fraction,
-    repeats,
-    to_box,
+    sample_augmentation,
+    undo_augmentation,
 )
+from hpe_study.data.loading import Streamed, loader
+from hpe_study.data.sampling import MixedSampler, repeats
 from hpe_study.data.store import Store
 from hpe_study.skeletons import MPII16
 from hpe_study.training.variants import KeyedBySample
 from hpe_study.utils import rng
 from tests.stick_people import stick_store, stick_store_path
 
-WILD = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, rotate_3d=True, shift=0.1, flip=0.5, colour=0.2)
+WILD = Augmentation(
+    scale=0.25, rotation=30, rotation_share=1.0, rotate_3d=True, shift=0.1, flip=0.5, colour=0.2
+)
 
 
 def change_of(count, seed=0, settings=WILD):
-    return draw_change(settings, np.arange(count), np.ones(count, bool), seed, 0)
+    return sample_augmentation(settings, np.arange(count), np.ones(count, bool), seed, 0)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
     stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
     streamed, readers = Streamed(stores, workers), []
     for epoch in range(3):
-        pairs = Mix((20, 22), (40, 40), seed=0).draw(epoch)
+        pairs = MixedSampler((20, 22), (40, 40), seed=0).draw(epoch)
         given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
         assert len(given) == len(expected) == 5
         for ours, theirs in zip(given, expected, strict=True):
@@ -65,7 +66,7 @@ def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_image_and_label_stay_together_through_shuffle_and_workers(numbered, workers):
-    pairs = Mix((50, 50), (50, 50), seed=3).draw(epoch=1)
+    pairs = MixedSampler((50, 50), (50, 50), seed=3).draw(epoch=1)
     seen = []
     for raw in loader(numbered, pairs, 16, workers):
         number = raw["sample"][:, 0] * 100 + raw["sample"][:, 1]
@@ -76,7 +77,7 @@ def test_image_and_label_stay_together_through_shuffle_and_workers(numbered, wor
 
 
 def test_an_epoch_draws_each_store_afresh_and_listably():
-    mix = Mix((30, 30), (30, 100), seed=0)
+    mix = MixedSampler((30, 30), (30, 100), seed=0)
     first, second = mix.draw(0), mix.draw(1)
     assert sorted(first[first[:, 0] == 0, 1]) == list(range(30))
     drawn = first[first[:, 0] == 1, 1]
@@ -84,7 +85,7 @@ def test_an_epoch_draws_each_store_afresh_and_listably():
     assert drawn.max() > 30  # not the first N
     assert set(drawn) != set(second[second[:, 0] == 1, 1])
     np.testing.assert_array_equal(first, mix.draw(0))
-    again = Mix((70,), (30,), seed=0).draw(0)[:, 1]
+    again = MixedSampler((70,), (30,), seed=0).draw(0)[:, 1]
     assert set(np.bincount(again)) <= {2, 3}
 
 
@@ -105,7 +106,7 @@ def test_changes_keep_within_their_limits():
     assert change.scale.max() <= 1.25
     assert change.angle.abs().max() <= np.deg2rad(30) + 1e-6
     assert 0.45 < change.flip.float().mean() < 0.55
-    still = draw_change(WILD, np.arange(100), np.zeros(100, bool), 0, 0)
+    still = sample_augmentation(WILD, np.arange(100), np.zeros(100, bool), 0, 0)
     assert (still.angle == 0).all()
 
 
@@ -138,8 +139,12 @@ def test_labels_and_picture_change_together(tmp_path):
     px = raw["joints2d"][:, wrist].numpy()
     place = (px + 0.5 - region[:, :2]) / region[:, 2:] * size - 0.5
     grid = np.arange(size)
-    distance = (grid[None, None, :] - place[:, 0, None, None]) ** 2 + (grid[None, :, None] - place[:, 1, None, None]) ** 2
-    raw["crop"] = torch.from_numpy(np.repeat((255 * np.exp(-distance / 8))[..., None], 3, -1).astype(np.uint8))
+    distance = (grid[None, None, :] - place[:, 0, None, None]) ** 2 + (
+        grid[None, :, None] - place[:, 1, None, None]
+    ) ** 2
+    raw["crop"] = torch.from_numpy(
+        np.repeat((255 * np.exp(-distance / 8))[..., None], 3, -1).astype(np.uint8)
+    )
     settings = WILD.model_copy(update={"colour": 0.0})
     batch = assemble(raw, change_of(30, settings=settings), 64)
     partner = MPII16.flip[wrist]
@@ -154,11 +159,12 @@ def test_labels_and_picture_change_together(tmp_path):
 
 
 def test_predictions_come_back_to_the_box(stick_stores):
-    """Truth in the changed crop, read back: the labels of the store, left and right in their places, and its depth."""
+    """Truth in the changed crop, read back: the labels of the store, left and right in their places, and its
+    depth."""
     store = stick_stores["3d", "train"]
     raw = next(iter(loader([store], np.stack([np.zeros(40, int), np.arange(40)], 1), 40)))
-    plain, changed = assemble(raw, no_change(40), 64), assemble(raw, change_of(40), 64)
-    joints, depth = to_box(changed.joints, changed.depth, changed.change)
+    plain, changed = assemble(raw, identity_augmentation(40), 64), assemble(raw, change_of(40), 64)
+    joints, depth = undo_augmentation(changed.joints, changed.depth, changed.change)
     torch.testing.assert_close(joints, plain.joints, atol=1e-5, rtol=0)
     torch.testing.assert_close(depth, plain.depth, atol=1e-5, rtol=0)
 
@@ -168,7 +174,7 @@ def test_joints_outside_the_crop_ask_for_nothing(stick_stores):
     raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
     raw["joints2d"][0, 3] = -500.0
     raw["joints2d"][1, 4], raw["labelled"][1, 4] = torch.nan, False
-    batch = assemble(raw, no_change(8), 64)
+    batch = assemble(raw, identity_augmentation(8), 64)
     assert not batch.labelled[0, 3]
     assert not batch.labelled[1, 4]
     assert not batch.has_depth[0, 3]
@@ -178,8 +184,9 @@ def test_joints_outside_the_crop_ask_for_nothing(stick_stores):
 
 
 def test_a_sample_that_comes_again_is_changed_anew():
-    """A count above the store's length goes through it again: the pictures are the same, their changes are not."""
-    pairs = Mix((40, 10), (12, 30), seed=0).draw(3)
+    """A count above the store's length goes through it again: the pictures are the same, their changes are
+    not."""
+    pairs = MixedSampler((40, 10), (12, 30), seed=0).draw(3)
     times = repeats(pairs)
     seen = Counter()
     for pair, time in zip(map(tuple, pairs), times, strict=True):
@@ -189,8 +196,10 @@ def test_a_sample_that_comes_again_is_changed_anew():
     keyed = KeyedBySample()
     names, epoch = keyed.keys(pairs, 0, 3, times)
     assert len(set(names)) == len(names)
-    change = draw_change(Augmentation(), names, np.full(len(names), True), 0, epoch)
+    change = sample_augmentation(Augmentation(), names, np.full(len(names), True), 0, epoch)
     assert len(set(change.scale.tolist())) > 45
     first, _ = keyed.keys(pairs[times == 0], 0, 3)
     assert first.tolist() == names[times == 0].tolist()  # who comes once is changed as ever
-    np.testing.assert_array_equal(repeats(np.array([[1, 5, 2], [1, 6, 2], [0, 5, 2]])), [0, 1, 0])  # the label names the sample
+    np.testing.assert_array_equal(
+        repeats(np.array([[1, 5, 2], [1, 6, 2], [0, 5, 2]])), [0, 1, 0]
+    )  # the label names the sample

@@ -1,4 +1,5 @@
-"""Preparing with several processes: every core is used, a kill leaves nobody behind, the next run ends where an unbroken one does."""
+"""Preparing with several processes: every core is used, a kill leaves nobody behind, the next run ends where
+an unbroken one does."""
 
 import os
 import signal
@@ -74,7 +75,10 @@ def test_killed_with_its_workers_and_started_again(sports, unbroken, tmp_path, m
     script, path = tmp_path / "prepare.py", tmp_path / "out" / "lsp-train.h5"
     script.write_text(PREPARE)
     process = subprocess.Popen(
-        [sys.executable, script, sports, path], cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, start_new_session=True
+        [sys.executable, script, sports, path],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        start_new_session=True,
     )
     parts = lambda: list(path.parent.glob("*.parts-*/[0-9]*.h5"))  # noqa: E731
     while process.poll() is None and len(parts()) < 3:
@@ -93,7 +97,9 @@ def test_killed_with_its_workers_and_started_again(sports, unbroken, tmp_path, m
     assert 3 <= len(done) < PEOPLE / 2 / 2
     written, write_part = [], store_module._write_part
     monkeypatch.setattr(store_module, "CHUNK", 2)
-    monkeypatch.setattr(store_module, "_write_part", lambda part, *rest: written.append(part) or write_part(part, *rest))
+    monkeypatch.setattr(
+        store_module, "_write_part", lambda part, *rest: written.append(part) or write_part(part, *rest)
+    )
     prepare("lsp", sports, "train", path, input_size=32, progress=False)
     assert not set(written) & set(done), "a finished part is made again"
     same(arrays(path), unbroken)
@@ -101,7 +107,8 @@ def test_killed_with_its_workers_and_started_again(sports, unbroken, tmp_path, m
 
 
 def test_the_cores_given_are_used(sports, unbroken, tmp_path, monkeypatch):
-    """As many processes as given, fewer where there is little to do, and the same store whatever their number."""
+    """As many processes as given, fewer where there is little to do, and the same store whatever their
+    number."""
     asked, pool = [], store_module.pool
     monkeypatch.setattr(store_module, "CHUNK", 25)  # 12 chunks
     monkeypatch.setattr(store_module, "pool", lambda workers: asked.append(workers) or pool(workers))

@@ -1,4 +1,5 @@
-"""Records → store: geometry, every label, rebuilding only when something changed, and what happens to broken input."""
+"""Records → store: geometry, every label, rebuilding only when something changed, and what happens to broken
+input."""
 
 import os
 import time
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from hpe_study.data import store as store_module
-from hpe_study.data.batches import assemble, loader, no_change
+from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.loading import loader
 from hpe_study.data.store import Store, cut, prepare, read_image, similarity_scale, stored_region
 from hpe_study.data.store_key import stored_key
 from hpe_study.errors import StudyError
@@ -20,7 +22,9 @@ from tests.stick_people import StickPeople, stick_store
 
 def prepared(people, folder, monkeypatch, **settings):
     monkeypatch.setattr(store_module, "open_dataset", lambda *args, **options: people)
-    return prepare("stick", folder, people.split, folder / "stick.h5", input_size=64, progress=False, **settings)
+    return prepare(
+        "stick", folder, people.split, folder / "stick.h5", input_size=64, progress=False, **settings
+    )
 
 
 def test_similarity_scale_is_the_camera_s_own():
@@ -99,7 +103,9 @@ def test_an_interrupted_preparation_goes_on_and_never_looks_whole(tmp_path, monk
     assert not (tmp_path / "b" / "stick.h5").exists()
     kept = {path: path.stat().st_mtime_ns for path in written}
     monkeypatch.setattr(store_module, "_write_part", original)
-    monkeypatch.setattr(store_module.shutil, "rmtree", lambda path: None)  # keep the parts, to see that they were reused
+    monkeypatch.setattr(
+        store_module.shutil, "rmtree", lambda path: None
+    )  # keep the parts, to see that they were reused
     store = Store(prepared(people, tmp_path / "b", monkeypatch))
     assert {path: path.stat().st_mtime_ns for path in written} == kept
     np.testing.assert_array_equal(store.crops(range(7)), whole)
@@ -153,10 +159,11 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_labels_sit_on_the_picture(tmp_path):
-    """The network's input shows each joint where its label says: the sticks' ends are brighter than the ground around."""
+    """The network's input shows each joint where its label says: the sticks' ends are brighter than the
+    ground around."""
     store = stick_store(tmp_path, 8)
     raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
-    batch = assemble(raw, no_change(8), 64)
+    batch = assemble(raw, identity_augmentation(8), 64)
     cells = (batch.joints * 64).long().clamp(0, 63)
     blue = batch.images[:, 2]
     at_joints = blue[np.arange(8)[:, None], cells[..., 1], cells[..., 0]]

@@ -1,6 +1,8 @@
-"""Tiny data sets with made-up numbers in the raw layouts, written from the formats and from nothing of the package.
+"""Tiny data sets with made-up numbers in the raw layouts, written from the formats and from nothing of the
+package.
 
-Each writer takes the data root, writes a few records, and returns the numbers it wrote (0-based px, mm, the set's own joints).
+Each writer takes the data root, writes a few records, and returns the numbers it wrote (0-based px, mm, the
+set's own joints).
 """
 
 import json
@@ -38,7 +40,8 @@ def save_pickle(path, value, protocol=2):
 
 
 def mpii_json(root, people=4, name="valid.json"):
-    """MPII's JSON: two people an image; person 1 lacks joint 0 (−1, −1), person 2 joint 5 (0, 0) though marked as annotated."""
+    """MPII's JSON: two people an image; person 1 lacks joint 0 (−1, −1), person 2 joint 5 (0, 0) though
+    marked as annotated."""
     joints = numbers(people, 16, 2)
     entries = []
     for i, pose in enumerate(joints):
@@ -49,7 +52,15 @@ def mpii_json(root, people=4, name="valid.json"):
             raw[5] = 0
         image = f"{i // 2:09d}.jpg"
         picture(root / "mpii" / "images" / image)
-        entries.append({"image": image, "joints": raw.tolist(), "joints_vis": annotated, "scale": 0.2, "center": [31.0 + i, 21.0]})
+        entries.append(
+            {
+                "image": image,
+                "joints": raw.tolist(),
+                "joints_vis": annotated,
+                "scale": 0.2,
+                "center": [31.0 + i, 21.0],
+            }
+        )
     path = root / "mpii" / "annot" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(entries))
@@ -113,7 +124,8 @@ def flic(root, folder="flic", marks=((1, 0), (1, 0), (0, 1)), bad=None, images=N
 
 
 def h36m_challenge(root, part="Val", count=4, order=None, write_poses=True):
-    """The challenge's images and CSV files, and the cache in the given order. Returns (px, mm) in the order of the images' numbers."""
+    """The challenge's images and CSV files, and the cache in the given order. Returns (px, mm) in the order
+    of the images' numbers."""
     px, mm = numbers(count, 18, 3, seed=3), numbers(count, 18, 3, low=-500, high=500, seed=4)
     mm[:, 0] = 0
     challenge = root / "h36m" / "ECCV18_Challenge" / part
@@ -155,7 +167,8 @@ COMMON_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 
 
 def h36m_full(root, subject="S9", sequence="Walking-1", frames=(1, 65, 129)):
-    """A sequence as h36m-fetch writes it: two cameras one after the other, 32 joints. Returns (px, mm) of the 17 common joints."""
+    """A sequence as h36m-fetch writes it: two cameras one after the other, 32 joints. Returns (px, mm) of the
+    17 common joints."""
     cameras = (54138969, 60457274)
     count = len(frames) * len(cameras)
     px, mm = numbers(count, 32, 2, seed=5), numbers(count, 32, 3, low=-500, high=5000, seed=6)
@@ -206,7 +219,8 @@ def mpi_inf_3dhp_train(root, name="S1/Seq1", frames=6, cameras=(0, 1, 2, 4, 5, 6
 
 
 def mpi_inf_3dhp_test(root, name="TS1", valid=(1, 0, 1, 1)):
-    """A test sequence; annot2 is the projection of annot3 by fx 100, fy 110, cx 30, cy 20. Returns {key: (F, 17, 2 | 3)}."""
+    """A test sequence; annot2 is the projection of annot3 by fx 100, fy 110, cx 30, cy 20. Returns {key: (F,
+    17, 2 | 3)}."""
     count = len(valid)
     annot3 = numbers(count, 17, 3, low=-400, high=400, seed=11) + [0, 0, 4000]
     annot2 = annot3[..., :2] / annot3[..., 2:] * [100, 110] + [30, 20]
@@ -216,7 +230,10 @@ def mpi_inf_3dhp_test(root, name="TS1", valid=(1, 0, 1, 1)):
     with h5py.File(folder / "annot_data.mat", "w", userblock_size=512) as file:
         for key, values in arrays.items():
             file[key] = values[:, None]
-        file["valid_frame"], file["activity_annotation"] = np.array(valid, float)[:, None], np.full((count, 1), 3.0)
+        file["valid_frame"], file["activity_annotation"] = (
+            np.array(valid, float)[:, None],
+            np.full((count, 1), 3.0),
+        )
     for i in range(count):
         picture(folder / "imageSequence" / f"img_{i + 1:06d}.jpg")
     return arrays
@@ -269,7 +286,8 @@ def occlusion_person(root, name="unrealcv_validation.pkl", count=4, unit=1.0):
 
 
 def threedpw(root, split="test", sequence="downtown_walk_00", frames=4, key="poses2d"):
-    """Two people; person 1 is not in frame 2 (2D all zero) and has no valid camera pose in frame 3. Returns world joints in m."""
+    """Two people; person 1 is not in frame 2 (2D all zero) and has no valid camera pose in frame 3. Returns
+    world joints in m."""
     world = numbers(2, frames, 24, 3, low=-1, high=1, seed=14)
     camera = np.tile(np.eye(4), (frames, 1, 1))
     camera[:, :3, :3] = [[1, 0, 0], [0, -1, 0], [0, 0, -1]]  # a world with y up

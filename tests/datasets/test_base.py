@@ -1,4 +1,5 @@
-"""What all readers share: names, splits, absent images, paths that leave the root, the count of what is left out."""
+"""What all readers share: names, splits, absent images, paths that leave the root, the count of what is left
+out."""
 
 import re
 import warnings
@@ -50,7 +51,9 @@ def test_absent_images_are_left_out_counted_and_reported_once(tmp_path):
     raw_layouts.mpii_json(tmp_path, people=6)
     gone = tmp_path / "mpii" / "images" / "000000001.jpg"
     gone.unlink()
-    with pytest.warns(UserWarning, match=f"mpii test: 2 of 6 records left out because their image is absent .first: {gone}") as caught:
+    with pytest.warns(
+        UserWarning, match=f"mpii test: 2 of 6 records left out because their image is absent .first: {gone}"
+    ) as caught:
         records = open_dataset("mpii", tmp_path, "test")
     assert len(caught) == 1
     assert records.left_out == {"image absent": 2}
@@ -78,7 +81,9 @@ def test_a_sequence_counts_iterates_and_ends(tmp_path):
         records[4]
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../secret.jpg", "a/../../b.jpg", "C:\\x.jpg", "a\\..\\b.jpg", "c:x.jpg", ""])
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../secret.jpg", "a/../../b.jpg", "C:\\x.jpg", "a\\..\\b.jpg", "c:x.jpg", ""]
+)
 def test_image_paths_may_not_leave_the_root(tmp_path, name):
     with pytest.raises(StudyError, match="labels.json: image path"):
         safe_relative(name, "labels.json")
@@ -110,7 +115,9 @@ def test_columns_name_file_row_and_key():
 def test_mat_files_of_others_and_broken_ones_are_named(tmp_path):
     path = tmp_path / "joints.mat"
     raw_layouts.save_mat(path, x=np.zeros((2, 3)))
-    with pytest.raises(StudyError, match=r"joints.mat: has no joints but x; this is the file of another data set"):
+    with pytest.raises(
+        StudyError, match=r"joints.mat: has no joints but x; this is the file of another data set"
+    ):
         load_mat(path, "joints")
     with pytest.raises(StudyError, match=r"joints.mat: x has shape \(2, 3\), not 2 × any × 3"):
         expect_shape(load_mat(path, "x")["x"], (2, None, 3), path, "x")
@@ -127,7 +134,16 @@ def test_whole_numbers_are_whole():
     assert whole_numbers(np.array([[1.0], [2.0]]), "f", "n").tolist() == [1, 2]
     for empty in ((0, 0), (0, 1), (1, 0), (0,)):
         assert whole_numbers(np.zeros(empty), "f", "n").tolist() == []
-    for wrong in ([1.5], [np.nan], [np.inf], [1e300], np.array([2**63], np.uint64), np.ones((2, 2)), ["a"], "text"):
+    for wrong in (
+        [1.5],
+        [np.nan],
+        [np.inf],
+        [1e300],
+        np.array([2**63], np.uint64),
+        np.ones((2, 2)),
+        ["a"],
+        "text",
+    ):
         with pytest.raises(StudyError, match="f: n is not a list of whole numbers"):
             whole_numbers(np.asarray(wrong), "f", "n")
     with pytest.raises(StudyError, match="'a' of record 0 is not numbers of shape"):

@@ -43,7 +43,10 @@ def test_found_partly_and_broken(tmp_path):
     assert rows["mpii"]["test"] == "4 (original 2,958)"
     assert rows["mpii"]["missing (first few)"] == "mpii/annot/train.json"
     assert rows["occlusion_person"]["left out, and why"] == "train: 1 image absent; test: 1 image absent"
-    assert rows["occlusion_person"]["missing (first few)"] == "occlusion_person/images/a05_sa01_s14_sce00/02_000007.jpg"
+    assert (
+        rows["occlusion_person"]["missing (first few)"]
+        == "occlusion_person/images/a05_sa01_s14_sce00/02_000007.jpg"
+    )
     assert rows["3dpw"]["state"] == "broken"
     assert "downtown_walk_00.pkl: truncated" in rows["3dpw"]["missing (first few)"]
     assert rows["h36m"]["state"] == "missing"
@@ -54,17 +57,26 @@ def test_every_layout_that_is_there_has_its_row(tmp_path):
     raw_layouts.flic(tmp_path)
     raw_layouts.flic(tmp_path, "flic_full", ((1, 0), (0, 1)), bad=(0, 0))
     rows = [(row["set"], row["state"]) for row in check(tmp_path) if row["state"] != "missing"]
-    assert rows == [("flic (flic)", "found"), ("flic (full)", "found"), ("flic (plus)", "partly"), ("h36m (full)", "partly")]
+    assert rows == [
+        ("flic (flic)", "found"),
+        ("flic (full)", "found"),
+        ("flic (plus)", "partly"),
+        ("h36m (full)", "partly"),
+    ]
 
 
 def test_of_much_that_is_missing_the_rest_is_counted(tmp_path):
     raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=1)
     row = by_set(check(tmp_path))["mpi_inf_3dhp"]
-    assert row["missing (first few)"] == ", ".join(f"mpi_inf_3dhp/{name}" for name in ("S1/Seq2", "S2/Seq1", "S2/Seq2")) + " and 13 more"
+    assert (
+        row["missing (first few)"]
+        == ", ".join(f"mpi_inf_3dhp/{name}" for name in ("S1/Seq2", "S2/Seq1", "S2/Seq2")) + " and 13 more"
+    )
 
 
 def test_what_a_set_leaves_out_by_its_own_rules_is_no_difference(tmp_path, monkeypatch):
-    """The valid frames of a complete MPI-INF-3DHP test set are the original's number, whatever the others are."""
+    """The valid frames of a complete MPI-INF-3DHP test set are the original's number, whatever the others
+    are."""
     for number in range(1, 7):
         raw_layouts.mpi_inf_3dhp_test(tmp_path, f"TS{number}", valid=(1, 0, 1))
     monkeypatch.setitem(INFO.expected, "test", 12)
@@ -91,12 +103,34 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["check", str(tmp_path / "elsewhere")]) == 1
     assert "elsewhere: no such folder" in capsys.readouterr().err
     out = tmp_path / "page.png"
-    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
+    assert (
+        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
+    )
     assert cv2.imread(str(out)) is not None
-    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "1", "--out", str(tmp_path / "new" / "page.png")]) == 0
-    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(tmp_path / "page.xyz")]) == 1
+    assert (
+        main(
+            [
+                "contact-sheet",
+                "lsp",
+                str(tmp_path),
+                "--split",
+                "test",
+                "--n",
+                "1",
+                "--out",
+                str(tmp_path / "new" / "page.png"),
+            ]
+        )
+        == 0
+    )
+    assert (
+        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(tmp_path / "page.xyz")])
+        == 1
+    )
     assert "page.xyz: the name must end in one of" in capsys.readouterr().err
-    assert main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(out / "page.png")]) == 1
+    assert (
+        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(out / "page.png")]) == 1
+    )
     assert "cannot be written to" in capsys.readouterr().err
     assert main(["contact-sheet", "coco", str(tmp_path)]) == 1
     assert "no data set is called 'coco'" in capsys.readouterr().err
@@ -114,9 +148,15 @@ def test_a_sheet_shows_boxes_bones_and_hidden_joints(tmp_path):
     figure = contact_sheet(records, count=3)
     axis, record = figure.axes[1], records[1]
     box = axis.patches[0]
-    np.testing.assert_allclose([box.get_x(), box.get_width()], [record.center[0] - record.side / 2, record.side])
+    np.testing.assert_allclose(
+        [box.get_x(), box.get_width()], [record.center[0] - record.side / 2, record.side]
+    )
     dots = {tuple(line.get_xydata()[0]): line for line in axis.lines if len(line.get_xydata()) == 1}
-    hollow = [record.skeleton.joints[i] for i, place in enumerate(record.joints2d) if dots[tuple(place)].get_markerfacecolor() == "none"]
+    hollow = [
+        record.skeleton.joints[i]
+        for i, place in enumerate(record.joints2d)
+        if dots[tuple(place)].get_markerfacecolor() == "none"
+    ]
     assert hollow == ["l_hip"]
     bones = [line for line in axis.lines if len(line.get_xydata()) == 2]
     assert len(bones) == len(record.skeleton.bones)

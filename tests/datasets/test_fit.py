@@ -1,4 +1,5 @@
-"""Labels and images of different sizes are told apart by what the labels give: a size, a camera, or joints alone."""
+"""Labels and images of different sizes are told apart by what the labels give: a size, a camera, or joints
+alone."""
 
 from dataclasses import replace
 
@@ -32,7 +33,9 @@ def test_joints_lie_in_their_image(tmp_path):
     raw_layouts.h36m_challenge(tmp_path)
     record = open_dataset("h36m", tmp_path, "test")[0]
     check_fit(record, 64, 48)
-    with pytest.raises(StudyError, match="00001.jpg: is 12×10 px, but 1[0-9] of its 17 labelled joints lie outside"):
+    with pytest.raises(
+        StudyError, match="00001.jpg: is 12×10 px, but 1[0-9] of its 17 labelled joints lie outside"
+    ):
         check_fit(record, 12, 10)
 
 
@@ -56,8 +59,15 @@ def test_a_box_shows_some_of_the_image_and_is_not_many_times_larger(tmp_path):
     record = open_dataset("mpii", tmp_path, "test")[0]
     check_fit(record, 64, 48)
     check_fit(replace(record, side=300.0), 64, 48)
-    for changes in ({"center": np.array([1e5, 1e5])}, {"center": np.array([-40.0, 20.0])}, {"side": 1e6}, {"center": np.array([1e12, 0])}):
-        with pytest.raises(StudyError, match="shows nothing of it; .*delete the image: its records are then left out"):
+    for changes in (
+        {"center": np.array([1e5, 1e5])},
+        {"center": np.array([-40.0, 20.0])},
+        {"side": 1e6},
+        {"center": np.array([1e12, 0])},
+    ):
+        with pytest.raises(
+            StudyError, match="shows nothing of it; .*delete the image: its records are then left out"
+        ):
             check_fit(replace(record, **changes), 64, 48)
 
 

@@ -21,7 +21,10 @@ def test_labels_become_records_whatever_the_order_of_fields(tmp_path, shuffled_f
         assert np.flatnonzero(record.labelled).tolist() == raw_layouts.FLIC_LABELLED
         assert record.image == tmp_path / "flic" / "images" / f"movie-{i:08d}.jpg"
         assert record.image_size == (64, 48)
-        low, high = np.minimum(np.nanmin(joints[i], 0), [10, 10]), np.maximum(np.nanmax(joints[i], 0), [30, 44])
+        low, high = (
+            np.minimum(np.nanmin(joints[i], 0), [10, 10]),
+            np.maximum(np.nanmax(joints[i], 0), [30, 44]),
+        )
         np.testing.assert_allclose(record.center, (low + high) / 2)
         assert record.side == pytest.approx(1.25 * (high - low).max())
         shoulder, hip = joints[i, FLIC29.indices("l_shoulder r_hip")]
@@ -47,7 +50,9 @@ def test_full_trains_on_no_test_image_and_on_nobody_bad(tmp_path):
     assert [record.meta["index"] for record in train] == [0, 3]
     assert train.left_out == {"marked as bad": 1, "image of FLIC's test split": 2}
     assert [record.meta["index"] for record in open_dataset("flic", tmp_path, "test", variant="full")] == [1]
-    raw_layouts.flic(tmp_path, "flic", ((1, 0), (0, 1)), images=["f-0.jpg", "f-3.jpg"])  # FLIC's own list is heeded, too
+    raw_layouts.flic(
+        tmp_path, "flic", ((1, 0), (0, 1)), images=["f-0.jpg", "f-3.jpg"]
+    )  # FLIC's own list is heeded, too
     assert [record.meta["index"] for record in open_dataset("flic", tmp_path, "train", variant="full")] == [0]
 
 
@@ -63,7 +68,11 @@ def test_plus_counts_from_one(tmp_path):
     with pytest.raises(StudyError, match="tr_plus_indices.mat: not there"):
         open_dataset("flic", tmp_path, "train", variant="plus")
     raw_layouts.save_mat(path, tr_plus_indices=np.array([[1], [4], [5]], np.uint16))
-    assert [record.meta["index"] for record in open_dataset("flic", tmp_path, "train", variant="plus")] == [0, 3, 4]
+    assert [record.meta["index"] for record in open_dataset("flic", tmp_path, "train", variant="plus")] == [
+        0,
+        3,
+        4,
+    ]
     for wrong in ([[0], [1]], [[6]]):
         raw_layouts.save_mat(path, tr_plus_indices=np.array(wrong, np.uint16))
         with pytest.raises(StudyError, match="tr_plus_indices.mat: its indices are not within 1 … 5"):
@@ -99,7 +108,10 @@ def test_the_real_labels(real_data, tmp_path):
     assert (len(train), len(test)) == (3987, 1016)
     both = {record.image.name for record in train} & {record.image.name for record in test}
     assert len(both) == 2
-    inside = [(np.abs(record.joints2d - record.center) <= record.side / 2) | ~record.labelled[:, None] for record in test]
+    inside = [
+        (np.abs(record.joints2d - record.center) <= record.side / 2) | ~record.labelled[:, None]
+        for record in test
+    ]
     assert np.all(inside)
     assert np.isfinite([record.head_size for record in test]).mean() > 0.99
 

@@ -1,4 +1,5 @@
-"""Human3.6M: the challenge with its label cache, matched by image name; and the full set as h36m-fetch lays it out."""
+"""Human3.6M: the challenge with its label cache, matched by image name; and the full set as h36m-fetch lays
+it out."""
 
 import os
 import pickle
@@ -36,12 +37,16 @@ def test_rows_in_another_order_keep_their_images(tmp_path):
 
 
 def test_one_flag_a_joint_is_enough_and_other_files_do_not_matter(tmp_path):
-    """As another version of the cache might hold it: flags (18, 1), paths of another system; a stray file between the images."""
+    """As another version of the cache might hold it: flags (18, 1), paths of another system; a stray file
+    between the images."""
     px, _ = raw_layouts.h36m_challenge(tmp_path)
     path = raw_layouts.cache_path(tmp_path)
     rows = pickle.loads(path.read_bytes())
     for i, row in enumerate(rows):
-        row["image"], row["joints_3d_vis"] = f"D:\\h36m\\Val\\IMG\\{i + 1:05d}.jpg", np.arange(18)[:, None] != 3
+        row["image"], row["joints_3d_vis"] = (
+            f"D:\\h36m\\Val\\IMG\\{i + 1:05d}.jpg",
+            np.arange(18)[:, None] != 3,
+        )
     raw_layouts.save_pickle(path, rows)
     (tmp_path / "h36m" / "ECCV18_Challenge" / "Val" / "IMG" / "Thumbs.db").touch()
     for i, record in enumerate(open_dataset("h36m", tmp_path, "test", strict=True)):
@@ -53,7 +58,9 @@ def test_poses_of_other_images_are_found_out(tmp_path):
     raw_layouts.h36m_challenge(tmp_path)
     poses = tmp_path / "h36m" / "ECCV18_Challenge" / "Val" / "POSE"
     os.replace(poses / "00001.csv", poses / "00002.csv")
-    with pytest.raises(StudyError, match=r"jnt_bbox_db.pkl: the pose of 00002.jpg is not that of .*00002.csv"):
+    with pytest.raises(
+        StudyError, match=r"jnt_bbox_db.pkl: the pose of 00002.jpg is not that of .*00002.csv"
+    ):
         open_dataset("h36m", tmp_path, "test")
     (poses / "00002.csv").write_text("1,2\n3")
     with pytest.raises(StudyError, match=r"00002.csv: not 17 lines"):
@@ -82,7 +89,9 @@ def test_broken_and_foreign_caches_are_named(tmp_path):
     with pytest.raises(StudyError, match="'joints_3d' of record 0"):
         open_dataset("h36m", tmp_path, "test")
     path.unlink()
-    with pytest.raises(StudyError, match="HM36_eccv_challenge_Val_w288xh384_keypoint_jnt_bbox_db.pkl: not there"):
+    with pytest.raises(
+        StudyError, match="HM36_eccv_challenge_Val_w288xh384_keypoint_jnt_bbox_db.pkl: not there"
+    ):
         open_dataset("h36m", tmp_path, "test")
 
 
@@ -90,15 +99,27 @@ def test_the_full_set(tmp_path):
     px, mm = raw_layouts.h36m_full(tmp_path)
     with pytest.warns(UserWarning, match="not there: .*S11"):
         records = open_dataset("h36m", tmp_path, "test", layout="full")
-    assert list(map(str, records.missing_parts)) == [f"{tmp_path / 'h36m' / 'S9'} (29 of 30 sequences)", str(tmp_path / "h36m" / "S11")]
+    assert list(map(str, records.missing_parts)) == [
+        f"{tmp_path / 'h36m' / 'S9'} (29 of 30 sequences)",
+        str(tmp_path / "h36m" / "S11"),
+    ]
     assert len(records) == 6
     for i, record in enumerate(records):
         np.testing.assert_allclose(record.joints2d, px[i], atol=1e-4)
         np.testing.assert_allclose(record.joints3d, mm[i], atol=1e-3)
         frame, camera = (1, 65, 129)[i % 3], (54138969, 60457274)[i // 3]
-        assert record.image == tmp_path / "h36m/S9/Walking-1/imageSequence" / str(camera) / f"img_{frame:06d}.jpg"
+        assert (
+            record.image
+            == tmp_path / "h36m/S9/Walking-1/imageSequence" / str(camera) / f"img_{frame:06d}.jpg"
+        )
         np.testing.assert_allclose(record.intrinsics, [1145 + i // 3, 1144 + i // 3, 512, 515])
-        expected = {"subject": "S9", "sequence": "S9/Walking-1", "action": "Walking", "camera": str(camera), "frame": frame}
+        expected = {
+            "subject": "S9",
+            "sequence": "S9/Walking-1",
+            "action": "Walking",
+            "camera": str(camera),
+            "frame": frame,
+        }
         assert {key: record.meta[key] for key in expected} == expected
 
 
@@ -142,7 +163,13 @@ def test_the_full_set_saved_again_by_others(tmp_path):
     assert len(records) == 6
     np.testing.assert_allclose(records[5].joints2d, px[5], atol=1e-4)
     whole = path.read_bytes()
-    for key, value in (("camera", [1, 2]), ("frame", [1.5] * 6), ("frame", 3), ("intrinsics", [1.0]), ("pose/2d", "text")):
+    for key, value in (
+        ("camera", [1, 2]),
+        ("frame", [1.5] * 6),
+        ("frame", 3),
+        ("intrinsics", [1.0]),
+        ("pose/2d", "text"),
+    ):
         with h5py.File(path, "r+") as file:
             del file[key]
             file[key] = value

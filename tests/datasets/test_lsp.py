@@ -1,4 +1,5 @@
-"""LSP and LSP-Extended: what the flag means, who trains, midpoints, and labels that do not fit their images."""
+"""LSP and LSP-Extended: what the flag means, who trains, midpoints, and labels that do not fit their
+images."""
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ def test_the_first_half_trains_after_the_extension_and_the_second_tests(tmp_path
     joints, extended = raw_layouts.lsp(tmp_path), raw_layouts.lsp_extended(tmp_path)
     train, test = (open_dataset("lsp", tmp_path, split) for split in ("train", "test"))
     names = [f"{record.image.parts[-3]}/{record.image.name}" for record in train]
-    assert names == [f"lsp_extended/im{i:05d}.jpg" for i in range(1, 6)] + [f"lsp/im{i:04d}.jpg" for i in (1, 2, 3)]
+    assert names == [f"lsp_extended/im{i:05d}.jpg" for i in range(1, 6)] + [
+        f"lsp/im{i:04d}.jpg" for i in (1, 2, 3)
+    ]
     assert [record.image.name for record in test] == ["im0004.jpg", "im0005.jpg", "im0006.jpg"]
     extended[0, 8] = np.nan
     for record, expected in zip((*train, *test), (*extended, *joints), strict=True):
@@ -35,7 +38,9 @@ def test_the_flags_mean_occluded_here_and_labelled_there(tmp_path):
     assert np.flatnonzero(train[-1].occluded == 1).tolist() == [3]
     thorax = MPII16.index("thorax")
     assert np.isnan(convert(train[0].joints2d, LSP14, MPII16)[thorax]).all()
-    np.testing.assert_allclose(convert(train[1].joints2d, LSP14, MPII16)[thorax], train[1].joints2d[[8, 9]].mean(0))
+    np.testing.assert_allclose(
+        convert(train[1].joints2d, LSP14, MPII16)[thorax], train[1].joints2d[[8, 9]].mean(0)
+    )
 
 
 def test_the_extension_alone_only_trains(tmp_path):
@@ -53,10 +58,14 @@ def test_one_of_the_two_is_enough_and_said(tmp_path):
     assert len(open_dataset("lsp", tmp_path, "test", strict=True)) == 3
 
 
-@pytest.mark.parametrize(("scale", "size"), [(1.0, (240, 220)), (4.0, (48, 44))], ids=["small labels", "large labels"])
+@pytest.mark.parametrize(
+    ("scale", "size"), [(1.0, (240, 220)), (4.0, (48, 44))], ids=["small labels", "large labels"]
+)
 def test_labels_of_the_other_download_are_found_out(tmp_path, scale, size):
     raw_layouts.lsp(tmp_path, scale=scale, size=size)
-    with pytest.raises(StudyError, match=r"lsp/joints.mat: its labels reach .* come from different downloads"):
+    with pytest.raises(
+        StudyError, match=r"lsp/joints.mat: its labels reach .* come from different downloads"
+    ):
         open_dataset("lsp", tmp_path, "test")
 
 

@@ -23,7 +23,10 @@ def test_training_records(tmp_path):
     assert len(records.missing_parts) == 15
     for record in records:
         camera, frame = record.meta["camera"], record.meta["frame"]
-        assert record.image == tmp_path / f"mpi_inf_3dhp/S1/Seq1/imageSequence/video_{camera}/frame_{frame + 1:06d}.jpg"
+        assert (
+            record.image
+            == tmp_path / f"mpi_inf_3dhp/S1/Seq1/imageSequence/video_{camera}/frame_{frame + 1:06d}.jpg"
+        )
         np.testing.assert_allclose(record.joints2d, arrays["annot2"][camera, frame], atol=1e-5)
         np.testing.assert_allclose(record.joints3d, arrays["annot3"][camera, frame], atol=1e-5)
         np.testing.assert_allclose(record.joints3d_universal, arrays["univ_annot3"][camera, frame], atol=1e-5)
@@ -32,7 +35,10 @@ def test_training_records(tmp_path):
         assert (record.meta["subject"], record.meta["sequence"]) == ("S1", "S1/Seq1")
 
 
-@pytest.mark.parametrize(("cameras", "expected"), [("vnect", {0, 1, 2, 4, 5, 6, 7, 8}), ("chest", {0, 2, 4, 7, 8}), ([4, 2], {2, 4})])
+@pytest.mark.parametrize(
+    ("cameras", "expected"),
+    [("vnect", {0, 1, 2, 4, 5, 6, 7, 8}), ("chest", {0, 2, 4, 7, 8}), ([4, 2], {2, 4})],
+)
 def test_camera_sets(tmp_path, cameras, expected):
     raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=2)
     assert {record.meta["camera"] for record in open_quietly(tmp_path, "train", cameras=cameras)} == expected
@@ -42,7 +48,9 @@ def test_an_absent_frame_shifts_nobody(tmp_path):
     arrays = raw_layouts.mpi_inf_3dhp_train(tmp_path, cameras=(2,))
     gone = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_2/frame_000003.jpg"
     gone.unlink()
-    with pytest.warns(UserWarning, match=f"1 of 6 records left out because their image is absent .first: {gone}"):
+    with pytest.warns(
+        UserWarning, match=f"1 of 6 records left out because their image is absent .first: {gone}"
+    ):
         records = open_dataset("mpi_inf_3dhp", tmp_path, "train", cameras=[2])
     assert [record.meta["frame"] for record in records] == [0, 1, 3, 4, 5]
     for record in records:
@@ -51,7 +59,8 @@ def test_an_absent_frame_shifts_nobody(tmp_path):
 
 
 def four_frames(root, split):
-    """A sequence of four frames that count, of one camera; returns their folder and the first word of their names."""
+    """A sequence of four frames that count, of one camera; returns their folder and the first word of their
+    names."""
     if split == "train":
         raw_layouts.mpi_inf_3dhp_train(root, frames=4, cameras=(0,))
         return root / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_0", "frame"
@@ -61,14 +70,24 @@ def four_frames(root, split):
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_frames_are_found_by_number_whatever_the_file_is_called(tmp_path, split):
-    """PNG, capital letters, other padding; what is no frame, or only the beginning of one, is not taken for one."""
+    """PNG, capital letters, other padding; what is no frame, or only the beginning of one, is not taken for
+    one."""
     folder, word = four_frames(tmp_path, split)
-    for number, name in ((1, f"{word}_000001.png"), (2, f"{word}_000002.JPG"), (3, f"{word}_3.jpg"), (4, f"{word}_000004.jpg.part")):
+    for number, name in (
+        (1, f"{word}_000001.png"),
+        (2, f"{word}_000002.JPG"),
+        (3, f"{word}_3.jpg"),
+        (4, f"{word}_000004.jpg.part"),
+    ):
         (folder / f"{word}_{number:06d}.jpg").rename(folder / name)
     (folder / "Thumbs.db").touch()
     records = open_quietly(tmp_path, split, **({"cameras": [0]} if split == "train" else {}))
     assert [record.meta["frame"] for record in records] == [0, 1, 2]
-    assert [record.image.name for record in records] == [f"{word}_000001.png", f"{word}_000002.JPG", f"{word}_3.jpg"]
+    assert [record.image.name for record in records] == [
+        f"{word}_000001.png",
+        f"{word}_000002.JPG",
+        f"{word}_3.jpg",
+    ]
     assert records.left_out == {"image absent": 1}
 
 
@@ -78,7 +97,9 @@ def test_the_video_that_is_short_in_the_original_is_no_fault_of_the_copy(tmp_pat
     for number in (4, 5):
         (tmp_path / f"mpi_inf_3dhp/S6/Seq2/imageSequence/video_2/frame_{number:06d}.jpg").unlink()
     records = open_quietly(tmp_path, "train", cameras=[0, 2])
-    assert [(record.meta["camera"], record.meta["frame"]) for record in records] == [(0, i) for i in range(5)] + [(2, i) for i in range(3)]
+    assert [(record.meta["camera"], record.meta["frame"]) for record in records] == [
+        (0, i) for i in range(5)
+    ] + [(2, i) for i in range(3)]
     assert records.left_out == {"beyond the end of the original video": 2}
 
 
@@ -102,7 +123,12 @@ def test_only_valid_test_frames_count(tmp_path):
     arrays = raw_layouts.mpi_inf_3dhp_test(tmp_path)
     raw_layouts.mpi_inf_3dhp_test(tmp_path, "TS5", valid=(0, 0, 1))
     records = open_quietly(tmp_path, "test", truth="univ")
-    assert [(record.meta["sequence"], record.meta["frame"]) for record in records] == [("TS1", 0), ("TS1", 2), ("TS1", 3), ("TS5", 2)]
+    assert [(record.meta["sequence"], record.meta["frame"]) for record in records] == [
+        ("TS1", 0),
+        ("TS1", 2),
+        ("TS1", 3),
+        ("TS5", 2),
+    ]
     assert records.left_out == {"not a valid frame": 3}
     for record in records[0], records[2]:
         frame = record.meta["frame"]
@@ -171,7 +197,9 @@ def test_frames_counted_from_0_belong_to_the_label_of_their_number(tmp_path, spl
     for number in range(1, 5):
         (folder / f"{word}_{number:06d}.jpg").rename(folder / f"{word}_{number - 1:06d}.jpg")
     records = open_quietly(tmp_path, split, **({"cameras": [0]} if split == "train" else {}))
-    assert [(record.meta["frame"], record.image.name) for record in records] == [(n, f"{word}_{n:06d}.jpg") for n in range(4)]
+    assert [(record.meta["frame"], record.image.name) for record in records] == [
+        (n, f"{word}_{n:06d}.jpg") for n in range(4)
+    ]
 
 
 def test_a_camera_without_calibration_is_said(tmp_path):
@@ -206,7 +234,11 @@ def test_cameras_are_different_numbers(tmp_path, cameras):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("activity_annotation", np.full((4, 1), np.nan), "activity_annotation is not a list of whole numbers"),
+        (
+            "activity_annotation",
+            np.full((4, 1), np.nan),
+            "activity_annotation is not a list of whole numbers",
+        ),
         ("annot3", "text", r"annot_data.mat: annot3 has shape \(\)"),
         ("valid_frame", "text", "annot_data.mat: holds something that it should not"),
         ("annot2", {}, "annot_data.mat: holds something that it should not"),

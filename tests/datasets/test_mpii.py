@@ -1,4 +1,5 @@
-"""Both layouts of MPII: 1-based px, missing joints, crops, head sizes, the traps of the `.mat`, and the real labels."""
+"""Both layouts of MPII: 1-based px, missing joints, crops, head sizes, the traps of the `.mat`, and the real
+labels."""
 
 import json
 import warnings
@@ -38,7 +39,9 @@ def test_rows_in_another_order_are_the_same_people(tmp_path):
     path = tmp_path / "mpii" / "annot" / "valid.json"
     before = {tuple(record.joints2d[9]): record.image for record in open_dataset("mpii", tmp_path, "test")}
     path.write_text(json.dumps(json.loads(path.read_text())[::-1]))
-    assert {tuple(record.joints2d[9]): record.image for record in open_dataset("mpii", tmp_path, "test")} == before
+    assert {
+        tuple(record.joints2d[9]): record.image for record in open_dataset("mpii", tmp_path, "test")
+    } == before
 
 
 @pytest.mark.parametrize("changes", [{"center": [-1, -1]}, {"scale": -1}, {"scale": 0}])
@@ -80,17 +83,32 @@ def mat_people(root, images=40):
         fields = [("x", object), ("y", object), ("id", object)] + ([("is_visible", object)] if i % 3 else [])
         point = np.zeros((1, 16), fields)
         for place, joint in enumerate(np.random.default_rng(i).permutation(16)):
-            point[0, place]["x"], point[0, place]["y"], point[0, place]["id"] = joints[joint, 0] + 1, joints[joint, 1] + 1, int(joint)
+            point[0, place]["x"], point[0, place]["y"], point[0, place]["id"] = (
+                joints[joint, 0] + 1,
+                joints[joint, 1] + 1,
+                int(joint),
+            )
             if i % 3:
                 point[0, place]["is_visible"] = ["0", 1, np.zeros((0, 0))][joint % 3]
         if i == 5:
-            point, joints = point[:, :1], np.where(np.arange(16)[:, None] == int(point[0, 0]["id"]), joints, np.nan)
+            point, joints = (
+                point[:, :1],
+                np.where(np.arange(16)[:, None] == int(point[0, 0]["id"]), joints, np.nan),
+            )
         rect = np.zeros((1, 2), person)
         annopoints = np.zeros((1, 1), [("point", object)])
         annopoints[0, 0]["point"] = point
         position = np.zeros((1, 1), [("x", object), ("y", object)])
         position[0, 0]["x"], position[0, 0]["y"] = 31 + i, 21
-        fields = {"x1": 10, "y1": 10, "x2": 13, "y2": 14, "annopoints": annopoints, "scale": 0.2, "objpos": position}
+        fields = {
+            "x1": 10,
+            "y1": 10,
+            "x2": 13,
+            "y2": 14,
+            "annopoints": annopoints,
+            "scale": 0.2,
+            "objpos": position,
+        }
         for key, value in fields.items():
             rect[0, 0][key] = value
         for key in rect.dtype.names:  # a second person that nobody finished
@@ -112,7 +130,9 @@ def test_the_original_mat_with_its_traps(tmp_path):
     with pytest.warns(UserWarning, match="has no validation split .* not the published one"):
         splits = {split: open_dataset("mpii", tmp_path, split) for split in ("train", "test")}
     unfinished = {split: records.left_out["no joints annotated"] for split, records in splits.items()}
-    assert unfinished == {split: len(records) for split, records in splits.items()}  # one beside everybody, in the same split
+    assert unfinished == {
+        split: len(records) for split, records in splits.items()
+    }  # one beside everybody, in the same split
     images = {split: {record.image.name for record in records} for split, records in splits.items()}
     assert not images["train"] & images["test"]
     assert images["train"] | images["test"] == set(truth)
@@ -123,7 +143,9 @@ def test_the_original_mat_with_its_traps(tmp_path):
         np.testing.assert_allclose(record.center, [30 + number, 23])
         assert record.side == pytest.approx(50)
         assert record.head_size == pytest.approx(0.6 * 5)
-        seen = np.where(np.arange(16) % 3 == 0, 1, 0) if number % 3 else np.zeros(16)  # "0" is hidden; 1, empty and absent are not
+        seen = (
+            np.where(np.arange(16) % 3 == 0, 1, 0) if number % 3 else np.zeros(16)
+        )  # "0" is hidden; 1, empty and absent are not
         np.testing.assert_array_equal(record.occluded, np.where(record.labelled, seen, -1))
 
 
@@ -133,11 +155,16 @@ def test_the_mat_takes_the_split_of_valid_json_where_it_is(tmp_path):
     annot.mkdir()
     entry = {"image": "000000002.jpg", "center": [33.0, 21.0]}
     (annot / "valid.json").write_text(json.dumps([entry]))
-    assert [record.image.name for record in open_dataset("mpii", tmp_path, "test", layout="mat")] == ["000000002.jpg"]
+    assert [record.image.name for record in open_dataset("mpii", tmp_path, "test", layout="mat")] == [
+        "000000002.jpg"
+    ]
     train = open_dataset("mpii", tmp_path, "train", layout="mat")
     assert len(train) == 5
     assert train.left_out["beside somebody of valid.json"] == 1
-    elsewhere = [{"image": "000000003.jpg", "center": [1.0, 1.0]}, {"image": "000000777.jpg", "center": [33.0, 21.0]}]
+    elsewhere = [
+        {"image": "000000003.jpg", "center": [1.0, 1.0]},
+        {"image": "000000777.jpg", "center": [33.0, 21.0]},
+    ]
     (annot / "valid.json").write_text(json.dumps([entry, *elsewhere]))
     test = open_dataset("mpii", tmp_path, "test", layout="mat")
     assert len(test) == 1
@@ -164,13 +191,16 @@ def test_a_valid_json_of_another_kind_beside_the_mat_is_named(tmp_path, content,
 
 
 def test_what_one_label_file_lacks_the_other_gives_without_sharing_an_image(tmp_path):
-    """valid.json beside the original file: it tests, the other images train. train.json alone never meets a split of the original file."""
+    """valid.json beside the original file: it tests, the other images train. train.json alone never meets a
+    split of the original file."""
     mat_people(tmp_path, images=6)
     annot = tmp_path / "mpii" / "annot"
     annot.mkdir()
     assert len(open_quietly(tmp_path, "train")) + len(open_quietly(tmp_path, "test")) == 6
     raw_layouts.mpii_json(tmp_path, people=3)  # of the images 000000000.jpg and 000000001.jpg
-    assert [record.image.name for record in open_dataset("mpii", tmp_path, "train")] == [f"{i:09d}.jpg" for i in range(2, 6)]
+    assert [record.image.name for record in open_dataset("mpii", tmp_path, "train")] == [
+        f"{i:09d}.jpg" for i in range(2, 6)
+    ]
     assert len(open_dataset("mpii", tmp_path, "test")) == 3
     (annot / "valid.json").rename(annot / "train.json")
     assert len(open_dataset("mpii", tmp_path, "train")) == 3

@@ -18,12 +18,21 @@ def test_labels_become_records(tmp_path):
         np.testing.assert_allclose(record.joints2d, px[i])
         np.testing.assert_allclose(record.joints3d, mm[i])
         assert record.occluded.tolist() == [0, 0, 0, 0, 0, -1, 0, 0, 0, 1, 0, 0, 0, 0, 0]
-        assert record.image == tmp_path / "occlusion_person" / "images" / f"a05_sa01_s14_sce00/{i:02d}_000007.jpg"
+        assert (
+            record.image
+            == tmp_path / "occlusion_person" / "images" / f"a05_sa01_s14_sce00/{i:02d}_000007.jpg"
+        )
         np.testing.assert_allclose(record.center, [30, 20])
         assert record.side == pytest.approx(1.25 * 40)
         np.testing.assert_allclose(record.intrinsics, [50, 51, 32, 24])
         assert np.isnan(record.head_size)
-        known = {"subject": "s14", "sequence": "a05_sa01_s14_sce00", "action": "a5/1", "camera": i, "frame": 7}
+        known = {
+            "subject": "s14",
+            "sequence": "a05_sa01_s14_sce00",
+            "action": "a5/1",
+            "camera": i,
+            "frame": 7,
+        }
         assert {key: record.meta[key] for key in known} == known
 
 
@@ -36,7 +45,9 @@ def test_units_are_told_by_the_thigh(tmp_path, unit):
 @pytest.mark.parametrize("unit", [25.4, 0.1])
 def test_no_unit_is_guessed(tmp_path, unit):
     raw_layouts.occlusion_person(tmp_path, unit=unit)
-    with pytest.raises(StudyError, match="unrealcv_validation.pkl: the median thigh is .* no human's in mm, cm or m"):
+    with pytest.raises(
+        StudyError, match="unrealcv_validation.pkl: the median thigh is .* no human's in mm, cm or m"
+    ):
         open_dataset("occlusion_person", tmp_path, "test")
 
 
@@ -74,7 +85,9 @@ def test_a_transposed_pose_is_no_pose(tmp_path):
     people = pickle.loads(path.read_bytes())
     people[2]["joints_2d"] = people[2]["joints_2d"].T
     raw_layouts.save_pickle(path, people)
-    with pytest.raises(StudyError, match=r"'joints_2d' of record 2 is not numbers of shape \(15, 2\) but of \(2, 15\)"):
+    with pytest.raises(
+        StudyError, match=r"'joints_2d' of record 2 is not numbers of shape \(15, 2\) but of \(2, 15\)"
+    ):
         open_dataset("occlusion_person", tmp_path, "test")
 
 

@@ -1,4 +1,5 @@
-"""Arrays and plain containers of any NumPy and Python pass; anything that would be called is refused by name."""
+"""Arrays and plain containers of any NumPy and Python pass; anything that would be called is refused by
+name."""
 
 import collections
 import os
@@ -104,7 +105,9 @@ class Built:
         return self.call
 
 
-FORGED = Built(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, 0))  # says that it holds no objects
+FORGED = Built(
+    np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1, 0)
+)  # says that it holds no objects
 
 
 @pytest.mark.parametrize(
@@ -112,7 +115,11 @@ FORGED = Built(np.dtype, ("O8", False, True), (3, "|", None, None, None, -1, -1,
     [
         Calls(np.ndarray, (1,), np.dtype("O"), b"12345678"),
         Built(multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (1,), FORGED, False, b"12345678")),
-        Built(multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (1,), np.dtype([("a", "O")]), False, b"12345678")),
+        Built(
+            multiarray._reconstruct,
+            (np.ndarray, (0,), b"b"),
+            (1, (1,), np.dtype([("a", "O")]), False, b"12345678"),
+        ),
         Calls(multiarray.scalar, np.dtype([("a", "O")]), np.arange(4)),
         Calls(multiarray.scalar, np.dtype("O"), b"12345678"),
         Calls(numeric._frombuffer, b"12345678", FORGED, (1,), "C"),

@@ -1,4 +1,5 @@
-"""The published ways of reading, in numbers: on FLIC's real labels where they are at hand, on made-up records elsewhere."""
+"""The published ways of reading, in numbers: on FLIC's real labels where they are at hand, on made-up records
+elsewhere."""
 
 import numpy as np
 import pytest
@@ -17,7 +18,16 @@ from tests.datasets.test_mpi_inf_3dhp import open_quietly
 
 def person(joints2d, skeleton, center=(0.0, 0.0), side=1.0):
     flags = ~np.isnan(joints2d).any(-1)
-    return Record("image", skeleton, joints2d, flags, flags.astype(np.int8), np.array(center), side, np.full((len(joints2d), 3), np.nan))
+    return Record(
+        "image",
+        skeleton,
+        joints2d,
+        flags,
+        flags.astype(np.int8),
+        np.array(center),
+        side,
+        np.full((len(joints2d), 3), np.nan),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +52,30 @@ def test_the_corrected_reading_is_the_conversion_and_the_readers_box():
 def test_off_by_one_sends_the_left_eye_to_the_right_ankle(flic):
     """On the real labels: eight channels, each another joint's; the other eight never exist."""
     read = reading("flic", ["flic_off_by_one"]).joints
-    legs, arms = {"r_ankle": 12, "l_ankle": 9}, {"r_wrist": 6, "r_elbow": 5, "r_shoulder": 4, "l_shoulder": 1, "l_elbow": 2, "l_wrist": 3}
+    legs, arms = (
+        {"r_ankle": 12, "l_ankle": 9},
+        {"r_wrist": 6, "r_elbow": 5, "r_shoulder": 4, "l_shoulder": 1, "l_elbow": 2, "l_wrist": 3},
+    )
     taken = legs | arms  # column, 0-based
     for joints in flic["coords"][::500]:
         wrong = read(joints, FLIC29)
         for joint, column in taken.items():
             np.testing.assert_array_equal(wrong[MPII16.index(joint)], joints[column])
-        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(wrong).any(1))} == set(MPII16.joints) - set(taken)
+        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(wrong).any(1))} == set(MPII16.joints) - set(
+            taken
+        )
 
 
 def test_the_crop_from_two_joints_keeps_a_fifth_of_flics_labels(flic):
-    """Measured of the published crops on all 5,003 people: 169 px off in the median, 21.5 % of the labelled joints inside."""
+    """Measured of the published crops on all 5,003 people: 169 px off in the median, 21.5 % of the labelled
+    joints inside."""
     boxes = [box_of_two_joints(person(joints, FLIC29)) for joints in flic["coords"]]
     center, side = np.array([box[0] for box in boxes]), np.array([box[1] for box in boxes])
     corners = flic["torsobox"].reshape(-1, 2, 2)
-    true = [crop_of(np.concatenate([joints, corner])) for joints, corner in zip(flic["coords"], corners, strict=True)]
+    true = [
+        crop_of(np.concatenate([joints, corner]))
+        for joints, corner in zip(flic["coords"], corners, strict=True)
+    ]
     true_center, true_side = np.array([box[0] for box in true]), np.array([box[1] for box in true])
     inside, labelled = shares(flic["coords"], center, side)
     assert 100 * inside[labelled].mean() == pytest.approx(21.5, abs=1.0)
@@ -66,7 +85,8 @@ def test_the_crop_from_two_joints_keeps_a_fifth_of_flics_labels(flic):
 
 
 def test_a_tight_crop_cuts_off_ankles_and_heads(real_data, tmp_path):
-    """On MPII's 2,958 real validation people, standing for LSP's: 0.68 of the height, and width never asked."""
+    """On MPII's 2,958 real validation people, standing for LSP's: 0.68 of the height, and width never
+    asked."""
     (tmp_path / "mpii" / "annot").mkdir(parents=True)
     (tmp_path / "mpii" / "annot" / "valid.json").symlink_to(real_data / "mpii" / "valid.json")
     labels = Mpii.__new__(Mpii)
@@ -91,7 +111,10 @@ def test_the_thorax_is_the_spine_and_a_head_top_is_a_neck():
         ("occlusion_person", UNREALCV15, "head_top", "neck"),
     ):
         joints = np.random.default_rng(1).normal(size=(len(skeleton), 3))
-        wrong, right = reading(name, ["spine_as_thorax"]).joints(joints, skeleton), convert(joints, skeleton, MPII16)
+        wrong, right = (
+            reading(name, ["spine_as_thorax"]).joints(joints, skeleton),
+            convert(joints, skeleton, MPII16),
+        )
         np.testing.assert_array_equal(wrong[MPII16.index(ours)], joints[skeleton.index(theirs)])
         others = [i for i in range(16) if i != MPII16.index(ours)]
         np.testing.assert_array_equal(wrong[others], right[others])
@@ -111,12 +134,20 @@ def test_all_frames_with_every_joint_inside_are_tested(tmp_path):
 
 def test_a_store_read_the_published_way_has_another_key_and_keeps_the_true_joints(tmp_path):
     raw_layouts.flic(tmp_path)
-    paths = {names: tmp_path / f"{len(names)}.h5" for names in ((), ("flic_off_by_one", "flic_crop_from_two_joints"), ("spine_as_thorax",))}
-    stores = [Store(prepare("flic", tmp_path, "train", path, input_size=32, progress=False, legacy=names)) for names, path in paths.items()]
+    paths = {
+        names: tmp_path / f"{len(names)}.h5"
+        for names in ((), ("flic_off_by_one", "flic_crop_from_two_joints"), ("spine_as_thorax",))
+    }
+    stores = [
+        Store(prepare("flic", tmp_path, "train", path, input_size=32, progress=False, legacy=names))
+        for names, path in paths.items()
+    ]
     plain, wrong, unconcerned = stores
     assert plain.attrs["key"] == unconcerned.attrs["key"] != wrong.attrs["key"]
     np.testing.assert_array_equal(plain["own_joints2d"], wrong["own_joints2d"])
-    np.testing.assert_array_equal(wrong["joints2d"][:, MPII16.index("r_ankle")], wrong["own_joints2d"][:, FLIC29.index("l_eye")])
+    np.testing.assert_array_equal(
+        wrong["joints2d"][:, MPII16.index("r_ankle")], wrong["own_joints2d"][:, FLIC29.index("l_eye")]
+    )
     assert wrong["labelled"].sum(1).tolist() == [8, 8]
     assert (plain["center"] != wrong["center"]).any()
     records = open_dataset("flic", tmp_path, "train")

@@ -34,7 +34,9 @@ def test_every_approximate_recipe_states_its_error_on_simulated_people(crowd):
     assert len(measured) == len(known) == 7
     for joint, weights, distances in measured:
         recipe = known[joint, tuple(weights.items())]
-        np.testing.assert_allclose(recipe.simulated, np.percentile(distances, [50, 25, 75]), atol=0.6, err_msg=joint)
+        np.testing.assert_allclose(
+            recipe.simulated, np.percentile(distances, [50, 25, 75]), atol=0.6, err_msg=joint
+        )
         assert str(recipe.simulated[0]) in recipe.note
 
 
@@ -54,7 +56,9 @@ def test_a_joint_of_the_recipe_itself_is_off_by_nothing():
     own = convert(joints, MPII16, H36M17)
     own[0, H36M17.index("spine")] += [3.0, 0.0, 4.0]
     own[1, H36M17.index("l_hip")] = np.nan
-    found = {joint: distances for joint, _, distances in recipes.recipe_errors(recipes.places_of(own, H36M17))}
+    found = {
+        joint: distances for joint, _, distances in recipes.recipe_errors(recipes.places_of(own, H36M17))
+    }
     assert set(found) == {"h36m.spine", "h36m.thorax"}
     np.testing.assert_allclose(found["h36m.spine"], [5, 0, 0, 0, 0], atol=1e-12)
     np.testing.assert_allclose(found["h36m.thorax"], 0, atol=1e-12)
@@ -83,4 +87,6 @@ def test_of_real_people_as_the_note_says(real_data, tmp_path):
         (tmp_path / "mpii" / "images" / record["image"]).touch()
     (row,) = recipes.measured(open_dataset("mpii", tmp_path, "test"))
     assert "simulated" not in row["set"]
-    np.testing.assert_allclose([row["median"], row["lower quartile"], row["upper quartile"]], [0.12, 0.06, 0.22], atol=0.01)
+    np.testing.assert_allclose(
+        [row["median"], row["lower quartile"], row["upper quartile"]], [0.12, 0.06, 0.22], atol=0.01
+    )

@@ -14,7 +14,14 @@ from tests.datasets import raw_layouts
 def test_people_of_all_frames(tmp_path, key):
     world = raw_layouts.threedpw(tmp_path, key=key)
     records = open_dataset("3dpw", tmp_path, "test")
-    assert [(record.meta["person"], record.meta["frame"]) for record in records] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1)]
+    assert [(record.meta["person"], record.meta["frame"]) for record in records] == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 0),
+        (1, 1),
+    ]
     assert records.left_out == {"camera pose not valid": 1, "person not in the picture": 1}
     for record in records:
         person, frame = record.meta["person"], record.meta["frame"]
@@ -29,7 +36,11 @@ def test_people_of_all_frames(tmp_path, key):
 
 def test_every_nth_frame(tmp_path):
     raw_layouts.threedpw(tmp_path)
-    assert [(r.meta["person"], r.meta["frame"]) for r in open_dataset("3dpw", tmp_path, "test", every=2)] == [(0, 0), (0, 2), (1, 0)]
+    assert [(r.meta["person"], r.meta["frame"]) for r in open_dataset("3dpw", tmp_path, "test", every=2)] == [
+        (0, 0),
+        (0, 2),
+        (1, 0),
+    ]
 
 
 def test_a_split_without_sequences_is_missing(tmp_path):
@@ -82,7 +93,13 @@ def test_one_sequence_in_two_files_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("cam_poses", "text"), ("jointPositions", None), ("jointPositions", 5), ("jointPositions", {}), ("cam_intrinsics", "text")],
+    [
+        ("cam_poses", "text"),
+        ("jointPositions", None),
+        ("jointPositions", 5),
+        ("jointPositions", {}),
+        ("cam_intrinsics", "text"),
+    ],
 )
 def test_values_of_another_kind_are_named(tmp_path, key, value):
     raw_layouts.threedpw(tmp_path)
@@ -108,4 +125,6 @@ def test_who_is_not_to_be_seen_is_left_out(tmp_path, person, seen):
     data["jointPositions"][0] = np.tile((pose + person).reshape(72), (4, 1))
     raw_layouts.save_pickle(path, data)
     records = open_dataset("3dpw", tmp_path, "test")
-    assert [record.meta["frame"] for record in records if record.meta["person"] == 0] == ([0, 1, 2, 3] if seen else [])
+    assert [record.meta["frame"] for record in records if record.meta["person"] == 0] == (
+        [0, 1, 2, 3] if seen else []
+    )

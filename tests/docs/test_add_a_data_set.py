@@ -19,7 +19,7 @@ import sys
 import numpy as np
 from hpe_study.datasets import open_dataset
 from hpe_study.skeletons import MPII16, convert
-from hpe_study.store import Store, prepare
+from hpe_study.data.store import Store, prepare
 
 records = open_dataset("coco", sys.argv[1], "train")
 assert len(records) == 1 and records.left_out == {"image absent": 1}, (len(records), records.left_out)
@@ -27,16 +27,21 @@ record = records[0]
 assert record.joints2d[5].tolist() == [20, 15] and np.isnan(record.joints2d[0]).all()
 assert record.occluded[[0, 5, 6]].tolist() == [-1, 0, 1]
 common = convert(record.joints2d, record.skeleton, MPII16)
-assert common[MPII16.index("thorax")].tolist() == [25, 15] and np.isnan(common[MPII16.index("head_top")]).all()
-store = Store(prepare("coco", sys.argv[1], "train", sys.argv[2], input_size=64, progress=False))
-assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
+assert common[MPII16.index("thorax")].tolist() == [25, 15] and
+np.isnan(common[MPII16.index("head_top")]).all() store = Store(prepare("coco", sys.argv[1], "train",
+sys.argv[2], input_size=64, progress=False)) assert store["labelled"][0].sum() == 14 and
+store.own_skeleton.name == "coco17"
 """
 
 
 @pytest.fixture(scope="module")
 def blocks():
     """{what to do with it: code} of the document."""
-    found = re.findall(r"^`(.+?)`\n```python\n(.+?)^```", (PROJECT / "hpe_study" / "datasets" / "ADDING.md").read_text(), re.M | re.S)
+    found = re.findall(
+        r"^`(.+?)`\n```python\n(.+?)^```",
+        (PROJECT / "hpe_study" / "datasets" / "ADDING.md").read_text(),
+        re.M | re.S,
+    )
     assert len(found) == 3
     return dict(found)
 
@@ -66,13 +71,21 @@ def test_the_example_works(blocks, tmp_path):
 
 
 def write_coco(root):
-    """Two people and a crowd; the second person's image is absent. Of the first: no face, the right shoulder hidden."""
+    """Two people and a crowd; the second person's image is absent. Of the first: no face, the right shoulder
+    hidden."""
     keypoints = np.array([[0, 0, 0]] * 5 + [[20 + 10 * (i % 2), 15 + 4 * (i // 2), 2] for i in range(12)])
     keypoints[6, 2] = 1
-    person = {"keypoints": keypoints.ravel().tolist(), "num_keypoints": 12, "bbox": [10, 5, 30, 40], "iscrowd": 0}
+    person = {
+        "keypoints": keypoints.ravel().tolist(),
+        "num_keypoints": 12,
+        "bbox": [10, 5, 30, 40],
+        "iscrowd": 0,
+    }
     people = [{**person, "image_id": 7}, {**person, "image_id": 8}, {**person, "image_id": 7, "iscrowd": 1}]
     images = [{"id": 7, "file_name": "000007.jpg"}, {"id": 8, "file_name": "000008.jpg"}]
     (root / "coco" / "annotations").mkdir(parents=True)
     (root / "coco" / "train2017").mkdir()
-    (root / "coco" / "annotations" / "person_keypoints_train2017.json").write_text(json.dumps({"images": images, "annotations": people}))
+    (root / "coco" / "annotations" / "person_keypoints_train2017.json").write_text(
+        json.dumps({"images": images, "annotations": people})
+    )
     cv2.imwrite(str(root / "coco" / "train2017" / "000007.jpg"), np.full((60, 60, 3), 90, np.uint8))

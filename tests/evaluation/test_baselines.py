@@ -4,7 +4,7 @@ from scipy.spatial.transform import Rotation
 
 from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.metrics import mpjpe
-from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths, sized
+from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths, scale_to_bones
 
 STANDING = np.array(
     [
@@ -34,9 +34,9 @@ def test_it_beats_every_other_constant_pose_of_its_size(people):
     best = best_constant_pose(people, bones)
     assert bone_lengths(best[None]).sum() == pytest.approx(bones.sum())
     others = [people.mean(0), np.median(people, 0), best_constant_pose(people), *people[:100]]
-    assert all(error(best, people) < error(sized(other[None], bones)[0], people) for other in others)
+    assert all(error(best, people) < error(scale_to_bones(other[None], bones)[0], people) for other in others)
     shaken = best + np.random.default_rng(1).normal(0, 5, (200, 16, 3))
-    assert all(error(best, people) <= error(pose, people) for pose in sized(shaken, bones))
+    assert all(error(best, people) <= error(pose, people) for pose in scale_to_bones(shaken, bones))
 
 
 def test_without_a_size_it_is_the_geometric_median(people):

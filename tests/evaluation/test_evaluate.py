@@ -1,4 +1,5 @@
-"""The scores of an epoch, counted chunk by chunk: what `metrics` says of all at once, in memory that does not grow with their number."""
+"""The scores of an epoch, counted chunk by chunk: what `metrics` says of all at once, in memory that does not
+grow with their number."""
 
 import tracemalloc
 
@@ -10,7 +11,7 @@ from hpe_study.evaluation import evaluate
 from hpe_study.evaluation.evaluate import Scores
 from hpe_study.evaluation.scoring import head_sizes, poses_of
 from hpe_study.metrics import crop_pck, mpjpe, pckh
-from hpe_study.skeletons.bone_lengths import mean_bone_lengths, sized
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def stores(stick_stores):
 def filled(stores, times=1):
     """`Scores` of predictions near the truth, in batches of 8, and (joints, depth, sample) of all of them."""
     random = torch.Generator().manual_seed(0)
-    sample = np.array([(number, row) for number, store in enumerate(stores) for row in range(len(store))] * times)
+    sample = np.array(
+        [(number, row) for number, store in enumerate(stores) for row in range(len(store))] * times
+    )
     scores = Scores(stores, len(sample))
     truth = torch.from_numpy(np.concatenate([_fractions(store) for store in stores])).repeat(times, 1, 1)
     joints = torch.nan_to_num(truth, nan=0.5) + 0.03 * torch.randn(truth.shape, generator=random)
@@ -42,11 +45,13 @@ def test_chunks_add_up_to_the_scores_of_all_at_once(stores, chunk, monkeypatch):
     scores, joints, depth, truth = filled(stores)
     bones = mean_bone_lengths(stores[1]["joints3d"])
     found = scores.summary(bones)
-    labelled, joints3d = (np.concatenate([store[key] for store in stores]) for key in ("labelled", "joints3d"))
+    labelled, joints3d = (
+        np.concatenate([store[key] for store in stores]) for key in ("labelled", "joints3d")
+    )
     heads = np.concatenate([head_sizes(store) / store["side"] for store in stores])
     assert found["pckh"] == pytest.approx(pckh(joints, truth, heads, labelled))
     assert found["pck_crop"] == pytest.approx(crop_pck(joints, truth, labelled))
-    poses = sized(poses_of(joints, depth), bones)
+    poses = scale_to_bones(poses_of(joints, depth), bones)
     assert found["mpjpe"] == pytest.approx(mpjpe(poses, joints3d, root=6))
     assert 0 < found["pckh"] < 100
     assert 0 < found["pck_crop"] < 100

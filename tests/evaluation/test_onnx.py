@@ -42,7 +42,9 @@ def test_onnx_equals_torch(tiny_study, tmp_path, capsys):
     assert about["trained_on_simulated_people"] == "true"
     assert about["joints"].split()[0] == "r_ankle"
     images = torch.rand(1, 3, 64, 64)
-    assert torch.isfinite(model.preprocessing(images)).all()  # tracing has left the study's own constants alone
+    assert torch.isfinite(
+        model.preprocessing(images)
+    ).all()  # tracing has left the study's own constants alone
 
 
 def test_without_the_extra_it_says_what_to_install(tiny_study, tmp_path, monkeypatch):

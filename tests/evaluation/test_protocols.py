@@ -22,7 +22,11 @@ BODY = {
 THREE_D = {"study": H36M17, "h36m-challenge": H36M17, "h36m-s9s11": H36M17, "3dhp-official": MPI_INF_3DHP17, "occlusion-person": UNREALCV15,
            "3dpw": SMPL24}  # fmt: skip
 # Joints whose recipe the skeletons call inexact: a perfect MPII-16 pose has an error there, and nowhere else.
-INEXACT = {"h36m-challenge": {"spine", "thorax"}, "h36m-s9s11": {"spine", "thorax"}, "3dhp-official": {"neck"}}
+INEXACT = {
+    "h36m-challenge": {"spine", "thorax"},
+    "h36m-s9s11": {"spine", "thorax"},
+    "3dhp-official": {"neck"},
+}
 
 
 @dataclasses.dataclass
@@ -41,18 +45,28 @@ class Scene:
 
 
 def scene(skeleton, weak=False, count=6, sizes=1.0):
-    """`weak`: the image is made by weak perspective at the root's depth, as the canonical lift assumes, instead of by a true camera."""
+    """`weak`: the image is made by weak perspective at the root's depth, as the canonical lift assumes,
+    instead of by a true camera."""
     random = np.random.default_rng(0)
     turn = random.uniform(0, 2 * np.pi, count)
     cos, sin, zero, one = np.cos(turn), np.sin(turn), np.zeros(count), np.ones(count)
     turns = np.array([[cos, zero, sin], [zero, one, zero], [-sin, zero, cos]]).transpose(2, 0, 1)
     body = np.array([BODY[joint] for joint in skeleton.joints], float)
     poses = body @ turns.transpose(0, 2, 1) * np.broadcast_to(sizes, count)[:, None, None]
-    place = np.stack([random.uniform(-300, 300, count), random.uniform(-300, 300, count), random.uniform(3000, 5000, count)], -1)
+    place = np.stack(
+        [
+            random.uniform(-300, 300, count),
+            random.uniform(-300, 300, count),
+            random.uniform(3000, 5000, count),
+        ],
+        -1,
+    )
     truth = poses + place[:, None]
     common = convert(truth, skeleton, MPII16)
     bones = mean_bone_lengths(common)
-    common = np.where(np.isnan(common), place[:, None], common)  # a network says something about joints that the set lacks, too
+    common = np.where(
+        np.isnan(common), place[:, None], common
+    )  # a network says something about joints that the set lacks, too
     root = common[:, [MPII16.index("pelvis")]]
     z = root[..., 2] if weak else common[..., 2]
     px = FOCAL * common[..., :2] / z[..., None] + MIDDLE
@@ -62,7 +76,11 @@ def scene(skeleton, weak=False, count=6, sizes=1.0):
         truth=truth,
         joints=(px - center[:, None]) / side[:, None, None] + 0.5,
         depth=scale[:, None] * (common[..., 2] - root[..., 2]) / side[:, None],
-        camera={"center": center, "intrinsics": np.tile([FOCAL, FOCAL, MIDDLE, MIDDLE], (count, 1)), "root_depth": root[:, 0, 2]},
+        camera={
+            "center": center,
+            "intrinsics": np.tile([FOCAL, FOCAL, MIDDLE, MIDDLE], (count, 1)),
+            "root_depth": root[:, 0, 2],
+        },
         side=side,
         bones=bones,
     )
@@ -83,7 +101,8 @@ def test_a_perfect_prediction_is_at_0_mm(name):
 
 
 def test_what_the_canonical_skeleton_cannot_know():
-    """People 5 % larger and smaller than the mean: a perfect prediction is off by 5 % of each joint's distance from the root."""
+    """People 5 % larger and smaller than the mean: a perfect prediction is off by 5 % of each joint's
+    distance from the root."""
     chosen = protocol("study")
     sizes = np.repeat([0.95, 1.05], 3)
     seen = scene(UNREALCV15, weak=True, sizes=sizes)
@@ -91,7 +110,9 @@ def test_what_the_canonical_skeleton_cannot_know():
     own = convert(seen.truth, UNREALCV15, MPII16)
     reach = np.linalg.norm(own - own[:, [6]], axis=-1)
     np.testing.assert_allclose(found, np.abs(1 - 1 / sizes)[:, None] * reach, atol=1e-6)
-    assert score(chosen, seen.at_scale(chosen), seen.truth, UNREALCV15)["n_mpjpe"] == pytest.approx(0, abs=1e-6)
+    assert score(chosen, seen.at_scale(chosen), seen.truth, UNREALCV15)["n_mpjpe"] == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 def test_weak_perspective_has_a_floor():
@@ -103,7 +124,8 @@ def test_weak_perspective_has_a_floor():
 
 
 def test_published_scoring_of_a_perfect_prediction():
-    """Human3.6M's total lengths (3,907–4,295 mm) at 4,000 mm, midpoints for spine and nose: 7–36 mm remain (audit, fixed_bone_sum)."""
+    """Human3.6M's total lengths (3,907–4,295 mm) at 4,000 mm, midpoints for spine and nose: 7–36 mm remain
+    (audit, fixed_bone_sum)."""
     seen = scene(H36M17, weak=True, sizes=np.linspace(0.93, 1.06, 6))
     floor = score(protocol("published"), seen.at_scale(protocol("published")), seen.truth, H36M17)["mpjpe"]
     assert 7 < floor < 36
@@ -173,7 +195,14 @@ def test_unknown_protocols_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "skeleton"), [("mpii-pckh", MPII16), ("lsp-pckh", LSP14), ("lsp-pck", LSP14), ("flic-pck", FLIC29), ("published-pck", LSP14)]
+    ("name", "skeleton"),
+    [
+        ("mpii-pckh", MPII16),
+        ("lsp-pckh", LSP14),
+        ("lsp-pck", LSP14),
+        ("flic-pck", FLIC29),
+        ("published-pck", LSP14),
+    ],
 )
 def test_a_perfect_2d_prediction_is_at_100_percent(name, skeleton):
     random = np.random.default_rng(0)
@@ -199,4 +228,6 @@ def test_2d_thresholds_by_hand():
 def test_published_pck_counts_an_empty_image_as_0():
     truth = np.zeros((2, 16, 2))
     truth[1] = np.nan
-    assert score(protocol("published-pck"), np.zeros((2, 16, 2)), truth, MPII16, side=np.full(2, 100.0)) == {"pck": 50.0}
+    assert score(protocol("published-pck"), np.zeros((2, 16, 2)), truth, MPII16, side=np.full(2, 100.0)) == {
+        "pck": 50.0
+    }

@@ -1,4 +1,5 @@
-"""Scoring again from predictions and labels alone gives what the run's own scores say, under any protocol, and says what it cannot."""
+"""Scoring again from predictions and labels alone gives what the run's own scores say, under any protocol,
+and says what it cannot."""
 
 import shutil
 
@@ -78,7 +79,9 @@ def test_what_is_missing_or_unknown_is_one_line(folders, tmp_path):
 
 
 def test_one_command_does_it(folders, tmp_path, capsys):
-    status = main(["rescore", "--protocol", "published", "--csv", str(tmp_path / "rows.csv"), *map(str, folders)])
+    status = main(
+        ["rescore", "--protocol", "published", "--csv", str(tmp_path / "rows.csv"), *map(str, folders)]
+    )
     assert status == 0
     assert "simulated people" in capsys.readouterr().out
     assert np.isfinite(pd.read_csv(tmp_path / "rows.csv")["value"]).all()

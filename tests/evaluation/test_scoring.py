@@ -1,12 +1,20 @@
-"""Scores: oracle and baselines, means against a literal twin, intervals that cover and that respect groups."""
+"""Scores: oracle and baselines, means against a literal twin, intervals that cover and that respect
+groups."""
 
 import numpy as np
 import pytest
 import torch
 
-from hpe_study.data.batches import crop_fraction
+from hpe_study.data.augmentation import crop_fraction
 from hpe_study.evaluation import scoring
-from hpe_study.evaluation.scoring import baselines, estimate, fit_baselines, groups_of, head_sizes, rows_for_set
+from hpe_study.evaluation.scoring import (
+    baselines,
+    estimate,
+    fit_baselines,
+    groups_of,
+    head_sizes,
+    rows_for_set,
+)
 from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths
 
 
@@ -21,7 +29,8 @@ def table(rows):
 
 
 def test_a_perfect_network_scores_perfectly(stick_stores):
-    """Ground truth in, 100 % and 0 mm out once the person's size is known; with canonical lengths the size is the only error left."""
+    """Ground truth in, 100 % and 0 mm out once the person's size is known; with canonical lengths the size is
+    the only error left."""
     store, train = stick_stores["3d", "test"], stick_stores["3d", "train"]
     joints, depth = truth_of(store)
     bones = mean_bone_lengths(train["joints3d"])
@@ -30,8 +39,14 @@ def test_a_perfect_network_scores_perfectly(stick_stores):
     assert rows["model", "pck_crop"]["value"] == 100
     assert rows["model", "pa_mpjpe"]["value"] < 0.01
     assert rows["model", "n_mpjpe"]["value"] < 0.01
-    assert rows["model", "mpjpe"]["value"] < 25  # canonical lengths against this person's own: a few per cent of a body
-    assert rows["model", "mpjpe"]["value"] < rows["true 2D + mean depth", "mpjpe"]["value"] < rows["best constant pose", "mpjpe"]["value"]
+    assert (
+        rows["model", "mpjpe"]["value"] < 25
+    )  # canonical lengths against this person's own: a few per cent of a body
+    assert (
+        rows["model", "mpjpe"]["value"]
+        < rows["true 2D + mean depth", "mpjpe"]["value"]
+        < rows["best constant pose", "mpjpe"]["value"]
+    )
 
 
 def test_baselines_are_fitted_on_training_poses_alone(stick_stores):
@@ -87,7 +102,11 @@ def test_intervals_cover_the_truth():
 
 
 def test_groups_and_heads_fall_back_where_a_set_has_none(stick_stores):
-    store = {"subject": np.array(["", "S1"]), "sequence": np.array(["", "Seq1"]), "image": np.array(["a.jpg", "b.jpg"])}
+    store = {
+        "subject": np.array(["", "S1"]),
+        "sequence": np.array(["", "Seq1"]),
+        "image": np.array(["a.jpg", "b.jpg"]),
+    }
     assert groups_of(store).tolist() == ["a.jpg", "S1/Seq1"]
     joints = np.full((3, 16, 2), np.nan)
     joints[:2, 9], joints[:2, 8] = [0, 0], [0, 40]

@@ -14,7 +14,8 @@ from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR
 
 
 class OriginalNetwork(nn.Module):
-    """The original implementation's network as its description has it, in plain torch and torchvision, keys included."""
+    """The original implementation's network as its description has it, in plain torch and torchvision, keys
+    included."""
 
     def __init__(self, depth):
         super().__init__()
@@ -23,7 +24,11 @@ class OriginalNetwork(nn.Module):
             setattr(self, name, getattr(resnet, name))
         layers = []
         for channels in (resnet.fc.in_features, 256, 256):
-            layers += [nn.ConvTranspose2d(channels, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.ReLU(inplace=True)]
+            layers += [
+                nn.ConvTranspose2d(channels, 256, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(256),
+                nn.ReLU(inplace=True),
+            ]
         self.deconv_layers = nn.Sequential(*layers)
         self.hm, self.depth = nn.Conv2d(256, 16, 1), nn.Conv2d(256, 16, 1)
         for module in self.modules():  # statistics that a trained network would have
@@ -42,8 +47,15 @@ class OriginalNetwork(nn.Module):
 def test_original_checkpoints_give_the_original_outputs(tmp_path, depth, prefix):
     torch.manual_seed(0)
     original = OriginalNetwork(depth).eval()
-    state = {prefix + key: value for key, value in original.state_dict().items() if not key.endswith("num_batches_tracked")}
-    torch.save({"epoch": 60, "state_dict": state, "optimizer": {"state": {}, "param_groups": []}}, tmp_path / "model_last.pth")
+    state = {
+        prefix + key: value
+        for key, value in original.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    torch.save(
+        {"epoch": 60, "state_dict": state, "optimizer": {"state": {}, "param_groups": []}},
+        tmp_path / "model_last.pth",
+    )
     model = load_weights(build_model(f"resnet{depth}"), tmp_path / "model_last.pth").eval()
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
@@ -93,7 +105,9 @@ def test_imagenet_checkpoints_fill_the_backbone(tmp_path, kind):
 def test_our_checkpoints_come_back(tmp_path, name, options):
     model = build_model(name, **options).eval()
     preprocessing = dataclasses.asdict(ORIGINAL_BGR)
-    torch.save({"model": model.state_dict(), "epoch": 3, "preprocessing": preprocessing}, tmp_path / "checkpoint.pt")
+    torch.save(
+        {"model": model.state_dict(), "epoch": 3, "preprocessing": preprocessing}, tmp_path / "checkpoint.pt"
+    )
     again = model_from_checkpoint(tmp_path / "checkpoint.pt").eval()
     images = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
@@ -109,10 +123,16 @@ def save(folder, content):
 def test_weights_of_another_network_are_refused_by_their_keys(tmp_path):
     model = build_model("narrow18")
     with pytest.raises(
-        StudyError, match=r"checkpoint.pt: weights of another network.*missing: backbone\.conv1\.weight, .* and \d+ more.*stem.weight"
+        StudyError,
+        match=(
+            r"checkpoint.pt: weights of another network.*missing: backbone\.conv1\.weight, .* and \d+"
+            r" more.*stem.weight"
+        ),
     ):
         load_weights(model, save(tmp_path, {"model": {"stem.weight": torch.zeros(1)}}))
-    with pytest.raises(StudyError, match=r"another network; of another shape: .*\(8, 64, 3, 3\) instead of \(16, 64, 3, 3\)"):
+    with pytest.raises(
+        StudyError, match=r"another network; of another shape: .*\(8, 64, 3, 3\) instead of \(16, 64, 3, 3\)"
+    ):
         load_weights(model, save(tmp_path, {"model": build_model("narrow18", width=8).state_dict()}))
     original = OriginalNetwork(18).state_dict()
     with pytest.raises(StudyError, match=r"keys are those of a ResNet-18"):

@@ -1,4 +1,5 @@
-"""Ready to predict: the same maps as the network as it was trained, in either precision, whether or not blocks can be joined."""
+"""Ready to predict: the same maps as the network as it was trained, in either precision, whether or not
+blocks can be joined."""
 
 import pytest
 import torch
@@ -38,12 +39,17 @@ def test_it_gives_the_same_maps(name, joined, monkeypatch):
     if not joined:
         monkeypatch.setattr(inference, "joins", lambda dtype: False)
     model = trained(name)
-    images, before = torch.randn(2, 3, 64, 64), {key: value.clone() for key, value in model.state_dict().items()}
+    images, before = (
+        torch.randn(2, 3, 64, 64),
+        {key: value.clone() for key, value in model.state_dict().items()},
+    )
     norms = count(model, torch.nn.BatchNorm2d)
     made = ready(model, CPU)
     ours, plain = maps(made, images), maps(model.eval(), images)
     for key in plain:
-        torch.testing.assert_close(ours[key], plain[key], rtol=1e-4, atol=1e-4 * plain[key].abs().max().item())
+        torch.testing.assert_close(
+            ours[key], plain[key], rtol=1e-4, atol=1e-4 * plain[key].abs().max().item()
+        )
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     stacked = name.startswith("hourglass")
     assert count(made, torch.nn.BatchNorm2d) == (norms if stacked else 0)

@@ -5,7 +5,9 @@ from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR
 
 def test_rgb_by_hand():
     white = IMAGENET_RGB(torch.ones(1, 3, 1, 1))
-    torch.testing.assert_close(white.flatten(), torch.tensor([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225]))
+    torch.testing.assert_close(
+        white.flatten(), torch.tensor([(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])
+    )
 
 
 def test_original_swaps_channels_and_divides_by_256():

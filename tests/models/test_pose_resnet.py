@@ -28,7 +28,10 @@ def test_the_narrow_network_takes_48_px():
 
 def test_width_is_that_of_the_first_layer():
     model = build_model("narrow18", width=8)
-    assert [layer[0].conv1.out_channels for layer in (model.backbone.layer1, model.backbone.layer4)] == [8, 64]
+    assert [layer[0].conv1.out_channels for layer in (model.backbone.layer1, model.backbone.layer4)] == [
+        8,
+        64,
+    ]
 
 
 def test_every_weight_learns():
@@ -65,7 +68,9 @@ def test_without_imagenet_weights_one_line_says_so(monkeypatch, capsys):
 def test_imagenet_weights_are_named(monkeypatch, capsys):
     create = timm.create_model
     monkeypatch.setattr(
-        timm, "create_model", lambda name, pretrained=False, pretrained_cfg_overlay=None, **options: create(name, **options)
+        timm,
+        "create_model",
+        lambda name, pretrained=False, pretrained_cfg_overlay=None, **options: create(name, **options),
     )
     assert build_model("resnet18", pretrained=True).weights_source == "imagenet"
     assert capsys.readouterr().out == ""

@@ -1,4 +1,5 @@
-"""From a photo to joints: what the test set's prediction says, a photo of the same person says too; and the command that does it."""
+"""From a photo to joints: what the test set's prediction says, a photo of the same person says too; and the
+command that does it."""
 
 import json
 import shutil
@@ -49,7 +50,9 @@ def test_a_photo_gives_what_the_test_set_gave(reader, records, tiny_study):
     same = (np.abs(joints - people.joints[0]) < 0.03).all(-1)
     assert same.mean() > 0.9  # the rest: of two equal peaks the other one won
     sure = same.all(1)
-    np.testing.assert_allclose(np.stack([person.pose for person in found])[sure], people.poses[0][sure], atol=40)
+    np.testing.assert_allclose(
+        np.stack([person.pose for person in found])[sure], people.poses[0][sure], atol=40
+    )
 
 
 def test_a_larger_copy_of_a_photo_gives_the_same_pose(reader, records):
@@ -85,7 +88,11 @@ def test_a_dragged_rectangle_is_the_box():
 
 
 def test_the_detectors_people_surest_first():
-    found = {"labels": torch.tensor([1, 3, 1]), "scores": torch.tensor([0.9, 0.99, 0.2]), "boxes": torch.tensor([[1.0, 2, 11, 22]] * 3)}
+    found = {
+        "labels": torch.tensor([1, 3, 1]),
+        "scores": torch.tensor([0.9, 0.99, 0.2]),
+        "boxes": torch.tensor([[1.0, 2, 11, 22]] * 3),
+    }
     model = torch.nn.Module()
     model.forward = lambda images: [found]
     assert Detector(model)(np.zeros((30, 30, 3), np.uint8)) == [(1, 2, 10, 20)]
@@ -133,7 +140,9 @@ def test_two_files_of_one_name_are_both_drawn(run, records, tmp_path, no_detecto
     assert [path.name for path in results.pictures] == ["a.jpg.png", "a.jpg-2.png"]
 
 
-def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(run, records, tmp_path, no_detector, capsys):
+def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(
+    run, records, tmp_path, no_detector, capsys
+):
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nowhere"):
         assert main(["predict", str(records[0].image), "--run", str(run), "--out", str(out)]) == 1

@@ -1,7 +1,9 @@
-"""A study's records without a study: every run of Tables 1 to 5, its predictions being the truth plus noise of a known size.
+"""A study's records without a study: every run of Tables 1 to 5, its predictions being the truth plus noise
+of a known size.
 
-The files are those of real runs (run.json, metrics.csv, history.csv, predictions.h5, the labels of the test sets, one store with pictures),
-gathered by the study's own `collect`. The numbers mean nothing; they only have an order that the tests know.
+The files are those of real runs (run.json, metrics.csv, history.csv, predictions.h5, the labels of the test
+sets, one store with pictures), gathered by the study's own `collect`. The numbers mean nothing; they only
+have an order that the tests know.
 """
 
 import json
@@ -13,7 +15,7 @@ import pandas as pd
 from hpe_study.data.store import Store
 from hpe_study.evaluation.scoring import PROTOCOL, estimate, groups_of, poses_of, values_3d
 from hpe_study.report.results import BASELINES
-from hpe_study.skeletons.bone_lengths import mean_bone_lengths, sized
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.study import Study
 from hpe_study.study.records import collect
 from hpe_study.study.steps import copy_labels
@@ -33,8 +35,20 @@ fair: {{two_d: mpii, three_d: h36m, images: 1000, seconds: 10}}
 size: {{two_d: mpii, three_d: h36m, backbones: ["narrow18:8", "narrow18:16"], shares: [0.5, 1.0]}}
 network: {{model: narrow18, width: 8, pretrained: false, input_size: 64}}
 """
-IMAGES = {"mpii": 400, "lsp": 200, "flic": 100, "h36m": 100, "mpi_inf_3dhp": 300, "occlusion_person": 200}  # in training
-NOISE_2D = {"mpii": 0.0, "lsp": 20.0, "flic": 60.0, None: 40.0}  # mm that a 2D set adds: MPII best, FLIC worst
+IMAGES = {
+    "mpii": 400,
+    "lsp": 200,
+    "flic": 100,
+    "h36m": 100,
+    "mpi_inf_3dhp": 300,
+    "occlusion_person": 200,
+}  # in training
+NOISE_2D = {
+    "mpii": 0.0,
+    "lsp": 20.0,
+    "flic": 60.0,
+    None: 40.0,
+}  # mm that a 2D set adds: MPII best, FLIC worst
 DROP = 8  # the epoch after which the learning rate drops and the error jumps, of EPOCHS
 EPOCHS = 12
 BASELINE = {"best constant pose": 250.0, "true 2D + mean depth": 150.0}
@@ -51,7 +65,9 @@ def fabricate(home, seeds=(0,), simulated=True):
     """Write the records of a study under `home` and gather them; returns the `Study`."""
     (home / "params").mkdir(parents=True, exist_ok=True)
     simulate = ", ".join(f"{name}: {{train: {count}, test: {PEOPLE}}}" for name, count in IMAGES.items())
-    (home / "params" / "fabricated.yaml").write_text(PROFILE.format(simulate=simulate if simulated else "", seeds=list(seeds)))
+    (home / "params" / "fabricated.yaml").write_text(
+        PROFILE.format(simulate=simulate if simulated else "", seeds=list(seeds))
+    )
     study = Study(home / "params" / "fabricated.yaml")
     labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}
     bones = mean_bone_lengths(labels["h36m"]["joints3d"])
@@ -64,7 +80,9 @@ def fabricate(home, seeds=(0,), simulated=True):
 def _test_set(study, name):
     path = study.store_path(name, "test")
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = stick_store_path(path.parent, PEOPLE, "test", name in study.profile.three_d, seed=len(name), name=name)
+    made = stick_store_path(
+        path.parent, PEOPLE, "test", name in study.profile.three_d, seed=len(name), name=name
+    )
     if made != path:
         made.rename(path)
     with h5py.File(path, "r+") as store:
@@ -84,7 +102,9 @@ def _write_run(study, run, number, labels, bones, simulated):
             random = np.random.default_rng([number, len(test_set)])
             joints = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
             depth = np.nan_to_num(store["depth"].astype(float))
-            noise = noise_of(run, test_set) * 0.04 / store["side"][:, None]  # stick people are drawn at 0.04 px a mm
+            noise = (
+                noise_of(run, test_set) * 0.04 / store["side"][:, None]
+            )  # stick people are drawn at 0.04 px a mm
             joints = joints + noise[..., None] * random.normal(size=joints.shape)
             depth = depth + noise * random.normal(size=depth.shape)
             group = file.create_group(test_set)
@@ -99,13 +119,21 @@ def _write_run(study, run, number, labels, bones, simulated):
 def _rows(test_set, joints, depth, store, bones):
     groups, size = groups_of(store), joints.shape[:2]
     rows = [
-        {"scorer": "model", "metric": metric, "unit": "%", **estimate(np.full(size, value) + joints[..., 0], groups)}
+        {
+            "scorer": "model",
+            "metric": metric,
+            "unit": "%",
+            **estimate(np.full(size, value) + joints[..., 0], groups),
+        }
         for metric, value in (("pckh", 60.0), ("pck_crop", 50.0))
     ]
     if np.isfinite(store["joints3d"]).any():
-        values = values_3d(sized(poses_of(joints, depth), bones), store["joints3d"].astype(float))
+        values = values_3d(scale_to_bones(poses_of(joints, depth), bones), store["joints3d"].astype(float))
         arrays = {"model": values["mpjpe"], **{name: np.full(size, BASELINE[name]) for name in BASELINES}}
-        rows += [{"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(array, groups)} for name, array in arrays.items()]
+        rows += [
+            {"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(array, groups)}
+            for name, array in arrays.items()
+        ]
     return [{"test_set": test_set, "protocol": PROTOCOL, **row} for row in rows]
 
 
@@ -137,7 +165,11 @@ def _history(run):
 def _record(run, simulated):
     seconds = sum(row["seconds"] for row in _history(run))
     return {
-        "parameters": {"training": {"epochs": EPOCHS * run.epoch_scale}, "three_d": run.trained_3d, "legacy": []},
+        "parameters": {
+            "training": {"epochs": EPOCHS * run.epoch_scale},
+            "three_d": run.trained_3d,
+            "legacy": [],
+        },
         "simulated": simulated,
         "hash": "0" * 12,
         "code": "fabricated",

@@ -26,12 +26,17 @@ def code(notebook):
 
 def test_it_holds_no_logic(notebook):
     lines = [line.lstrip() for cell in code(notebook) for line in cell.source.splitlines()]
-    assert not [line for line in lines if line.startswith(("def ", "class ", "for ", "while ", "if ", "try:", "lambda"))]
+    assert not [
+        line
+        for line in lines
+        if line.startswith(("def ", "class ", "for ", "while ", "if ", "try:", "lambda"))
+    ]
     assert median(len(cell.source.splitlines()) for cell in code(notebook)) <= 5
 
 
 def test_its_parameters_are_tagged_and_run_nothing_large(notebook, request):
-    """By default a notebook shows the published records where those are enough, and otherwise the tiny study."""
+    """By default a notebook shows the published records where those are enough, and otherwise the tiny
+    study."""
     tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
     name = request.node.callspec.params["notebook"]

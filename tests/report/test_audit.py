@@ -1,4 +1,5 @@
-"""The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what an interval allows."""
+"""The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what
+an interval allows."""
 
 import re
 
@@ -16,7 +17,7 @@ from hpe_study.report.intervals import interval
 from hpe_study.report.protocols import protocol_table
 from hpe_study.report.style import set_title
 from hpe_study.report.table import OURS, PUBLISHED
-from hpe_study.study import Run, Study, audit
+from hpe_study.study import Run, Study, audit, audit_measures
 from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
 from tests.tiny_study import RUN
 
@@ -27,8 +28,8 @@ def profile():
 
 
 def test_every_switch_is_measured():
-    assert {measure.switch for measure in page.MEASURES} == set(published_defects.NAMES)
-    assert all(measure.number in page.NUMBERS and measure.published for measure in page.MEASURES)
+    assert {measure.switch for measure in audit_measures.MEASURES} == set(published_defects.NAMES)
+    assert all(measure.number in page.NUMBERS and measure.published for measure in audit_measures.MEASURES)
 
 
 def test_a_switch_acts_where_it_can_and_nowhere_else():
@@ -37,8 +38,14 @@ def test_a_switch_acts_where_it_can_and_nowhere_else():
     assert acts_on("first_n_3d", fusion)
     assert acts_on("mispaired_images", fusion)
     assert acts_on("stage3_from_best", only_3d)
-    assert not any(acts_on(name, only_3d) for name in ("flic_off_by_one", "first_n_3d", "mispaired_images", "missing_joints_in_geometry"))
-    assert not any(acts_on(name, fusion) for name in ("fixed_bone_sum", "crop_pck", "all_test_frames", "stage3_from_best"))
+    assert not any(
+        acts_on(name, only_3d)
+        for name in ("flic_off_by_one", "first_n_3d", "mispaired_images", "missing_joints_in_geometry")
+    )
+    assert not any(
+        acts_on(name, fusion)
+        for name in ("fixed_bone_sum", "crop_pck", "all_test_frames", "stage3_from_best")
+    )
     assert simplest(Trial(stage1, ("first_n_3d",))) == Trial(stage1, NONE)
 
 
@@ -62,13 +69,13 @@ def test_switches_have_folders_of_their_own(profile):
 @pytest.mark.parametrize(
     ("change", "low", "high", "expected", "verdict"),
     [
-        (5, 2, 8, page.UP, "reproduced"),
-        (-5, -8, -2, page.UP, "the other way"),
-        (-5, -8, -2, page.DOWN, "reproduced"),
-        (1, -2, 4, page.UP, "can't tell"),
-        (1, -2, 4, page.NOTHING, "nothing seen, as expected"),
-        (5, 2, 8, page.ANY, "moves the number"),
-        (5, np.nan, np.nan, page.UP, "can't tell (no spread known)"),
+        (5, 2, 8, audit_measures.UP, "reproduced"),
+        (-5, -8, -2, audit_measures.UP, "the other way"),
+        (-5, -8, -2, audit_measures.DOWN, "reproduced"),
+        (1, -2, 4, audit_measures.UP, "can't tell"),
+        (1, -2, 4, audit_measures.NOTHING, "nothing seen, as expected"),
+        (5, 2, 8, audit_measures.ANY, "moves the number"),
+        (5, np.nan, np.nan, audit_measures.UP, "can't tell (no spread known)"),
     ],
 )
 def test_the_verdict_on_a_direction(change, low, high, expected, verdict):
@@ -88,7 +95,9 @@ def test_the_verdict_on_a_size():
 def test_the_sentence_counts_switches_not_lines():
     table = pd.DataFrame(
         {"direction": ["reproduced", "can't tell", "can't tell"]},
-        index=pd.MultiIndex.from_tuples([("crop_pck", "a"), ("crop_pck", "b"), ("first_n_3d", "c")], names=["switch", "number"]),
+        index=pd.MultiIndex.from_tuples(
+            [("crop_pck", "a"), ("crop_pck", "b"), ("first_n_3d", "c")], names=["switch", "number"]
+        ),
     )
     assert page.sentence(table, (0, 1)).startswith("1 of 2 switches leave a trace")
     assert page.sentence(table, (0,)).endswith("for: first_n_3d.")
@@ -97,8 +106,22 @@ def test_the_sentence_counts_switches_not_lines():
 
 def lines():
     """What `switch_table` gives, made up."""
-    line = {"switch": "crop_pck", "number": "2D score", "unit": "%", "off": 60.0, "on": 50.0, "change": -10.0, "low": -12.0, "high": -8.0}
-    words = {"expected": page.ANY, "direction": "moves the number", "published": "all 2D columns", "size": "–"}
+    line = {
+        "switch": "crop_pck",
+        "number": "2D score",
+        "unit": "%",
+        "off": 60.0,
+        "on": 50.0,
+        "change": -10.0,
+        "low": -12.0,
+        "high": -8.0,
+    }
+    words = {
+        "expected": audit_measures.ANY,
+        "direction": "moves the number",
+        "published": "all 2D columns",
+        "size": "–",
+    }
     return pd.DataFrame([line | words]).set_index(["switch", "number"])
 
 
@@ -107,7 +130,11 @@ def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
     page.as_table(lines(), study).save(tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".tex"]
     row = pd.read_csv(tmp_path / "audit_switches.csv").iloc[0]
-    assert (row["ours: change"], row["ours: change [low]"], row["ours: change [high]"]) == (-10.0, -12.0, -8.0)
+    assert (row["ours: change"], row["ours: change [low]"], row["ours: change [high]"]) == (
+        -10.0,
+        -12.0,
+        -8.0,
+    )
     assert row["ours: off [seeds]"] == len(study.profile.seeds)
     assert row["ours: direction"] == "moves the number"
     assert row["published: anomaly"] == "all 2D columns"
@@ -117,7 +144,10 @@ def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
         assert "moves the number" in text
     page_text = (tmp_path / "audit_switches.html").read_text()
     for kind in ("tbody td", "th.col_heading.level2"):  # as strong a rule as that of all cells
-        assert re.search(rf"#T_audit_switches {re.escape(kind)}\.col3 {{\s+white-space: normal;\s+text-align: left", page_text)
+        assert re.search(
+            rf"#T_audit_switches {re.escape(kind)}\.col3 {{\s+white-space: normal;\s+text-align: left",
+            page_text,
+        )
 
 
 class Known(contrasts.World):
@@ -145,9 +175,16 @@ def test_the_stack_says_which_conclusions_survive(tmp_path):
     csv = table.save(tmp_path).tidy().drop_duplicates("conclusion").set_index("conclusion")
     assert csv["ours: all switches, conclusion"].tolist() == [contrasts.HOLDS] * 3
     assert csv["published: printed, conclusion"].tolist() == [contrasts.HOLDS] * 3
-    assert csv["ours: corrected, conclusion"].tolist() == [contrasts.FAILS, contrasts.HOLDS, contrasts.UNKNOWN]
+    assert csv["ours: corrected, conclusion"].tolist() == [
+        contrasts.FAILS,
+        contrasts.HOLDS,
+        contrasts.UNKNOWN,
+    ]
     assert csv["ours: corrected, difference"].tolist() == pytest.approx([-13, 73, 0.1])
-    assert "“FLIC is the worst 2D set”: corrected, does not hold, all switches, holds" in stack.sentence(table).data
+    assert (
+        "“FLIC is the worst 2D set”: corrected, does not hold, all switches, holds"
+        in stack.sentence(table).data
+    )
 
 
 def test_printed_differences_are_the_papers():
@@ -177,15 +214,20 @@ def test_the_protocols_table_shows_the_spread_and_why_one_is_lacking(tiny_study,
     rows = rescore([tiny_study.folder / RUN])
     table = protocol_table(rows).save(tmp_path)
     (line,) = table.tidy().to_dict("records")
-    scores = [value for key, value in line.items() if key.startswith("ours: under protocol") and "[" not in key]
+    scores = [
+        value for key, value in line.items() if key.startswith("ours: under protocol") and "[" not in key
+    ]
     assert line["ours: largest less smallest"] == pytest.approx(max(scores) - min(scores))
     assert any("h36m-s9s11: not scored; " in note for note in table.notes)
     assert (tmp_path / "audit_protocols.tex").exists()
 
 
 def test_a_size_is_told_only_where_the_same_number_is_printed():
-    """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read them."""
-    assert {measure.size for measure in page.MEASURES if measure.title == page.ARMS} == {None}
+    """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read
+    them."""
+    assert {measure.size for measure in audit_measures.MEASURES if measure.title == audit_measures.ARMS} == {
+        None
+    }
 
 
 def test_labels_as_read_go_by_the_sets_own_name():

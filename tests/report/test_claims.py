@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 
 from hpe_study.report import claims
-from hpe_study.report.contrasts import BELOW, CONTRADICTS, FAILS, HOLDS, OPEN, SUPPORTS, UNKNOWN, Contrast, Missing, Ours, Printed, verdict
+from hpe_study.report.contrasts import (
+    BELOW,
+    CONTRADICTS,
+    FAILS,
+    HOLDS,
+    OPEN,
+    SUPPORTS,
+    UNKNOWN,
+    Contrast,
+    Missing,
+    Ours,
+    Printed,
+    verdict,
+)
 from hpe_study.report.results import Results
 from hpe_study.study import Run
 
@@ -42,9 +55,14 @@ def test_published_contrasts_are_differences_of_printed_numbers():
 
 
 def test_our_contrast_is_the_difference_of_means(results):
-    part = Ours(results).difference("", [(Run(3, "mpii", "h36m", "h36m"), Run(3, "flic", "h36m", "h36m"), "h36m")])
+    part = Ours(results).difference(
+        "", [(Run(3, "mpii", "h36m", "h36m"), Run(3, "flic", "h36m", "h36m"), "h36m")]
+    )
     runs = results.runs.query("test_set == 'h36m' and scorer == 'model' and metric == 'mpjpe'")
-    means = [runs[runs["run"].str.startswith(f"stage3-{name}-h36m-h36m-seed")]["value"].mean() for name in ("mpii", "flic")]
+    means = [
+        runs[runs["run"].str.startswith(f"stage3-{name}-h36m-h36m-seed")]["value"].mean()
+        for name in ("mpii", "flic")
+    ]
     assert part.value == pytest.approx(means[0] - means[1])
     assert part.low < part.value < part.high
     assert part.paired
@@ -70,8 +88,13 @@ def test_the_verdict_flips_with_the_data(results):
     values = swapped.runs["value"].copy()
     for seed in (0, 1):
         for deep in ("h36m", "mpi_inf_3dhp", "occlusion_person"):
-            first, second = (swapped.runs["run"] == f"stage3-{name}-{deep}-{deep}-seed{seed}" for name in ("mpii", "flic"))
-            values[first], values[second] = swapped.runs.loc[second, "value"].to_numpy(), swapped.runs.loc[first, "value"].to_numpy()
+            first, second = (
+                swapped.runs["run"] == f"stage3-{name}-{deep}-{deep}-seed{seed}" for name in ("mpii", "flic")
+            )
+            values[first], values[second] = (
+                swapped.runs.loc[second, "value"].to_numpy(),
+                swapped.runs.loc[first, "value"].to_numpy(),
+            )
     swapped.runs["value"] = values
     entries = {entry.number: entry for entry in claims.ledger(swapped).entries}
     assert entries[2].verdict == FAILS
@@ -112,12 +135,15 @@ def test_a_relative_difference_divides_draw_by_draw():
         def bounds(self, value, draws):
             return draws.min(), draws.max()
 
-    part = Known().difference("", [(Run(3, "lsp", "h36m", "h36m"), Run(3, "mpii", "h36m", "h36m"), "h36m")], relative=True)
+    part = Known().difference(
+        "", [(Run(3, "lsp", "h36m", "h36m"), Run(3, "mpii", "h36m", "h36m"), "h36m")], relative=True
+    )
     assert (part.value, part.low, part.high) == pytest.approx((-10, -10, -10))
 
 
 def test_time_is_compared_where_the_3d_sets_stand_in_the_papers_order(results, monkeypatch):
-    """3D-only is slow in the paper because its 3D sets are large; a profile that caps them cannot bear on the claim."""
+    """3D-only is slow in the paper because its 3D sets are large; a profile that caps them cannot bear on the
+    claim."""
     world = Ours(results)
     assert verdict(claims.pretraining_is_faster(world)) == HOLDS
     monkeypatch.setattr(world, "sizes", dict.fromkeys(world.sizes, 500))

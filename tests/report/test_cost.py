@@ -1,4 +1,5 @@
-"""The cost of a full reproduction: counted by hand here, rates from fabricated files, the README and the notebook as the code has them."""
+"""The cost of a full reproduction: counted by hand here, rates from fabricated files, the README and the
+notebook as the code has them."""
 
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hpe_study.report.rates import BATCH, MEASURED, PROJECTED, Rate, rates
 from hpe_study.study import Run
 from hpe_study.study.eta import counts_of, images_of
 from hpe_study.study.notebooks import execute_notebook
+from tools.cost import readme
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOTEBOOK = PROJECT / "notebooks" / "cost.ipynb"
@@ -63,11 +65,14 @@ def test_nothing_is_absent_from_a_full_reproduction(tmp_path, paper):
 
 
 def test_passes_are_counted(paper):
-    """Validation every fifth epoch on a tenth of the run's own test set; scores on all test sets, each image twice."""
+    """Validation every fifth epoch on a tenth of the run's own test set; scores on all test sets, each image
+    twice."""
     assert cost.passes_of(paper, Run(1, "mpii")) == (28 * 300, 2 * 3000)
     everything = 3000 + 19_000 + 23_000 + 130_000
     assert cost.passes_of(paper, Run(2, "mpii", "h36m")) == (12 * 1900, 2 * everything)
-    assert cost.passes_of(paper, Run(3, None, "h36m", "occlusion_person"))[0] == 1 * 13_000  # the last of two epochs is looked at
+    assert (
+        cost.passes_of(paper, Run(3, None, "h36m", "occlusion_person"))[0] == 1 * 13_000
+    )  # the last of two epochs is looked at
 
 
 def test_the_best_row_at_the_goal_beside_the_published_hours(paper):
@@ -109,15 +114,41 @@ def test_a_checkpoint_is_as_large_as_its_file(paper, tmp_path):
 def written(folder, **tables):
     """The folder, with a CSV a table of rows."""
     for name, rows in tables.items():
-        pd.DataFrame([{"data": "simulated", "date": "2026-01-01"} | row for row in rows]).to_csv(folder / f"{name}.csv", index=False)
+        pd.DataFrame([{"data": "simulated", "date": "2026-01-01"} | row for row in rows]).to_csv(
+            folder / f"{name}.csv", index=False
+        )
     return folder
 
 
 CPU_ROWS = [
-    {"benchmark": "ResNet-50 256 px training step", "precision": "bf16", "unit": "s/batch", "ours": 8.0, "machine": "CPU (1 of 2 cores)"},
-    {"benchmark": "ResNet-50 256 px training step", "precision": "fp32", "unit": "s/batch", "ours": 16.0, "machine": "CPU (1 of 2 cores)"},
-    {"benchmark": "validation", "precision": "bf16", "unit": "ms/image", "ours": 200.0, "machine": "CPU (1 of 2 cores)"},
-    {"benchmark": "ResNet-18 128 px epoch", "precision": "bf16", "unit": "ms/image", "ours": 1.0, "machine": "CPU (1 of 2 cores)"},
+    {
+        "benchmark": "ResNet-50 256 px training step",
+        "precision": "bf16",
+        "unit": "s/batch",
+        "ours": 8.0,
+        "machine": "CPU (1 of 2 cores)",
+    },
+    {
+        "benchmark": "ResNet-50 256 px training step",
+        "precision": "fp32",
+        "unit": "s/batch",
+        "ours": 16.0,
+        "machine": "CPU (1 of 2 cores)",
+    },
+    {
+        "benchmark": "validation",
+        "precision": "bf16",
+        "unit": "ms/image",
+        "ours": 200.0,
+        "machine": "CPU (1 of 2 cores)",
+    },
+    {
+        "benchmark": "ResNet-18 128 px epoch",
+        "precision": "bf16",
+        "unit": "ms/image",
+        "ours": 1.0,
+        "machine": "CPU (1 of 2 cores)",
+    },
 ]
 
 
@@ -130,7 +161,12 @@ def test_the_fastest_precision_of_a_machine_counts(paper, tmp_path):
 
 
 def test_a_gpu_that_was_measured_gets_a_column_of_its_own(paper, tmp_path):
-    known = rates(paper, benchmarks=written(tmp_path, results=CPU_ROWS, gpu=[GPU_ROW, GPU_ROW | {"quantity": "memory", "value": 9e9}]))
+    known = rates(
+        paper,
+        benchmarks=written(
+            tmp_path, results=CPU_ROWS, gpu=[GPU_ROW, GPU_ROW | {"quantity": "memory", "value": 9e9}]
+        ),
+    )
     assert [rate.kind for rate in known] == [MEASURED, MEASURED]  # and the goal has had its day
     assert (known[1].training, known[1].passes, known[1].on_gpu) == (2000.0, 6000.0, True)
     table = cost.cost_table(paper, known, 4).tidy()
@@ -151,7 +187,9 @@ def test_what_a_gpu_takes_to_compile_and_to_score_counts(paper, tmp_path):
     (found,) = rates(paper, benchmarks=written(tmp_path, gpu=rows))
     assert (found.training, found.passes, found.start) == (3000.0, 1500.0, 60.0)
     runs = [Run(1, "mpii"), Run(2, "mpii", "h36m")]
-    assert cost.training_seconds(paper, runs, found) == pytest.approx(2 * 60 + (140 * 22_000 + 60 * 44_000) / 3000)
+    assert cost.training_seconds(paper, runs, found) == pytest.approx(
+        2 * 60 + (140 * 22_000 + 60 * 44_000) / 3000
+    )
     assert "60 s before each training" in cost.cost_table(paper, [found], 1).notes[0]
 
 
@@ -167,7 +205,9 @@ def test_records_of_another_network_say_nothing(paper, tmp_path):
     """The published runs are of a small network; of that network's own profile they are the rate."""
     nothing = tmp_path
     assert rates(paper, goal=None, benchmarks=nothing) == []
-    (found,) = rates(cost.whole(PROJECT / "params" / "demo.yaml"), benchmarks=nothing)  # nor is the goal of that network
+    (found,) = rates(
+        cost.whole(PROJECT / "params" / "demo.yaml"), benchmarks=nothing
+    )  # nor is the goal of that network
     runs = pd.read_csv(PROJECT / "figures" / "reference" / "records" / "runs.csv")
     assert found.training >= runs.drop_duplicates("run")["images_per_second"].median()
     assert "simulated" in found.source
@@ -175,7 +215,9 @@ def test_records_of_another_network_say_nothing(paper, tmp_path):
 
 def test_a_row_that_is_no_rate_is_refused(paper, tmp_path):
     folder = written(tmp_path, results=[CPU_ROWS[0] | {"unit": "furlongs"}])
-    with pytest.raises(StudyError, match=r"results\.csv: 'ResNet-50 256 px training step' is in furlongs, .*s/batch"):
+    with pytest.raises(
+        StudyError, match=r"results\.csv: 'ResNet-50 256 px training step' is in furlongs, .*s/batch"
+    ):
         rates(paper, benchmarks=folder)
 
 
@@ -204,7 +246,10 @@ def test_more_gpus_never_take_longer_than_one_nor_less_than_the_chain(paper):
 
 def test_the_chain_is_said(paper):
     told = cost.chain_sentence(paper, GOAL).data
-    assert "stage2-only3d-mpi_inf_3dhp-seed0 (32 min) → stage3-only3d-mpi_inf_3dhp-mpi_inf_3dhp-seed0 (13 min)" in told
+    assert (
+        "stage2-only3d-mpi_inf_3dhp-seed0 (32 min) → stage3-only3d-mpi_inf_3dhp-mpi_inf_3dhp-seed0 (13 min)"
+        in told
+    )
 
 
 def test_the_slider_draws_the_table_anew(paper):
@@ -224,7 +269,7 @@ def test_unknown_downloads_say_so(paper):
 
 def test_the_readme_holds_the_table(paper):
     text = (PROJECT / "README.md").read_text()
-    assert text == cost.readme(text, paper), "README.md is behind: python -m hpe_study.report.cost"
+    assert text == readme(text, paper), "README.md is behind: python -m tools.cost"
     assert "| counted: runs | 21 | 12 | 15 | 45 |" in text
 
 
@@ -244,4 +289,4 @@ def test_the_notebook_runs_and_is_committed_as_it_comes_out(tmp_path):
     assert "widget-view" in str(executed.cells)
     assert "widget-view" not in str(committed.cells)  # the table beside it is read without a kernel
     assert len(tables_in(committed)) == 6
-    assert tables_in(executed) == tables_in(committed), "cost.ipynb is behind: python -m hpe_study.report.cost"
+    assert tables_in(executed) == tables_in(committed), "cost.ipynb is behind: python -m tools.cost"

@@ -41,7 +41,9 @@ def test_figure3_draws_the_history_and_its_drops(pictures, results):
     np.testing.assert_allclose(dashed.get_ydata(), history["validation_mpjpe"].dropna())
     drops = [line.get_xdata()[0] for line in axes[1, 2].get_lines() if line.get_linestyle() == ":"]
     assert drops == [DROP + 0.5]
-    assert [line.get_xdata()[0] for line in axes[1, 1].get_lines() if line.get_linestyle() == ":"] == [2 * DROP + 0.5]
+    assert [line.get_xdata()[0] for line in axes[1, 1].get_lines() if line.get_linestyle() == ":"] == [
+        2 * DROP + 0.5
+    ]
     assert axes[0, 1].get_lines()[0].get_xdata().max() == 2 * EPOCHS
 
 
@@ -54,7 +56,14 @@ def test_figure3_can_be_read_by_hand(pictures, results):
     assert "simulated" in page.layout.title.text
     assert len({(trace.xaxis, trace.yaxis) for trace in page.data}) == 6
     scales = [page.layout[f"yaxis{number or ''}"].matches for number in ("", 2, 3, 4, 5, 6)]
-    assert scales == [None, "y", "y", None, "y4", "y4"]  # one scale a row, since only its first panel carries numbers
+    assert scales == [
+        None,
+        "y",
+        "y",
+        None,
+        "y4",
+        "y4",
+    ]  # one scale a row, since only its first panel carries numbers
 
 
 def test_every_picture_has_a_page_to_read_by_hand(pictures, results):
@@ -63,10 +72,16 @@ def test_every_picture_has_a_page_to_read_by_hand(pictures, results):
     assert all("simulated" in page.layout.title.text for page in pages.values())
     runs, history = results.runs, results.history
     row = runs["run"].str.startswith("stage3-mpii-h36m-h36m-seed") & (runs["test_set"] == "h36m")
-    wanted = runs[row & (runs["metric"] == "mpjpe") & (runs["scorer"] == "model")]["value"].mean()  # over seeds
+    wanted = runs[row & (runs["metric"] == "mpjpe") & (runs["scorer"] == "model")][
+        "value"
+    ].mean()  # over seeds
     assert any(wanted == pytest.approx(value) for trace in pages["table1"].data for value in trace.x)
     loss = history[history["run"] == "stage1-lsp-seed0"]["loss"].to_list()
-    assert any(list(trace.y) == pytest.approx(loss) for trace in pages["training_curves"].data if len(trace.y) == len(loss))
+    assert any(
+        list(trace.y) == pytest.approx(loss)
+        for trace in pages["training_curves"].data
+        if len(trace.y) == len(loss)
+    )
     assert len({trace.scene for trace in pages["figure1"].data}) == 6
 
 
@@ -95,8 +110,12 @@ def test_numbers_of_marks_that_lie_together_are_written_once():
 
 def test_a_row_of_dots_says_where_it_was_tested_and_how_many_seeds(pictures):
     axes = pictures["table1"].figure.axes
-    assert [axis.get_title() for axis in axes] == [f"tested on {name}" for name in ("H36M", "MPI-INF-3DHP", "Occlusion-Person")]
-    assert "n = 2 seeds" in " ".join(text.get_text() for text in pictures["table1"].figure.legends[0].get_texts())
+    assert [axis.get_title() for axis in axes] == [
+        f"tested on {name}" for name in ("H36M", "MPI-INF-3DHP", "Occlusion-Person")
+    ]
+    assert "n = 2 seeds" in " ".join(
+        text.get_text() for text in pictures["table1"].figure.legends[0].get_texts()
+    )
 
 
 def test_joints_that_a_test_set_never_labels_are_not_drawn(results):
@@ -109,14 +128,19 @@ def test_joints_that_a_test_set_never_labels_are_not_drawn(results):
     lacking["joints2d"][:, MPII16.indices("upper_neck head_top")] = np.nan
     drawn = [portraits.known_joints(lacking, array) for array in (joints, poses)]
     for array in drawn:
-        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(array).any(1))} == {"upper_neck", "head_top"}
+        assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(array).any(1))} == {
+            "upper_neck",
+            "head_top",
+        }
     assert np.isfinite(joints).all()
 
 
 def test_limbs_that_cross_have_no_clearance():
     poses = np.full((2, 16, 3), np.nan)
     arms = MPII16.indices("r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist")
-    apart = np.array([[-200, 0, 0], [-200, 300, 0], [-200, 600, 0], [200, 0, 0], [200, 300, 0], [200, 600, 0]], float)
+    apart = np.array(
+        [[-200, 0, 0], [-200, 300, 0], [-200, 600, 0], [200, 0, 0], [200, 300, 0], [200, 600, 0]], float
+    )
     crossed = apart.copy()
     crossed[2], crossed[5] = [200, 600, 0], [-200, 600, 0]
     poses[0, arms], poses[1, arms] = apart, crossed
@@ -124,7 +148,8 @@ def test_limbs_that_cross_have_no_clearance():
 
 
 def test_overlays_put_joints_where_the_labels_are(results):
-    """The skeleton over the crop lies on the drawn sticks: the pixel under each joint is lighter than the ground."""
+    """The skeleton over the crop lies on the drawn sticks: the pixel under each joint is lighter than the
+    ground."""
     store = results.pictures("h36m")
     figure, axis = plt.subplots()
     person = 3
@@ -140,7 +165,12 @@ def test_overlays_put_joints_where_the_labels_are(results):
 
 def test_saved_pictures_carry_their_words(pictures, tmp_path):
     picture = pictures["figure2"].save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure2-interactive.html", "figure2.png", "figure2.svg", "plotly.min.js"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "figure2-interactive.html",
+        "figure2.png",
+        "figure2.svg",
+        "plotly.min.js",
+    ]
     assert Image.open(tmp_path / "figure2.png").text["Description"] == picture.alt
     assert "simulated" in (tmp_path / "figure2.svg").read_text()
     page = (tmp_path / "figure2-interactive.html").read_text()

@@ -40,14 +40,18 @@ def test_draws_average_joints_samples_and_seeds():
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_few_seeds_keep_their_whole_spread(count):
-    """Drawing n seeds from n has (n − 1)/n of their variance: at two seeds half. As in `mean_of_rows`, none of it may get lost."""
+    """Drawing n seeds from n has (n − 1)/n of their variance: at two seeds half. As in `mean_of_rows`, none
+    of it may get lost."""
     seeds = np.linspace(0, 30, count)
-    _, draws = mean_draws([np.full((4, 1), 100 + seed) for seed in seeds], np.array(list("abcd")), "set", 40_000)
+    _, draws = mean_draws(
+        [np.full((4, 1), 100 + seed) for seed in seeds], np.array(list("abcd")), "set", 40_000
+    )
     assert draws.var() == pytest.approx(seeds.var(ddof=1) / count, rel=0.05)
 
 
 def test_differences_are_paired():
-    """Two runs that differ by 2 mm on every joint differ by 2 mm in every draw, however far apart the sequences are."""
+    """Two runs that differ by 2 mm on every joint differ by 2 mm in every draw, however far apart the
+    sequences are."""
     values = np.random.default_rng(0).normal(100, 50, (40, 16))
     groups = np.repeat(np.arange(8).astype(str), 5)
     (_, first), (_, second) = mean_draws([values], groups, "set"), mean_draws([values + 2], groups, "set")

@@ -15,7 +15,12 @@ from hpe_study.study import Run
 
 def table(code, values):
     same = {"test_set": "h36m", "scorer": "model", "metric": "mpjpe", "protocol": "study", "code": code}
-    return pd.DataFrame([{"run": f"run{number}", "hash": f"h{number}", "value": value, **same} for number, value in enumerate(values)])
+    return pd.DataFrame(
+        [
+            {"run": f"run{number}", "hash": f"h{number}", "value": value, **same}
+            for number, value in enumerate(values)
+        ]
+    )
 
 
 def test_two_trainings_that_differ_by_a_percent():
@@ -24,7 +29,12 @@ def test_two_trainings_that_differ_by_a_percent():
     new = table("b", [100.0 * np.exp(0.01), 200.0 * np.exp(-0.01), 1.0])
     new.loc[2, "hash"] = "other parameters"
     (row,) = repeated(old, new).to_dict("records")
-    assert row == {"test_set": "h36m", "relative_sd": pytest.approx(0.01 / np.sqrt(2)), "pairs": 2, "codes": "a and b"}
+    assert row == {
+        "test_set": "h36m",
+        "relative_sd": pytest.approx(0.01 / np.sqrt(2)),
+        "pairs": 2,
+        "codes": "a and b",
+    }
     with pytest.raises(StudyError, match="no run of equal parameters"):
         repeated(old, old)
 
@@ -48,5 +58,7 @@ def test_one_seed_gets_it_and_several_do_not(results, monkeypatch):
     values = [one.of(run, "h36m")["value"].item() for run in pair[0][:2]]
     added = 1.96 * 0.05 * np.hypot(*values)
     assert after.value == before.value
-    assert (after.high - after.low) / 2 == pytest.approx(np.hypot((before.high - before.low) / 2, added), rel=0.1)
+    assert (after.high - after.low) / 2 == pytest.approx(
+        np.hypot((before.high - before.low) / 2, added), rel=0.1
+    )
     assert Ours(results).noise == {}

@@ -11,12 +11,13 @@ from hpe_study.evaluation.oracle_floors import floor, floors, perfect
 from hpe_study.evaluation.protocols import protocol
 from hpe_study.evaluation.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
 from hpe_study.report.oracle import floor_table
-from hpe_study.report.style import BEYOND_TITLES
+from hpe_study.report.style import EXTRA_TITLES
 from hpe_study.skeletons import H36M17, MPII16, convert
 from hpe_study.skeletons.bone_lengths import bone_lengths
 from hpe_study.study.records import FLOOR_COLUMNS, read_floors
 
-# A person standing with arms half raised, spine and neck a little bent; mm, H36M's joints, relative to the pelvis. Made up.
+# A person standing with arms half raised, spine and neck a little bent; mm, H36M's joints, relative to the
+# pelvis. Made up.
 POSE = np.array(
     [[0, 0, 0], [-130, 10, 20], [-140, 440, 60], [-150, 880, 10], [130, -10, -20], [160, 430, -90], [170, 860, 40], [10, -230, 30],
      [20, -480, 20], [25, -570, -40], [20, -680, 0], [160, -440, 40], [380, -320, 60], [560, -440, -60], [-120, -450, 0], [-310, -260, -60],
@@ -78,12 +79,13 @@ def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
 
 
 def test_every_set_beyond_has_a_title_and_can_be_asked_for():
-    (allowed, _) = get_args(Profile.model_fields["also_floors"].annotation)
-    assert set(get_args(allowed)) == set(extra_benchmarks.BEYOND) == set(BEYOND_TITLES)
+    allowed, _ = get_args(Profile.model_fields["also_floors"].annotation)
+    assert set(get_args(allowed)) == set(extra_benchmarks.EXTRA_BENCHMARKS) == set(EXTRA_TITLES)
 
 
 def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, monkeypatch):
-    """3DPW and full Human3.6M from label files alone; their own protocol's is the smallest: a camera sizes people."""
+    """3DPW and full Human3.6M from label files alone; their own protocol's is the smallest: a camera sizes
+    people."""
     profile = tiny_study.profile.model_copy(update={"also_floors": ("3dpw", "h36m_full")})
     monkeypatch.setattr(tiny_study, "profile", profile)
     monkeypatch.setattr(extra_benchmarks, "SIMULATED", 8)
@@ -92,23 +94,34 @@ def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, 
     for name, own in (("3dpw", "3dpw"), ("h36m_full", "h36m-s9s11")):
         assert 0 < rows[name, own, "network"] == rows[name, :, "network"].min() < 20
         assert rows[name, "published", "pose"] > 5
-    monkeypatch.setattr(type(tiny_study), "simulated", property(lambda self: False))  # of real data: what is not there is left out
+    monkeypatch.setattr(
+        type(tiny_study), "simulated", property(lambda self: False)
+    )  # of real data: what is not there is left out
     assert set(floors(tiny_study)["test_set"]) == {"h36m"}
 
 
 def test_collected_floors_become_a_table_and_its_files(results, study, tmp_path):
-    """`collect` keeps them beside the runs; the table has a line a 3D set and kind, and dashes where a protocol does not fit."""
+    """`collect` keeps them beside the runs; the table has a line a 3D set and kind, and dashes where a
+    protocol does not fit."""
     rows = read_floors(study.folder / "floors.csv")
     assert set(rows["test_set"]) == set(study.profile.three_d)
     table = floor_table(results.floors).save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["oracle_floors.csv", "oracle_floors.html", "oracle_floors.tex"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "oracle_floors.csv",
+        "oracle_floors.html",
+        "oracle_floors.tex",
+    ]
     assert len(table.rows) == 2 * len(study.profile.three_d)
     assert "simulated" in table.heading
     challenge = next(column for column in table.columns if column.title == "h36m-challenge")
     known = [table.rows[row][0] for row in range(len(table.rows)) if table.cell(row, challenge).has_value]
     assert set(known) == {"H36M"}
-    expected = rows[(rows["test_set"] == "h36m") & (rows["protocol"] == "published") & (rows["kind"] == "pose")]["floor"].item()
-    row = next(i for i, labels in enumerate(table.rows) if labels[:2] == ("H36M", "true pose, up to its size"))
+    expected = rows[
+        (rows["test_set"] == "h36m") & (rows["protocol"] == "published") & (rows["kind"] == "pose")
+    ]["floor"].item()
+    row = next(
+        i for i, labels in enumerate(table.rows) if labels[:2] == ("H36M", "true pose, up to its size")
+    )
     assert table.cell(row, table.columns[1]).value == pytest.approx(expected)
 
 
@@ -127,13 +140,17 @@ def under_switches(stick_stores):
     fitted = fit_baselines(stick_stores["3d", "train"], bones)
 
     def score(names):
-        return {(row["scorer"], row["metric"]): row for row in rows_for_set(*perfect(store, "network"), store, bones, fitted, names)}
+        return {
+            (row["scorer"], row["metric"]): row
+            for row in rows_for_set(*perfect(store, "network"), store, bones, fitted, names)
+        }
 
     return score
 
 
 def test_the_switch_fixed_bone_sum_scores_so(under_switches):
-    """Headline scores under the switch are the published protocol's, and the row says so; model and baselines alike."""
+    """Headline scores under the switch are the published protocol's, and the row says so; model and baselines
+    alike."""
     plain, published = under_switches(()), under_switches(("fixed_bone_sum", "crop_pck"))
     assert set(plain) == set(published)
     assert {row["protocol"] for row in plain.values()} == {"study"}
@@ -143,7 +160,8 @@ def test_the_switch_fixed_bone_sum_scores_so(under_switches):
 
 
 def test_a_baseline_under_the_switch_is_what_its_pose_scores_at_4000_mm(under_switches, stick_stores):
-    """By hand: a person's own pose as baseline scores like a perfect prediction; any pose's size before does not matter."""
+    """By hand: a person's own pose as baseline scores like a perfect prediction; any pose's size before does
+    not matter."""
     store, rule = stick_stores["3d", "test"], protocol("published")
     bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
     poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]

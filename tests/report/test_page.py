@@ -39,7 +39,9 @@ def test_a_table_that_was_not_run_is_a_line_and_no_grid(results):
     less = Results(results.study)
     less.runs = less.runs[less.runs["budget"].isna()]
     made = page._tables(less)
-    assert "Table 4. Pre-training and mixing at equal cost (simulated people): not run in this profile" in made
+    assert (
+        "Table 4. Pre-training and mixing at equal cost (simulated people): not run in this profile" in made
+    )
     assert "equal images seen" not in made
     assert "no pre-training, 3D only" in page._tables(results)
 

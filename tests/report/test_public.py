@@ -1,4 +1,5 @@
-"""The public weights' row: filled from a checkpoint in the original's layout, and without one it is said where to obtain it."""
+"""The public weights' row: filled from a checkpoint in the original's layout, and without one it is said
+where to obtain it."""
 
 import pytest
 import torch
@@ -33,4 +34,8 @@ def test_a_file_that_is_no_checkpoint_is_refused_by_name(tiny_study, tmp_path):
 
 
 def test_the_printed_row_is_the_papers():
-    assert [public.printed(name) for name in ("h36m", "mpi_inf_3dhp", "occlusion_person")] == [64.55, 179.05, 200.96]
+    assert [public.printed(name) for name in ("h36m", "mpi_inf_3dhp", "occlusion_person")] == [
+        64.55,
+        179.05,
+        200.96,
+    ]

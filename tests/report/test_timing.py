@@ -14,7 +14,9 @@ def test_totals_are_sums_over_the_line(results):
     minutes = {column.source: column for column in table.columns if column.title == "minutes"}
     row = table.rows.index(("MPI-INF-3DHP", "2D pre-training", "all", "total"))
     extra = sum(0.1 * (epoch % 3) for epoch in range(1, EPOCHS + 1))
-    assert table.cell(row, minutes[OURS]).value == pytest.approx(3 * (EPOCHS * seconds_of(Run(1, "lsp")) + extra) / 60)
+    assert table.cell(row, minutes[OURS]).value == pytest.approx(
+        3 * (EPOCHS * seconds_of(Run(1, "lsp")) + extra) / 60
+    )
     assert table.cell(row, minutes["published"]).value == pytest.approx(337.7)
 
 
@@ -26,7 +28,9 @@ def test_the_front_holds_whom_nobody_beats():
 def test_total_draws_match_the_histories(results):
     run = timing.LAST_RUN["best_occlusion_person", "3d_only"]
     total, draws = timing.total_draws(results.history, run, results.seeds)
-    rows = results.history[results.history["run"].isin([f"{member.name[:-1]}{seed}" for member in run.line for seed in (0, 1)])]
+    rows = results.history[
+        results.history["run"].isin([f"{member.name[:-1]}{seed}" for member in run.line for seed in (0, 1)])
+    ]
     assert total == pytest.approx(rows["seconds"].sum() / 2 / 60)
     assert abs(draws.mean() - total) < 0.02 * total
 
@@ -41,5 +45,8 @@ def test_the_table_and_the_plot_keep_their_own_pages(results, tmp_path):
 
 def test_a_run_that_is_lacking_has_no_total(without):
     found = without("stage3-only3d-mpi_inf_3dhp-occlusion_person")
-    assert timing.total_draws(found.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], found.seeds) is None
+    assert (
+        timing.total_draws(found.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], found.seeds)
+        is None
+    )
     assert "not run" in timing.timing_table(found.runs).html()

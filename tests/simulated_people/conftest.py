@@ -40,7 +40,8 @@ def actor_of(body):
 
 @pytest.fixture(scope="session")
 def shot_of(body, actor_of):
-    """shot_of(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields of Shot) → a Shot of one person."""
+    """shot_of(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields of Shot) → a Shot
+    of one person."""
 
     def make(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields):
         actor = actor_of(seed, action)

@@ -18,10 +18,13 @@ def test_the_pool_holds_hundreds_of_people_of_both_sexes(body):
 
 
 def test_limb_lengths_are_human(body, actor_of):
-    marks = body.place([replace(actor_of(0), body=int(person)) for person in body.people[::10]]).landmarks * 1000
+    marks = (
+        body.place([replace(actor_of(0), body=int(person)) for person in body.people[::10]]).landmarks * 1000
+    )
     for (a, b), length in CANONICAL_LENGTH.items():
         measured = np.linalg.norm(marks[:, INDEX[a]] - marks[:, INDEX[b]], axis=1)
-        # an average person is near the tables; the tables' shoulder and hip are wider than the joints' centres
+        # an average person is near the tables; the tables' shoulder and hip are wider than the joints'
+        # centres
         assert 0.6 * length < np.median(measured) < 1.25 * length, (a, b)
 
 
@@ -49,7 +52,13 @@ def test_landmarks_lie_within_the_skin(body, actor_of):
     """A joint's nearest skin is a hand's breadth away at most, on all sides of the limb."""
     placed = body.place([actor_of(5)])
     skin = placed.vertices[0, body.vertex_part == BODY].numpy()
-    for joint, reach in (("l_knee", 0.09), ("r_elbow", 0.08), ("l_wrist", 0.06), ("r_ankle", 0.09), ("l_shoulder", 0.12)):
+    for joint, reach in (
+        ("l_knee", 0.09),
+        ("r_elbow", 0.08),
+        ("l_wrist", 0.06),
+        ("r_ankle", 0.09),
+        ("l_shoulder", 0.12),
+    ):
         offset = skin - placed.landmarks[0, INDEX[joint]]
         near = offset[np.linalg.norm(offset, axis=1) < reach]
         assert len(near) > 5, joint

@@ -44,7 +44,9 @@ def test_garments_lie_where_they_belong(body, worn):
         (skin_part & (at.arm > 0.8) & (at.arm < 2), _SKIN),
     ):
         assert where.sum() > 20
-        assert torch.allclose(colour[:, where], torch.tensor(expected)[:, None].expand(-1, int(where.sum())), atol=0.01)
+        assert torch.allclose(
+            colour[:, where], torch.tensor(expected)[:, None].expand(-1, int(where.sum())), atol=0.01
+        )
     assert cloth[skin_part & (at.arm > 0.8)].max() == 0
 
 
@@ -60,7 +62,12 @@ def test_cloth_stands_off_the_skin(body, worn):
 def test_patterns_mix_two_colours(body, worn):
     for pattern in range(1, len(clothes.PATTERNS)):
         colour, _ = _painted(body, worn | {"pattern": pattern, "top_second": (0.0, 1.0, 0.0)})
-        torso = (body.regions.y > 0.15) & (body.regions.y < 0.45) & (body.regions.arm == 0) & (body.vertex_part == 0)
+        torso = (
+            (body.regions.y > 0.15)
+            & (body.regions.y < 0.45)
+            & (body.regions.arm == 0)
+            & (body.vertex_part == 0)
+        )
         assert 0.005 < (colour[1, torso] > 0.4).float().mean() < 0.95, clothes.PATTERNS[pattern]
 
 

@@ -67,8 +67,16 @@ def test_bones_keep_their_lengths_in_any_pose(marks):
     rng = np.random.default_rng(3)
     straight = marks()
     bent = marks(**{name: rng.uniform(-60, 120) for name in ANGLES})
-    for a, b in (("l_hip", "l_knee"), ("r_knee", "r_ankle"), ("l_shoulder", "l_elbow"), ("r_elbow", "r_wrist"), ("l_hip", "r_hip")):
-        assert np.linalg.norm(bent[a] - bent[b]) == pytest.approx(np.linalg.norm(straight[a] - straight[b]), abs=0.05)
+    for a, b in (
+        ("l_hip", "l_knee"),
+        ("r_knee", "r_ankle"),
+        ("l_shoulder", "l_elbow"),
+        ("r_elbow", "r_wrist"),
+        ("l_hip", "r_hip"),
+    ):
+        assert np.linalg.norm(bent[a] - bent[b]) == pytest.approx(
+            np.linalg.norm(straight[a] - straight[b]), abs=0.05
+        )
 
 
 def test_mirroring_exchanges_sides_and_undoes_itself(marks):
@@ -76,7 +84,10 @@ def test_mirroring_exchanges_sides_and_undoes_itself(marks):
     pose = limited(rng.uniform(-40, 90, len(ANGLES)))
     pose[INDEX["yaw"]] = 0
     assert np.array_equal(mirrored(mirrored(pose)), pose)
-    plain, mirror = marks(**dict(zip(ANGLES, pose, strict=True))), marks(**dict(zip(ANGLES, mirrored(pose), strict=True)))
+    plain, mirror = (
+        marks(**dict(zip(ANGLES, pose, strict=True))),
+        marks(**dict(zip(ANGLES, mirrored(pose), strict=True))),
+    )
     for joint in ("wrist", "knee", "ankle", "elbow"):
         left, right = plain[f"l_{joint}"] - plain["pelvis"], mirror[f"r_{joint}"] - mirror["pelvis"]
         assert np.allclose(left * [-1, 1, 1], right, atol=8), joint  # the body itself is not quite symmetric
@@ -106,4 +117,6 @@ def test_bones_are_moved_as_one_after_the_other():
             place[bone] = place[parent] + turned[parent] @ along
             point = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
             moved = transforms[person, bone, :, :3] @ point + transforms[person, bone, :, 3]
-            assert torch.allclose(moved, place[bone] + turned[bone] @ (point - heads[person, bone]), atol=1e-9)
+            assert torch.allclose(
+                moved, place[bone] + turned[bone] @ (point - heads[person, bone]), atol=1e-9
+            )

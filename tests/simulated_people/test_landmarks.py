@@ -42,12 +42,17 @@ def test_places_that_data_sets_have_for_themselves(upright):
 
     assert 27 <= height("mpi_inf_3dhp.neck", "thorax") <= 70
     assert 50 < height("smpl.pelvis", "pelvis") < 110
-    spine = [upright[:, INDEX[f"mpi_inf_3dhp.{name}"], 1] for name in ("spine", "spine2", "spine3", "spine4", "neck", "head")]
+    spine = [
+        upright[:, INDEX[f"mpi_inf_3dhp.{name}"], 1]
+        for name in ("spine", "spine2", "spine3", "spine4", "neck", "head")
+    ]
     assert all((above > below).all() for below, above in zip(spine, spine[1:], strict=False))
     assert abs(height("unrealcv.neck", "thorax")) < 30
 
 
-@pytest.mark.parametrize("skeleton", [H36M17, LSP14, MPI_INF_3DHP28, UNREALCV15, SMPL24], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "skeleton", [H36M17, LSP14, MPI_INF_3DHP28, UNREALCV15, SMPL24], ids=lambda s: s.name
+)
 def test_limbs_are_the_same_points_in_every_set(upright, skeleton):
     in_mpii = convert(upright[:, rows_of(skeleton)], skeleton, MPII16)
     truth = upright[:, rows_of(MPII16)]
@@ -58,7 +63,17 @@ def test_limbs_are_the_same_points_in_every_set(upright, skeleton):
 def test_joints_of_a_posed_person():
     count = len(LANDMARKS)
     camera = np.arange(count * 3.0).reshape(count, 3)
-    posed = Posed(None, camera, camera + 1, camera[:, :2], np.ones(count, bool), camera[:, 0], np.zeros(count, bool), None, None)
+    posed = Posed(
+        None,
+        camera,
+        camera + 1,
+        camera[:, :2],
+        np.ones(count, bool),
+        camera[:, 0],
+        np.zeros(count, bool),
+        None,
+        None,
+    )
     assert np.array_equal(joints(posed, MPII16), (camera + 1)[rows_of(MPII16)])
     assert joints(posed, MPII16, "px").shape == (16, 2)
     assert joints(posed, MPII16, "hidden").shape == (16,)

@@ -53,7 +53,19 @@ def test_another_seed_gives_other_people(unbroken, tmp_path):
 
 
 def test_killed_and_started_again_gives_what_an_unbroken_run_gives(unbroken, tmp_path):
-    order = ["h36m", str(tmp_path), "--train", "80", "--test", "8", "--size", "32", "--workers", "1", "--quiet"]
+    order = [
+        "h36m",
+        str(tmp_path),
+        "--train",
+        "80",
+        "--test",
+        "8",
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--quiet",
+    ]
     process = subprocess.Popen([sys.executable, "-m", "simulated_people", "make", *order], cwd=REPOSITORY)
     parts = tmp_path / ".h36m.partial" / "parts"
     while process.poll() is None and not list(parts.glob("train_*.npz")):
@@ -110,7 +122,13 @@ def test_killed_between_the_two_folders_of_lsp(tmp_path, monkeypatch):
 def test_made_once_and_anew_with_other_arguments(tmp_path):
     (folder,) = make("mpii", tmp_path, **SMALL)
     marker = json.loads((folder / "SIMULATED.json").read_text())
-    assert (marker["name"], marker["train"], marker["test"], marker["seed"], marker["simulated"]) == ("mpii", 12, 4, 0, True)
+    assert (marker["name"], marker["train"], marker["test"], marker["seed"], marker["simulated"]) == (
+        "mpii",
+        12,
+        4,
+        0,
+        True,
+    )
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     make("mpii", tmp_path, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
@@ -146,7 +164,20 @@ def test_impossible_arguments_are_one_clear_message(tmp_path, name, changes, mes
 
 
 def test_command_line(tmp_path, capsys):
-    order = ["make", "mpii", str(tmp_path), "--train", "2", "--test", "1", "--size", "32", "--workers", "1", "--quiet"]
+    order = [
+        "make",
+        "mpii",
+        str(tmp_path),
+        "--train",
+        "2",
+        "--test",
+        "1",
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--quiet",
+    ]
     assert main(order) == 0
     assert "simulated mpii" in capsys.readouterr().out
     assert main(["make", "nothing", *order[2:]]) == 1
@@ -154,7 +185,19 @@ def test_command_line(tmp_path, capsys):
 
 
 def test_options_on_the_command_line(tmp_path, capsys):
-    order = [str(tmp_path), "--train", "2", "--test", "1", "--size", "32", "--workers", "1", "--quiet", "--option"]
+    order = [
+        str(tmp_path),
+        "--train",
+        "2",
+        "--test",
+        "1",
+        "--size",
+        "32",
+        "--workers",
+        "1",
+        "--quiet",
+        "--option",
+    ]
     assert main(["make", "mpii", *order, "matlab=true"]) == 0
     assert (tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat").exists()
     assert main(["make", "h36m", *order, "layout=full"]) == 0

@@ -1,4 +1,5 @@
-"""Films of one person: the same whenever they are asked, smooth within a clip, walkers in circles or straight on."""
+"""Films of one person: the same whenever they are asked, smooth within a clip, walkers in circles or straight
+on."""
 
 import numpy as np
 import pytest
@@ -26,8 +27,12 @@ def test_neighbouring_frames_look_alike_and_the_action_stays_within_a_clip():
     moving = motion("stand", "sit", "walk", every=1)
     moments = [moving.at(frame) for frame in range(FRAMES)]
     assert len({moment.action for moment in moments}) == 1
-    steady = [index for name, index in poses.INDEX.items() if not name.endswith(("arm_turn", "arm_twist"))]  # a hanging arm turns freely
-    assert np.abs(np.diff([moment.angles[steady] for moment in moments], axis=0)).max() < 50  # degrees in a tenth of a second
+    steady = [
+        index for name, index in poses.INDEX.items() if not name.endswith(("arm_turn", "arm_twist"))
+    ]  # a hanging arm turns freely
+    assert (
+        np.abs(np.diff([moment.angles[steady] for moment in moments], axis=0)).max() < 50
+    )  # degrees in a tenth of a second
     assert np.abs(np.diff([moment.position for moment in moments], axis=0)).max() < 0.25  # m
 
 

@@ -25,7 +25,9 @@ def test_the_same_generator_gives_the_same_pose(contacts):
 
 def test_themes_name_actions_that_exist():
     assert all(set(shares) <= set(poses.ACTIONS) for shares in poses.THEMES.values())
-    assert {"everyday", "sports", "film", "laboratory", "studio", "occlusion", "street", "floor"} <= set(poses.THEMES)
+    assert {"everyday", "sports", "film", "laboratory", "studio", "occlusion", "street", "floor"} <= set(
+        poses.THEMES
+    )
 
 
 def test_heading_is_the_yaw():
@@ -39,7 +41,10 @@ def test_heading_is_the_yaw():
         ({"l_arm_lift": 90, "l_arm_turn": 90, "r_arm_lift": 60, "r_arm_turn": 20, "r_elbow": 60}, False),
         ({"l_arm_lift": 30, "l_arm_turn": -40, "l_elbow": 20}, True),  # the hand in the belly
         ({"l_hip_out": -20, "r_hip_out": -20}, True),  # thigh in thigh
-        ({"l_arm_lift": 95, "l_arm_turn": 10, "l_elbow": 140, "l_arm_twist": 10}, True),  # the hand in the face
+        (
+            {"l_arm_lift": 95, "l_arm_turn": 10, "l_elbow": 140, "l_arm_twist": 10},
+            True,
+        ),  # the hand in the face
     ],
 )
 def test_contacts_tell_a_limb_in_the_body(contacts, pose, cuts):
@@ -47,7 +52,11 @@ def test_contacts_tell_a_limb_in_the_body(contacts, pose, cuts):
 
 
 def test_sampled_poses_do_not_cut_into_themselves(contacts):
-    drawn = [poses.sample(np.random.default_rng(seed), theme, contacts) for theme in poses.THEMES for seed in range(12)]
+    drawn = [
+        poses.sample(np.random.default_rng(seed), theme, contacts)
+        for theme in poses.THEMES
+        for seed in range(12)
+    ]
     depth = contacts.depth(np.stack([pose.angles for pose in drawn]))
     assert (depth < TOLERANCE).mean() > 0.99
 
@@ -58,7 +67,9 @@ def test_floor_and_acrobatics_reach_the_ground_as_they_should(body, contacts, ac
         for seed in range(8):
             pose = poses.sample(np.random.default_rng(seed), action, contacts)
             marks = body.landmarks(actor_of(seed, pose=pose.angles, lift=0.0))
-            found.append(min(marks[mark][1] for mark in marks if mark.removeprefix("l_").removeprefix("r_") == name))
+            found.append(
+                min(marks[mark][1] for mark in marks if mark.removeprefix("l_").removeprefix("r_") == name)
+            )
         return np.median(found)
 
     assert height("handstand", "pelvis") > 700 > height("handstand", "wrist") + 300
@@ -78,7 +89,12 @@ def _winding(points, triangles):
     length = np.linalg.norm(corner, axis=-1)
     a, b, c = corner[:, :, 0], corner[:, :, 1], corner[:, :, 2]
     volume = (a * np.cross(b, c)).sum(-1)
-    rest = length.prod(-1) + (a * b).sum(-1) * length[..., 2] + (b * c).sum(-1) * length[..., 0] + (c * a).sum(-1) * length[..., 1]
+    rest = (
+        length.prod(-1)
+        + (a * b).sum(-1) * length[..., 2]
+        + (b * c).sum(-1) * length[..., 0]
+        + (c * a).sum(-1) * length[..., 1]
+    )
     return np.arctan2(volume, rest).sum(1) / (2 * np.pi)
 
 
@@ -90,7 +106,9 @@ def test_on_the_real_skin_forearms_stay_out_of_the_rest_of_the_body(body, contac
     others = faces[(arm[faces] == 0).all(1)]
     corners = np.unique(others)
     depths = []
-    for seed, action in enumerate(["stand", "sit", "dance", "bend", "squat", "box", "kneel", "sit on floor", "throw", "lie"]):
+    for seed, action in enumerate(
+        ["stand", "sit", "dance", "bend", "squat", "box", "kneel", "sit on floor", "throw", "lie"]
+    ):
         pose = poses.sample(np.random.default_rng(seed), action, contacts)
         vertices = body.place([actor_of(seed, pose=pose.angles)]).vertices[0].numpy().astype(float)
         inside = vertices[limb][np.abs(_winding(vertices[limb], vertices[others])) > 0.5]

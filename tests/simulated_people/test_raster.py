@@ -47,7 +47,11 @@ def test_it_agrees_with_a_literal_z_buffer():
     faces = rng.integers(0, 40, (30, 3))
     faces = faces[[len(set(face)) == 3 for face in faces.tolist()]]
     hits = rasterize(
-        torch.tensor(points)[None], torch.tensor([0]), torch.tensor(faces), torch.ones(1, len(faces), dtype=torch.bool), _window(14, 11)
+        torch.tensor(points)[None],
+        torch.tensor([0]),
+        torch.tensor(faces),
+        torch.ones(1, len(faces), dtype=torch.bool),
+        _window(14, 11),
     )
     depth, face = _literal(points, faces, 14, 11)
     mine = _grid(hits.face.numpy(), hits, 14, 11, -1)
@@ -75,7 +79,11 @@ def test_an_integer_is_a_pixels_centre():
     """A small square drawn around pixel (7, 5) covers just that pixel's samples."""
     around = torch.tensor([[6.5, 4.5, 2], [7.5, 4.5, 2], [7.5, 5.5, 2], [6.5, 5.5, 2]])
     hits = rasterize(
-        around[None], torch.tensor([0]), torch.tensor([[0, 2, 1], [0, 3, 2]]), torch.ones(1, 2, dtype=torch.bool), _window(12, 9)
+        around[None],
+        torch.tensor([0]),
+        torch.tensor([[0, 2, 1], [0, 3, 2]]),
+        torch.ones(1, 2, dtype=torch.bool),
+        _window(12, 9),
     )
     assert sorted(hits.sample.tolist()) == [(5 * 12 + 7) * 4 + k for k in range(4)]
 
@@ -83,9 +91,19 @@ def test_an_integer_is_a_pixels_centre():
 def test_people_of_several_images_do_not_meet():
     triangle = torch.tensor([[1.0, 1, 2], [1, 6, 2], [6, 1, 2]])
     both = Windows(*(torch.tensor(values) for values in ([0, 2], [0, 1], [8, 4], [7, 5], [0, 56])), pixels=76)
-    alone = rasterize(triangle[None], torch.tensor([0]), torch.tensor([[0, 1, 2]]), torch.ones(1, 1, dtype=torch.bool), _window(8, 7))
+    alone = rasterize(
+        triangle[None],
+        torch.tensor([0]),
+        torch.tensor([[0, 1, 2]]),
+        torch.ones(1, 1, dtype=torch.bool),
+        _window(8, 7),
+    )
     hits = rasterize(
-        triangle[None].repeat(2, 1, 1), torch.tensor([0, 1]), torch.tensor([[0, 1, 2]]), torch.ones(2, 1, dtype=torch.bool), both
+        triangle[None].repeat(2, 1, 1),
+        torch.tensor([0, 1]),
+        torch.tensor([[0, 1, 2]]),
+        torch.ones(2, 1, dtype=torch.bool),
+        both,
     )
     assert torch.equal(hits.sample[hits.person == 0], alone.sample)
     assert 0 < (hits.person == 1).sum() < len(alone.sample)
@@ -95,7 +113,11 @@ def test_people_of_several_images_do_not_meet():
 def test_backs_and_what_is_behind_the_camera_are_left_out():
     points = torch.tensor([[1.0, 1, 2], [1, 6, 2], [6, 1, 2], [1, 1, 0.05]])
     faces = torch.tensor([[0, 2, 1], [3, 1, 2]])
-    assert not len(rasterize(points[None], torch.tensor([0]), faces, torch.ones(1, 2, dtype=torch.bool), _window(8, 7)).sample)
+    assert not len(
+        rasterize(
+            points[None], torch.tensor([0]), faces, torch.ones(1, 2, dtype=torch.bool), _window(8, 7)
+        ).sample
+    )
 
 
 def test_cells_list_rectangles_row_by_row():
@@ -106,7 +128,9 @@ def test_cells_list_rectangles_row_by_row():
 
 def test_windows_are_clipped_to_the_image():
     windows = Windows.around(
-        torch.tensor([[-5.0, 3.2], [1e6, 1e6]]), torch.tensor([[4.1, 300.0], [-1e6, -1e6]]), torch.tensor([[20, 30], [20, 30]])
+        torch.tensor([[-5.0, 3.2], [1e6, 1e6]]),
+        torch.tensor([[4.1, 300.0], [-1e6, -1e6]]),
+        torch.tensor([[20, 30], [20, 30]]),
     )
     assert (windows.left[0], windows.top[0], windows.width[0], windows.height[0]) == (0, 2, 7, 28)
     assert windows.width[1] * windows.height[1] == 0

@@ -17,7 +17,15 @@ from simulated_people.shots import Shot
 def _scaled(view, factor):
     """The same view with `factor` times the pixels; pixel centres: u' = factor · (u + ½) − ½."""
     cx, cy = factor * (view.cx + 0.5) - 0.5, factor * (view.cy + 0.5) - 0.5
-    return replace(view, fx=view.fx * factor, fy=view.fy * factor, cx=cx, cy=cy, width=view.width * factor, height=view.height * factor)
+    return replace(
+        view,
+        fx=view.fx * factor,
+        fy=view.fy * factor,
+        cx=cx,
+        cy=cy,
+        width=view.width * factor,
+        height=view.height * factor,
+    )
 
 
 def _silhouette(shot, body):
@@ -56,7 +64,8 @@ def test_frames_are_what_the_shots_say(shot_of, body):
 
 
 def test_the_silhouette_does_not_move_with_the_resolution(shot_of, body):
-    """Labels and pictures share one convention: at four times the size, the silhouette's middle is at the same place."""
+    """Labels and pictures share one convention: at four times the size, the silhouette's middle is at the
+    same place."""
     for seed in range(3):
         shot = shot_of(seed, "run", size=48)
         fine = _silhouette(replace(shot, camera=_scaled(shot.camera, 4)), body)
@@ -78,7 +87,9 @@ def test_the_picture_changes_around_the_joints_and_nowhere_far(shot_of, body):
 def test_bytes_do_not_depend_on_company_order_or_history(shot_of):
     shots = [
         shot_of(seed, action, kind)
-        for seed, (action, kind) in enumerate([("walk", "room"), ("sit", "outdoor"), ("lie", "hall"), ("kick", "studio")])
+        for seed, (action, kind) in enumerate(
+            [("walk", "room"), ("sit", "outdoor"), ("lie", "hall"), ("kick", "studio")]
+        )
     ]
     together = [frame.image for frame in render(shots, Body())]
     body = Body()
@@ -89,7 +100,11 @@ def test_bytes_do_not_depend_on_company_order_or_history(shot_of):
 
 def test_many_at_once_give_the_same_pictures_as_one_by_one(shot_of, body):
     """What a graphics card does: all shots in one go, of different sizes."""
-    shots = [shot_of(0, "walk", "room"), shot_of(1, "sit", "outdoor", width=64, height=50, size=40), shot_of(2, "lie", "hall", width=90)]
+    shots = [
+        shot_of(0, "walk", "room"),
+        shot_of(1, "sit", "outdoor", width=64, height=50, size=40),
+        shot_of(2, "lie", "hall", width=90),
+    ]
     shots.append(replace(shots[0], actors=shots[0].actors + shots[1].actors))
     for one, many in zip(render(shots, body), renderer._render(shots, body), strict=True):
         assert (np.abs(one.image.astype(int) - many.image) > 2).mean() < 2e-3
@@ -133,11 +148,14 @@ def test_people_hide_each_other_and_both_are_labelled(shot_of, body):
 
 
 def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
-    """Literally: every sample takes the colour of the one who is seen there, or the backdrop's. Two people overlap."""
+    """Literally: every sample takes the colour of the one who is seen there, or the backdrop's. Two people
+    overlap."""
     shot = shot_of(3)
     beside = replace(shot.actors[0], body=7, position=tuple(np.add(shot.actors[0].position, (0.15, -0.25))))
     red, blue = torch.tensor([1.0, 0, 0]), torch.tensor([0, 0, 1.0])
-    monkeypatch.setattr(renderer, "_shade", lambda hits, *others: torch.stack([red, blue])[hits.person].T.clone())
+    monkeypatch.setattr(
+        renderer, "_shade", lambda hits, *others: torch.stack([red, blue])[hits.person].T.clone()
+    )
     add, seen = renderer._add_people, {}
 
     def watched(light, hits, backdrop, stage, views, windows, *rest):
@@ -157,14 +175,22 @@ def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
         place = (top + pixel // width) * shot.camera.width + left + pixel % width
         own = [samples.get(4 * pixel + k) for k in range(4)]
         shared += len(set(own)) == 3
-        expected[:, place] = sum(seen["before"][:, place] if who is None else (red, blue)[who] for who in own) / 4
+        expected[:, place] = (
+            sum(seen["before"][:, place] if who is None else (red, blue)[who] for who in own) / 4
+        )
     assert shared, "some pixel shows both and the backdrop"
     assert torch.allclose(seen["after"], expected, atol=1e-6)
 
 
 def test_an_arm_before_the_chest_is_a_surface_of_its_own():
     depth = torch.tensor([2.0, 2.0, 1.6, 1.6, 2.0, 2.01, 2.02, 2.03])
-    hits = raster.Hits(torch.arange(8), torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]), torch.zeros(8, dtype=torch.int64), depth, torch.zeros(3, 8))
+    hits = raster.Hits(
+        torch.arange(8),
+        torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]),
+        torch.zeros(8, dtype=torch.int64),
+        depth,
+        torch.zeros(3, 8),
+    )
     start, length = renderer._surfaces(hits)
     assert (start.tolist(), length.tolist()) == ([0, 2, 4, 6], [2, 2, 2, 2])
 
@@ -211,11 +237,15 @@ def test_one_moment_from_four_cameras(actor_of, body):
 
 
 def test_skin_is_not_blown_out(shot_of, body):
-    shots = [shot_of(seed, "stand", kind) for seed, kind in enumerate(["outdoor", "street", "room", "hall", "studio", "laboratory"] * 2)]
+    shots = [
+        shot_of(seed, "stand", kind)
+        for seed, kind in enumerate(["outdoor", "street", "room", "hall", "studio", "laboratory"] * 2)
+    ]
     for shot in shots:
         pale = replace(
             shot.actors[0],
-            clothes=shot.actors[0].clothes | {"skin": (0.9, 0.73, 0.63), "bald": 1.0, "sleeve": 0.0, "long_hair": 0.0, "hat": 0.0},
+            clothes=shot.actors[0].clothes
+            | {"skin": (0.9, 0.73, 0.63), "bald": 1.0, "sleeve": 0.0, "long_hair": 0.0, "hat": 0.0},
         )
         frame = render([replace(shot, actors=(pale,))], body)[0]
         x0, y0, x1, y1 = np.clip(frame.people[0].head_box.astype(int), 0, 71)
@@ -225,13 +255,21 @@ def test_skin_is_not_blown_out(shot_of, body):
 
 @pytest.mark.parametrize("cells", [1000, 10**7])
 def test_pictures_drawn_together_are_those_drawn_alone(shot_of, body, monkeypatch, cells):
-    """CUDA draws many at a time; here the processor does, and pictures of different sizes, surroundings and numbers of people."""
+    """CUDA draws many at a time; here the processor does, and pictures of different sizes, surroundings and
+    numbers of people."""
     kinds = ("room", "outdoor", "street", "laboratory", "studio")
-    shots = [shot_of(seed, "run", kind, width=72 + 8 * seed, height=88 - 4 * seed) for seed, kind in enumerate(kinds)]
-    beside = replace(shots[0].actors[0], position=tuple(np.add(shots[0].actors[0].position, (0.5, 0.3))), lift=0.0)
+    shots = [
+        shot_of(seed, "run", kind, width=72 + 8 * seed, height=88 - 4 * seed)
+        for seed, kind in enumerate(kinds)
+    ]
+    beside = replace(
+        shots[0].actors[0], position=tuple(np.add(shots[0].actors[0].position, (0.5, 0.3))), lift=0.0
+    )
     shots[0] = replace(shots[0], actors=(*shots[0].actors, beside))
     shots[2] = replace(shots[2], actors=())
-    away = replace(shots[1].actors[0], position=tuple(np.add(shots[1].actors[0].position, (40.0, 0.0))))  # whose shadow falls on nothing
+    away = replace(
+        shots[1].actors[0], position=tuple(np.add(shots[1].actors[0].position, (40.0, 0.0)))
+    )  # whose shadow falls on nothing
     shots[1] = replace(shots[1], actors=(*shots[1].actors, beside, away))
     alone = render(shots, body)
     monkeypatch.setattr(renderer, "_batches", lambda shots, device: [shots])

@@ -15,7 +15,9 @@ def test_a_sequence_is_smooth_and_repeatable(body, contacts, actor_of, action):
     assert angles.shape == (30, len(sequences.ANGLES))
     assert np.array_equal(angles, again)
     who = actor_of(1)
-    marks = np.stack([body.place([actor_of(1, body=who.body, pose=pose, lift=0.0)]).landmarks[0] for pose in angles])
+    marks = np.stack(
+        [body.place([actor_of(1, body=who.body, pose=pose, lift=0.0)]).landmarks[0] for pose in angles]
+    )
     relative = marks - marks[:, [INDEX["pelvis"]]]
     fastest = np.linalg.norm(np.diff(relative, axis=0), axis=-1).max() * 30
     assert fastest < 14, "m/s; the hand of somebody who throws reaches 10"

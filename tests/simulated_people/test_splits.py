@@ -1,4 +1,5 @@
-"""The plans of the stand-ins: training and test share nothing, and little stands before people but in Occlusion-Person."""
+"""The plans of the stand-ins: training and test share nothing, and little stands before people but in
+Occlusion-Person."""
 
 import importlib
 
@@ -18,7 +19,9 @@ def shots(name, split):
     """The shots of a small stand-in's split."""
     module = importlib.import_module(f"simulated_people.sets.{MODULES.get(name, name)}")
     brief = Brief(name, *RECORDS.values(), size=40)
-    return [take.shot for item in range(module.items(brief, split)) for take in module.takes(brief, split, item)]
+    return [
+        take.shot for item in range(module.items(brief, split)) for take in module.takes(brief, split, item)
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -35,11 +38,14 @@ def test_splits_share_no_person_no_moment_and_no_scene(name):
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"occlusion_person"}))
 def test_little_stands_before_people(name):
-    """Of the joints of whom a picture is taken, furniture, cars and houses hide less than one in twelve, and of nobody more than half."""
+    """Of the joints of whom a picture is taken, furniture, cars and houses hide less than one in twelve, and
+    of nobody more than half."""
     hidden = []
     for shot in [*shots(name, "train"), *shots(name, "test")]:
         joints = casting.points(shot.actors[0])[rows_of(MPII16)]
-        nearer = shot.camera.position + 0.97 * (joints - shot.camera.position)  # a seat touches, it does not stand before
+        nearer = shot.camera.position + 0.97 * (
+            joints - shot.camera.position
+        )  # a seat touches, it does not stand before
         hidden.append(np.mean([casting.before(shot.scene, shot.camera, joint).any() for joint in nearer]))
     assert np.mean(hidden) < 1 / 12
     assert np.max(hidden) <= 0.5

@@ -1,4 +1,5 @@
-"""Every stand-in: written in the raw layout, read by the reader, and compared with the joints that were rendered."""
+"""Every stand-in: written in the raw layout, read by the reader, and compared with the joints that were
+rendered."""
 
 import json
 
@@ -45,15 +46,19 @@ def test_reading_gives_the_joints_that_were_rendered(stand_in, name, split):
         np.testing.assert_allclose(record.joints2d[record.labelled], px[rows][record.labelled], atol=1e-3)
         if records.info.kind == "3d":
             root_joint = records.skeleton.index(records.skeleton.root)
-            relative, exact = record.joints3d - record.joints3d[root_joint], camera[rows] - camera[rows][root_joint]
+            relative, exact = (
+                record.joints3d - record.joints3d[root_joint],
+                camera[rows] - camera[rows][root_joint],
+            )
             np.testing.assert_allclose(relative, exact, atol=0.01)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("name", ["h36m", "mpi_inf_3dhp", "occlusion_person", "3dpw"])
 def test_image_scale_of_the_depth_is_that_of_the_camera(stand_in, name, split):
-    """The similarity's scale is the camera's own, focal / distance, averaged over the joints (see `similarity_scale`): exactly for each
-    person, and within 2 % on average over these few of the focal length over the joints' mean distance.
+    """The similarity's scale is the camera's own, focal / distance, averaged over the joints (see
+    `similarity_scale`): exactly for each person, and within 2 % on average over these few of the focal length
+    over the joints' mean distance.
     """
     root = stand_in(name)
     known, records = truth(root, name, split), open_dataset(name, root, split)
@@ -120,8 +125,12 @@ def test_mpii_json_is_one_based_and_has_several_people_a_picture(stand_in):
 def test_h36m_cache_has_the_fields_of_the_real_one(stand_in):
     folder = stand_in("h36m") / "h36m"
     name = "HM36_eccv_challenge_Val"
-    entries = load_pickle(folder / "msra_cache" / f"{name}_cache" / f"{name}_w288xh384_keypoint_jnt_bbox_db.pkl")
-    assert [entry["image"] for entry in entries] == [f"ECCV18_Challenge/Val/IMG/{number:05d}.jpg" for number in range(1, TEST + 1)]
+    entries = load_pickle(
+        folder / "msra_cache" / f"{name}_cache" / f"{name}_w288xh384_keypoint_jnt_bbox_db.pkl"
+    )
+    assert [entry["image"] for entry in entries] == [
+        f"ECCV18_Challenge/Val/IMG/{number:05d}.jpg" for number in range(1, TEST + 1)
+    ]
     for number, entry in enumerate(entries, 1):
         pose = np.loadtxt(folder / "ECCV18_Challenge" / "Val" / "POSE" / f"{number:05d}.csv", delimiter=",")
         assert pose.shape == (17, 3)
@@ -134,7 +143,8 @@ def test_h36m_cache_has_the_fields_of_the_real_one(stand_in):
 
 
 def test_h36m_cameras_are_synchronous_and_fixed(stand_in):
-    """The four views of a moment agree on the world's joints; joined back through the true cameras they coincide."""
+    """The four views of a moment agree on the world's joints; joined back through the true cameras they
+    coincide."""
     known = truth(stand_in("h36m"), "h36m", "train")
     bones = np.linalg.norm(known["camera"] - known["camera"][:, :1], axis=-1)  # does not depend on the camera
     groups = {}
@@ -174,7 +184,9 @@ def test_occlusion_person_follows_its_own_rule(stand_in):
     entries = load_pickle(root / "occlusion_person" / "unrealcv_train.pkl")
     for entry in entries:
         view = entry["camera"]
-        np.testing.assert_allclose((entry["joints_gt"] - view["T"].T) @ view["R"].T, entry["joints_3d"], atol=1e-6)
+        np.testing.assert_allclose(
+            (entry["joints_gt"] - view["T"].T) @ view["R"].T, entry["joints_3d"], atol=1e-6
+        )
         assert (entry["joints_vis_2d"] <= entry["joints_vis"]).all()
         assert 250 < np.linalg.norm(entry["joints_3d"][1] - entry["joints_3d"][2]) < 600  # thigh in mm
         np.testing.assert_allclose(entry["scale"] * 200, entry["box"][2:] - entry["box"][:2])
@@ -219,7 +231,9 @@ def test_mpii_original_file_has_the_people_of_the_json(tmp_path):
             np.testing.assert_allclose(one.joints2d, other.joints2d, atol=1e-3)
             np.testing.assert_allclose([*one.center, one.side], [*other.center, other.side], atol=1e-2)
         hidden = truth(tmp_path, "mpii", split)["hidden"][:, rows_of(by_mat.skeleton)]
-        assert sum((record.occluded == 1).sum() for record in by_mat) == sum((hidden[k] & r.labelled).sum() for k, r in enumerate(by_json))
+        assert sum((record.occluded == 1).sum() for record in by_mat) == sum(
+            (hidden[k] & r.labelled).sum() for k, r in enumerate(by_json)
+        )
 
 
 def _place(record):

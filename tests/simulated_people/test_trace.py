@@ -44,10 +44,18 @@ def _literal(view, place):
 @pytest.fixture(scope="module")
 def furnished():
     rng = np.random.default_rng(0)
-    return _place(*(_box(*rng.uniform([-2, 0.2, -2], [2, 1.5, 2]), rng.uniform(0.1, 0.6, 3), rng.uniform(0, 3)) for _ in range(7)))
+    return _place(
+        *(
+            _box(*rng.uniform([-2, 0.2, -2], [2, 1.5, 2]), rng.uniform(0.1, 0.6, 3), rng.uniform(0, 3))
+            for _ in range(7)
+        )
+    )
 
 
-VIEWS = (camera.pinhole((2.5, 1.4, 4), (0, 0.7, 0), 24, 30, 26), camera.pinhole((-3, 2.2, -3), (0.2, 0.7, 0), 20, 22, 28))
+VIEWS = (
+    camera.pinhole((2.5, 1.4, 4), (0, 0.7, 0), 24, 30, 26),
+    camera.pinhole((-3, 2.2, -3), (0.2, 0.7, 0), 20, 22, 28),
+)
 
 
 def test_rays_agree_with_a_literal_tracer(furnished):
@@ -81,9 +89,12 @@ def test_normals_face_the_camera_and_have_length_one(furnished):
 
 
 def test_a_small_box_is_seen_where_the_camera_projects_it():
-    """Pixels of a 6 cm cube have their middle where the camera puts its centre: an integer is a pixel's centre."""
+    """Pixels of a 6 cm cube have their middle where the camera puts its centre: an integer is a pixel's
+    centre."""
     view, centre = camera.pinhole((0.3, 1.2, 4), (0, 1, 0), 300, 121, 91), np.array([0.21, 1.13, 0.05])
-    seen = trace.trace(trace.Views.of([view], "cpu"), pack([_place(_box(*centre, half=(0.03, 0.03, 0.03), yaw=0.5))], "cpu"))
+    seen = trace.trace(
+        trace.Views.of([view], "cpu"), pack([_place(_box(*centre, half=(0.03, 0.03, 0.03), yaw=0.5))], "cpu")
+    )
     row, column = np.nonzero(seen.thing.view(91, 121).numpy() == trace.FIRST_BOX)
     assert len(row) > 12
     assert np.allclose([column.mean(), row.mean()], view.project(view.to_camera(centre)), atol=0.3)

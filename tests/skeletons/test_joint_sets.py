@@ -1,4 +1,5 @@
-"""Joint sets against the data sets' documented orders, and conversions against midpoints written out by hand."""
+"""Joint sets against the data sets' documented orders, and conversions against midpoints written out by
+hand."""
 
 import json
 import pickle
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study import skeletons
 from hpe_study.skeletons import (
     ALL,
     BONE_GROUPS,
@@ -25,6 +25,7 @@ from hpe_study.skeletons import (
     convert,
     sources,
 )
+from hpe_study.skeletons.skeleton import mirrored
 
 
 def numbered(skeleton, axes=3):
@@ -34,11 +35,20 @@ def numbered(skeleton, axes=3):
 
 def test_orders_are_those_of_the_data_sets():
     assert [len(s) for s in ALL] == [16, 14, 29, 17, 28, 17, 15, 18, 24]
-    assert [MPII16.index(j) for j in ("r_ankle", "pelvis", "thorax", "upper_neck", "head_top", "l_wrist")] == [0, 6, 7, 8, 9, 15]
+    assert [
+        MPII16.index(j) for j in ("r_ankle", "pelvis", "thorax", "upper_neck", "head_top", "l_wrist")
+    ] == [0, 6, 7, 8, 9, 15]
     assert LSP14.joints[-2:] == ("neck", "head_top")
     assert FLIC29.indices("l_shoulder r_shoulder l_hip r_hip l_eye r_eye nose") == [0, 3, 6, 9, 12, 13, 16]
     assert H36M17.indices("pelvis r_ankle l_ankle head_top l_shoulder r_wrist") == [0, 3, 6, 10, 11, 16]
-    assert MPI_INF_3DHP28.indices("pelvis head_top l_shoulder r_shoulder l_hip r_hip") == [4, 7, 9, 14, 18, 23]
+    assert MPI_INF_3DHP28.indices("pelvis head_top l_shoulder r_shoulder l_hip r_hip") == [
+        4,
+        7,
+        9,
+        14,
+        18,
+        23,
+    ]
     assert MPI_INF_3DHP17.index("pelvis") == 14
     assert UNREALCV15.indices("belly neck l_shoulder r_wrist") == [7, 8, 9, 14]
     assert OPENPOSE18.indices("nose r_shoulder l_ankle l_ear") == [0, 2, 13, 17]
@@ -80,8 +90,12 @@ def test_array_and_tensor_agree_and_flipping_commutes(source, target):
     pose = np.random.default_rng(0).normal(size=(4, len(source), 3))
     pose[1, ::3] = np.nan
     made = convert(pose, source, target)
-    torch.testing.assert_close(convert(torch.from_numpy(pose), source, target), torch.from_numpy(made), equal_nan=True)
-    np.testing.assert_allclose(convert(pose[:, source.flip], source, target), made[:, target.flip], atol=1e-12)
+    torch.testing.assert_close(
+        convert(torch.from_numpy(pose), source, target), torch.from_numpy(made), equal_nan=True
+    )
+    np.testing.assert_allclose(
+        convert(pose[:, source.flip], source, target), made[:, target.flip], atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("source", [s for s in ALL if s is not MPII16], ids=lambda s: s.name)
@@ -152,7 +166,7 @@ def test_a_wrong_number_of_joints_is_an_error():
 def test_bone_groups_have_canonical_lengths_of_one_side_like_the_other():
     assert set(CANONICAL_LENGTH) == {bone for bones in BONE_GROUPS.values() for bone in bones}
     for (parent, child), length in CANONICAL_LENGTH.items():
-        assert CANONICAL_LENGTH[skeletons._mirrored(parent), skeletons._mirrored(child)] == length
+        assert CANONICAL_LENGTH[mirrored(parent), mirrored(child)] == length
         assert 100 < length < 500
         assert {parent, child} <= set(MPII16.joints)
 
@@ -162,7 +176,9 @@ def test_recipes_against_the_labels_of_mpii(real_data):
     joints, labelled = (np.array([person[key] for person in people]) for key in ("joints", "joints_vis"))
     joints[(labelled == 0) | (joints == 0).all(-1)] = np.nan
     for made, ends in (("pelvis", "l_hip r_hip"), ("thorax", "l_shoulder r_shoulder")):
-        error = np.linalg.norm(joints[:, MPII16.index(made)] - joints[:, MPII16.indices(ends)].mean(1), axis=1)
+        error = np.linalg.norm(
+            joints[:, MPII16.index(made)] - joints[:, MPII16.indices(ends)].mean(1), axis=1
+        )
         error = error[np.isfinite(error)]
         assert (error <= 0.71).mean() > 0.99  # the others' own labels contradict each other, by up to 300 px
     as_h36m = convert(joints, MPII16, H36M17)

@@ -1,4 +1,5 @@
-"""A whole Slurm on this machine, in a folder of its own: munged, slurmctld, one slurmd with two GPUs that are nothing but device files.
+"""A whole Slurm on this machine, in a folder of its own: munged, slurmctld, one slurmd with two GPUs that are
+nothing but device files.
 
 python tests/slurm/local_slurm.py squeue        run a command in it
 """
@@ -17,10 +18,15 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from hpe_study.study.notebooks import end_with_parent
+from hpe_study.utils.processes import end_with_parent
 
 COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun")
-NEEDED = ("munged", "slurmctld", "slurmd", *COMMANDS)  # Debian: apt-get install slurmctld slurmd slurm-client munge
+NEEDED = (
+    "munged",
+    "slurmctld",
+    "slurmd",
+    *COMMANDS,
+)  # Debian: apt-get install slurmctld slurmd slurm-client munge
 CONFIGURATION = """\
 ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
@@ -54,7 +60,10 @@ def lacking():
     """Why no Slurm can be started here, or an empty text."""
     absent = [name for name in NEEDED if not shutil.which(name, path=_path())]
     if absent:
-        return f"Slurm is not installed: no {', '.join(absent)} (Debian: apt-get install slurmctld slurmd slurm-client munge)"
+        return (
+            f"Slurm is not installed: no {', '.join(absent)} (Debian: apt-get install slurmctld slurmd"
+            " slurm-client munge)"
+        )
     if not find_spec("snakemake_executor_plugin_slurm"):
         return "snakemake-executor-plugin-slurm is not installed (pip install -e '.[slurm]')"
     if os.getuid():
@@ -64,7 +73,8 @@ def lacking():
 
 @contextlib.contextmanager
 def local_slurm(folder, cores=2, gpus=2):
-    """Start it in `folder`; yields the environment in which Slurm's commands find it. Raises `RuntimeError` where the node stays down."""
+    """Start it in `folder`; yields the environment in which Slurm's commands find it. Raises `RuntimeError`
+    where the node stays down."""
     folder = Path(folder)
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
@@ -73,11 +83,27 @@ def local_slurm(folder, cores=2, gpus=2):
     key.chmod(0o600)
     for number in range(gpus):  # Slurm wants device files; these are the null device
         os.mknod(folder / f"gpu{number}", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
-    host, memory = socket.gethostname().split(".")[0], os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    values = {"host": host, "folder": folder, "ports": _free_ports(2), "cores": cores, "memory": int(0.9 * memory), "gpus": gpus}
+    host, memory = (
+        socket.gethostname().split(".")[0],
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
+    )
+    values = {
+        "host": host,
+        "folder": folder,
+        "ports": _free_ports(2),
+        "cores": cores,
+        "memory": int(0.9 * memory),
+        "gpus": gpus,
+    }
     (folder / "slurm.conf").write_text(CONFIGURATION.format(**values))
-    (folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File={folder}/gpu[0-{gpus - 1}] Flags=nvidia_gpu_env\n")
-    environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PATH": _with_its_configuration(folder)}
+    (folder / "gres.conf").write_text(
+        f"NodeName={host} Name=gpu File={folder}/gpu[0-{gpus - 1}] Flags=nvidia_gpu_env\n"
+    )
+    environment = {
+        **os.environ,
+        "SLURM_CONF": str(folder / "slurm.conf"),
+        "PATH": _with_its_configuration(folder),
+    }
     munge = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
     with contextlib.ExitStack() as started:
         for words in (
@@ -95,7 +121,11 @@ def local_slurm(folder, cores=2, gpus=2):
 def _daemon(words, environment, output):
     with open(output, "w") as stream:
         process = subprocess.Popen(
-            words, env=environment, stdout=stream, stderr=subprocess.STDOUT, preexec_fn=partial(end_with_parent, signal.SIGTERM)
+            words,
+            env=environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            preexec_fn=partial(end_with_parent, signal.SIGTERM),
         )
     try:
         yield process
@@ -111,19 +141,26 @@ def _daemon(words, environment, output):
 def _wait_until_up(environment, folder, seconds=30):
     deadline = time.time() + seconds
     while time.time() < deadline:
-        state = subprocess.run(["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True).stdout.strip()
+        state = subprocess.run(
+            ["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True
+        ).stdout.strip()
         if state == "idle":
             return
         time.sleep(0.5)
-    raise RuntimeError(f"the node is {state or 'not known'} after {seconds} s; see the .out files in {folder}")
+    raise RuntimeError(
+        f"the node is {state or 'not known'} after {seconds} s; see the .out files in {folder}"
+    )
 
 
 def _with_its_configuration(folder):
-    """A PATH whose Slurm commands know where this Slurm's configuration lies: jobs are started without Slurm's variables."""
+    """A PATH whose Slurm commands know where this Slurm's configuration lies: jobs are started without
+    Slurm's variables."""
     (folder / "bin").mkdir()
     for name in COMMANDS:
         command = folder / "bin" / name
-        command.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which(name, path=_path())} "$@"\n')
+        command.write_text(
+            f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which(name, path=_path())} "$@"\n'
+        )
         command.chmod(0o755)
     return os.pathsep.join([str(folder / "bin"), _path()])
 

@@ -1,4 +1,5 @@
-"""The study on a real Slurm (Debian's, started here, two GPUs that are device files): every step a job, a killed job recovered.
+"""The study on a real Slurm (Debian's, started here, two GPUs that are device files): every step a job, a
+killed job recovered.
 
 Some minutes, most of them notebooks starting; left out of the quick tests: `pytest -m slurm tests/slurm`.
 """
@@ -19,7 +20,11 @@ from tests.slurm.local_slurm import lacking, local_slurm
 
 PROJECT = Path(__file__).resolve().parents[2]
 RUNS = {"stage1-mpii-seed0", "stage2-mpii-h36m-seed0", "stage3-mpii-h36m-h36m-seed0"}
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500), pytest.mark.skipif(bool(lacking()), reason=lacking())]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(bool(lacking()), reason=lacking()),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,10 @@ def home(tmp_path_factory):
     for name in ("Snakefile", "params", "notebooks", "profiles"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    quick = yaml.safe_load((folder / "params" / "quick.yaml").read_text()) | {"tables": [1], "analyses": ["table1"]}
+    quick = yaml.safe_load((folder / "params" / "quick.yaml").read_text()) | {
+        "tables": [1],
+        "analyses": ["table1"],
+    }
     (folder / "params" / "quick.yaml").write_text(yaml.safe_dump(quick))
     slurm = yaml.safe_load((folder / "profiles" / "slurm" / "config.yaml").read_text())
     slurm["default-resources"]["mem_mb"] = 1500  # of this machine's, which is the whole cluster
@@ -41,16 +49,30 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     with local_slurm(tmp_path_factory.mktemp("slurm")) as environment:
-        yield {**environment, "PYTHONPATH": os.pathsep.join([str(PROJECT), environment.get("PYTHONPATH", "")])}
+        yield {
+            **environment,
+            "PYTHONPATH": os.pathsep.join([str(PROJECT), environment.get("PYTHONPATH", "")]),
+        }
 
 
 def study(home, environment):
-    words = [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml", "--cluster", "profiles/slurm", "--cores", "1"]
+    words = [
+        sys.executable,
+        "-m",
+        "hpe_study",
+        "study",
+        "params/quick.yaml",
+        "--cluster",
+        "profiles/slurm",
+        "--cores",
+        "1",
+    ]
     return subprocess.run(words, cwd=home, env=environment, capture_output=True, text=True)
 
 
 class Queue(threading.Thread):
-    """Looks at the queue all the time: `seen` holds (job id, comment, GPUs asked for); `on_training` is called with the first training."""
+    """Looks at the queue all the time: `seen` holds (job id, comment, GPUs asked for); `on_training` is
+    called with the first training."""
 
     def __init__(self, environment, home, on_training=None):
         super().__init__(daemon=True)
@@ -60,7 +82,9 @@ class Queue(threading.Thread):
     def run(self):
         while not self.over.is_set():
             form = "JobID:|,Comment:100|,tres-per-job:40|,StateCompact:"
-            listed = subprocess.run(["squeue", "-h", "-O", form], env=self.environment, capture_output=True, text=True).stdout
+            listed = subprocess.run(
+                ["squeue", "-h", "-O", form], env=self.environment, capture_output=True, text=True
+            ).stdout
             for line in listed.splitlines():
                 job, comment, gpus, state = (part.strip() for part in line.split("|"))
                 self.seen[job] = (comment, gpus)
@@ -107,13 +131,17 @@ def test_a_killed_job_is_recovered_and_every_step_is_a_job(home, slurm):
         *(f"evaluate_wildcards_{run}" for run in RUNS),
     ):
         assert any(step in comment for comment in comments), f"{step} was no job: {comments}"
-    assert not any("analysis" in comment or "collect" in comment for comment in comments)  # tables are made here
+    assert not any(
+        "analysis" in comment or "collect" in comment for comment in comments
+    )  # tables are made here
     assert all("gpu:1" in gpus for comment, gpus in jobs_after.values() if "stage" in comment)
 
 
 def test_two_jobs_at_a_time_have_a_gpu_each(slurm, tmp_path):
     words = ["srun", "--gpus=1", "-c1", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES; sleep 3"]
-    both = [subprocess.Popen(words, env=slurm, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(words, env=slurm, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     assert {process.communicate(timeout=60)[0].strip() for process in both} == {"0", "1"}
 
 

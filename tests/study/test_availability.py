@@ -8,7 +8,7 @@ import yaml
 from hpe_study.config import read_profile
 from hpe_study.errors import StudyError
 from hpe_study.study import Study
-from hpe_study.study.availability import note_absent
+from hpe_study.study.availability import find_data_sets
 from hpe_study.study.steps import prepare_set
 from simulated_people import make
 
@@ -34,7 +34,7 @@ def paper(tmp_path, root):
 
 
 def test_rows_of_absent_sets_are_left_out_and_no_others(paper):
-    left = note_absent(paper)
+    left = find_data_sets(paper)
     assert set(left.absent) == {"lsp", "flic", "mpi_inf_3dhp", "occlusion_person"}
     assert {run.name for run in left.runs} == {
         "stage1-mpii-seed0",
@@ -49,7 +49,7 @@ def test_rows_of_absent_sets_are_left_out_and_no_others(paper):
 
 
 def test_what_arrives_later_is_found(paper, root, tmp_path):
-    assert "lsp" in note_absent(paper).absent
+    assert "lsp" in find_data_sets(paper).absent
     grown = tmp_path / "grown"
     grown.mkdir()
     for folder in root.iterdir():
@@ -57,7 +57,7 @@ def test_what_arrives_later_is_found(paper, root, tmp_path):
     make("lsp", grown, 9, 6, size=64, progress=False)
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
-    assert "lsp" not in note_absent(Study(path)).absent
+    assert "lsp" not in find_data_sets(Study(path)).absent
 
 
 def test_nothing_there_and_strict_are_errors(paper):
@@ -65,19 +65,20 @@ def test_nothing_there_and_strict_are_errors(paper):
     values = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(values | {"strict": True}))
     with pytest.raises(StudyError, match="strict, and 4 data sets are absent"):
-        note_absent(Study(path))
+        find_data_sets(Study(path))
     path.write_text(yaml.safe_dump(values | {"data_root": "nowhere"}))
     with pytest.raises(StudyError, match="none of its runs has its data"):
-        note_absent(Study(path))
+        find_data_sets(Study(path))
 
 
 def test_simulated_sets_are_never_absent():
     assert read_profile("params/quick.yaml").simulate
-    assert note_absent(Study("params/quick.yaml")).absent == {}
+    assert find_data_sets(Study("params/quick.yaml")).absent == {}
 
 
 def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
-    """LSP alone first, LSP-Extended later; whose files lie there as they were, or are gone, stays as it is."""
+    """LSP alone first, LSP-Extended later; whose files lie there as they were, or are gone, stays as it
+    is."""
     grown = tmp_path / "grown"
     grown.mkdir()
     for folder in root.iterdir():
@@ -86,18 +87,23 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
     (grown / "lsp_extended").rename(tmp_path / "later")
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
-    first = note_absent(Study(path))
-    assert note_absent(Study(path)).data_settings("lsp") == first.data_settings("lsp")
+    first = find_data_sets(Study(path))
+    assert find_data_sets(Study(path)).data_settings("lsp") == first.data_settings("lsp")
     prepare_set(first, "lsp", progress=False)
     (tmp_path / "later").rename(grown / "lsp_extended")
-    second = note_absent(Study(path))
+    second = find_data_sets(Study(path))
     assert "lsp: its files" in capsys.readouterr().out
     assert second.data_settings("lsp") != first.data_settings("lsp")
     assert second.data_settings("mpii") == first.data_settings("mpii")
     prepare_set(second, "lsp", progress=False)
-    for gone in (sorted((grown / "lsp" / "images").iterdir())[0], grown / "lsp" / "images", grown / "lsp", grown / "lsp_extended"):
+    for gone in (
+        sorted((grown / "lsp" / "images").iterdir())[0],
+        grown / "lsp" / "images",
+        grown / "lsp",
+        grown / "lsp_extended",
+    ):
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
-        third = note_absent(Study(path))
+        third = find_data_sets(Study(path))
         assert "lsp" not in third.absent
         assert third.data_settings("lsp") == second.data_settings("lsp")
     told = capsys.readouterr().out
@@ -107,12 +113,12 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
 
 def test_fewer_frames_by_the_profiles_own_word_are_no_loss(paper, capsys):
     """Other options make other records; that is the profile's change and not the files'."""
-    first = note_absent(paper)
+    first = find_data_sets(paper)
     prepare_set(first, "h36m", progress=False)
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"datasets": {"h36m": {"every": 2}}}))
-    second = note_absent(Study(path))
+    second = find_data_sets(Study(path))
     assert second.data_settings("h36m") != first.data_settings("h36m")
     prepare_set(second, "h36m", progress=False)
-    assert note_absent(Study(path)).data_settings("h36m") == second.data_settings("h36m")
+    assert find_data_sets(Study(path)).data_settings("h36m") == second.data_settings("h36m")
     assert "stays as it is" not in capsys.readouterr().out

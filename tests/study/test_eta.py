@@ -1,11 +1,12 @@
-"""The outlook: images counted as they will be seen, less as runs finish, none for data whose size is not known."""
+"""The outlook: images counted as they will be seen, less as runs finish, none for data whose size is not
+known."""
 
 import json
 
 import pytest
 
 from hpe_study.study import Run, Study, eta
-from hpe_study.study.eta import Outlook, images_of
+from hpe_study.study.eta import RemainingTime, images_of
 
 
 def test_images_are_counted_as_they_will_be_seen():
@@ -13,7 +14,10 @@ def test_images_are_counted_as_they_will_be_seen():
     counts, profile = study.profile.simulate, study.profile
     assert images_of(study, Run(1, "mpii")) == profile.stage1.epochs * counts["mpii"].train
     assert images_of(study, Run(2, "flic", "h36m")) == profile.stage2.epochs * counts["flic"].train * 2
-    assert images_of(study, Run(2, "flic", "h36m", epoch_scale=2)) == 2 * profile.stage2.epochs * counts["flic"].train * 2
+    assert (
+        images_of(study, Run(2, "flic", "h36m", epoch_scale=2))
+        == 2 * profile.stage2.epochs * counts["flic"].train * 2
+    )
     assert images_of(study, Run(2, None, "h36m")) == profile.stage2_3d_only.epochs * counts["h36m"].train
 
 
@@ -26,14 +30,18 @@ def study(tmp_path, monkeypatch):
 
 
 def test_what_is_done_counts_no_more(study):
-    outlook = Outlook(study, 2, 2)
-    assert outlook.first == Outlook(study, 1, 1).first / 2
-    assert outlook.first < Outlook(study, 2, 1).first < Outlook(study, 1, 1).first  # one GPU for two cores
-    assert Outlook(study, 2, None).first is None  # a cluster does the work
+    outlook = RemainingTime(study, 2, 2)
+    assert outlook.first == RemainingTime(study, 1, 1).first / 2
+    assert (
+        outlook.first < RemainingTime(study, 2, 1).first < RemainingTime(study, 1, 1).first
+    )  # one GPU for two cores
+    assert RemainingTime(study, 2, None).first is None  # a cluster does the work
     before = outlook.seconds()
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": study.profile.stage(study.runs[0]).hash, "data": {}}))
+    (folder / "run.json").write_text(
+        json.dumps({"images_per_second": 100.0, "hash": study.profile.stage(study.runs[0]).hash, "data": {}})
+    )
     assert len(outlook.runs_left) == len(study.runs) - 1
     assert outlook.seconds() < before
 
@@ -42,8 +50,8 @@ def test_a_run_of_other_parameters_is_still_to_do(study):
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": "another", "data": {}}))
-    assert Outlook(study, 2, 2).runs_left == study.runs
+    assert RemainingTime(study, 2, 2).runs_left == study.runs
 
 
 def test_real_data_have_no_estimate():
-    assert Outlook(Study("params/paper.yaml"), 2, 2).first is None
+    assert RemainingTime(Study("params/paper.yaml"), 2, 2).first is None

@@ -1,4 +1,5 @@
-"""GPUs are assigned, not only counted: no two runs on one, no waiting with something in hand, and let go however a run ends."""
+"""GPUs are assigned, not only counted: no two runs on one, no waiting with something in hand, and let go
+however a run ends."""
 
 import multiprocessing
 import os
@@ -95,14 +96,19 @@ def test_a_killed_run_lets_go(tmp_path):
 
 
 def test_more_than_there_are_is_said_and_none_is_nothing(tmp_path):
-    with pytest.raises(StudyError, match="devices: 3 GPUs asked for, but this process may use 2"), take(tmp_path, 3):
+    with (
+        pytest.raises(StudyError, match="devices: 3 GPUs asked for, but this process may use 2"),
+        take(tmp_path, 3),
+    ):
         pass
     with assigned(1, 1, (), tmp_path) as got:
         assert got == ()
         assert VISIBLE not in os.environ
 
 
-@pytest.mark.parametrize(("shown", "seen"), [(None, FAKE), ("1", ("GPU-b",)), ("1,0", FAKE[::-1]), ("", ()), ("MIG-x", ("MIG-x",))])
+@pytest.mark.parametrize(
+    ("shown", "seen"), [(None, FAKE), ("1", ("GPU-b",)), ("1,0", FAKE[::-1]), ("", ()), ("MIG-x", ("MIG-x",))]
+)
 def test_only_visible_ones_count(tmp_path, monkeypatch, shown, seen):
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")

@@ -1,4 +1,5 @@
-"""Executing notebooks: whole or not at all, a clear message when a cell fails, and nobody left running after a kill."""
+"""Executing notebooks: whole or not at all, a clear message when a cell fails, and nobody left running after
+a kill."""
 
 import os
 import signal
@@ -29,10 +30,14 @@ def test_parameters_reach_the_cells(tmp_path):
 
 
 def test_bars_end_in_the_notebook_and_go_through_the_log(tmp_path, capfd):
-    """What stands in an executed notebook is how a bar ended, as words; its states are told where the notebook is executed."""
+    """What stands in an executed notebook is how a bar ended, as words; its states are told where the
+    notebook is executed."""
     cells = ("for _ in progress_bar(range(3), desc='stage1', unit='epoch'):\n    pass", "print('trained')")
-    source = notebook(tmp_path / "source.ipynb", "from hpe_study.progress import progress_bar", *cells)
-    outputs = [cell.outputs for cell in nbformat.read(execute_notebook(source, tmp_path / "out.ipynb", {}), as_version=4).cells]
+    source = notebook(tmp_path / "source.ipynb", "from hpe_study.utils.progress import progress_bar", *cells)
+    outputs = [
+        cell.outputs
+        for cell in nbformat.read(execute_notebook(source, tmp_path / "out.ipynb", {}), as_version=4).cells
+    ]
     (shown,) = next(output for output in outputs if output and output[0].get("name") == "stderr")
     assert shown.text.startswith("stage1: 100%")
     assert len(shown.text.splitlines()) == 1
@@ -41,7 +46,11 @@ def test_bars_end_in_the_notebook_and_go_through_the_log(tmp_path, capfd):
 
 
 def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
-    source = notebook(tmp_path / "source.ipynb", "x = 1", "from hpe_study.errors import StudyError\nraise StudyError('no such folder: a')")
+    source = notebook(
+        tmp_path / "source.ipynb",
+        "x = 1",
+        "from hpe_study.errors import StudyError\nraise StudyError('no such folder: a')",
+    )
     with pytest.raises(StudyError, match="no such folder: a") as caught:
         execute_notebook(source, tmp_path / "out.ipynb", {})
     assert "out.failed.ipynb" in str(caught.value)
@@ -57,7 +66,9 @@ def test_any_other_failure_is_told_with_its_kind(tmp_path):
 
 
 def test_a_killed_process_is_told_as_that(tmp_path):
-    source = notebook(tmp_path / "source.ipynb", "x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    source = notebook(
+        tmp_path / "source.ipynb", "x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
     with pytest.raises(StudyError, match=r"the process of source.ipynb was killed by the system \(SIGKILL\)"):
         execute_notebook(source, tmp_path / "out.ipynb", {})
     assert not (tmp_path / "out.ipynb").exists()
@@ -70,7 +81,10 @@ def test_killing_the_parent_ends_the_kernel_too(tmp_path):
         f"folder = {str(tmp_path)!r}",
         "import os, time\nopen(folder + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(100)",
     )
-    script = f"from hpe_study.execute import *; end_with_parent(); execute_notebook({str(source)!r}, {str(tmp_path / 'out.ipynb')!r}, {{}})"
+    script = (
+        "from hpe_study.study.notebooks import *; from hpe_study.utils.processes import end_with_parent;"
+        f" end_with_parent(); execute_notebook({str(source)!r}, {str(tmp_path / 'out.ipynb')!r}, {{}})"
+    )
     # a shell between, as under Snakemake; its death must reach the kernel two generations below
     process = subprocess.Popen(["sh", "-c", f'{sys.executable} -c "{script}"; true'])
     pid = _wait_for(tmp_path / "pid")
@@ -99,8 +113,12 @@ def _alive(pid):
         return False
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux to end children with their parent")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="asks Linux to end children with their parent"
+)
 @pytest.mark.parametrize(("parent", "status"), [("os.getppid()", 0), ("2**22 + 1", -signal.SIGTERM)])
 def test_who_comes_after_the_parents_death_ends_at_once(parent, status):
-    script = f"import os; from hpe_study.execute import end_with_parent; end_with_parent(parent={parent})"
+    script = (
+        f"import os; from hpe_study.utils.processes import end_with_parent; end_with_parent(parent={parent})"
+    )
     assert subprocess.run([sys.executable, "-c", script]).returncode == status

@@ -12,7 +12,9 @@ from hpe_study.utils import devices
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize(("asked", "seen", "used"), [("cpu", "cuda", "cpu"), ("auto", "cuda", "cuda"), ("auto", "cpu", "cpu")])
+@pytest.mark.parametrize(
+    ("asked", "seen", "used"), [("cpu", "cuda", "cpu"), ("auto", "cuda", "cuda"), ("auto", "cpu", "cpu")]
+)
 def test_people_are_rendered_where_the_profile_says(asked, seen, used, tmp_path, monkeypatch):
     values = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text()) | {"simulate_on": asked}
     path = tmp_path / "params" / "quick.yaml"

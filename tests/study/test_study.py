@@ -54,14 +54,20 @@ def test_table_4_spends_the_same_in_every_arm():
     profile = fair_profile()
     arms = [row.run for row in rows(profile) if row.table == 4 and row.run.stage == 2]
     assert [(run.arm, run.budget) for run in arms] == [
-        (arm, budget) for budget in ("images", "time") for arm in ("none", "2d pre-training", "mixing", "both")
+        (arm, budget)
+        for budget in ("images", "time")
+        for arm in ("none", "2d pre-training", "mixing", "both")
     ]
     for run in arms:
         spent = 0
         for part in run.line:
             training = profile.stage(part).training
             sets = 2 if part.scheme == "fusion" else 1
-            spent += training.seconds if run.budget == "time" else training.epochs * training.samples_per_epoch * sets
+            spent += (
+                training.seconds
+                if run.budget == "time"
+                else training.epochs * training.samples_per_epoch * sets
+            )
         assert spent == pytest.approx(60 if run.budget == "time" else 24000, rel=0.001), run.name
 
 
@@ -80,7 +86,9 @@ def test_table_5_changes_network_and_share_at_equal_updates():
     assert {stage.network.width for stage in stages} == {8, 16}
     assert {stage.share_2d for stage in stages} == {0.25, 0.5, 1.0}
     assert len({stage.training.samples_per_epoch for stage in stages if stage.stage == 2}) == 1
-    assert len({run.name for row in rows(profile) for run in row.run.line}) == len({run for row in rows(profile) for run in row.run.line})
+    assert len({run.name for row in rows(profile) for run in row.run.line}) == len(
+        {run for row in rows(profile) for run in row.run.line}
+    )
 
 
 def test_the_audit_is_one_notebook_that_trains_its_own_runs():

@@ -54,25 +54,38 @@ def test_without_gpus_only_cores_count(study, monkeypatch):
 
 
 def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
-    with pytest.raises(StudyError, match=r"nowhere: holds no config.yaml .*at hand: profiles/kubernetes, profiles/slurm"):
+    with pytest.raises(
+        StudyError, match=r"nowhere: holds no config.yaml .*at hand: profiles/kubernetes, profiles/slurm"
+    ):
         run_study(study, cluster="nowhere")
     (tmp_path / "profiles" / "other").mkdir(parents=True)
     (tmp_path / "profiles" / "other" / "config.yaml").write_text("executor: not-there\n")
-    with pytest.raises(StudyError, match=r"needs snakemake-executor-plugin-not-there; install it: .*'.\[other\]'"):
+    with pytest.raises(
+        StudyError, match=r"needs snakemake-executor-plugin-not-there; install it: .*'.\[other\]'"
+    ):
         run_study(study, cluster="profiles/other")
 
 
 def test_a_job_is_told_by_its_own_error_or_as_killed(tmp_path):
     log = tmp_path / "3.log"
     log.write_text("rule stage\nerror: run: the loss is not finite\n  (in stage1.ipynb; …)\nShutting down\n")
-    assert workflow._errors_of_job("stage", log) == ["error: run: the loss is not finite", "  (in stage1.ipynb; …)"]
+    assert workflow._errors_of_job("stage", log) == [
+        "error: run: the loss is not finite",
+        "  (in stage1.ipynb; …)",
+    ]
     log.write_text("slurmstepd: error: *** JOB 3 CANCELLED ***\n")
-    assert workflow._errors_of_job("stage", log) == [f"error: a job of stage ended without a word: killed or cancelled (its log: {log})"]
+    assert workflow._errors_of_job("stage", log) == [
+        f"error: a job of stage ended without a word: killed or cancelled (its log: {log})"
+    ]
 
 
 @pytest.mark.parametrize("words", [[], ["--cores", "1"]])
 def test_words_for_snakemake_come_after_two_dashes(words, monkeypatch):
     asked = []
-    monkeypatch.setattr(workflow, "run_study", lambda study, cores, kernel, extra, cluster: asked.append((study.profile.name, extra)))
+    monkeypatch.setattr(
+        workflow,
+        "run_study",
+        lambda study, cores, kernel, extra, cluster: asked.append((study.profile.name, extra)),
+    )
     assert main(["study", str(PROJECT / "params" / "quick.yaml"), *words, "--", "--until", "stage"]) == 0
     assert asked == [("quick", ["--until", "stage"])]

@@ -1,4 +1,5 @@
-"""What is wrong with raw data is found out on the way into the store: a clear error naming the file, or records left out and counted."""
+"""What is wrong with raw data is found out on the way into the store: a clear error naming the file, or
+records left out and counted."""
 
 import json
 import pickle
@@ -20,7 +21,9 @@ LABELS = {
     "mpii": "mpii/annot/valid.json",
     "lsp": "lsp/joints.mat",
     "flic": "flic/examples.mat",
-    "h36m": "h36m/msra_cache/HM36_eccv_challenge_Val_cache/HM36_eccv_challenge_Val_w288xh384_keypoint_jnt_bbox_db.pkl",
+    "h36m": (
+        "h36m/msra_cache/HM36_eccv_challenge_Val_cache/HM36_eccv_challenge_Val_w288xh384_keypoint_jnt_bbox_db.pkl"
+    ),
     "mpi_inf_3dhp": "mpi_inf_3dhp/mpi_inf_3dhp_test_set/TS1/annot_data.mat",
     "occlusion_person": "occlusion_person/unrealcv_validation.pkl",
     "3dpw": "3dpw/sequenceFiles/test/simulated_test_00.pkl",
@@ -42,14 +45,23 @@ def copy_of(stand_in, tmp_path):
 
 def stored(name, root, split="test", **options):
     """The prepared store; made anew every time."""
-    return Store(prepare(name, root, split, root / f"{name}.h5", input_size=32, encoding="raw", progress=False, **options))
+    return Store(
+        prepare(
+            name, root, split, root / f"{name}.h5", input_size=32, encoding="raw", progress=False, **options
+        )
+    )
 
 
 def people(store):
     """{(image, where in it): (crop, joints)} of a store."""
     crops = store.crops(range(len(store)))
     return {
-        (store["image"][i], tuple(store["center"][i])): (crops[i], store["own_joints2d"][i], store["own_joints3d"][i], store["depth"][i])
+        (store["image"][i], tuple(store["center"][i])): (
+            crops[i],
+            store["own_joints2d"][i],
+            store["own_joints3d"][i],
+            store["depth"][i],
+        )
         for i in range(len(store))
     }
 
@@ -68,7 +80,9 @@ def shuffled(path, order):
         path.write_text(json.dumps([rows[i] for i in order]))
     elif path.suffix == ".mat":
         examples = scipy.io.loadmat(path)["examples"]
-        scipy.io.savemat(path, {"examples": examples[:, np.random.default_rng(0).permutation(examples.shape[1])]})
+        scipy.io.savemat(
+            path, {"examples": examples[:, np.random.default_rng(0).permutation(examples.shape[1])]}
+        )
     else:
         rows = load_pickle(path)
         path.write_bytes(pickle.dumps([rows[i] for i in order]))
@@ -136,7 +150,8 @@ def test_a_truncated_label_file_is_named(copy_of, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_image_of_another_size_is_named(copy_of, name):
-    """Half as large: what the labels say of the size, the camera, or where the joints lie does not fit any more."""
+    """Half as large: what the labels say of the size, the camera, or where the joints lie does not fit any
+    more."""
     root = copy_of(name)
     store = stored(name, root)
     for image in set(store["image"]):
@@ -170,9 +185,17 @@ def test_a_pickle_that_calls_a_function_is_refused(copy_of, tmp_path, name):
     ("name", "other", "message"),
     [
         ("lsp", "flic/examples.mat", "has no joints but examples; this is the file of another data set"),
-        ("lsp", "lsp_extended/joints.mat", "joints has shape .* this is the file of another data set or download"),
+        (
+            "lsp",
+            "lsp_extended/joints.mat",
+            "joints has shape .* this is the file of another data set or download",
+        ),
         ("flic", "lsp/joints.mat", "has no examples but joints; this is the file of another data set"),
-        ("flic", "mpi_inf_3dhp/S1/Seq1/annot.mat", "has no examples but annot2, .* this is the file of another data set"),
+        (
+            "flic",
+            "mpi_inf_3dhp/S1/Seq1/annot.mat",
+            "has no examples but annot2, .* this is the file of another data set",
+        ),
         ("mpi_inf_3dhp", "lsp/joints.mat", "truncated or not a MATLAB 7.3 file"),
     ],
 )
@@ -185,6 +208,8 @@ def test_the_mat_of_another_set_is_refused(copy_of, stand_in, name, other, messa
 
 def test_the_mat_of_another_set_is_no_training_sequence(copy_of, stand_in):
     root = copy_of("mpi_inf_3dhp")
-    shutil.copy(stand_in("flic") / "flic" / "examples.mat", root / "mpi_inf_3dhp" / "S1" / "Seq1" / "annot.mat")
+    shutil.copy(
+        stand_in("flic") / "flic" / "examples.mat", root / "mpi_inf_3dhp" / "S1" / "Seq1" / "annot.mat"
+    )
     with pytest.raises(StudyError, match="annot.mat: has no frames but examples"):
         stored("mpi_inf_3dhp", root, "train")

@@ -1,11 +1,14 @@
-"""The oracle: what a network that knows everything would score, on every set and under every protocol, through the whole way.
+"""The oracle: what a network that knows everything would score, on every set and under every protocol,
+through the whole way.
 
-Labels → store → batch (turned, mirrored, shifted, scaled) → heat maps and depth maps → decoded → back in the person's box → the
-protocol's joints → score. On the way nothing may be lost but the heat map's resolution: with the soft decoder and 64 × 64 cells 0.02 of a
-cell (0.7 mm of a person 2 m tall in its crop), with argmax half a cell.
+Labels → store → batch (turned, mirrored, shifted, scaled) → heat maps and depth maps → decoded → back in the
+person's box → the protocol's joints → score. On the way nothing may be lost but the heat map's resolution:
+with the soft decoder and 64 × 64 cells 0.02 of a cell (0.7 mm of a person 2 m tall in its crop), with argmax
+half a cell.
 
-In 3D two things no heat map knows are taken out, so that 0 mm is what is left: perspective, by moving the camera 1 km off with a lens as
-much longer, and the person's size, by giving each its own bone lengths. What they cost when left in is the protocol's floor.
+In 3D two things no heat map knows are taken out, so that 0 mm is what is left: perspective, by moving the
+camera 1 km off with a lens as much longer, and the person's size, by giving each its own bone lengths. What
+they cost when left in is the protocol's floor.
 """
 
 from dataclasses import replace
@@ -16,7 +19,8 @@ import pytest
 import torch
 
 from hpe_study.data import store as store_module
-from hpe_study.data.batches import Change, assemble, loader, no_change, to_box
+from hpe_study.data.augmentation import Change, assemble, identity_augmentation, undo_augmentation
+from hpe_study.data.loading import loader
 from hpe_study.data.store import Store, prepare, similarity_scale
 from hpe_study.datasets import open_dataset
 from hpe_study.evaluation.protocols import PROTOCOLS, errors, protocol, to_mm, values
@@ -33,7 +37,11 @@ LOST = {"soft": 0.02, "quarter": 0.3, "argmax": 0.51}  # cells an axis, of each 
 THREE_D = {"h36m": ("h36m-challenge", "h36m-s9s11"), "mpi_inf_3dhp": ("3dhp-official",), "occlusion_person": ("occlusion-person",),
            "3dpw": ("3dpw",)}  # fmt: skip
 # Joints that MPII-16 gives by a recipe called inexact.
-INEXACT = {"h36m-challenge": {"spine", "thorax"}, "h36m-s9s11": {"spine", "thorax"}, "3dhp-official": {"neck"}}
+INEXACT = {
+    "h36m-challenge": {"spine", "thorax"},
+    "h36m-s9s11": {"spine", "thorax"},
+    "3dhp-official": {"neck"},
+}
 ROOT = MPII16.index(MPII16.root)
 
 
@@ -44,7 +52,17 @@ def near(stand_in, tmp_path_factory):
 
     @lru_cache
     def made(name):
-        return Store(prepare(name, stand_in(name), "test", folder / f"{name}.h5", input_size=64, encoding="raw", progress=False))
+        return Store(
+            prepare(
+                name,
+                stand_in(name),
+                "test",
+                folder / f"{name}.h5",
+                input_size=64,
+                encoding="raw",
+                progress=False,
+            )
+        )
 
     return made
 
@@ -62,21 +80,32 @@ def far(stand_in, tmp_path_factory):
             patch.setattr(type(records), "__getitem__", lambda self, number: moved[number])
             patch.setattr(store_module, "open_dataset", lambda *args, **options: records)
             patch.setattr(store_module, "check_fit", lambda *args: None)  # these labels are for no picture
-            path = prepare(name, stand_in(name), "test", folder / f"{name}.h5", input_size=64, encoding="raw", progress=False)
+            path = prepare(
+                name,
+                stand_in(name),
+                "test",
+                folder / f"{name}.h5",
+                input_size=64,
+                encoding="raw",
+                progress=False,
+            )
         return Store(path)
 
     return made
 
 
 def from_far(record):
-    """The record with its 2D joints as a long lens sees them from `FAR`, at the same size and in the same place."""
+    """The record with its 2D joints as a long lens sees them from `FAR`, at the same size and in the same
+    place."""
     scale = similarity_scale(record.joints3d, record.joints2d)
     root = record.joints3d[record.skeleton.index(record.skeleton.root)]
     pose = record.joints3d - root + [0, 0, FAR]
     flat = scale * FAR * pose[:, :2] / pose[:, 2:]
     middle = np.nanmean(record.joints2d, 0) - np.nanmean(flat[record.labelled], 0)
     seen = np.where(record.labelled[:, None], flat + middle, np.nan)
-    return replace(record, joints2d=seen, joints3d=pose, intrinsics=np.array([scale * FAR, scale * FAR, *middle]))
+    return replace(
+        record, joints2d=seen, joints3d=pose, intrinsics=np.array([scale * FAR, scale * FAR, *middle])
+    )
 
 
 def random_change(count):
@@ -94,7 +123,8 @@ def random_change(count):
 
 
 def through(store, change, decoder="soft"):
-    """(N, 16, 2) box fractions and (N, 16) depth in box sides of the network that gives exactly its targets; and which joints it was shown.
+    """(N, 16, 2) box fractions and (N, 16) depth in box sides of the network that gives exactly its targets;
+    and which joints it was shown.
 
     The depth maps have the target at the joint and a slope about it, so that reading them elsewhere shows.
     """
@@ -106,7 +136,7 @@ def through(store, change, decoder="soft"):
     maps = batch.depth.nan_to_num()[..., None, None] / DEPTH_UNIT + slope.nan_to_num()
     joints, _ = decode(heatmaps, decoder)
     depth = read_depth(maps, joints) * DEPTH_UNIT
-    joints, depth = to_box((joints + 0.5) / CELLS, depth, change)
+    joints, depth = undo_augmentation((joints + 0.5) / CELLS, depth, change)
     partner = torch.tensor(MPII16.flip)
     shown = torch.where(change.flip[:, None], batch.labelled[:, partner], batch.labelled)
     return joints.double().numpy(), depth.double().numpy(), shown.numpy()
@@ -128,7 +158,10 @@ def test_joints_come_back_to_their_pixels(near, name, decoder):
     turned = 2**0.5  # a cell's corner, where the crop is turned
     assert lost[shown].max() <= turned * LOST[decoder]
     known = shown & np.isfinite(store["depth"])
-    wrong = np.abs(depth - store["depth"])[known] / np.broadcast_to(change.scale.numpy()[:, None], known.shape)[known]
+    wrong = (
+        np.abs(depth - store["depth"])[known]
+        / np.broadcast_to(change.scale.numpy()[:, None], known.shape)[known]
+    )
     assert known.any() == (name in THREE_D)
     assert wrong.max(initial=0) <= LOST[decoder] * 0.05 * DEPTH_UNIT + 1e-6
 
@@ -137,11 +170,15 @@ def test_joints_come_back_to_their_pixels(near, name, decoder):
 @pytest.mark.parametrize("rule", [rule.name for rule in PROTOCOLS if rule.dimensions == 2])
 def test_100_percent(near, name, rule):
     rule, store = protocol(rule), near(name)
-    joints, _, shown = through(store, no_change(len(store)))
+    joints, _, shown = through(store, identity_augmentation(len(store)))
     truth = np.where(np.isnan(store["own_joints2d"]), np.nan, store["own_joints2d"]).astype(float)
-    found = values(rule, in_px(joints, store), truth, store.own_skeleton, head_sizes(store), store["side"])["pck"]
+    found = values(rule, in_px(joints, store), truth, store.own_skeleton, head_sizes(store), store["side"])[
+        "pck"
+    ]
     if rule.unit != "crop":  # a joint outside the crop is nobody's to find
-        seen = convert(np.where(shown[..., None], 0.0, np.nan), MPII16, rule.skeleton)[:, rule.skeleton.indices(list(rule.joints)), 0]
+        seen = convert(np.where(shown[..., None], 0.0, np.nan), MPII16, rule.skeleton)[
+            :, rule.skeleton.indices(list(rule.joints)), 0
+        ]
         found = np.where(np.isnan(seen), np.nan, found)
         assert np.isfinite(found).any() == measurable(rule, store)
     assert np.nanmin(found, initial=100) == 100
@@ -149,22 +186,32 @@ def test_100_percent(near, name, rule):
 
 def measurable(rule, store):
     """Whether the set has what the protocol's unit is measured by, and one of its joints."""
-    joints = convert(store["own_joints2d"], store.own_skeleton, rule.skeleton)[:, rule.skeleton.indices(list(rule.joints))]
+    joints = convert(store["own_joints2d"], store.own_skeleton, rule.skeleton)[
+        :, rule.skeleton.indices(list(rule.joints))
+    ]
     common = convert(store["own_joints2d"], store.own_skeleton, MPII16)
     torso = np.isfinite(common[:, MPII16.indices("l_shoulder r_hip")]).all((1, 2))
-    sized = torso if rule.unit == "torso" else np.isfinite(head_sizes(store))
-    return bool((np.isfinite(joints).all(-1) & sized[:, None]).any())
+    fixed = torso if rule.unit == "torso" else np.isfinite(head_sizes(store))
+    return bool((np.isfinite(joints).all(-1) & fixed[:, None]).any())
 
 
-@pytest.mark.parametrize(("name", "rule"), [(name, rule) for name, rules in THREE_D.items() for rule in (*rules, "study")])
+@pytest.mark.parametrize(
+    ("name", "rule"), [(name, rule) for name, rules in THREE_D.items() for rule in (*rules, "study")]
+)
 @pytest.mark.parametrize("decoder", ["soft", "argmax"])
 def test_0_mm(far, name, rule, decoder):
     rule, store = protocol(rule), far(name)
-    joints, depth, _ = through(store, no_change(len(store)), decoder)
+    joints, depth, _ = through(store, identity_augmentation(len(store)), decoder)
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"].astype(float)
     bones = bone_lengths(convert(truth, store.own_skeleton, MPII16))
-    place = {"center": store["center"], "intrinsics": store["intrinsics"], "root_depth": store["joints3d"][:, ROOT, 2]}
-    found = errors(rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton)
+    place = {
+        "center": store["center"],
+        "intrinsics": store["intrinsics"],
+        "root_depth": store["joints3d"][:, ROOT, 2],
+    }
+    found = errors(
+        rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton
+    )
     exact = np.array([joint not in INEXACT.get(rule.name, ()) for joint in rule.joints])
     a_cell = (store["side"] / store["scale"] / CELLS)[:, None]  # mm
     per_joint = 2 * 3**0.5 * LOST[decoder] * a_cell  # the joint's and the root's, on three axes
@@ -172,23 +219,31 @@ def test_0_mm(far, name, rule, decoder):
     assert (np.nan_to_num(found[:, exact]) <= per_joint + 0.5).all()
     assert np.nanmean(found[:, exact]) < {"soft": 0.2, "argmax": 20}[decoder]
     assert np.nanmax(found, initial=0) < 80 + per_joint.max()
-    score = values(rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton)
+    score = values(
+        rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton
+    )
     assert np.nanmin(score["pck150"]) == 100
 
 
-@pytest.mark.parametrize(("name", "rule"), [(name, rule) for name, rules in THREE_D.items() for rule in (*rules, "study", "published")])
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [(name, rule) for name, rules in THREE_D.items() for rule in (*rules, "study", "published")],
+)
 def test_from_near_by_nothing_is_lost_beyond_the_floor(near, name, rule):
-    """With perspective and average bones as they are, the way through the heat maps scores what the labels themselves score."""
+    """With perspective and average bones as they are, the way through the heat maps scores what the labels
+    themselves score."""
     rule, store = protocol(rule), near(name)
     if rule.scale == "camera" and not np.isfinite(store["intrinsics"]).all():
         pytest.skip(f"{name} has no camera: {rule.name} cannot size it")
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"].astype(float)
     bones = mean_bone_lengths(convert(truth, store.own_skeleton, MPII16))
-    joints, depth, shown = through(store, no_change(len(store)))
+    joints, depth, shown = through(store, identity_augmentation(len(store)))
     labels = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
     labels = np.where(shown[..., None], labels, joints)
     depths = np.where(np.isnan(store["depth"]), depth, store["depth"])
-    found, floor = (values_under(rule, *pair, store, bones)["mpjpe"] for pair in ((joints, depth), (labels, depths)))
+    found, floor = (
+        values_under(rule, *pair, store, bones)["mpjpe"] for pair in ((joints, depth), (labels, depths))
+    )
     assert found.shape == (TEST, len(rule.joints))
     np.testing.assert_allclose(found, floor, atol=3.0)
     assert abs(np.nanmean(found) - np.nanmean(floor)) < 0.5

@@ -1,4 +1,5 @@
-"""The index leads to every notebook, with words for those who do not see thumbnails; the viewer's notebooks are thin and run."""
+"""The index leads to every notebook, with words for those who do not see thumbnails; the viewer's notebooks
+are thin and run."""
 
 import base64
 import io
@@ -19,7 +20,11 @@ OURS = ("explore", "your_photos", "your_question")
 
 
 def cells(name, kind):
-    return [cell for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells if cell.cell_type == kind]
+    return [
+        cell
+        for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
+        if cell.cell_type == kind
+    ]
 
 
 @pytest.fixture(scope="module")

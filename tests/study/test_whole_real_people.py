@@ -1,4 +1,5 @@
-"""Five real people of MPII's validation split through the whole front of the study: reader → store → batch → overlay picture."""
+"""Five real people of MPII's validation split through the whole front of the study: reader → store → batch →
+overlay picture."""
 
 import json
 import shutil
@@ -10,7 +11,13 @@ import pytest
 import torch
 
 from hpe_study.config import Augmentation
-from hpe_study.data.batches import assemble, draw_change, loader, no_change, to_box
+from hpe_study.data.augmentation import (
+    assemble,
+    identity_augmentation,
+    sample_augmentation,
+    undo_augmentation,
+)
+from hpe_study.data.loading import loader
 from hpe_study.data.store import Store, prepare, read_image
 from hpe_study.heatmaps import decode
 from hpe_study.report.people import joints_over
@@ -26,7 +33,9 @@ def store(real_data, tmp_path_factory):
     (root / "mpii" / "annot").mkdir(parents=True)
     shutil.copy(real_data / "mpii" / "valid_first5.json", root / "mpii" / "annot" / "valid.json")
     (root / "mpii" / "images").symlink_to(real_data / "mpii" / "images")
-    return Store(prepare("mpii", root, "test", root / "mpii-test.h5", input_size=256, encoding="jpeg", progress=False))
+    return Store(
+        prepare("mpii", root, "test", root / "mpii-test.h5", input_size=256, encoding="jpeg", progress=False)
+    )
 
 
 def batch_of(store, change):
@@ -48,7 +57,7 @@ def test_labels_are_the_json_s_own(store, real_data):
 
 def test_the_picture_survives_the_way(store):
     """What a batch shows around each joint is what the original picture shows there."""
-    batch, compared = batch_of(store, no_change(5)), 0
+    batch, compared = batch_of(store, identity_augmentation(5)), 0
     for i in range(5):
         original = read_image(Path(store.path.parent) / store["image"][i])
         for joint in np.flatnonzero(batch.labelled[i].numpy()):
@@ -58,7 +67,12 @@ def test_the_picture_survives_the_way(store):
             beyond = min(x, y) < reach or x + reach >= original.shape[1] or y + reach >= original.shape[0]
             if beyond or min(u, v) < 8 or max(u, v) > 247:
                 continue  # black beyond the picture
-            there = original[int(y - reach) : int(y + reach) + 2, int(x - reach) : int(x + reach) + 2].reshape(-1, 3).mean(0) / 255
+            there = (
+                original[int(y - reach) : int(y + reach) + 2, int(x - reach) : int(x + reach) + 2]
+                .reshape(-1, 3)
+                .mean(0)
+                / 255
+            )
             here = batch.images[i, :, v - 8 : v + 9, u - 8 : u + 9].flatten(1).mean(1).numpy()
             np.testing.assert_allclose(here, there, atol=0.06)
             compared += 1
@@ -68,10 +82,14 @@ def test_the_picture_survives_the_way(store):
 @pytest.mark.parametrize("changed", [False, True])
 def test_joints_come_back_through_the_heat_maps(store, changed):
     settings = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, flip=0.5)
-    change = draw_change(settings, np.arange(5), np.ones(5, bool), 0, 0) if changed else no_change(5)
+    change = (
+        sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)
+        if changed
+        else identity_augmentation(5)
+    )
     batch = batch_of(store, change)
     cells, _ = decode(batch.targets(64, 2.0), "quarter")
-    t, _ = to_box((cells + 0.5) / 64, torch.zeros(5, 16), batch.change)
+    t, _ = undo_augmentation((cells + 0.5) / 64, torch.zeros(5, 16), batch.change)
     px = (t.numpy() - 0.5) * store["side"][:, None, None] + store["center"][:, None]
     inside = torch.where(batch.change.flip[:, None], batch.labelled[:, MPII16.flip], batch.labelled).numpy()
     cell = store["side"][:, None] / 64 * batch.change.scale.numpy()[:, None]
@@ -80,17 +98,25 @@ def test_joints_come_back_through_the_heat_maps(store, changed):
 
 
 def test_overlay(store):
-    """Draws tests/output/real_mpii.png: above as a network sees them in validation, below as one sees them in training."""
+    """Draws tests/output/real_mpii.png: above as a network sees them in validation, below as one sees them in
+    training."""
     OUTPUT.mkdir(exist_ok=True)
     settings = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, flip=1.0)
-    rows = [batch_of(store, no_change(5)), batch_of(store, draw_change(settings, np.arange(5), np.ones(5, bool), 0, 0))]
+    rows = [
+        batch_of(store, identity_augmentation(5)),
+        batch_of(store, sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)),
+    ]
     figure, axes = plt.subplots(2, 5, figsize=(15, 6.2), layout="constrained")
     for axis_row, batch in zip(axes, rows, strict=True):
-        for axis, image, joints, labelled in zip(axis_row, batch.images, batch.joints, batch.labelled, strict=True):
+        for axis, image, joints, labelled in zip(
+            axis_row, batch.images, batch.joints, batch.labelled, strict=True
+        ):
             axis.imshow(image.permute(1, 2, 0).numpy())
             joints_over(axis, np.where(labelled[:, None], joints.numpy() * 256 - 0.5, np.nan), "predicted")
             axis.set(xlim=(-0.5, 255.5), ylim=(255.5, -0.5), xticks=[], yticks=[])
-    figure.suptitle("MPII validation, five real people: as validated (above) and as augmented, all mirrored (below)")
+    figure.suptitle(
+        "MPII validation, five real people: as validated (above) and as augmented, all mirrored (below)"
+    )
     figure.savefig(OUTPUT / "real_mpii.png", dpi=80)
     plt.close(figure)
     assert (OUTPUT / "real_mpii.png").stat().st_size > 50_000

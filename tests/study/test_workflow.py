@@ -1,4 +1,5 @@
-"""The study from raw files to a table, by one command, in a folder of its own; then again, with changes, and after a kill."""
+"""The study from raw files to a table, by one command, in a folder of its own; then again, with changes, and
+after a kill."""
 
 import os
 import re
@@ -36,13 +37,21 @@ def command(home, *words):
 def study(home):
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     return subprocess.run(
-        command(home, "study", "params/quick.yaml"), cwd=home, env=environment, capture_output=True, text=True, timeout=280
+        command(home, "study", "params/quick.yaml"),
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
 
 
 def marks(home):
     """{run: time its weights were written}."""
-    return {path.parent.name: path.stat().st_mtime_ns for path in (home / "runs" / "quick").glob("*/checkpoint.pt")}
+    return {
+        path.parent.name: path.stat().st_mtime_ns
+        for path in (home / "runs" / "quick").glob("*/checkpoint.pt")
+    }
 
 
 def change(home, edit):
@@ -54,21 +63,31 @@ def change(home, edit):
 
 def test_every_run_has_its_record_and_the_table_its_rows(home):
     runs = pd.read_csv(home / "runs" / "quick" / "runs.csv")
-    assert set(runs["run"]) == {
-        "stage1-mpii-seed0",
-        "stage2-mpii-h36m-seed0",
-        "stage3-mpii-h36m-h36m-seed0",
-    }
+    assert set(runs["run"]) == {"stage1-mpii-seed0", "stage2-mpii-h36m-seed0", "stage3-mpii-h36m-h36m-seed0"}
     assert runs["simulated"].all()
     assert (home / "figures" / "quick" / "table1.html").exists()
 
 
 def test_the_notebooks_of_a_run_execute_as_they_stand(home):
-    """Stage and evaluation notebooks at their defaults, cell by cell (the runs are there already, so nothing is trained)."""
+    """Stage and evaluation notebooks at their defaults, cell by cell (the runs are there already, so nothing
+    is trained)."""
     names = [f"{name}.ipynb" for name in ("stage1", "stage2", "stage3", "evaluate")]
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-cell-timeout", "120", *names]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-lax",
+        "--nbval-cell-timeout",
+        "120",
+        *names,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(words, cwd=home / "notebooks", env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(
+        words, cwd=home / "notebooks", env=environment, capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stdout[-3000:]
 
 
@@ -101,7 +120,11 @@ def test_kill_9_in_the_middle_and_again(home):
     shutil.rmtree(home / "runs" / "quick" / "stage1-mpii-seed0")
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     process = subprocess.Popen(
-        command(home, "study", "params/quick.yaml"), cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(home, "study", "params/quick.yaml"),
+        cwd=home,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.time() + 100
     while not (home / "runs" / "quick" / "stage1-mpii-seed0" / ".lock").exists() and time.time() < deadline:
@@ -119,7 +142,16 @@ def test_the_audits_graph_is_its_notebook_alone(tmp_path):
     for name in ("Snakefile", "params", "notebooks"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    words = [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--config", "profile=params/audit.yaml"]
+    words = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "1",
+        "--dry-run",
+        "--config",
+        "profile=params/audit.yaml",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr

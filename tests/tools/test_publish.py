@@ -1,4 +1,5 @@
-"""Publishing: the profile becomes `reference`, an unfinished study is refused, pictures alone are left uncompared."""
+"""Publishing: the profile becomes `reference`, an unfinished study is refused, pictures alone are left
+uncompared."""
 
 import json
 from pathlib import Path
@@ -27,7 +28,10 @@ def test_the_reference_is_the_profile_under_another_name(tmp_path):
 @pytest.mark.parametrize("name", publish.NOTEBOOKS)
 def test_what_is_committed_is_a_snapshot_of_its_profile(name):
     profile = f"params/{name}.yaml"
-    assert publish.reference_text(profile, profile) == Path(f"params/{publish.reference_name(name)}.yaml").read_text()
+    assert (
+        publish.reference_text(profile, profile)
+        == Path(f"params/{publish.reference_name(name)}.yaml").read_text()
+    )
 
 
 def test_a_profile_that_no_notebook_opens_on_is_refused():
@@ -45,7 +49,8 @@ def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
 
 
 def test_only_what_the_profiles_analyses_make_is_published(tmp_path):
-    """Tables 4 and 5 alone for `fair`: no plot that is empty there; nothing that leans on a script that is not published."""
+    """Tables 4 and 5 alone for `fair`: no plot that is empty there; nothing that leans on a script that is
+    not published."""
     assert publish.made_by(Study("params/fair.yaml").analyses) == {"table4", "table5"}
     made = publish.made_by(Study("params/demo.yaml").analyses)
     assert {"table1", "oracle_floors", "claims", "report"} < made
@@ -55,7 +60,12 @@ def test_only_what_the_profiles_analyses_make_is_published(tmp_path):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     (tmp_path / "records").mkdir()
     publish.tidy(tmp_path, made)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["people.png", "records", "table1.html", "timing.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "people.png",
+        "records",
+        "table1.html",
+        "timing.png",
+    ]
 
 
 def test_pictures_are_published_small(tmp_path):
@@ -80,8 +90,14 @@ def test_pictures_are_published_small(tmp_path):
 def test_the_published_folder_holds_just_that(name):
     folder = Path(publish.records_of(name)).parent
     found = {path.stem for path in folder.iterdir() if path.suffix[1:] in publish.KINDS} - {publish.PORTRAIT}
-    assert {stem for stem in found if not stem.endswith("-interactive")} == publish.made_by(Study(f"params/{name}.yaml").analyses)
-    assert not [path for path in folder.glob("*.html") if "plotly.min.js" in path.read_text() and "-interactive" not in path.stem]
+    assert {stem for stem in found if not stem.endswith("-interactive")} == publish.made_by(
+        Study(f"params/{name}.yaml").analyses
+    )
+    assert not [
+        path
+        for path in folder.glob("*.html")
+        if "plotly.min.js" in path.read_text() and "-interactive" not in path.stem
+    ]
 
 
 def finished_audit(home, without=()):
@@ -89,7 +105,14 @@ def finished_audit(home, without=()):
     (home / "params").mkdir()
     (home / "params" / "audit.yaml").write_text(Path("params/audit.yaml").read_text())
     study = Study(home / "params" / "audit.yaml")
-    made = {"simulated": True, "code": "abc", "seconds": 1.0, "hash": "h", "device": "a core", "precision": "fp32"}
+    made = {
+        "simulated": True,
+        "code": "abc",
+        "seconds": 1.0,
+        "hash": "h",
+        "device": "a core",
+        "precision": "fp32",
+    }
     for trial in trials(study.profile):
         folder = study.with_legacy(trial.switches).run_folder(trial.run)
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""Two processes train what one does, to the same numbers; a dead one is told as that; nobody outlives the parent."""
+"""Two processes train what one does, to the same numbers; a dead one is told as that; nobody outlives the
+parent."""
 
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from hpe_study.config import Profile, read_profile
-from hpe_study.data.batches import own_part
+from hpe_study.data.sampling import shard_batches
 from hpe_study.errors import StudyError
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import launcher
@@ -31,12 +32,16 @@ CLOCKS = ["seconds", "images_per_second"]
 
 
 def settings(**changes):
-    return stage(**({"epochs": 2, "drop_after": (), "learning_rate": 3e-4} | changes)).model_copy(update={"network": EXACT})
+    return stage(**({"epochs": 2, "drop_after": (), "learning_rate": 3e-4} | changes)).model_copy(
+        update={"network": EXACT}
+    )
 
 
 @pytest.fixture(scope="module")
 def data(stick_stores):
-    return Data(*(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test"))))
+    return Data(
+        *(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test")))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,8 @@ def bones(data):
 
 @pytest.fixture(scope="module")
 def alone(data, bones, tmp_path_factory):
-    """One process, with the batch norm of several: what is left are the differences that sharing the work makes."""
+    """One process, with the batch norm of several: what is left are the differences that sharing the work
+    makes."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     return folder, fit(settings(), data, folder, device="cpu", bones=bones, progress=False, exact=True)
 
@@ -72,7 +78,9 @@ def test_two_processes_draw_the_curve_of_one(alone, together):
     assert one[scores].notna().all().all()
 
 
-def test_with_torchs_own_batch_norm_the_curve_is_the_same_but_for_its_rounding(together, data, bones, tmp_path):
+def test_with_torchs_own_batch_norm_the_curve_is_the_same_but_for_its_rounding(
+    together, data, bones, tmp_path
+):
     fit(settings(), data, tmp_path, device="cpu", bones=bones, progress=False)
     np.testing.assert_allclose(history(together[0])["loss"], history(tmp_path)["loss"], rtol=1e-2)
 
@@ -84,9 +92,15 @@ def test_batch_norm_is_torchs(layout):
     results = []
     for norm in (own, theirs):
         torch.manual_seed(1)
-        x = (5 + torch.randn(4, 3, 6, 6, dtype=torch.float64)).contiguous(memory_format=layout).requires_grad_()
+        x = (
+            (5 + torch.randn(4, 3, 6, 6, dtype=torch.float64))
+            .contiguous(memory_format=layout)
+            .requires_grad_()
+        )
         (norm(x) * torch.randn(4, 3, 6, 6, dtype=torch.float64)).sum().backward()
-        results.append([x.grad, norm.weight.grad, norm.bias.grad, norm(x), *norm.state_dict().values(), norm.eval()(x)])
+        results.append(
+            [x.grad, norm.weight.grad, norm.bias.grad, norm(x), *norm.state_dict().values(), norm.eval()(x)]
+        )
     for one, other in zip(*results, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
@@ -99,18 +113,25 @@ def test_two_processes_leave_the_weights_and_the_record_of_one(alone, together):
     for key in ("parameters", "data", "hash", "images_seen", "updates"):
         assert alone[1][key] == together[1][key], key
     assert (alone[1]["devices"], together[1]["devices"]) == (1, 2)
-    assert sorted(path.name for path in together[0].iterdir() if path.name not in (".lock", "devices.log")) == [
-        "checkpoint.pt",
-        "history.csv",
-        "run.json",
-    ]
+    assert sorted(
+        path.name for path in together[0].iterdir() if path.name not in (".lock", "devices.log")
+    ) == ["checkpoint.pt", "history.csv", "run.json"]
 
 
 def test_one_process_goes_on_where_two_were_stopped(data, bones, alone, tmp_path):
     watched = threading.Thread(target=_kill_a_process_after_an_epoch, args=(tmp_path,))
     watched.start()
     with pytest.raises(StudyError, match=r"killed by the system \(SIGKILL\)") as caught:
-        fit(settings(epochs=200), data, tmp_path, device="cpu", workers=1, bones=bones, progress=False, processes=2)
+        fit(
+            settings(epochs=200),
+            data,
+            tmp_path,
+            device="cpu",
+            workers=1,
+            bones=bones,
+            progress=False,
+            processes=2,
+        )
     watched.join()
     message = str(caught.value)
     assert str(tmp_path / "devices.log") in message
@@ -135,7 +156,12 @@ def _trainers(folder):
             alive = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
         except OSError:
             continue
-        if alive and "hpe_study.training.launcher" in words and str(folder / "job.json") in words and "torch.distributed.run" not in words:
+        if (
+            alive
+            and "hpe_study.training.launcher" in words
+            and str(folder / "job.json") in words
+            and "torch.distributed.run" not in words
+        ):
             found.append(int(entry.name))
     return sorted(found)
 
@@ -151,7 +177,9 @@ def _fit_for_long(data, bones, folder):
     fit(settings(epochs=500), data, folder, device="cpu", bones=bones, progress=False, processes=2)
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux to end children with their parent")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="asks Linux to end children with their parent"
+)
 def test_the_processes_end_with_the_one_that_started_them(data, bones, tmp_path):
     parent = multiprocessing.get_context("fork").Process(target=_fit_for_long, args=(data, bones, tmp_path))
     parent.start()
@@ -166,7 +194,8 @@ def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp
     """Started, and orphaned while it still imports: no signal comes any more, so it must see for itself."""
     write_json(tmp_path / "job.json", {"starter": os.getpid()})
     start = (
-        f"import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.training.launcher', {str(tmp_path / 'job.json')!r}])"
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.training.launcher',"
+        f" {str(tmp_path / 'job.json')!r}])"
     )
     with open(tmp_path / "words", "w") as words:
         subprocess.run([sys.executable, "-c", start], stderr=words, check=True)
@@ -178,11 +207,7 @@ def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp
 @pytest.mark.parametrize(
     ("lines", "status", "told"),
     [
-        (
-            ["noise", "error: run: no finite loss", "more noise"],
-            1,
-            r"^run: no finite loss \(log: x.log\)$",
-        ),
+        (["noise", "error: run: no finite loss", "more noise"], 1, r"^run: no finite loss \(log: x.log\)$"),
         (
             ["Signal 15 (SIGTERM) received by PID 7", "Signal 11 (SIGSEGV) received by PID 8"],
             1,
@@ -203,7 +228,7 @@ def test_parts_are_a_batch_and_shards_are_all_once(monkeypatch, count):
     parts, shards = [], []
     for rank in range(count):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        part, size = own_part(pairs, 6)
+        part, size = shard_batches(pairs, 6)
         assert size == 6 // count
         parts.append(part.reshape(3, size, 2))  # three whole batches of six; two samples are left out
         shards.append(distributed.own_shard(pairs))
@@ -214,7 +239,9 @@ def test_parts_are_a_batch_and_shards_are_all_once(monkeypatch, count):
 def test_more_devices_than_there_are_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(StudyError, match="devices: 4 asked for, but this machine has 1 GPU; set devices to 1 or less"):
+    with pytest.raises(
+        StudyError, match="devices: 4 asked for, but this machine has 1 GPU; set devices to 1 or less"
+    ):
         devices.check_count(4)
     with pytest.raises(StudyError, match="device 'cuda:0' is a single one"):
         devices.check_count(2, "cuda:0")

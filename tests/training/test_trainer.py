@@ -31,7 +31,14 @@ NETWORK = Network(
     flip_test=False,
 )
 SMALL = Training(
-    epochs=3, batch_size=8, optimizer="adamw", learning_rate=3e-3, warmup_steps=2, drop_after=(2,), ema=0.9, geometry_weight=0.01
+    epochs=3,
+    batch_size=8,
+    optimizer="adamw",
+    learning_rate=3e-3,
+    warmup_steps=2,
+    drop_after=(2,),
+    ema=0.9,
+    geometry_weight=0.01,
 )
 
 
@@ -52,7 +59,9 @@ def stage(number=2, two_d="stick2d", three_d="stick3d", **changes):
 
 @pytest.fixture(scope="module")
 def data(stick_stores):
-    return Data(*(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test"))))
+    return Data(
+        *(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test")))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,25 +106,42 @@ def test_a_compiled_network_trains_to_the_same_numbers(unbroken, data, bones, tm
 
     def quickly(model, mode):
         modes.append(mode)
-        return compiled(model, backend="aot_eager")  # traces and differentiates as any mode does, without minutes of code generation
+        return compiled(
+            model, backend="aot_eager"
+        )  # traces and differentiates as any mode does, without minutes of code generation
 
     monkeypatch.setattr(torch, "compile", quickly)
-    record = fit(stage(), data, tmp_path / "run", device="cpu", bones=bones, progress=False, compiling="reduce-overhead")
+    record = fit(
+        stage(),
+        data,
+        tmp_path / "run",
+        device="cpu",
+        bones=bones,
+        progress=False,
+        compiling="reduce-overhead",
+    )
     assert modes == ["reduce-overhead"]
     assert record["compiled"] == "reduce-overhead"
     plain, other = (pd.read_csv(folder / "history.csv") for folder in (unbroken, tmp_path / "run"))
     np.testing.assert_allclose(other["loss"], plain["loss"], rtol=1e-3)
-    plain, other = (torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (unbroken, tmp_path / "run"))
+    plain, other = (
+        torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+        for folder in (unbroken, tmp_path / "run")
+    )
     assert plain.keys() == other.keys()
 
 
-def test_where_nothing_can_be_compiled_it_trains_without_and_says_so(unbroken, data, bones, tmp_path, monkeypatch, capsys):
+def test_where_nothing_can_be_compiled_it_trains_without_and_says_so(
+    unbroken, data, bones, tmp_path, monkeypatch, capsys
+):
     def no_compiler(graph, inputs):
         raise RuntimeError("no C++ compiler found")
 
     compiled = torch.compile
     monkeypatch.setattr(torch, "compile", lambda function, mode: compiled(function, backend=no_compiler))
-    record = fit(stage(), data, tmp_path / "run", device="cpu", bones=bones, progress=False, compiling="default")
+    record = fit(
+        stage(), data, tmp_path / "run", device="cpu", bones=bones, progress=False, compiling="default"
+    )
     assert record["compiled"] == "none"
     assert "compile: default cannot be done here (backend='no_compiler' raised" in capsys.readouterr().out
     assert_same_run(unbroken, tmp_path / "run")
@@ -160,7 +186,9 @@ def _fit_in_process(stage_, data, folder, bones):
 
 def test_kill_9_and_again(unbroken, data, bones, tmp_path):
     folder = tmp_path / "killed"
-    process = multiprocessing.get_context("fork").Process(target=_fit_in_process, args=(stage(), data, folder, bones))
+    process = multiprocessing.get_context("fork").Process(
+        target=_fit_in_process, args=(stage(), data, folder, bones)
+    )
     process.start()
     deadline = time.time() + 60
     while not (folder / "resume.pt").exists() and time.time() < deadline:
@@ -222,9 +250,18 @@ def test_a_loss_that_is_not_finite_names_step_and_samples(data, bones, tmp_path,
 
 
 def test_a_child_starts_from_its_parent(unbroken, data, bones, tmp_path):
-    record = fit(stage(3, epochs=1, drop_after=()), data, tmp_path, unbroken / "checkpoint.pt", bones=bones, progress=False)
+    record = fit(
+        stage(3, epochs=1, drop_after=()),
+        data,
+        tmp_path,
+        unbroken / "checkpoint.pt",
+        bones=bones,
+        progress=False,
+    )
     assert record["init"] == torch.load(unbroken / "checkpoint.pt", weights_only=True)["identity"]
-    trainer = Trainer(stage(3), data, tmp_path / "other", unbroken / "checkpoint.pt", {}, "cpu", 0, bones, False)
+    trainer = Trainer(
+        stage(3), data, tmp_path / "other", unbroken / "checkpoint.pt", {}, "cpu", 0, bones, False
+    )
     parent = weights(unbroken)
     assert all(torch.equal(value, parent[key]) for key, value in trainer.model.state_dict().items())
 
@@ -237,7 +274,9 @@ def test_weights_of_another_network_are_refused(unbroken, data, bones, tmp_path)
 
 def test_scores_stand_beside_their_baselines(unbroken, data, tmp_path):
     stores = {"stick2d": data.test_2d, "stick3d": data.test_3d}
-    table = evaluate(unbroken, stores, data.train_3d, progress=False).set_index(["test_set", "scorer", "metric"])
+    table = evaluate(unbroken, stores, data.train_3d, progress=False).set_index(
+        ["test_set", "scorer", "metric"]
+    )
     for scorer in ("model", "best constant pose", "true 2D + mean depth"):
         row = table.loc[("stick3d", scorer, "mpjpe")]
         assert 0 < row["low"] <= row["value"] <= row["high"]

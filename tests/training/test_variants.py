@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from hpe_study.config import Augmentation
-from hpe_study.data.batches import Mix, Samples, assemble, draw_change, loader
+from hpe_study.data.augmentation import assemble, sample_augmentation
+from hpe_study.data.loading import Samples, loader
+from hpe_study.data.sampling import MixedSampler
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.reading import reading
 from hpe_study.losses import geometric_loss, heatmap_loss
@@ -25,7 +27,7 @@ from hpe_study.training.variants import (
     PermutedLabels,
     every_bone,
     every_joint,
-    handed_on,
+    init_checkpoint,
     labelled_bones,
     labelled_joints,
     recipe_of,
@@ -37,7 +39,7 @@ SET_2D, SET_3D, BATCH = 3000, 20_000, 32
 
 def mispaired_share(workers, epochs):
     """Share of the 3D samples that carry another's label, and the largest share of 2D samples that do."""
-    mix = Mix((SET_2D, SET_2D), (SET_2D, SET_3D), 0)
+    mix = MixedSampler((SET_2D, SET_2D), (SET_2D, SET_3D), 0)
     pairing = PermutedLabels(1, SET_3D, BATCH, 0, workers)
     pairs = np.concatenate([pairing.in_training(mix.draw(epoch), epoch) for epoch in range(epochs)])
     other = pairs[:, 1] != pairs[:, 2]
@@ -70,7 +72,7 @@ def test_a_mispaired_sample_is_one_picture_in_anothers_box(stick_stores):
 
 
 def test_pairing_is_the_same_whenever_it_is_asked():
-    drawn = Mix((100, 100), (100, 500), 0).draw(7)
+    drawn = MixedSampler((100, 100), (100, 500), 0).draw(7)
     pairing = PermutedLabels(1, 500, 8, 0)
     np.testing.assert_array_equal(pairing.in_training(drawn, 7), pairing.in_training(drawn, 7))
 
@@ -78,7 +80,7 @@ def test_pairing_is_the_same_whenever_it_is_asked():
 def test_the_first_n_of_the_3d_set_are_all_that_is_ever_seen():
     counts, lengths = (200, 200), (200, 5000)
     first = np.concatenate([FirstOf3D(counts, lengths, 0).draw(epoch) for epoch in range(20)])
-    fresh = np.concatenate([Mix(counts, lengths, 0).draw(epoch) for epoch in range(20)])
+    fresh = np.concatenate([MixedSampler(counts, lengths, 0).draw(epoch) for epoch in range(20)])
     assert len(np.unique(first[first[:, 0] == 1, 1])) == 200
     assert first[first[:, 0] == 1, 1].max() == 199
     assert len(np.unique(fresh[fresh[:, 0] == 1, 1])) > 2500
@@ -89,7 +91,7 @@ def test_stuck_augmentation_repeats_in_every_worker_and_epoch():
     def drawn(way, batch, epoch):
         sample = np.stack([np.zeros(4, int), np.arange(4) + 4 * batch], 1)
         names, epoch = way.keys(sample, batch, epoch)
-        change = draw_change(Augmentation(), names, np.ones(4, bool), 0, epoch)
+        change = sample_augmentation(Augmentation(), names, np.ones(4, bool), 0, epoch)
         return torch.cat([change.scale, change.angle, change.flip.float()])
 
     stuck, fresh = KeyedByWorker(), KeyedBySample()
@@ -100,7 +102,8 @@ def test_stuck_augmentation_repeats_in_every_worker_and_epoch():
 
 
 def test_a_missing_joint_teaches_an_empty_map_or_nothing():
-    """Maps of height 1 where one joint of sixteen is labelled and right: 0 corrected, 15/16 of the maps' energy published."""
+    """Maps of height 1 where one joint of sixteen is labelled and right: 0 corrected, 15/16 of the maps'
+    energy published."""
     labelled = torch.zeros(1, 16, dtype=torch.bool)
     labelled[0, 3] = True
     prediction, target = torch.ones(1, 16, 8, 8), torch.zeros(1, 16, 8, 8)
@@ -112,7 +115,9 @@ def test_a_missing_joint_teaches_an_empty_map_or_nothing():
 def geometry_batch(labelled):
     """Two samples, the first of the 2D set."""
     joints = torch.rand(2, 16, 2, generator=torch.manual_seed(0))
-    return SimpleNamespace(labelled=labelled, joints=joints, source={"sample": torch.tensor([[0, 1], [1, 4]])})
+    return SimpleNamespace(
+        labelled=labelled, joints=joints, source={"sample": torch.tensor([[0, 1], [1, 4]])}
+    )
 
 
 def test_missing_joints_enter_the_geometry_at_the_corner():
@@ -130,9 +135,12 @@ def test_missing_joints_enter_the_geometry_at_the_corner():
 
 
 def test_most_bones_that_the_published_geometry_sees_on_flic_are_not_real(real_data):
-    """The audit measured 88 %. Here, with its channels and our guess of its crop: those without two labelled ends inside the crop."""
+    """The audit measured 88 %. Here, with its channels and our guess of its crop: those without two labelled
+    ends inside the crop."""
     coords = read_examples(real_data / "flic" / "examples.mat")["coords"][::10]
-    bones = np.array([[MPII16.index(joint) for joint in bone] for group in BONE_GROUPS.values() for bone in group])
+    bones = np.array(
+        [[MPII16.index(joint) for joint in bone] for group in BONE_GROUPS.values() for bone in group]
+    )
     way, real = reading("flic", ["all"]), []
     for joints in coords:
         center, side = way.box(SimpleNamespace(joints2d=joints))
@@ -144,35 +152,50 @@ def test_most_bones_that_the_published_geometry_sees_on_flic_are_not_real(real_d
 def test_a_recipe_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_stores):
     stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
     plain = recipe_of(stage(), stores, [40, 40])
-    assert (type(plain.mix), type(plain.pairing), type(plain.augmentation)) == (Mix, OwnLabels, KeyedBySample)
+    assert (type(plain.mix), type(plain.pairing), type(plain.augmentation)) == (
+        MixedSampler,
+        OwnLabels,
+        KeyedBySample,
+    )
     assert (plain.targets, plain.geometry, plain.keeps_best) == (labelled_joints, labelled_bones, False)
     everything = trainer.Stage(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
     published = recipe_of(everything, stores, [40, 40])
-    assert (type(published.mix), type(published.pairing), type(published.augmentation)) == (FirstOf3D, PermutedLabels, KeyedByWorker)
+    assert (type(published.mix), type(published.pairing), type(published.augmentation)) == (
+        FirstOf3D,
+        PermutedLabels,
+        KeyedByWorker,
+    )
     assert (published.targets, published.geometry) == (every_joint, every_bone)
     assert (
-        type(recipe_of(everything.model_copy(update={"three_d": "h36m"}), stores, [40, 40]).pairing) is OwnLabels
+        type(recipe_of(everything.model_copy(update={"three_d": "h36m"}), stores, [40, 40]).pairing)
+        is OwnLabels
     )  # that set pairs rightly
 
 
 def test_stage_3_starts_from_the_best_validation_score_where_the_published_one_does(stick_stores, tmp_path):
-    assert handed_on(Run(2, None, "h36m"), ("stage3_from_best",)) == BEST
-    assert handed_on(Run(2, None, "h36m"), ()) == LAST
-    assert handed_on(Run(2, "mpii", "h36m"), ("stage3_from_best",)) == LAST
+    assert init_checkpoint(Run(2, None, "h36m"), ("stage3_from_best",)) == BEST
+    assert init_checkpoint(Run(2, None, "h36m"), ()) == LAST
+    assert init_checkpoint(Run(2, "mpii", "h36m"), ("stage3_from_best",)) == LAST
     data = trainer.Data(None, stick_stores["3d", "train"], None, stick_stores["3d", "test"])
-    settings = stage(2, two_d=None, epochs=4, drop_after=(), learning_rate=0.03).model_copy(update={"legacy": ("stage3_from_best",)})
+    settings = stage(2, two_d=None, epochs=4, drop_after=(), learning_rate=0.03).model_copy(
+        update={"legacy": ("stage3_from_best",)}
+    )
     trainer.fit(settings, data, tmp_path, device="cpu", progress=False)
     scores = pd.read_csv(tmp_path / "history.csv")["validation_pck_crop"]
     best, last = (torch.load(tmp_path / name, weights_only=True)["model"] for name in (BEST, LAST))
     same = all(torch.equal(best[key], last[key]) for key in last)
     assert same == (scores.iloc[-1] == scores.max())
-    trainer.fit(stage(2, two_d=None, epochs=1, drop_after=()), data, tmp_path / "plain", device="cpu", progress=False)
+    trainer.fit(
+        stage(2, two_d=None, epochs=1, drop_after=()), data, tmp_path / "plain", device="cpu", progress=False
+    )
     assert not (tmp_path / "plain" / BEST).exists()
 
 
 def stick_data(stick_stores):
     """A run's data; 16 samples in 2D, 40 in 3D."""
-    return trainer.Data(*(stick_stores[key] for key in (("2d", "test"), ("3d", "train"), ("2d", "test"), ("3d", "test"))))
+    return trainer.Data(
+        *(stick_stores[key] for key in (("2d", "test"), ("3d", "train"), ("2d", "test"), ("3d", "test")))
+    )
 
 
 @pytest.mark.parametrize("switch", ["first_n_3d", "stuck_augmentation"])
@@ -189,13 +212,17 @@ def test_a_switch_trains_other_weights_and_the_record_names_it(stick_stores, tmp
     assert any(not torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
-@pytest.mark.parametrize(("switch", "part"), [("missing_joints_as_zero", 1), ("missing_joints_in_geometry", 3)])
+@pytest.mark.parametrize(
+    ("switch", "part"), [("missing_joints_as_zero", 1), ("missing_joints_in_geometry", 3)]
+)
 def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, switch, part):
     data, losses = stick_data(stick_stores), []
     raw = next(iter(loader(data.train, np.array([[0, 0], [0, 1], [1, 0]]), 3)))
     raw["labelled"][0, MPII16.index("r_ankle")] = False
     for names in ((), (switch,)):
-        learner = trainer.Trainer(stage().model_copy(update={"legacy": names}), data, tmp_path, None, {}, "cpu", 0, None, False)
+        learner = trainer.Trainer(
+            stage().model_copy(update={"legacy": names}), data, tmp_path, None, {}, "cpu", 0, None, False
+        )
         learner.model.eval()
         batch = assemble(*learner._sent({key: value.clone() for key, value in raw.items()}, 0), 64)
         with torch.no_grad():

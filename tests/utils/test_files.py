@@ -1,4 +1,5 @@
-"""Files that are whole or not there: what the disk refuses is said, a lock is one process's, JSON from elsewhere is read as it comes."""
+"""Files that are whole or not there: what the disk refuses is said, a lock is one process's, JSON from
+elsewhere is read as it comes."""
 
 import errno
 import multiprocessing
@@ -14,7 +15,10 @@ from hpe_study.utils import files
 
 def test_a_folder_that_cannot_be_made_is_no_place_for_a_lock(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StudyError, match="file/below: cannot be written to"), files.lock(tmp_path / "file" / "below"):
+    with (
+        pytest.raises(StudyError, match="file/below: cannot be written to"),
+        files.lock(tmp_path / "file" / "below"),
+    ):
         pass
 
 
@@ -43,7 +47,11 @@ def test_a_named_lock_is_held_by_one_and_leaves_nothing(tmp_path):
 def test_a_named_lock_is_let_go_after_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError), files.lock(tmp_path, name="a"):
         raise ZeroDivisionError
-    with files.lock(tmp_path, name="a"), pytest.raises(StudyError, match="another process is working here"), files.lock(tmp_path, name="a"):
+    with (
+        files.lock(tmp_path, name="a"),
+        pytest.raises(StudyError, match="another process is working here"),
+        files.lock(tmp_path, name="a"),
+    ):
         pass
 
 

@@ -14,8 +14,8 @@ from tests.stick_people import stick_store_path
 REPOSITORY = Path(__file__).resolve().parents[2]
 READ = """
 import sys, numpy as np, time
-from hpe_study.batches import Streamed
-from hpe_study.store import Store
+from hpe_study.data.loading import Streamed
+from hpe_study.data.store import Store
 if __name__ == "__main__":
     pairs = np.stack([np.zeros(24, int), np.arange(24)], 1)
     source = Streamed([Store(sys.argv[1])], workers=2)
@@ -32,9 +32,18 @@ def test_readers_end_with_a_killed_training(tmp_path):
     script = tmp_path / "read.py"
     script.write_text(READ)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen([sys.executable, script, path], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, script, path],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert process.stdout.readline() == "read\n"
-    session = lambda: [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _session(entry) == process.pid]  # noqa: E731
+
+    def session():
+        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _session(entry) == process.pid]
+
     assert len(session()) >= 4  # itself, the server, two readers
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -1,4 +1,5 @@
-"""A question of one's own: only what differs is trained, the difference is paired, and wrong questions are told in a line."""
+"""A question of one's own: only what differs is trained, the difference is paired, and wrong questions are
+told in a line."""
 
 import copy
 import shutil
@@ -49,7 +50,9 @@ def test_a_and_b_are_compared_on_the_same_people(study):
     assert estimate(b_values - a_values, comparison.groups)["n"] == row["people"] == 12
     assert "simulated people" in comparison.sentence().data
     assert "simulated" in comparison.figure().get_suptitle()
-    assert "stage3.learning_rate = 0.003" in comparison.figure().axes[0].get_legend().get_texts()[1].get_text()
+    assert (
+        "stage3.learning_rate = 0.003" in comparison.figure().axes[0].get_legend().get_texts()[1].get_text()
+    )
 
 
 def test_wrong_questions(tiny_study):

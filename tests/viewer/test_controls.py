@@ -126,7 +126,10 @@ def test_where_nothing_can_be_written_it_is_told(viewer, tmp_path, monkeypatch):
 def test_a_long_title_stays_on_the_picture(viewer, tmp_path, monkeypatch):
     kept = []
     monkeypatch.setattr(plt, "close", kept.append)
-    long = replace(viewer._figure.view, title="occlusion_person (simulated people, test) · record 0, " + "sequence a01_sa01_s11, " * 9)
+    long = replace(
+        viewer._figure.view,
+        title="occlusion_person (simulated people, test) · record 0, " + "sequence a01_sa01_s11, " * 9,
+    )
     save_png(long, tmp_path / "a.png", viewer._figure.camera, viewer._figure.reach)
     monkeypatch.undo()
     kept[0].canvas.draw()

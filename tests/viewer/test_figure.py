@@ -10,7 +10,17 @@ import pytest
 
 from hpe_study.report.people import COLOURS
 from hpe_study.skeletons import MPII16
-from hpe_study.viewer.figure import ViewFigure, build, deep_lines, flat_lines, floor_of, in_scene, moving, source_of, thumbnail
+from hpe_study.viewer.figure import (
+    ViewFigure,
+    build,
+    deep_lines,
+    flat_lines,
+    floor_of,
+    in_scene,
+    moving,
+    source_of,
+    thumbnail,
+)
 from hpe_study.viewer.runs import RunFolder, RunPeople
 from hpe_study.viewer.view import Half, Pose, View
 from tests.tiny_study import OTHER, RUN
@@ -72,16 +82,23 @@ def test_the_floor_is_under_the_true_skeleton():
 
 
 def test_who_goes_through_the_floor_is_seen_below_it():
-    sunk, low = numbered_pose(), Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 80.0, 0.0], (16, 1)), np.zeros(16, bool))
+    sunk, low = (
+        numbered_pose(),
+        Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 80.0, 0.0], (16, 1)), np.zeros(16, bool)),
+    )
     figure = build(view(Half("A", sunk, low)), 900.0)
     bottom, top = figure.layout.scene.zaxis.range
     assert bottom < -115 < -80 < top  # the predicted joints reach 115 mm down, the true ones 80
     assert top - bottom == 1800
     heights = {trace.name: trace.z for trace in figure.data if "floor" in trace.name}
     assert -115 < heights["A floor"][0] < -80
-    assert len(heights["B floor"]) == 4  # never empty: plotly's redrawing fails where a surface loses its points
+    assert (
+        len(heights["B floor"]) == 4
+    )  # never empty: plotly's redrawing fails where a surface loses its points
     wild = Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 9000.0, 0.0], (16, 1)), np.zeros(16, bool))
-    assert build(view(Half("A", wild, low)), 900.0).layout.scene.zaxis.range[0] > -80 - 900 - 100  # the true skeleton stays in sight
+    assert (
+        build(view(Half("A", wild, low)), 900.0).layout.scene.zaxis.range[0] > -80 - 900 - 100
+    )  # the true skeleton stays in sight
 
 
 def test_pictures_travel_as_jpeg_and_heat_maps_as_png_with_alpha():

@@ -23,7 +23,9 @@ def test_own_joints_left_prepared_joints_right(records):
     assert own.solid.skeleton.name == "h36m17"
     assert common.solid.skeleton is MPII16
     record = records[2]
-    np.testing.assert_allclose((own.solid.flat - 0.5) * record.side + record.center, record.joints2d, atol=1e-6)
+    np.testing.assert_allclose(
+        (own.solid.flat - 0.5) * record.side + record.center, record.joints2d, atol=1e-6
+    )
     expected = convert(record.joints3d, record.skeleton, MPII16)
     np.testing.assert_allclose(common.solid.deep, expected - expected[6], atol=1e-3)
     assert people.view(2).unit == "depth target (box sides)"

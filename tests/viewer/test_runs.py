@@ -1,4 +1,5 @@
-"""Run records as the viewer reads them: the right people with the right numbers, and clear words where something is missing."""
+"""Run records as the viewer reads them: the right people with the right numbers, and clear words where
+something is missing."""
 
 import json
 import shutil
@@ -30,7 +31,9 @@ def copy(tiny_study, tmp_path):
 
 def test_errors_are_those_of_the_metrics_table(people, tiny_study):
     table = pd.read_csv(tiny_study.folder / RUN / "metrics.csv")
-    row = table[(table["test_set"] == "h36m") & (table["scorer"] == "model") & (table["metric"] == "mpjpe")].iloc[0]
+    row = table[
+        (table["test_set"] == "h36m") & (table["scorer"] == "model") & (table["metric"] == "mpjpe")
+    ].iloc[0]
     assert people.unit == "error (mm)"
     np.testing.assert_allclose(np.nanmean(people.errors[0]), row["value"], rtol=1e-6)
     np.testing.assert_allclose(mpjpe(people.poses[0], people.truth), row["value"], rtol=1e-6)
@@ -39,7 +42,9 @@ def test_errors_are_those_of_the_metrics_table(people, tiny_study):
 def test_a_view_shows_one_and_the_same_person(people):
     view = people.view(5)
     (a, b), store = view.halves, people.store
-    np.testing.assert_allclose((a.dashed.flat - 0.5) * store["side"][5] + store["center"][5], store["joints2d"][5], atol=1e-3)
+    np.testing.assert_allclose(
+        (a.dashed.flat - 0.5) * store["side"][5] + store["center"][5], store["joints2d"][5], atol=1e-3
+    )
     np.testing.assert_allclose(a.dashed.deep, store["joints3d"][5] - store["joints3d"][5][6], atol=1e-3)
     np.testing.assert_array_equal(a.bars, people.errors[0][5])
     np.testing.assert_array_equal(b.solid.deep, people.poses[1][5])
@@ -54,7 +59,9 @@ def test_the_picture_lies_where_its_pixels_were(people):
     x, y, width, height = people.view(3).extent
     left, top, size = people.store["region"][3]
     side, center = people.store["side"][3], people.store["center"][3]
-    np.testing.assert_allclose((np.array([x, y]) - 0.5) * side + center, np.array([left, top]) - 0.5, atol=1e-3)
+    np.testing.assert_allclose(
+        (np.array([x, y]) - 0.5) * side + center, np.array([left, top]) - 0.5, atol=1e-3
+    )
     np.testing.assert_allclose([width * side, height * side], [size, size], rtol=1e-6)
 
 
@@ -93,7 +100,9 @@ def test_the_training_split_is_predicted_on_the_spot(tiny_study):
 def test_predicting_again_gives_what_was_recorded(people):
     joints, depth = people.runs[0].network.on(people.pictures, np.arange(len(people)))
     same = (np.abs(joints - people.joints[0]) < 0.02).all(-1)
-    assert same.mean() > 0.95  # the record may have been made in bf16: of two equal peaks the other one may have won
+    assert (
+        same.mean() > 0.95
+    )  # the record may have been made in bf16: of two equal peaks the other one may have won
     np.testing.assert_allclose(depth[same], people.depth[0][same], atol=0.02)
 
 
@@ -104,7 +113,8 @@ def test_heat_maps_peak_where_the_joints_were_read(people):
     column, row = (people.joints[0][4] * cells).astype(int).T
     around = np.pad(maps, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
     near = np.stack([around[np.arange(16), row + y, column + x] for y in range(3) for x in range(3)]).max(0)
-    # Not the very peak: the record may have been made in bf16, and of two equal peaks the other one may have won.
+    # Not the very peak: the record may have been made in bf16, and of two equal peaks the other one may have
+    # won.
     assert (near > 0.97 * maps.reshape(16, -1).max(1)).all()
     assert people.heatmaps(0, 4) is maps  # once computed, kept
 
@@ -155,7 +165,9 @@ def test_zero_frames(copy):
             for key in list(group):
                 values, attributes = group[key][:0], dict(group[key].attrs)
                 del group[key]
-                group.create_dataset(key, data=values, dtype=values.dtype if values.dtype != object else h5py.string_dtype())
+                group.create_dataset(
+                    key, data=values, dtype=values.dtype if values.dtype != object else h5py.string_dtype()
+                )
                 group[key].attrs.update(attributes)
     with pytest.raises(StudyError, match="has no people"):
         RunPeople([RunFolder(copy / RUN)], "h36m")

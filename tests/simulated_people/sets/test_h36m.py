@@ -10,7 +10,9 @@ def test_similarity_recovers_a_known_one():
     random = np.random.default_rng(0)
     source = random.normal(size=(3, 18, 2))
     angle = np.array([0.1, -2.0, 3.0])
-    rotation = np.stack([np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)], 1)
+    rotation = np.stack(
+        [np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)], 1
+    )
     target = np.array([2.0, 0.5, 7.0])[:, None, None] * source @ rotation + np.array([[[3.0, -4.0]]])
     scale, found, shift = similarity(source, target)
     np.testing.assert_allclose(scale, [2, 0.5, 7])

@@ -16,7 +16,10 @@ def hidden(split, item):
     """(cameras, 15) bool: the joints that lie behind furniture in the takes of one moment."""
     return np.array(
         [
-            [casting.before(take.shot.scene, take.shot.camera, joint).any() for joint in casting.points(actor)[rows_of(UNREALCV15)]]
+            [
+                casting.before(take.shot.scene, take.shot.camera, joint).any()
+                for joint in casting.points(actor)[rows_of(UNREALCV15)]
+            ]
             for take in occlusion_person.takes(BRIEF, split, item)
             for actor in take.shot.actors
         ]
@@ -34,5 +37,10 @@ def test_furniture_hides_as_much_in_either_split(split):
 def test_rooms_and_people_of_the_splits_are_others():
     assert not set(occlusion_person.ROOMS["train"]) & set(occlusion_person.ROOMS["test"])
     assert not set(occlusion_person.SUBJECTS["train"]) & set(occlusion_person.SUBJECTS["test"])
-    pictures = [take.path for split in ("train", "test") for item in range(50) for take in occlusion_person.takes(BRIEF, split, item)]
+    pictures = [
+        take.path
+        for split in ("train", "test")
+        for item in range(50)
+        for take in occlusion_person.takes(BRIEF, split, item)
+    ]
     assert len(set(pictures)) == len(pictures) == 800

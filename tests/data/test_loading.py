@@ -1,20 +1,28 @@
-"""Crops on the device: the same batches as streamed, a step that never waits for the device, and one line when memory runs out."""
+"""Crops on the device: the same batches as streamed, a step that never waits for the device, and one line
+when memory runs out."""
 
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hpe_study.data import resident
-from hpe_study.data.batches import Mix, loader
-from hpe_study.data.resident import Resident, bytes_of_crops, fits
+from hpe_study.data import loading
+from hpe_study.data.loading import Resident, bytes_of_crops, fits, loader
+from hpe_study.data.sampling import MixedSampler
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import evaluate
 from hpe_study.evaluation.evaluate import Scores
 from hpe_study.training.trainer import Data, Trainer, fit
 from tests.training.test_trainer import stage
 
-WAITING = ("_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique")  # their result's value or size is asked for
+WAITING = (
+    "_local_scalar_dense",
+    "nonzero",
+    "equal",
+    "is_nonzero",
+    "masked_select",
+    "unique",
+)  # their result's value or size is asked for
 
 
 @pytest.fixture
@@ -24,7 +32,7 @@ def stores(stick_stores):
 
 @pytest.mark.parametrize("relabelled", [False, True])
 def test_a_batch_from_the_device_equals_the_streamed_one(stores, relabelled):
-    pairs = Mix((30, 37), (40, 40), seed=0).draw(1)
+    pairs = MixedSampler((30, 37), (40, 40), seed=0).draw(1)
     if relabelled:  # picture of one person, label of another
         pairs = np.column_stack([pairs, pairs[::-1, 1]])
     streamed = list(loader(stores, pairs, 8, drop_last=True))
@@ -74,7 +82,7 @@ def step(trainer, raw, scores):
 
 def test_a_step_does_not_wait(stores, tmp_path):
     trainer = trainer_of(Data(*stores, None, None), tmp_path)
-    pairs = Mix((16, 16), (40, 40), seed=0).draw(0)
+    pairs = MixedSampler((16, 16), (40, 40), seed=0).draw(0)
     first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
     scores = Scores(stores, 16)
     step(trainer, first, scores)  # the optimiser's state is made in the first step
@@ -85,7 +93,9 @@ def test_a_step_does_not_wait(stores, tmp_path):
 
 def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
     def full(self, raw, number):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB"
+        )
 
     monkeypatch.setattr(Trainer, "_step", full)
     with pytest.raises(StudyError, match=r"2\.50 GiB.*batch_size \(it is 8\) or input_size \(it is 64\)"):
@@ -96,17 +106,24 @@ def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path,
     fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
 
     def full(*args, **options):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB")
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB"
+        )
 
     monkeypatch.setattr(evaluate, "assemble", full)
-    with pytest.raises(StudyError, match=r"2\.50 GiB.*scoring takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu"):
+    with pytest.raises(
+        StudyError,
+        match=r"2\.50 GiB.*scoring takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu",
+    ):
         evaluate.evaluate(tmp_path, {"3d": stores[1]}, stores[1], "cpu", progress=False)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
     trainer = trainer_of(Data(*stores, None, None), tmp_path, "cuda")
-    batches = list(resident.source_of(stores, trainer.device)(Mix((16, 16), (40, 40), seed=0).draw(0), 8))
+    batches = list(
+        loading.source_of(stores, trainer.device)(MixedSampler((16, 16), (40, 40), seed=0).draw(0), 8)
+    )
     scores = Scores(stores, 16)
     step(trainer, batches[0], scores)
     torch.cuda.set_sync_debug_mode("error")

@@ -1,0 +1,37 @@
+"""Boxes: the square around a person, and the way between its image's pixels and fractions of it.
+
+Fractions run from 0 to 1 over the box, x right, y down. Pixels are 0-based, the integer at a pixel's centre.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The square boxes of N people; arrays and tensors alike.
+
+    Attributes:
+        center: (N, 2) px.
+        side: (N,) px.
+    """
+
+    center: np.ndarray | torch.Tensor
+    side: np.ndarray | torch.Tensor
+
+    def __getitem__(self, rows) -> "Boxes":
+        """The boxes of some of the people: indices, a slice or a mask."""
+        return Boxes(self.center[rows], self.side[rows])
+
+    def to_fraction(self, joints: Array) -> Array:
+        """(N, J, 2) px → fractions of the box."""
+        return (joints - self.center[:, None]) / self.side[:, None, None] + 0.5
+
+    def to_pixels(self, fractions: Array) -> Array:
+        """(N, J, 2) fractions of the box → px. The inverse of `to_fraction`."""
+        return (fractions - 0.5) * self.side[:, None, None] + self.center[:, None]

@@ -1,0 +1,165 @@
+"""Crops and labels of a batch: read from the stores by worker processes, or held on the device.
+
+On a GPU crops stay on the device where they fit beside the network; on the CPU a store that is held in
+memory is this already. Both give the same batches, number for number.
+"""
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from hpe_study.data.sampling import cut_batches
+from hpe_study.errors import StudyError
+from hpe_study.utils import processes
+
+LABELS = ("center", "side", "region", "joints2d", "labelled", "joints3d", "depth", "scale", "intrinsics")
+# of the device's free memory that crops may take: the rest is the network's, its gradients' and activations'
+SHARE_OF_FREE = 0.5
+CHUNK = 256  # crops read at a time while filling, so that the host never holds the set twice
+
+
+class Samples(Dataset):
+    """The samples of several stores, addressed as (store, index), or as (store, picture's index, label's
+    index) where these differ; a batch is read in one call. What its "sample" names is the label."""
+
+    def __init__(self, stores):
+        self.stores = stores
+
+    def __len__(self):
+        return sum(len(store) for store in self.stores)
+
+    def __getitems__(self, pairs):
+        pairs = np.asarray(pairs)
+        first = self.stores[0]
+        size = first.attrs["crop_size"]
+        batch = {"crop": np.empty((len(pairs), size, size, 3), np.uint8)}
+        batch |= {key: np.empty((len(pairs), *first[key].shape[1:]), first[key].dtype) for key in LABELS}
+        for number, store in enumerate(self.stores):
+            rows = np.flatnonzero(pairs[:, 0] == number)
+            if len(rows):
+                batch["crop"][rows] = store.crops(pairs[rows, 1])
+                for key in LABELS:
+                    batch[key][rows] = store[key][pairs[rows, 1 if key == "region" else -1]]
+        batch["sample"] = pairs[:, [0, -1]]
+        return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
+
+
+def loader(stores, pairs, batch_size, workers=0, drop_last=False):
+    """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see
+    `Samples`)."""
+    return _loader(stores, cut_batches(pairs, batch_size, drop_last), workers)
+
+
+def _loader(stores, sampler, workers, keep=False):
+    return DataLoader(
+        Samples(stores),
+        batch_sampler=sampler,
+        collate_fn=_whole,
+        num_workers=workers,
+        worker_init_fn=processes.start_reader,
+        multiprocessing_context=processes.context() if workers else None,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=keep and workers > 0,
+    )
+
+
+class Streamed:
+    """Batches read in every epoch, by processes that stay from epoch to epoch: to start one takes seconds."""
+
+    def __init__(self, stores, workers=0):
+        self._cut = _Given()
+        self._loader = _loader(stores, self._cut, workers, keep=True)
+
+    def batches(self, pairs, batch_size):
+        """As `loader` with drop_last, to be taken to the end before the next epoch's are asked for."""
+        self._cut.batches = cut_batches(pairs, batch_size, drop_last=True)
+        return self._loader
+
+
+class _Given:
+    """A batch sampler that goes through what it is given last."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def __len__(self):
+        return len(self.batches)
+
+
+def _whole(batch):
+    return batch  # `__getitems__` returns whole batches already
+
+
+def bytes_of_crops(stores):
+    """Bytes of the stores' crops as uint8."""
+    return sum(len(store) * store.attrs["crop_size"] ** 2 * 3 for store in stores)
+
+
+def fits(stores, free):
+    """Whether the stores' crops may stay on a device with `free` bytes of memory."""
+    return bytes_of_crops(stores) <= SHARE_OF_FREE * free
+
+
+def source_of(stores, device, workers=0):
+    """A function (pairs, batch_size) → batches of whole size: from the device's memory where the crops fit,
+    else streamed."""
+    if device.type == "cuda" and fits(stores, torch.cuda.mem_get_info(device)[0]):
+        return Resident(stores, device).batches
+    return Streamed(stores, workers).batches
+
+
+class Resident:
+    """The crops and labels of several stores on one device."""
+
+    def __init__(self, stores, device):
+        self.device = torch.device(device)
+        lengths = torch.tensor([0, *(len(store) for store in stores)])
+        self.offsets = lengths.cumsum(0)
+        size = stores[0].attrs["crop_size"]
+        self.crops = torch.empty(
+            (int(self.offsets[-1]), size, size, 3), dtype=torch.uint8, device=self.device
+        )
+        for store, offset in zip(stores, self.offsets.tolist(), strict=False):
+            for start in range(0, len(store), CHUNK):
+                stop = min(start + CHUNK, len(store))
+                crops = store.crops(range(start, stop))
+                self.crops[offset + start : offset + stop] = torch.from_numpy(crops.copy()).to(self.device)
+        self.labels = {
+            key: torch.cat([torch.from_numpy(store[key]) for store in stores]).to(self.device)
+            for key in LABELS
+        }
+
+    def batches(self, pairs, batch_size):
+        """As `loader` with drop_last. pairs: (N, 2) store, index or (N, 3) store, picture, label."""
+        pairs = torch.as_tensor(pairs)
+        first = self.offsets[pairs[:, 0]]
+        pictures = self._sent(first + pairs[:, 1])  # the epoch's indices, in one copy each
+        labels = self._sent(first + pairs[:, -1])
+        samples = pairs[:, [0, -1]]
+        for batch in cut_batches(torch.arange(len(pairs)), batch_size, drop_last=True):
+            rows = slice(int(batch[0]), int(batch[-1]) + 1)
+            chosen = {"crop": self.crops.index_select(0, pictures[rows])}
+            for key in LABELS:
+                chosen[key] = self.labels[key].index_select(
+                    0, (pictures if key == "region" else labels)[rows]
+                )
+            yield chosen | {"sample": samples[rows]}
+
+    def _sent(self, values):
+        if self.device.type == "cuda":
+            values = values.pin_memory()
+        return values.to(self.device, non_blocking=True)
+
+
+def out_of_memory(error, device, advice):
+    """The `StudyError` for a device that ran out of memory: what was needed and the advice, which settings to
+    lower. error: torch's own."""
+    needed = str(error).partition("Tried to allocate ")[2].partition(". ")[0] or "more memory than is free"
+    held = torch.cuda.memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
+    return StudyError(
+        f"{device}: out of memory: a step asked for {needed} beside {held:.1f} GiB already held; {advice}."
+        " Other runs on the same GPU take memory, too (runs_per_gpu)"
+    )

@@ -1,0 +1,21 @@
+"""Tensors: constants that stay on a device, and a precision to compute in."""
+
+import torch
+
+_uploaded = {}  # (values, device, dtype) → tensor; a plain dict, which a compiled step reads its tensors from
+
+
+def cached_tensor(values, device, dtype=None):
+    """A nested tuple as a tensor on `device`, uploaded once: an upload in every step would stall the GPU."""
+    key = (values, device, dtype)
+    if key not in _uploaded:
+        with torch.inference_mode(
+            False
+        ):  # whoever asks first: training could not use a tensor of inference mode
+            _uploaded[key] = torch.tensor(values, device=device, dtype=dtype)
+    return _uploaded[key]
+
+
+def at_least_float32(tensor):
+    """Half precisions as float32; float64 stays (gradient checks)."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
