@@ -1,12 +1,12 @@
 """The joint sets of the data sets, bone groups and canonical lengths: data, in the data sets' own orders."""
 
-from hpe_study.skeletons.skeleton import recipe, skeleton
+from hpe_study.skeletons.skeleton import define_recipe, define_skeleton
 
-_MID_HIPS = recipe(l_hip=0.5, r_hip=0.5)
+_MID_HIPS = define_recipe(l_hip=0.5, r_hip=0.5)
 # MPII's thorax and pelvis are rounded midpoints, within 0.71 px on 99 % of its 2,958 validation people
-_MID_SHOULDERS = recipe(l_shoulder=0.5, r_shoulder=0.5)
+_MID_SHOULDERS = define_recipe(l_shoulder=0.5, r_shoulder=0.5)
 _LSP_NECK = "LSP's neck is taken for MPII's upper_neck; nobody labelled both on real people"
-_ALONG_HEAD = recipe(
+_ALONG_HEAD = define_recipe(
     exact=False,
     note="0.20 of the way from thorax to head_top, the median over MPII's validation people (inter-quartile 0.13–0.26); "
     "there it is off by 0.12 head sizes (median, inter-quartile 0.06–0.22)",
@@ -15,22 +15,22 @@ _ALONG_HEAD = recipe(
     r_shoulder=0.4,
     head_top=0.2,
 )
-MPII16 = skeleton(
+MPII16 = define_skeleton(
     "mpii16",
     "r_ankle r_knee r_hip l_hip l_knee l_ankle pelvis thorax upper_neck head_top r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
     "pelvis-r_hip-r_knee-r_ankle pelvis-l_hip-l_knee-l_ankle pelvis-thorax-upper_neck-head_top thorax-r_shoulder-r_elbow-r_wrist thorax-l_shoulder-l_elbow-l_wrist",
     "pelvis",
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
-    lsp__neck=recipe(exact=False, note=_LSP_NECK, simulated=(26, 23, 28), upper_neck=1.0),
-    h36m__spine=recipe(
+    lsp__neck=define_recipe(exact=False, note=_LSP_NECK, simulated=(26, 23, 28), upper_neck=1.0),
+    h36m__spine=define_recipe(
         exact=False, note="midway from pelvis to thorax", simulated=(39, 28, 49), pelvis=0.5, thorax=0.5
     ),
-    h36m__thorax=recipe(
+    h36m__thorax=define_recipe(
         exact=False, note="the mid-shoulder for H36M's neck base", simulated=(51, 45, 55), thorax=1.0
     ),
 )
-LSP14 = skeleton(
+LSP14 = define_skeleton(
     "lsp14",
     "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist neck head_top",
     "neck-head_top neck-r_shoulder-r_elbow-r_wrist neck-l_shoulder-l_elbow-l_wrist neck-r_hip-r_knee-r_ankle neck-l_hip-l_knee-l_ankle",
@@ -39,9 +39,9 @@ LSP14 = skeleton(
     family="lsp",
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
-    upper_neck=recipe(exact=False, note=_LSP_NECK, simulated=(26, 23, 28), neck=1.0),
+    upper_neck=define_recipe(exact=False, note=_LSP_NECK, simulated=(26, 23, 28), neck=1.0),
 )
-FLIC29 = skeleton(
+FLIC29 = define_skeleton(
     "flic29",
     "l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip l_knee l_ankle r_hip r_knee r_ankle l_eye r_eye l_ear r_ear nose "
     "mid_shoulder mid_hip mid_ear mid_torso mid_l_upper_arm mid_r_upper_arm mid_l_lower_arm mid_r_lower_arm mid_l_upper_leg mid_r_upper_leg mid_l_lower_leg mid_r_lower_leg",
@@ -50,7 +50,7 @@ FLIC29 = skeleton(
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
 )
-H36M17 = skeleton(
+H36M17 = define_skeleton(
     "h36m17",
     "pelvis r_hip r_knee r_ankle l_hip l_knee l_ankle spine thorax nose head_top l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist",
     "pelvis-r_hip-r_knee-r_ankle pelvis-l_hip-l_knee-l_ankle pelvis-spine-thorax-nose-head_top thorax-l_shoulder-l_elbow-l_wrist thorax-r_shoulder-r_elbow-r_wrist",
@@ -65,10 +65,10 @@ _INF_JOINTS = (
     "l_hip l_knee l_ankle l_foot l_toe r_hip r_knee r_ankle r_foot r_toe"
 )
 _INF_OWN = "spine spine2 spine3 spine4 neck head"
-_INF_UPPER_NECK = recipe(
+_INF_UPPER_NECK = define_recipe(
     exact=False, note="midway between 3DHP's neck and head", simulated=(32, 28, 35), neck=0.5, head=0.5
 )
-MPI_INF_3DHP28 = skeleton(
+MPI_INF_3DHP28 = define_skeleton(
     "mpi_inf_3dhp28",
     _INF_JOINTS,
     "pelvis-spine-spine2-spine3-spine4-neck-head-head_top spine4-l_clavicle-l_shoulder-l_elbow-l_wrist-l_hand spine4-r_clavicle-r_shoulder-r_elbow-r_wrist-r_hand "
@@ -79,7 +79,7 @@ MPI_INF_3DHP28 = skeleton(
     thorax=_MID_SHOULDERS,
     upper_neck=_INF_UPPER_NECK,
 )
-MPI_INF_3DHP17 = skeleton(
+MPI_INF_3DHP17 = define_skeleton(
     "mpi_inf_3dhp17",
     "head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle pelvis spine head",
     "pelvis-spine-neck-head-head_top neck-r_shoulder-r_elbow-r_wrist neck-l_shoulder-l_elbow-l_wrist pelvis-r_hip-r_knee-r_ankle pelvis-l_hip-l_knee-l_ankle",
@@ -89,7 +89,7 @@ MPI_INF_3DHP17 = skeleton(
     thorax=_MID_SHOULDERS,
     upper_neck=_INF_UPPER_NECK,
 )
-UNREALCV15 = skeleton(
+UNREALCV15 = define_skeleton(
     "unrealcv15",
     "pelvis r_hip r_knee r_ankle l_hip l_knee l_ankle belly neck l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist",
     "pelvis-r_hip-r_knee-r_ankle pelvis-l_hip-l_knee-l_ankle pelvis-belly-neck neck-l_shoulder-l_elbow-l_wrist neck-r_shoulder-r_elbow-r_wrist",
@@ -98,7 +98,7 @@ UNREALCV15 = skeleton(
     family="unrealcv",
     thorax=_MID_SHOULDERS,
 )
-OPENPOSE18 = skeleton(
+OPENPOSE18 = define_skeleton(
     "openpose18",
     "nose neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle r_eye l_eye r_ear l_ear",
     "neck-nose nose-r_eye-r_ear nose-l_eye-l_ear neck-r_shoulder-r_elbow-r_wrist neck-l_shoulder-l_elbow-l_wrist neck-r_hip-r_knee-r_ankle neck-l_hip-l_knee-l_ankle",
@@ -108,7 +108,7 @@ OPENPOSE18 = skeleton(
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
 )
-SMPL24 = skeleton(
+SMPL24 = define_skeleton(
     "smpl24",
     "pelvis l_hip r_hip spine1 l_knee r_knee spine2 l_ankle r_ankle spine3 l_foot r_foot neck l_collar r_collar head l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hand r_hand",
     "pelvis-spine1-spine2-spine3-neck-head spine3-l_collar-l_shoulder-l_elbow-l_wrist-l_hand spine3-r_collar-r_shoulder-r_elbow-r_wrist-r_hand "
@@ -118,7 +118,7 @@ SMPL24 = skeleton(
     family="smpl",
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
-    upper_neck=recipe(
+    upper_neck=define_recipe(
         exact=False, note="midway between SMPL's neck and head", simulated=(90, 85, 96), neck=0.5, head=0.5
     ),
 )

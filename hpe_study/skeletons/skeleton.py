@@ -34,7 +34,7 @@ class Recipe:
     simulated: tuple | None = None
 
 
-def recipe(exact=True, note="", simulated=None, **weights):
+def define_recipe(exact=True, note="", simulated=None, **weights):
     if abs(sum(weights.values()) - 1) > 1e-9:
         raise ValueError(f"recipe weights sum to {sum(weights.values())}, not 1")
     if simulated:
@@ -92,7 +92,7 @@ def mirrored(joint):
     return front + {"l_": "r_", "r_": "l_"}.get(side, side) + joint[len(front) + 2 :]
 
 
-def skeleton(name, joints, chains, root, own="", family="", **recipes):
+def define_skeleton(name, joints, chains, root, own="", family="", **recipes):
     joints = tuple(joints.split())
     bones = tuple(
         pair
@@ -103,9 +103,10 @@ def skeleton(name, joints, chains, root, own="", family="", **recipes):
     if unknown or root not in joints or len(set(joints)) != len(joints):
         raise ValueError(f"{name}: bones, root and joints do not fit ({sorted(unknown)})")
     recipes = {key.replace("__", "."): recipe for key, recipe in recipes.items()}
-    return Skeleton(
+    _BY_NAME[name] = Skeleton(
         name, joints, bones, root, frozenset(own.split()), family or name, MappingProxyType(recipes)
     )
+    return _BY_NAME[name]
 
 
 def by_name(name):
@@ -119,7 +120,7 @@ def sources(source, target):
     """For each joint of `target`: the `Recipe` that makes it of `source`'s joints, or None where it cannot be made."""
     keys = {source.key(joint): joint for joint in source.joints}
     named = [
-        recipe(**{keys[target.key(joint)]: 1.0}) if target.key(joint) in keys else None
+        define_recipe(**{keys[target.key(joint)]: 1.0}) if target.key(joint) in keys else None
         for joint in target.joints
     ]
     return [
