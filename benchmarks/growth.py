@@ -20,7 +20,7 @@ import yaml
 
 from benchmarks.material import AUGMENTATION
 from benchmarks.timing import circumstances
-from hpe_study.config import Network, Stage, Training
+from hpe_study.config import NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.store import Store, prepare
 from hpe_study.training.trainer import Data, Trainer
 from simulated_people import make
@@ -96,9 +96,9 @@ def _store(root, split):
 
 def train_epoch(root, batch):
     """Seconds of an epoch of stage 1 with a small network, read from disk as it goes, and the images seen."""
-    network = Network(model="narrow18", width=8, pretrained=False, input_size=INPUT, sigma=1.0)
-    training = Training(epochs=1000, batch_size=int(batch))
-    stage = Stage(
+    network = NetworkConfig(model="narrow18", width=8, pretrained=False, input_size=INPUT, sigma=1.0)
+    training = TrainingConfig(epochs=1000, batch_size=int(batch))
+    stage = StageConfig(
         stage=1,
         two_d="mpii",
         three_d=None,

@@ -6,13 +6,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hpe_study.config import Augmentation, Network, Stage, Training
+from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.augmentation import sample_augmentation
 from hpe_study.data.store import Store, prepare
 from hpe_study.training.trainer import Data, Trainer
 from simulated_people import make
 
-AUGMENTATION = Augmentation()  # the published limits
+AUGMENTATION = AugmentationConfig()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
 BYTES_A_PIXEL = 0.34
 EPOCH = 6  # batches
@@ -88,7 +88,7 @@ class Material:
 
     def network(self, model, size, precision):
         """The published network's settings, its weights random."""
-        return Network(model=model, pretrained=False, input_size=size, precision=precision)
+        return NetworkConfig(model=model, pretrained=False, input_size=size, precision=precision)
 
     def trainer(
         self,
@@ -108,13 +108,13 @@ class Material:
         batch: samples a step; samples: of each set an epoch, by default `EPOCH` batches in all."""
         network = self.network(model, size, precision)
         batch = batch or self.sizes.batch
-        training = Training(
+        training = TrainingConfig(
             epochs=1000,
             batch_size=batch,
             samples_per_epoch=samples or EPOCH * batch // 2,
             geometry_weight=0.01,
         )
-        stage = Stage(
+        stage = StageConfig(
             stage=3,
             two_d=self.SETS[0],
             three_d=self.SETS[1],
@@ -149,7 +149,7 @@ def pairs_of(count, length, stores=2):
 
 
 def change_of(pairs):
-    """The `Change` of samples: the 2D set's may turn, as published."""
+    """The `Augmentation` of samples: the 2D set's may turn, as published."""
     pairs = np.asarray(pairs)
     return sample_augmentation(
         AUGMENTATION, pairs[:, 0].astype(np.int64) << 40 | pairs[:, 1], pairs[:, 0] == 0, 0, 0

@@ -128,7 +128,7 @@ def gaussian_twin(joint, cells, sigma):
 
 def warp_of(center, side, change, size):
     """(2, 3) matrix of cv2.warpAffine from a picture to the crop that the network sees (size px). change: a
-    `augmentation.Change` of one."""
+    `augmentation.Augmentation` of one."""
     corners = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     seen = (original_fraction(corners[None], change)[0].numpy() - 0.5) * side + center
     return cv2.getAffineTransform(seen.astype(np.float32), (corners.numpy() * size - 0.5).astype(np.float32))
@@ -139,7 +139,7 @@ class ImageSamples(Dataset):
 
     stores: 2D first, whose labels are used; root: the folder that their pictures' paths are under; pairs: (N,
     2) store, index;
-    change: function (pairs) → `augmentation.Change`, the same numbers as the fast path's.
+    change: function (pairs) → `augmentation.Augmentation`, the same numbers as the fast path's.
     """
 
     def __init__(self, stores, root, pairs, change, size, sigma):

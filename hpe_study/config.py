@@ -2,7 +2,7 @@
 is one clear line.
 
 `Profile` is one file of `params/`: the data, the network, and a section of training settings for each stage.
-`Stage` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing
+`StageConfig` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing
 else.
 """
 
@@ -53,7 +53,7 @@ class Counts(Frozen):
     test: PositiveInt
 
 
-class Training(Frozen):
+class TrainingConfig(Frozen):
     """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch
     of `drop_after`."""
 
@@ -95,7 +95,7 @@ class Training(Frozen):
         )
 
 
-class Augmentation(Frozen):
+class AugmentationConfig(Frozen):
     """Limits of the random changes: normal draws of half the limit as deviation, cut at the limit."""
 
     scale: Share = 0.25  # ± share of the crop's side
@@ -107,7 +107,7 @@ class Augmentation(Frozen):
     colour: Share = 0.0  # ± gain and offset per channel
 
 
-class Network(Frozen):
+class NetworkConfig(Frozen):
     """The network and its reading."""
 
     model: str = "resnet50"
@@ -130,16 +130,16 @@ class Network(Frozen):
         return self
 
 
-class Stage(Frozen):
+class StageConfig(Frozen):
     """All that one training run depends on, besides its data and the run it starts from."""
 
     stage: Literal[1, 2, 3]
     two_d: str | None
     three_d: str | None
     seed: int
-    training: Training
-    augmentation: Augmentation
-    network: Network
+    training: TrainingConfig
+    augmentation: AugmentationConfig
+    network: NetworkConfig
     validate_every: PositiveInt
     share_2d: Annotated[float, Field(gt=0, le=1)] = (
         1.0  # of the 2D set's images that are used at all (Table 5)
@@ -222,16 +222,16 @@ class Profile(Frozen):
     analyses: tuple[str, ...] | None = None  # notebooks of tables and figures to execute; None: all
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     validate_every: PositiveInt = 5
-    network: Network = Network()
-    augmentation: Augmentation = Augmentation()
-    stage1: Training = Training()
-    stage2: Training = Training()
-    stage3: Training = Training()
-    stage2_3d_only: Training = Training()
-    stage3_3d_only: Training = Training()
+    network: NetworkConfig = NetworkConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    stage1: TrainingConfig = TrainingConfig()
+    stage2: TrainingConfig = TrainingConfig()
+    stage3: TrainingConfig = TrainingConfig()
+    stage2_3d_only: TrainingConfig = TrainingConfig()
+    stage3_3d_only: TrainingConfig = TrainingConfig()
     large_sets: tuple[str, ...] = ()  # 3D sets whose 3D-only stages have their own settings:
-    stage2_3d_only_large: Training | None = None
-    stage3_3d_only_large: Training | None = None
+    stage2_3d_only_large: TrainingConfig | None = None
+    stage3_3d_only_large: TrainingConfig | None = None
     fair: Fair | None = None  # for Table 4
     size: Size | None = None  # for Table 5
     # defects of the published code to turn on: names of `hpe_study.published_defects`, or all
@@ -269,7 +269,7 @@ class Profile(Frozen):
         return [
             (name, part)
             for name in type(self).model_fields
-            if isinstance(part := getattr(self, name), Training)
+            if isinstance(part := getattr(self, name), TrainingConfig)
         ]
 
     def training(self, stage, two_d, three_d):
@@ -279,14 +279,14 @@ class Profile(Frozen):
         return getattr(self, f"stage{stage}_3d_only{'_large' if three_d in self.large_sets else ''}")
 
     def stage(self, run):
-        """The `Stage` of one run (`study.Run`) of this profile."""
+        """The `StageConfig` of one run (`study.Run`) of this profile."""
         three_d = run.trained_3d
         training = self.training(run.stage, run.two_d, three_d).scaled(run.epoch_scale)
         if not run.geometry:
             training = training.model_copy(update={"geometry_weight": 0.0})
         if run.budget:
             training = self._within_budget(training, run)
-        return Stage(
+        return StageConfig(
             stage=run.stage,
             two_d=run.two_d,
             three_d=three_d,

@@ -17,7 +17,7 @@ from hpe_study.utils.tensors import cached_tensor
 
 
 @dataclass(frozen=True)
-class Change:
+class Augmentation:
     """A batch's random change. The crop seen is the person's box turned, scaled and shifted; B samples."""
 
     scale: torch.Tensor  # (B,) side of the crop seen over the box's side
@@ -29,13 +29,13 @@ class Change:
 
     def to(self, device):
         """The same change on another device."""
-        return Change(**{key: value.to(device, non_blocking=True) for key, value in vars(self).items()})
+        return Augmentation(**{key: value.to(device, non_blocking=True) for key, value in vars(self).items()})
 
 
 def identity_augmentation(count):
     """The change that leaves `count` samples as they are."""
     one, zero = torch.ones(count), torch.zeros(count)
-    return Change(
+    return Augmentation(
         one,
         zero,
         torch.zeros(count, 2),
@@ -46,7 +46,7 @@ def identity_augmentation(count):
 
 
 def sample_augmentation(settings, samples, turns, seed, epoch):
-    """The `Change` of a batch. settings: `params.Augmentation`; samples: (B,) integers that name them;
+    """The `Augmentation` of a batch. settings: `config.AugmentationConfig`; samples: (B,) integers that name them;
     turns: (B,) bool, those that may be rotated.
     """
     u = rng.uniform("augmentation", seed, epoch, samples, 16)
@@ -55,7 +55,7 @@ def sample_augmentation(settings, samples, turns, seed, epoch):
     angle = np.where((u[:, 4] < settings.rotation_share) & turns, np.deg2rad(settings.rotation) * angle, 0.0)
     symmetric = 2 * u[:, 6:14] - 1
     tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
-    return Change(
+    return Augmentation(
         scale=tensor(1 + settings.scale * scale),
         angle=tensor(angle),
         shift=tensor(settings.shift * symmetric[:, :2]),
@@ -127,7 +127,7 @@ class Batch:
     labelled: torch.Tensor  # (B, J) bool: labelled and inside the crop
     depth: torch.Tensor  # (B, J) root-relative, in sides of the crop seen; NaN where missing
     has_depth: torch.Tensor  # (B, J) bool
-    change: Change
+    change: Augmentation
     source: dict  # the stored labels of the same samples
 
     def heatmap_px(self, cells):
@@ -145,7 +145,7 @@ def sent(raw, device):
 
 
 def assemble(source, change, size):
-    """A `Batch` from what `loader` gives and a `Change`, both on the device it is made on. size: px of the
+    """A `Batch` from what `loader` gives and a `Augmentation`, both on the device it is made on. size: px of the
     network's input."""
     t = changed_fraction(crop_fraction(source["joints2d"], source["center"], source["side"]), change)
     partner = cached_tensor(tuple(MPII16.flip), t.device)

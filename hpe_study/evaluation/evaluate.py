@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from hpe_study.config import Network
+from hpe_study.config import NetworkConfig
 from hpe_study.data.augmentation import assemble, identity_augmentation, sent, undo_augmentation
 from hpe_study.data.loading import loader, out_of_memory
 from hpe_study.errors import StudyError
@@ -145,12 +145,12 @@ def _mean_of_rows(values):
 
 
 def load_run_model(folder):
-    """(model, `params.Network`) of a finished run's folder. Raises `StudyError` where it has no whole
+    """(model, `config.NetworkConfig`) of a finished run's folder. Raises `StudyError` where it has no whole
     checkpoint."""
     path = Path(folder) / "checkpoint.pt"
     if not path.exists():
         raise StudyError(f"{path}: not there; this run has not finished training")
-    network = Network(**torch.load(path, map_location="cpu", weights_only=True)["network"])
+    network = NetworkConfig(**torch.load(path, map_location="cpu", weights_only=True)["network"])
     model = build_model(
         network.model, pretrained=False, **({"width": network.width} if network.width else {})
     )

@@ -25,7 +25,7 @@ PREDICTION_BYTES = 16 * 4 * 4  # an image: 16 joints of x, y, depth and height, 
 
 @lru_cache
 def checkpoint_bytes(network):
-    """Bytes of a network's weights (`params.Network`), counted without making them."""
+    """Bytes of a network's weights (`config.NetworkConfig`), counted without making them."""
     options = {"width": network.width} if network.width else {}
     with torch.device("meta"):
         weights = build_model(network.model, **options).state_dict()

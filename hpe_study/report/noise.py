@@ -48,7 +48,7 @@ def training_noise(network):
     """{test set: standard deviation of one training's MPJPE as a share of it}; empty for a network that was
     not trained twice.
 
-    network: `params.Network`.
+    network: `config.NetworkConfig`.
     """
     table = pd.read_csv(files("hpe_study.report") / NAME)
     same = (

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from IPython.display import Markdown
 
-from hpe_study.config import Network
+from hpe_study.config import NetworkConfig
 from hpe_study.evaluation.evaluate import predictions
 from hpe_study.evaluation.protocols import protocol
 from hpe_study.evaluation.scoring import estimate, groups_of, values_under
@@ -18,7 +18,7 @@ from hpe_study.study.published import published
 from hpe_study.study.steps import open_store
 from hpe_study.utils import devices
 
-READING = Network(
+READING = NetworkConfig(
     pretrained=False, input_size=256, depth_unit=1.0, decode="argmax", flip_test=False
 )  # as that implementation reads its maps
 PRINTED_NOTE = "public weights"  # of the row in the paper's Table 1

@@ -23,7 +23,7 @@ STEPS = 4
 
 
 def counts_of(profile, name):
-    """`params.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has
+    """`config.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has
     it."""
     counts = profile.simulate or data_sheet()
     if name not in counts:

@@ -51,7 +51,7 @@ def published(name):
 
 @lru_cache
 def data_sheet():
-    """{data set: `params.Counts` of its splits}, of the paper's data sheet; sets without counts are left
+    """{data set: `config.Counts` of its splits}, of the paper's data sheet; sets without counts are left
     out."""
     sheet = published("datasets").dropna(subset=["train_images", "test_images"])
     return {

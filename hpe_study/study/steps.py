@@ -3,7 +3,7 @@ result stands already."""
 
 import h5py
 
-from hpe_study.config import Training, checked
+from hpe_study.config import TrainingConfig, checked
 from hpe_study.data.store import Store, prepare
 from hpe_study.data.store_key import made_with, settings_of, stored_key
 from hpe_study.datasets.base import SPLITS
@@ -102,7 +102,7 @@ def data_of(study, run):
 def train(study, run, device="auto", progress=True, **changes):
     """Train one run, after its ancestors where they have not been trained; returns the run record.
 
-    changes: settings of `params.Training` that differ from the profile's (`learning_rate=…`); such a run has
+    changes: settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`); such a run has
     a folder of its own, so it never takes the place of the profile's run.
     """
     if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
@@ -116,7 +116,9 @@ def train(study, run, device="auto", progress=True, **changes):
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:
         stage = stage.model_copy(
-            update={"training": checked(Training, stage.training.model_dump() | changes, "parameters cell")}
+            update={
+                "training": checked(TrainingConfig, stage.training.model_dump() | changes, "parameters cell")
+            }
         )
         folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
     data = data_of(study, run)

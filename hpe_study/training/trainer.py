@@ -17,7 +17,7 @@ import torch
 from timm.utils import ModelEmaV3
 from torch._dynamo.exc import TorchDynamoException
 
-from hpe_study.config import Stage
+from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import assemble, sample_augmentation, sent, undo_augmentation
 from hpe_study.data.loading import out_of_memory, source_of
 from hpe_study.data.sampling import repeats, shard_batches
@@ -60,7 +60,7 @@ class Data:
 
 
 def fit(
-    stage: Stage,
+    stage: StageConfig,
     data,
     out,
     init=None,

@@ -168,7 +168,7 @@ class Recipe:
 
 
 def recipe_of(stage, stores, counts, chosen=None):
-    """The `Recipe` of a `params.Stage`.
+    """The `Recipe` of a `config.StageConfig`.
 
     stores: the training stores, 2D first; counts: samples of each an epoch; chosen: indices of the first
     store that may be drawn, or None.

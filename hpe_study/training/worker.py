@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpe_study.config import Stage
+from hpe_study.config import StageConfig
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.training import trainer
@@ -40,7 +40,7 @@ def main(job_path):
     own = distributed.join(job["device"])
     try:
         trainer.train_here(
-            Stage(**job["stage"]), trainer.Data(**stores), Path(job["out"]), job["init"], job["inputs"], own, job["workers"],
+            StageConfig(**job["stage"]), trainer.Data(**stores), Path(job["out"]), job["init"], job["inputs"], own, job["workers"],
             bones, job["progress"], job["compiling"],
         )  # fmt: skip
     except StudyError as error:

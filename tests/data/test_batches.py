@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.config import Augmentation
+from hpe_study.config import AugmentationConfig
 from hpe_study.data.augmentation import (
     assemble,
     changed_fraction,
@@ -26,7 +26,7 @@ from hpe_study.training.variants import KeyedBySample
 from hpe_study.utils import rng
 from tests.stick_people import stick_store, stick_store_path
 
-WILD = Augmentation(
+WILD = AugmentationConfig(
     scale=0.25, rotation=30, rotation_share=1.0, rotate_3d=True, shift=0.1, flip=0.5, colour=0.2
 )
 
@@ -196,7 +196,7 @@ def test_a_sample_that_comes_again_is_changed_anew():
     keyed = KeyedBySample()
     names, epoch = keyed.keys(pairs, 0, 3, times)
     assert len(set(names)) == len(names)
-    change = sample_augmentation(Augmentation(), names, np.full(len(names), True), 0, epoch)
+    change = sample_augmentation(AugmentationConfig(), names, np.full(len(names), True), 0, epoch)
     assert len(set(change.scale.tolist())) > 45
     first, _ = keyed.keys(pairs[times == 0], 0, 3)
     assert first.tolist() == names[times == 0].tolist()  # who comes once is changed as ever

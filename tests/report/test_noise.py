@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpe_study.config import Network, read_profile
+from hpe_study.config import NetworkConfig, read_profile
 from hpe_study.errors import StudyError
 from hpe_study.report import contrasts
 from hpe_study.report.contrasts import Ours
@@ -44,7 +44,7 @@ def test_only_the_network_that_was_trained_twice_is_known():
     known = training_noise(demo)
     assert set(known) == {"h36m", "mpi_inf_3dhp", "occlusion_person"}
     assert all(0 < share < 0.1 for share in known.values())
-    assert training_noise(demo.model_copy(update={"width": 24})) == training_noise(Network()) == {}
+    assert training_noise(demo.model_copy(update={"width": 24})) == training_noise(NetworkConfig()) == {}
 
 
 def test_one_seed_gets_it_and_several_do_not(results, monkeypatch):

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from hpe_study.data import store as store_module
-from hpe_study.data.augmentation import Change, assemble, identity_augmentation, undo_augmentation
+from hpe_study.data.augmentation import Augmentation, assemble, identity_augmentation, undo_augmentation
 from hpe_study.data.loading import loader
 from hpe_study.data.store import Store, prepare, similarity_scale
 from hpe_study.datasets import open_dataset
@@ -112,7 +112,7 @@ def random_change(count):
     """Crops a little larger than the box, so that a turned person stays inside."""
     random = np.random.default_rng(0)
     tensor = lambda values: torch.tensor(values, dtype=torch.float32)  # noqa: E731
-    return Change(
+    return Augmentation(
         scale=tensor(random.uniform(1.5, 1.8, count)),
         angle=tensor(random.uniform(-0.6, 0.6, count)),
         shift=tensor(random.uniform(-0.03, 0.03, (count, 2))),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.config import Augmentation
+from hpe_study.config import AugmentationConfig
 from hpe_study.data.augmentation import (
     assemble,
     identity_augmentation,
@@ -81,7 +81,7 @@ def test_the_picture_survives_the_way(store):
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_joints_come_back_through_the_heat_maps(store, changed):
-    settings = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, flip=0.5)
+    settings = AugmentationConfig(scale=0.25, rotation=30, rotation_share=1.0, flip=0.5)
     change = (
         sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)
         if changed
@@ -101,7 +101,7 @@ def test_overlay(store):
     """Draws tests/output/real_mpii.png: above as a network sees them in validation, below as one sees them in
     training."""
     OUTPUT.mkdir(exist_ok=True)
-    settings = Augmentation(scale=0.25, rotation=30, rotation_share=1.0, flip=1.0)
+    settings = AugmentationConfig(scale=0.25, rotation=30, rotation_share=1.0, flip=1.0)
     rows = [
         batch_of(store, identity_augmentation(5)),
         batch_of(store, sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)),

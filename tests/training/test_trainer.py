@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hpe_study.config import Augmentation, Network, Stage, Training
+from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import evaluate
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
@@ -19,7 +19,7 @@ from hpe_study.training import trainer
 from hpe_study.training.trainer import Data, Trainer, fit
 from hpe_study.utils.files import lock
 
-NETWORK = Network(
+NETWORK = NetworkConfig(
     model="narrow18",
     width=4,
     pretrained=False,
@@ -30,7 +30,7 @@ NETWORK = Network(
     decode="soft",
     flip_test=False,
 )
-SMALL = Training(
+SMALL = TrainingConfig(
     epochs=3,
     batch_size=8,
     optimizer="adamw",
@@ -44,13 +44,13 @@ SMALL = Training(
 
 def stage(number=2, two_d="stick2d", three_d="stick3d", **changes):
     settings = SMALL.model_copy(update=changes)
-    return Stage(
+    return StageConfig(
         stage=number,
         two_d=two_d,
         three_d=three_d,
         seed=0,
         training=settings,
-        augmentation=Augmentation(shift=0.02, colour=0.1),
+        augmentation=AugmentationConfig(shift=0.02, colour=0.1),
         network=NETWORK,
         validate_every=1,
         legacy=(),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hpe_study.config import Augmentation
+from hpe_study.config import AugmentationConfig
 from hpe_study.data.augmentation import assemble, sample_augmentation
 from hpe_study.data.loading import Samples, loader
 from hpe_study.data.sampling import MixedSampler
@@ -91,7 +91,7 @@ def test_stuck_augmentation_repeats_in_every_worker_and_epoch():
     def drawn(way, batch, epoch):
         sample = np.stack([np.zeros(4, int), np.arange(4) + 4 * batch], 1)
         names, epoch = way.keys(sample, batch, epoch)
-        change = sample_augmentation(Augmentation(), names, np.ones(4, bool), 0, epoch)
+        change = sample_augmentation(AugmentationConfig(), names, np.ones(4, bool), 0, epoch)
         return torch.cat([change.scale, change.angle, change.flip.float()])
 
     stuck, fresh = KeyedByWorker(), KeyedBySample()
@@ -158,7 +158,7 @@ def test_a_recipe_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_st
         KeyedBySample,
     )
     assert (plain.targets, plain.geometry, plain.keeps_best) == (labelled_joints, labelled_bones, False)
-    everything = trainer.Stage(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
+    everything = trainer.StageConfig(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
     published = recipe_of(everything, stores, [40, 40])
     assert (type(published.mix), type(published.pairing), type(published.augmentation)) == (
         FirstOf3D,
