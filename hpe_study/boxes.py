@@ -14,7 +14,7 @@ Array = TypeVar("Array", np.ndarray, torch.Tensor)
 
 @dataclass(frozen=True)
 class Boxes:
-    """The square boxes of N people; arrays and tensors alike.
+    """The square boxes of N people, or the box of one (without the N); arrays and tensors alike.
 
     Attributes:
         center: (N, 2) px.
@@ -24,14 +24,18 @@ class Boxes:
     center: np.ndarray | torch.Tensor
     side: np.ndarray | torch.Tensor
 
-    def __getitem__(self, rows) -> "Boxes":
-        """The boxes of some of the people: indices, a slice or a mask."""
+    def __getitem__(self, rows: object) -> "Boxes":
+        """The boxes of some of the people: an index, indices, a slice or a mask."""
         return Boxes(self.center[rows], self.side[rows])
+
+    def offsets(self, joints: Array) -> Array:
+        """(N, J, 2) px → offsets from the box's centre, in sides of the box."""
+        return (joints - self.center[..., None, :]) / self.side[..., None, None]
 
     def to_fraction(self, joints: Array) -> Array:
         """(N, J, 2) px → fractions of the box."""
-        return (joints - self.center[:, None]) / self.side[:, None, None] + 0.5
+        return self.offsets(joints) + 0.5
 
     def to_pixels(self, fractions: Array) -> Array:
         """(N, J, 2) fractions of the box → px. The inverse of `to_fraction`."""
-        return (fractions - 0.5) * self.side[:, None, None] + self.center[:, None]
+        return (fractions - 0.5) * self.side[..., None, None] + self.center[..., None, :]

@@ -20,3 +20,10 @@ def test_there_and_back_keeps_missing_joints_missing(kind):
     back = boxes.to_pixels(boxes.to_fraction(px))
     np.testing.assert_allclose(np.asarray(back), np.asarray(px), rtol=1e-12)
     assert boxes[[1]].to_fraction(px[[1]]).tolist() == boxes.to_fraction(px)[[1]].tolist()
+
+
+def test_one_box_by_itself():
+    boxes = Boxes(np.array([[10.0, 20.0], [3.0, 5.0]]), np.array([8.0, 32.0]))
+    px = np.array([[7.0, 21.0], [3.0, 5.0]])
+    assert boxes[1].to_fraction(px).tolist() == boxes[[1]].to_fraction(px[None])[0].tolist()
+    assert boxes[1].offsets(px).tolist() == [[4 / 32, 16 / 32], [0, 0]]

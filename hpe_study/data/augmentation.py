@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from hpe_study.boxes import Boxes
 from hpe_study.heatmaps import gaussian_targets
 from hpe_study.skeletons import MPII16
 from hpe_study.utils import rng
@@ -65,11 +66,6 @@ def sample_augmentation(settings, samples, turns, seed, epoch):
     )
 
 
-def crop_fraction(joints2d, center, side):
-    """(B, J, 2) px → fractions of the box. center (B, 2) px, side (B,) px."""
-    return (joints2d - center[:, None]) / side[:, None, None] + 0.5
-
-
 def changed_fraction(t, change):
     """Box fractions (B, J, 2) → fractions of the crop that the network sees. The inverse of
     `original_fraction`."""
@@ -107,7 +103,7 @@ def sampled_images(crops, region, center, side, change, size):
         ((0.5, 0.5), (1.0, 0.5), (0.5, 1.0)), crops.device
     )  # three places of the crop seen say where all are
     box = original_fraction(middle_right_below.expand(len(crops), 3, 2), change)
-    px = (box - 0.5) * side[:, None, None] + center[:, None]
+    px = Boxes(center, side).to_pixels(box)
     stored = (px + 0.5 - region[:, None, :2]) / region[:, None, 2:]  # fraction of the stored square
     middle, right, below = (2 * stored - 1).unbind(1)
     affine = torch.stack([right - middle, below - middle, middle], -1)
@@ -147,7 +143,8 @@ def sent(raw, device):
 def assemble(source, change, size):
     """A `Batch` from what `loader` gives and a `Augmentation`, both on the device it is made on. size: px of the
     network's input."""
-    t = changed_fraction(crop_fraction(source["joints2d"], source["center"], source["side"]), change)
+    boxes = Boxes(source["center"], source["side"])
+    t = changed_fraction(boxes.to_fraction(source["joints2d"]), change)
     partner = cached_tensor(tuple(MPII16.flip), t.device)
     swap = change.flip[:, None]
     t = torch.where(swap[..., None], t[:, partner], t)

@@ -32,6 +32,7 @@ import cv2
 import h5py
 import numpy as np
 
+from hpe_study.boxes import Boxes
 from hpe_study.data.store_key import VERSION, settings_of, store_key, stored_key
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.fit import check_fit
@@ -422,6 +423,11 @@ class Store:
         return self._cache[key]
 
     @property
+    def boxes(self) -> Boxes:
+        """The boxes of all its people."""
+        return Boxes(self["center"], self["side"])
+
+    @property
     def own_skeleton(self):
         """The data set's own skeleton (of the `own_*` arrays)."""
         return by_name(self.attrs["own_skeleton"])
@@ -462,3 +468,8 @@ class StoreSubset:
 
     def __getitem__(self, key):
         return self._store[key][self._chosen]
+
+    @property
+    def boxes(self) -> Boxes:
+        """The boxes of all its people."""
+        return Boxes(self["center"], self["side"])

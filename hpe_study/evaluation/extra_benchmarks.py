@@ -7,6 +7,7 @@ is made beside its own.
 
 import numpy as np
 
+from hpe_study.boxes import Boxes
 from hpe_study.data.store import record_to_row
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSet
@@ -34,6 +35,11 @@ class Labels:
 
     def __getitem__(self, key):
         return self._arrays[key]
+
+    @property
+    def boxes(self) -> Boxes:
+        """The boxes of all its people."""
+        return Boxes(self["center"], self["side"])
 
 
 def labels_and_bones(study, name):

@@ -35,7 +35,7 @@ def perfect(store, kind):
         poses = truth - truth[:, [MPII16.index(MPII16.root)]]
         joints, depth = in_crop_of_2_m(poses)
     else:
-        joints = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
+        joints = store.boxes.to_fraction(store["joints2d"])
         depth = store["depth"].astype(np.float64)
     complete = with_head(poses_of(joints, depth))
     return complete[..., :2], complete[..., 2]

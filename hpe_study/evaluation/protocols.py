@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
 from hpe_study.metrics import AUC_THRESHOLDS, CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, joint_errors, mean_error
 from hpe_study.skeletons import H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, Skeleton, convert
@@ -259,7 +260,7 @@ def to_mm(
     if not perspective:
         return in_mm
     z = root_depth[:, None] + in_mm[..., 2]
-    px = (joints - 0.5) * side[:, None, None] + np.asarray(center, np.float64)[:, None]
+    px = Boxes(np.asarray(center, np.float64), side).to_pixels(joints)
     across = (px - np.asarray(intrinsics)[:, None, 2:]) / focal[:, None] * z[..., None]
     return np.concatenate([across - across[:, [root]], in_mm[..., 2:]], -1)
 

@@ -11,6 +11,7 @@ by any protocol.
 
 import numpy as np
 
+from hpe_study.boxes import Boxes
 from hpe_study.data.store import StoreSubset
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
@@ -118,7 +119,7 @@ def values_under(rule, joints, depth, store, bones):
     needs.
     """
     if rule.dimensions == 2:
-        px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
+        px = store.boxes.to_pixels(joints)
         return values(rule, px, store["own_joints2d"], store.own_skeleton, head_sizes(store), store["side"])
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"]
     if not np.isfinite(truth).any():
@@ -172,7 +173,7 @@ def with_head(poses):
 
 def values_2d(joints, store):
     """(N, J) percent arrays: PCKh@0.5 by head size, and the published crop-based score (joints pooled)."""
-    px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
+    px = Boxes(store["center"], store["side"]).to_pixels(joints)
     errors = joint_errors(px, store["joints2d"], store["labelled"])
     threshold = 0.5 * head_sizes(store)[:, None]
     by_head = np.where(np.isnan(errors) | np.isnan(threshold), np.nan, 100.0 * (errors <= threshold))
@@ -212,7 +213,7 @@ def fit_baselines(train_3d, bones):
 def baselines(store, bones, fitted):
     """What any model must beat on a test store: {scorer: (N, 16, 3) mm}, sized like the model."""
     constant, depths = fitted
-    flat = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None]
+    flat = store.boxes.offsets(store["joints2d"])
     return {
         "best constant pose": np.broadcast_to(constant, store["joints3d"].shape),
         "true 2D + mean depth": scale_to_bones(true_2d_mean_depth(flat, depths), bones),

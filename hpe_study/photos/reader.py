@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 
+from hpe_study.boxes import Boxes
 from hpe_study.data.augmentation import identity_augmentation, sampled_images
 from hpe_study.data.store import cut, stored_region
 from hpe_study.evaluation.evaluate import load_run_model, read_outputs
@@ -77,7 +78,9 @@ class PoseReader:
             if self.bones is not None
             else np.full((16, 3), np.nan)
         )
-        return Person(tuple(box), center, side, (joints[0] - 0.5) * side + center, pose, score[0])
+        return Person(
+            tuple(box), center, side, Boxes(center, np.float64(side)).to_pixels(joints[0]), pose, score[0]
+        )
 
 
 def _shrunk(image, factor):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
 from hpe_study.photos import boxes, files
 from hpe_study.photos.reader import PoseReader
@@ -196,9 +197,10 @@ def scene(image, person, title="your photo"):
 
 def view_of(image, person, title):
     """The person as a `View` of the viewer."""
-    corner = (np.array([-0.5, -0.5]) - person.center) / person.side + 0.5
+    box = Boxes(person.center, np.float64(person.side))
+    corner = box.to_fraction(np.array([[-0.5, -0.5]]))[0]
     extent = (*corner, image.shape[1] / person.side, image.shape[0] / person.side)
-    flat = (person.joints - person.center) / person.side + 0.5
+    flat = box.to_fraction(person.joints)
     pose = Pose(MPII16, flat, person.pose, np.zeros(16, bool))
     return View(
         title,

@@ -73,9 +73,9 @@ def pairs(study, name="mpi_inf_3dhp"):
 
 def inside(store):
     """Share of a store's labels that lie in their crop."""
-    t = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
+    t = store.boxes.to_fraction(store["joints2d"])
     return ((t >= 0) & (t < 1)).all(-1)[store["labelled"]].mean()
 
 
 def _fractions(store, index):
-    return (store["joints2d"][index] - store["center"][index]) / store["side"][index] + 0.5
+    return store.boxes[index].to_fraction(store["joints2d"][index])

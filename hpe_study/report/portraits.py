@@ -187,7 +187,7 @@ def _overlay(axis, results, test_set, person, joints, circles=True):
     """True and predicted joints over the person's crop; over a plain ground where the pictures are not at
     hand."""
     labels, pictures = results.labels(test_set), results.pictures(test_set)
-    true = (labels["joints2d"][person] - labels["center"][person]) / labels["side"][person] + 0.5
+    true = labels.boxes[person].to_fraction(labels["joints2d"][person])
     if pictures is not None:
         people.crop_with_joints(axis, pictures, person, {"true": true, "predicted": joints})
         left, right = axis.get_xlim()

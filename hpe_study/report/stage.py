@@ -101,7 +101,7 @@ def _pictures(study, name, store, indices, joints, depth, bones, title, captions
     poses = scale_to_bones(poses_of(joints, depth), np.array(bones, float)) if deep else [None] * len(indices)
     for column, (index, seen, pose) in enumerate(zip(indices, joints, poses, strict=True)):
         axis = figure.add_subplot(1 + deep, len(indices), column + 1)
-        true = (store["joints2d"][index] - store["center"][index]) / store["side"][index] + 0.5
+        true = store.boxes[index].to_fraction(store["joints2d"][index])
         crop_with_joints(axis, store, index, {"true": true, "predicted": seen})
         if captions:
             axis.set_title(captions[column], fontsize=9)
@@ -149,7 +149,7 @@ def _errors(study, run):
     with h5py.File(study.run_folder(run) / "predictions.h5") as file:
         joints, depth, bones = file[name]["joints"][:], file[name]["depth"][:], file["bones"][:]
     if run.stage == 1:
-        px = (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
+        px = store.boxes.to_pixels(joints)
         errors = 100 * joint_errors(px, store["joints2d"], store["labelled"]) / head_sizes(store)[:, None]
     else:
         errors = values_3d(scale_to_bones(poses_of(joints, depth), bones), store["joints3d"].astype(float))[

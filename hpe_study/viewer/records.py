@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from hpe_study.boxes import Boxes
 from hpe_study.data.store import read_image, record_to_row
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
@@ -89,12 +90,15 @@ class RecordPeople:
         row = _prepared(record, image)
         own = Pose(
             record.skeleton,
-            _fractions(record.joints2d, record),
+            _box(record).to_fraction(record.joints2d),
             rooted(record.joints3d, record.skeleton),
             record.occluded == 1,
         )
         common = Pose(
-            MPII16, _fractions(row["joints2d"], record), rooted(row["joints3d"], MPII16), row["occluded"] == 1
+            MPII16,
+            _box(record).to_fraction(row["joints2d"]),
+            rooted(row["joints3d"], MPII16),
+            row["occluded"] == 1,
         )
         kind = "simulated people, " if self.simulated else ""
         title = f"{self.name} ({kind}{self.split}) · {self.who(number)}"
@@ -109,7 +113,7 @@ class RecordPeople:
             ),
         )
         words = f"{title}. {_states(record)}; {_names(record)}.{trouble}"
-        extent = extent_of(row["region"], record.center, record.side)
+        extent = extent_of(row["region"], _box(record))
         return View(
             title,
             words,
@@ -137,8 +141,8 @@ def _prepared(record, image):
     return record_to_row(record, record.image.parent, PICTURE, MARGIN, "raw", pixels)
 
 
-def _fractions(joints2d, record):
-    return (joints2d - record.center) / record.side + 0.5
+def _box(record):
+    return Boxes(record.center, np.float64(record.side))
 
 
 def _states(record):

@@ -197,9 +197,7 @@ class RunPeople:
             for run, joints, depth in zip(self.runs, self.joints, self.depth, strict=True)
         ]
         self.truth = rooted(self._of("joints3d").astype(float), MPII16)
-        self.flat = (self._of("joints2d") - self._of("center")[:, None]) / self._of("side")[
-            :, None, None
-        ] + 0.5
+        self.flat = self.store.boxes[self.rows].to_fraction(self._of("joints2d"))
         self.unit, self.errors = self._scored()
         self._heatmaps = {}
 
@@ -299,7 +297,7 @@ class RunPeople:
         kind = "simulated people, " if self.simulated else ""
         title = f"{self.name} ({kind}{self.split}) · {who}"
         picture = self.pictures.crops([row])[0] if self.pictures is not None else None
-        extent = extent_of(self.store["region"][row], self.store["center"][row], self.store["side"][row])
+        extent = extent_of(self.store["region"][row], self.store.boxes[row])
         return View(
             title, f"{title}. {'; '.join(told)}.{_hidden(hollow)}", picture, extent, tuple(halves), self.unit
         )

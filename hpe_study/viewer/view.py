@@ -44,15 +44,15 @@ class View:
     solid: str = "predicted"  # what the solid skeletons are
 
 
-def extent_of(region, center, side):
+def extent_of(region, box):
     """Where a stored square lies, in fractions of the person's box: (x, y, width, height).
 
-    region: (left, top, side) in whole px; center (2,), side: the box in px. A pixel's integer is its centre,
-    hence the half.
+    region: (left, top, side) in whole px; box: `Boxes` of this person. A pixel's integer is its centre, hence
+    the half.
     """
     left, top, size = (float(value) for value in region)
-    x, y = (np.array([left, top]) - 0.5 - np.asarray(center, float)) / side + 0.5
-    return float(x), float(y), size / float(side), size / float(side)
+    x, y = box.to_fraction(np.array([[left, top]]) - 0.5)[0]
+    return float(x), float(y), size / float(box.side), size / float(box.side)
 
 
 def rooted(poses, skeleton):

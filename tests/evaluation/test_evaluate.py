@@ -26,17 +26,15 @@ def filled(stores, times=1):
         [(number, row) for number, store in enumerate(stores) for row in range(len(store))] * times
     )
     scores = Scores(stores, len(sample))
-    truth = torch.from_numpy(np.concatenate([_fractions(store) for store in stores])).repeat(times, 1, 1)
+    truth = torch.from_numpy(
+        np.concatenate([store.boxes.to_fraction(store["joints2d"]) for store in stores])
+    ).repeat(times, 1, 1)
     joints = torch.nan_to_num(truth, nan=0.5) + 0.03 * torch.randn(truth.shape, generator=random)
     depth = 0.1 * torch.randn(truth.shape[:2], generator=random)
     for start in range(0, len(sample), 8):
         part = slice(start, start + 8)
         scores.add(joints[part], depth[part], torch.from_numpy(sample[part]))
     return scores, joints.numpy(), depth.numpy(), truth.numpy()
-
-
-def _fractions(store):
-    return (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])

@@ -3,9 +3,7 @@ groups."""
 
 import numpy as np
 import pytest
-import torch
 
-from hpe_study.data.augmentation import crop_fraction
 from hpe_study.evaluation import scoring
 from hpe_study.evaluation.scoring import (
     baselines,
@@ -20,8 +18,7 @@ from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths
 
 def truth_of(store):
     """What a perfect network would give: joints as fractions of the box, depth in its sides."""
-    arrays = (torch.from_numpy(store[key]) for key in ("joints2d", "center", "side"))
-    return crop_fraction(*arrays).numpy(), store["depth"]
+    return store.boxes.to_fraction(store["joints2d"]), store["depth"]
 
 
 def table(rows):

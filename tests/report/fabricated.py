@@ -100,7 +100,7 @@ def _write_run(study, run, number, labels, bones, simulated):
         for test_set in study.test_sets(run):
             store = labels[test_set]
             random = np.random.default_rng([number, len(test_set)])
-            joints = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
+            joints = store.boxes.to_fraction(store["joints2d"])
             depth = np.nan_to_num(store["depth"].astype(float))
             noise = (
                 noise_of(run, test_set) * 0.04 / store["side"][:, None]

@@ -142,10 +142,6 @@ def through(store, change, decoder="soft"):
     return joints.double().numpy(), depth.double().numpy(), shown.numpy()
 
 
-def in_px(joints, store):
-    return (joints - 0.5) * store["side"][:, None, None] + store["center"][:, None]
-
-
 @pytest.mark.parametrize("decoder", LOST)
 @pytest.mark.parametrize("name", NAMES)
 def test_joints_come_back_to_their_pixels(near, name, decoder):
@@ -154,7 +150,7 @@ def test_joints_come_back_to_their_pixels(near, name, decoder):
     joints, depth, shown = through(store, change, decoder)
     assert shown.sum() > 0.9 * store["labelled"].sum()
     cell = store["side"] * change.scale.numpy() / CELLS
-    lost = np.abs(in_px(joints, store) - store["joints2d"]) / cell[:, None, None]
+    lost = np.abs(store.boxes.to_pixels(joints) - store["joints2d"]) / cell[:, None, None]
     turned = 2**0.5  # a cell's corner, where the crop is turned
     assert lost[shown].max() <= turned * LOST[decoder]
     known = shown & np.isfinite(store["depth"])
@@ -172,9 +168,9 @@ def test_100_percent(near, name, rule):
     rule, store = protocol(rule), near(name)
     joints, _, shown = through(store, identity_augmentation(len(store)))
     truth = np.where(np.isnan(store["own_joints2d"]), np.nan, store["own_joints2d"]).astype(float)
-    found = values(rule, in_px(joints, store), truth, store.own_skeleton, head_sizes(store), store["side"])[
-        "pck"
-    ]
+    found = values(
+        rule, store.boxes.to_pixels(joints), truth, store.own_skeleton, head_sizes(store), store["side"]
+    )["pck"]
     if rule.unit != "crop":  # a joint outside the crop is nobody's to find
         seen = convert(np.where(shown[..., None], 0.0, np.nan), MPII16, rule.skeleton)[
             :, rule.skeleton.indices(list(rule.joints)), 0
@@ -238,7 +234,7 @@ def test_from_near_by_nothing_is_lost_beyond_the_floor(near, name, rule):
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"].astype(float)
     bones = mean_bone_lengths(convert(truth, store.own_skeleton, MPII16))
     joints, depth, shown = through(store, identity_augmentation(len(store)))
-    labels = (store["joints2d"] - store["center"][:, None]) / store["side"][:, None, None] + 0.5
+    labels = store.boxes.to_fraction(store["joints2d"])
     labels = np.where(shown[..., None], labels, joints)
     depths = np.where(np.isnan(store["depth"]), depth, store["depth"])
     found, floor = (
