@@ -6,14 +6,16 @@ import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.patheffects import withStroke
 
 from hpe_study.errors import StudyError
+from hpe_study.skeletons.palette import COLOURS, LEGEND, colour_of
 from hpe_study.utils.files import writable
 
-COLORS = {"l_": "#2f9bff", "r_": "#ff8a1f", "": "#f2f2f2"}  # the person's own left and right, and the middle
 _SHOWN = 1.1  # of the box: what a tile shows
 _COLUMNS = 6
 _TILE = 2.0  # inches
+_CASING = [withStroke(linewidth=2.2, foreground="white")]  # bones stand out from dark pictures
 
 
 def contact_sheet(records, count=24, path=None, numbers=None):
@@ -50,7 +52,7 @@ def contact_sheet(records, count=24, path=None, numbers=None):
     figure.suptitle(
         f"{records.name} ({kind}{records.split}): {len(numbers)} of {len(records):,} records", fontsize=9
     )
-    figure.supxlabel("blue: own left, orange: own right; hollow: occluded; square: crop", fontsize=7)
+    figure.supxlabel(f"{LEGEND}; hollow: occluded; square: crop", fontsize=7)
     if path is not None:
         figure.savefig(path, dpi=130)
         plt.close(figure)
@@ -85,7 +87,8 @@ def draw(axis, record):
     )
     for parent, child in record.skeleton.bones:
         ends = record.joints2d[record.skeleton.indices([parent, child])]
-        axis.plot(*ends.T, color=_color(child if child[:2] in COLORS else parent), linewidth=1.2)
+        colour = colour_of(child if child[:2] in COLOURS else parent)
+        axis.plot(*ends.T, color=colour, linewidth=1.2, path_effects=_CASING)
     for joint, (x, y), hidden in zip(
         record.skeleton.joints, record.joints2d, record.occluded == 1, strict=True
     ):
@@ -95,11 +98,7 @@ def draw(axis, record):
             "o",
             markersize=2.6,
             markeredgewidth=0.7,
-            color=_color(joint),
-            markerfacecolor="none" if hidden else _color(joint),
+            color=colour_of(joint),
+            markerfacecolor="none" if hidden else colour_of(joint),
         )
     axis.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
-
-
-def _color(joint):
-    return COLORS.get(joint[:2], COLORS[""])

@@ -15,9 +15,10 @@ from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
 from hpe_study.photos import boxes, files
 from hpe_study.photos.reader import PoseReader
-from hpe_study.report.people import STYLES, colour, wireframes
+from hpe_study.report.people import STYLES, wireframes
 from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.palette import colour_of
 from hpe_study.utils.files import atomic, writable, write_json
 from hpe_study.utils.progress import progress_bar
 from hpe_study.viewer.figure import ViewFigure, thumbnail
@@ -167,7 +168,9 @@ def draw(image, people, title, size=None):
         axis.add_patch(plt.Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor="#888888", linewidth=1))
         for parent, child in MPII16.bone_indices:
             axis.plot(
-                *person.joints[[parent, child]].T, color=colour(MPII16.joints[child]), **STYLES["predicted"]
+                *person.joints[[parent, child]].T,
+                color=colour_of(MPII16.joints[child]),
+                **STYLES["predicted"],
             )
         axis.plot(*person.joints.T, "k.", markersize=3)
     axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])

@@ -1,24 +1,15 @@
-"""Drawing people: joints over a crop, skeletons in space. Right side red, left side blue, middle green; true
-dashed, predicted solid."""
+"""Drawing people: joints over a crop, skeletons in space. True dashed, predicted solid; the colours of the
+sides are `skeletons.palette`'s."""
 
 import numpy as np
 
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.palette import colour_of
 
-COLOURS = {
-    "r_": "#D55E00",
-    "l_": "#0072B2",
-    "": "#009E73",
-}  # Okabe and Ito's, told apart by colour-blind readers
 STYLES = {
     "true": {"linestyle": (0, (2, 1)), "linewidth": 1.4, "alpha": 0.9},
     "predicted": {"linestyle": "-", "linewidth": 2.0},
 }
-
-
-def colour(joint):
-    """The colour of the bone that ends in a joint."""
-    return COLOURS[joint[:2] if joint[:2] in COLOURS else ""]
 
 
 def crop_with_joints(axis, store, index, joints):
@@ -44,7 +35,10 @@ def joints_over(axis, px, kind):
     are not drawn."""
     for parent, child in MPII16.bone_indices:
         axis.plot(
-            *px[[parent, child]].T, color=colour(MPII16.joints[child]), solid_capstyle="round", **STYLES[kind]
+            *px[[parent, child]].T,
+            color=colour_of(MPII16.joints[child]),
+            solid_capstyle="round",
+            **STYLES[kind],
         )
     axis.plot(*px.T, ".", color="white" if kind == "true" else "black", markersize=3)
 
@@ -59,7 +53,7 @@ def wireframes(axis, poses, turn=0.0):
         x, y, z = pose[:, 0], -pose[:, 1], pose[:, 2]
         for parent, child in MPII16.bone_indices:
             ends = [parent, child]
-            axis.plot(x[ends], z[ends], y[ends], color=colour(MPII16.joints[child]), **STYLES[kind])
+            axis.plot(x[ends], z[ends], y[ends], color=colour_of(MPII16.joints[child]), **STYLES[kind])
     reach = np.nanmax([np.nanmax(np.abs(pose)) for pose in poses.values()])
     axis.set(
         xlim=(-reach, reach),

@@ -12,6 +12,7 @@ from hpe_study.report import people, style
 from hpe_study.report.picture import Picture
 from hpe_study.report.timing import label
 from hpe_study.skeletons import BONE_GROUPS, MPII16
+from hpe_study.skeletons.palette import COLOURS, IN_WORDS, colour_of
 from hpe_study.study import Run
 
 H36M, OCCLUSION = SETS_3D[0], SETS_3D[2]
@@ -97,8 +98,9 @@ def figure1(results, count=5):
         f" {' and '.join(map(label, runs))}. {counted}"
     )
     caption = (
-        f"{counted}; shown are those with the most hidden joints. Predicted solid, true dashed; red: the"
-        " person's right. To turn by hand: figure1-interactive.html, which your own run makes."
+        f"{counted}; shown are those with the most hidden joints. Predicted solid, true dashed;"
+        f" {IN_WORDS['r_']}: the person's right. To turn by hand: figure1-interactive.html, which your own run"
+        " makes."
     )
     grid = [[(run, person) for person in chosen[:TURNED]] for run in runs]
     turnable = _turnable(results, grid, test_set, style.titled(title, results.simulated))
@@ -164,8 +166,8 @@ def figure2(results):
         f"Person {person} of the test set: predicted and true joints over the image and in 3D. MPJPE: {told}"
     )
     caption = (
-        "The person of the middle mean error. Predicted solid, true dashed; red: the person's right. "
-        "To turn by hand: figure2-interactive.html, which your own run makes."
+        f"The person of the middle mean error. Predicted solid, true dashed; {IN_WORDS['r_']}: the person's"
+        " right. To turn by hand: figure2-interactive.html, which your own run makes."
     )
     turnable = _turnable(
         results, [[(run, person) for run in runs]], H36M, style.titled(title, results.simulated)
@@ -209,8 +211,7 @@ def _legend(figure, circles=False):
     ]
     sides = {"r_": "right side", "l_": "left side", "": "trunk and head"}
     lines += [
-        Line2D([], [], color=colour, linewidth=3, label=sides[side])
-        for side, colour in people.COLOURS.items()
+        Line2D([], [], color=colour, linewidth=3, label=sides[side]) for side, colour in COLOURS.items()
     ]
     if circles:
         lines.append(Line2D([], [], **HIDDEN, linestyle="", label="hidden joint (true place)"))
@@ -247,13 +248,13 @@ def _turnable(results, grid, test_set, title):
 
 def _bone(ends, parent, child, kind, in_legend):
     line = {
-        "color": people.colour(child),
+        "color": colour_of(child),
         "width": 7 if kind == "predicted" else 4,
         "dash": "solid" if kind == "predicted" else "dash",
     }
     x, y, z = ends.T
     hover = [f"{kind} {joint}" for joint in (parent, child)]
-    marker = {"size": 3, "color": people.colour(child)}
+    marker = {"size": 3, "color": colour_of(child)}
     places = {"x": x, "y": z, "z": -y}
     return go.Scatter3d(
         **places,

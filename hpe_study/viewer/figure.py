@@ -2,8 +2,8 @@
 where two are compared.
 
 The figure is built whole and wrapped into a widget last, and a move sends the picture as a JPEG: both make it
-several times faster than adding traces to a widget, or sending pixels. Right side orange, left blue, middle
-green; predicted solid, true dashed; occluded hollow.
+several times faster than adding traces to a widget, or sending pixels. Predicted solid, true dashed; occluded
+hollow; the sides have the colours of `skeletons.palette`.
 """
 
 import base64
@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import plotly.graph_objects as go
 
-from hpe_study.report.people import COLOURS, colour
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.palette import COLOURS, SIDES, colour_of
 from hpe_study.viewer.view import IMAGE_GONE
 
 HEIGHT = 640  # px
@@ -36,8 +36,7 @@ COLUMNS = {
     1: (((0.0, 0.4), (0.42, 1.0)),),
     2: (((0.0, 0.2), (0.21, 0.5)), ((0.51, 0.71), (0.72, 1.0))),
 }  # picture and scene of each half
-SIDE_NAMES = {"r_": "right", "l_": "left", "": "middle"}
-SIDES = (
+SIDE_LEGEND = (
     f"<b style='color:{COLOURS['r_']}'>right</b> · <b style='color:{COLOURS['l_']}'>left</b> · <b"
     f" style='color:{COLOURS['']}'>middle</b>"
 )
@@ -59,7 +58,7 @@ plot.on('plotly_relayout', change => {
 
 def flat_lines(pose, side):
     """x, y of the bones of one side ("r_", "l_" or "" for the middle) over the picture; NaN between bones."""
-    bones = [bone for bone in pose.skeleton.bones if COLOURS[side] == colour(bone[1])]
+    bones = [bone for bone in pose.skeleton.bones if COLOURS[side] == colour_of(bone[1])]
     places = (
         pose.flat[[[pose.skeleton.index(joint) for joint in bone] for bone in bones]]
         if bones
@@ -71,7 +70,7 @@ def flat_lines(pose, side):
 def deep_lines(pose):
     """x, y, z of all bones in the scene's axes, and a colour for every end; NaN between bones."""
     places = in_scene(pose.deep)[np.array(pose.skeleton.bone_indices)]
-    return (*_gapped(places), [colour(child) for _, child in pose.skeleton.bones for _ in range(3)])
+    return (*_gapped(places), [colour_of(child) for _, child in pose.skeleton.bones for _ in range(3)])
 
 
 def _gapped(places):
@@ -108,7 +107,7 @@ def _moving_pose(pose, name, kind):
     if pose is None:
         empty = {"x": [], "y": []}
         deep = {**empty, "z": []}
-        return {f"{name} {SIDE_NAMES[side]}": empty for side in COLOURS} | {
+        return {f"{name} {SIDES[side]}": empty for side in COLOURS} | {
             f"{name} joints": empty,
             f"{name} bones in space": deep,
             f"{name} joints in space": deep,
@@ -116,9 +115,9 @@ def _moving_pose(pose, name, kind):
     values = {}
     for side in COLOURS:
         x, y = flat_lines(pose, side)
-        values[f"{name} {SIDE_NAMES[side]}"] = {"x": x, "y": y}
+        values[f"{name} {SIDES[side]}"] = {"x": x, "y": y}
     colours, symbols = (
-        [colour(joint) for joint in pose.skeleton.joints],
+        [colour_of(joint) for joint in pose.skeleton.joints],
         np.where(pose.hollow, "circle-open", "circle").tolist(),
     )
     common = {
@@ -207,7 +206,7 @@ def build(view, reach):
             for side, shade in COLOURS.items():
                 traces.append(
                     go.Scatter(
-                        name=f"{name} {SIDE_NAMES[side]}",
+                        name=f"{name} {SIDES[side]}",
                         mode="lines",
                         line={**lines, "color": shade},
                         hoverinfo="skip",
@@ -338,7 +337,7 @@ def _moving_layout(view, reach):
         )
     annotations.append(
         {
-            "text": f"{SIDES}   {lines}hollow: occluded",
+            "text": f"{SIDE_LEGEND}   {lines}hollow: occluded",
             "x": 1,
             "y": 1.085,
             "xanchor": "right",

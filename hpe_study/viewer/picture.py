@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MultipleLocator
 
-from hpe_study.report.people import COLOURS, STYLES, colour
+from hpe_study.report.people import STYLES
 from hpe_study.report.style import RESOLUTION, theme
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.palette import COLOURS, SIDES, colour_of
 from hpe_study.utils.files import atomic
-from hpe_study.viewer.figure import FLOOR, HALF_COLOURS, SHOWN, SIDE_NAMES, bottom_of, floor_of, in_scene
+from hpe_study.viewer.figure import FLOOR, HALF_COLOURS, SHOWN, bottom_of, floor_of, in_scene
 from hpe_study.viewer.view import IMAGE_GONE
 
 MARKER = 4  # points
@@ -42,9 +43,7 @@ def save_png(view, path, camera, reach):
 
 
 def _legend(view):
-    lines = [
-        Line2D([], [], color=shade, linewidth=3, label=SIDE_NAMES[side]) for side, shade in COLOURS.items()
-    ]
+    lines = [Line2D([], [], color=shade, linewidth=3, label=SIDES[side]) for side, shade in COLOURS.items()]
     kinds = [("predicted", view.solid)] + ([("true", "true")] if view.halves[0].dashed else [])
     lines += [Line2D([], [], color="0.4", label=words, **STYLES[kind]) for kind, words in kinds]
     return [
@@ -106,10 +105,10 @@ def _draw_space(axis, view, half, camera, reach):
 
 def _draw_lines(axis, pose, places, kind):
     for parent, child in pose.skeleton.bones:
-        axis.plot(*places[pose.skeleton.indices([parent, child])].T, color=colour(child), **STYLES[kind])
+        axis.plot(*places[pose.skeleton.indices([parent, child])].T, color=colour_of(child), **STYLES[kind])
     for joint, place, hidden in zip(pose.skeleton.joints, places, pose.hollow, strict=True):
-        face = "white" if hidden else colour(joint)
-        axis.plot(*place[:, None], "o", markersize=MARKER, color=colour(joint), markerfacecolor=face)
+        face = "white" if hidden else colour_of(joint)
+        axis.plot(*place[:, None], "o", markersize=MARKER, color=colour_of(joint), markerfacecolor=face)
 
 
 def _draw_bars(axis, view):

@@ -8,7 +8,8 @@ from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.__main__ import main
 from hpe_study.datasets.check import COLUMNS, as_table, check
 from hpe_study.datasets.mpi_inf_3dhp import INFO
-from hpe_study.datasets.sheet import COLORS, contact_sheet
+from hpe_study.datasets.sheet import contact_sheet
+from hpe_study.skeletons.palette import COLOURS
 from tests.datasets import raw_layouts
 
 
@@ -160,6 +161,6 @@ def test_a_sheet_shows_boxes_bones_and_hidden_joints(tmp_path):
     assert hollow == ["l_hip"]
     bones = [line for line in axis.lines if len(line.get_xydata()) == 2]
     assert len(bones) == len(record.skeleton.bones)
-    assert {line.get_color() for line in bones} == set(COLORS.values())
+    assert {line.get_color() for line in bones} == set(COLOURS.values())
     assert figure.get_suptitle() == "lsp (test): 3 of 3 records"
     plt.close(figure)

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hpe_study.report.people import COLOURS
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.palette import COLOURS
 from hpe_study.viewer.figure import (
     ViewFigure,
     build,
