@@ -4,13 +4,15 @@ synchronisation.
 Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W − 0.5 for a crop fraction t.
 """
 
+from typing import Literal, get_args
+
 import torch
 import torch.nn.functional as F
 
-from hpe_study.skeletons import MPII16
-from hpe_study.utils.tensors import at_least_float32, cached_tensor
+from hpe_study.utils.tensors import at_least_float32
 
-DECODERS = ("argmax", "quarter", "soft")
+Decoder = Literal["argmax", "quarter", "soft"]
+DECODERS = get_args(Decoder)
 
 
 def gaussian_targets(joints, labelled, size, sigma):
@@ -94,17 +96,3 @@ def read_depth(depth, joints):
         [(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], -1
     )
     return (at_least_float32(depth.flatten(-2).gather(-1, cells)) * weights).sum(-1)
-
-
-def flip_test(model, images, skeleton=MPII16):
-    """The mean of the network's maps for the images and, mirrored back, for the mirrored images.
-
-    images: (B, 3, H, W) as the network takes them. Returns {"heatmap", "depth"} (B, J, H/4, W/4). Mirroring
-    is exact: the integer is a cell's centre, so nothing is shifted; depth keeps its sign.
-    """
-    plain, mirrored = model(images), model(images.flip(-1))
-    partner = cached_tensor(tuple(skeleton.flip), images.device)
-    return {
-        name: (plain[name] + mirrored[name].flip(-1).index_select(1, partner)) / 2
-        for name in ("heatmap", "depth")
-    }

@@ -9,10 +9,10 @@ to score is an error, not a joint less.
 import numpy as np
 
 from hpe_study.errors import StudyError
-from hpe_study.heatmaps import decode, flip_test, read_depth
+from hpe_study.heatmaps import decode, read_depth
 
 __all__ = [
-    "auc3d", "auc_of_errors", "crop_pck", "decode", "flip_test", "joint_errors", "mean_error", "mpjpe", "n_mpjpe", "pa_mpjpe",
+    "auc3d", "auc_of_errors", "crop_pck", "decode", "joint_errors", "mean_error", "mpjpe", "n_mpjpe", "pa_mpjpe",
     "pck2d", "pck3d", "pck_by_image", "pck_of_errors", "pckh", "procrustes", "read_depth",
 ]  # fmt: skip
 

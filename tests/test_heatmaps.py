@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.heatmaps import DECODERS, decode, flip_test, gaussian_targets, read_depth
-from hpe_study.skeletons import MPII16
+from hpe_study.heatmaps import DECODERS, decode, gaussian_targets, read_depth
 
 
 def targets_by_loops(joints, labelled, size, sigma):
@@ -95,23 +94,6 @@ def test_reading_depth_keeps_half_precision_out():
     )
 
 
-def test_flip_test_of_a_symmetric_network_changes_nothing():
-    """A network that draws what it sees at each joint's partner when mirrored: both passes must agree, cell
-    by cell."""
-    partner = MPII16.flip
-
-    def network(images):
-        mirrored = images[:, :1, 0, 0] > images[:, :1, 0, -1]  # the test images rise from left to right
-        maps = images[:, :1].repeat(1, 16, 1, 1) * torch.arange(1.0, 17)[:, None, None]
-        maps = torch.where(mirrored[..., None, None], maps[:, partner], maps)
-        return {"heatmap": maps, "depth": -maps}
-
-    images = torch.linspace(0, 1, 8).expand(2, 3, 8, 8)
-    plain, tested = network(images), flip_test(network, images)
-    torch.testing.assert_close(tested["heatmap"], plain["heatmap"])
-    torch.testing.assert_close(tested["depth"], plain["depth"])
-
-
 @pytest.mark.parametrize("method", DECODERS)
 def test_nothing_waits_for_the_host(method):
     """Tensors of the meta device have no values: whatever would read one (item, nonzero, a boolean index, an
@@ -120,7 +102,3 @@ def test_nothing_waits_for_the_host(method):
     joints, score = decode(heatmap, method)
     assert joints.shape == (2, 16, 2)
     assert score.shape == read_depth(heatmap, joints).shape == (2, 16)
-    assert (
-        flip_test(lambda images: {"heatmap": heatmap, "depth": heatmap}, heatmap)["depth"].shape
-        == heatmap.shape
-    )

@@ -29,7 +29,7 @@ from hpe_study.evaluation.scoring import (
     universal_bone_lengths,
     values_2d,
 )
-from hpe_study.metrics import decode, flip_test, joint_errors, read_depth
+from hpe_study.metrics import joint_errors
 from hpe_study.models import build_model, load_weights
 from hpe_study.models.inference import ready
 from hpe_study.skeletons import MPII16
@@ -50,15 +50,6 @@ TRUTH = (
 )  # what `Scores` reads of the stores
 
 
-def read_outputs(outputs, network):
-    """Network outputs → (B, 16, 2) joints in fractions of the crop seen, (B, 16) depth in its sides, (B, 16)
-    scores; on the device."""
-    cells = outputs["heatmap"].shape[-1]
-    joints, score = decode(outputs["heatmap"], network.decode)
-    depth = read_depth(outputs["depth"], joints) * network.depth_unit
-    return (joints + 0.5) / cells, depth, score
-
-
 @torch.inference_mode()
 def predictions(model, store, samples, network, device, precision, flip, workers=0):
     """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over
@@ -72,10 +63,8 @@ def predictions(model, store, samples, network, device, precision, flip, workers
         )
         images = model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
         with devices.autocast(device, precision):
-            outputs = flip_test(model, images) if flip else model(images)
-        joints, depth, score = read_outputs(
-            {key: outputs[key].float() for key in ("heatmap", "depth")}, network
-        )
+            outputs = model.flip_test(images) if flip else model(images)
+        joints, depth, score = model.decode(outputs, network.decode, network.depth_unit)
         yield *undo_augmentation(joints, depth, batch.change), score, raw["sample"]
 
 

@@ -42,7 +42,7 @@ class Exported(nn.Module):
     def forward(self, images):
         images = images.flip(1) if self.mirrored else images
         outputs = self.model((images * self.gain - self.mean) / self.std)
-        return outputs["heatmap"], outputs["depth"]
+        return tuple(outputs[name] for name in self.model.output_names)
 
 
 def export_onnx(folder, path):
@@ -91,7 +91,7 @@ def _trace(module, images, path):
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")  # the exporter's own, about its internals
-            names = {"input_names": ["images"], "output_names": ["heatmap", "depth"]}
+            names = {"input_names": ["images"], "output_names": list(module.model.output_names)}
             torch.onnx.export(
                 module,
                 (images,),

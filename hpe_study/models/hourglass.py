@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from hpe_study.models.normalization import IMAGENET_RGB, check_size
+from hpe_study.models.heads import HeatmapHead
+from hpe_study.models.normalization import check_size
 
 DEPTH = 4  # levels of an hourglass: 64 cells down to 4
 
@@ -40,7 +41,7 @@ class Hourglass(nn.Module):
         return self.beside(x) + F.interpolate(inner, scale_factor=2, mode="nearest")
 
 
-class Stack(nn.Module):
+class Stack(HeatmapHead):
     """An hourglass, its heads, and (unless it is the last) what it hands to the next one."""
 
     def __init__(self, features, joints, last):
@@ -52,19 +53,18 @@ class Stack(nn.Module):
             nn.BatchNorm2d(features),
             nn.ReLU(),
         )
-        self.heatmap_head = nn.Conv2d(features, joints, 1)
-        self.depth_head = nn.Conv2d(features, joints, 1)
+        self.add_head(features, joints)
         self.merge = None if last else nn.Conv2d(features + 2 * joints, features, 1)
 
     def forward(self, x):
         features = self.trunk(self.hourglass(x))
-        maps = {"heatmap": self.heatmap_head(features), "depth": self.depth_head(features)}
+        maps = self.head(features)
         if self.merge is None:
             return maps, None
         return maps, x + self.merge(torch.cat([features, maps["heatmap"], maps["depth"]], 1))
 
 
-class StackedHourglass(nn.Module):
+class StackedHourglass(HeatmapHead):
     """`stacks` hourglasses one behind the other, each refining the last one's maps.
 
     forward(images (B, 3, H, W)), H and W multiples of 64, gives {"heatmap", "depth"} (B, J, H/4, W/4) of the
@@ -84,8 +84,6 @@ class StackedHourglass(nn.Module):
         self.stacks = nn.ModuleList(
             Stack(features, joints, last=number == stacks - 1) for number in range(stacks)
         )
-        self.preprocessing = IMAGENET_RGB
-        self.weights_source = "random"
 
     def forward(self, images):
         check_size(images, self.divisor)

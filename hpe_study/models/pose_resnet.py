@@ -20,8 +20,9 @@ from torch import nn
 
 from hpe_study.errors import StudyError
 from hpe_study.models.checkpoints import describe, load_weights, read_state
+from hpe_study.models.heads import HeatmapHead
 from hpe_study.models.hourglass import StackedHourglass
-from hpe_study.models.normalization import IMAGENET_RGB, Preprocessing, check_size
+from hpe_study.models.normalization import Preprocessing, check_size
 
 __all__ = ["NAMES", "PoseResNet", "Preprocessing", "build_model", "load_weights", "model_from_checkpoint"]
 
@@ -47,7 +48,7 @@ class Upsampling(nn.Module):
         return torch.relu_(x)
 
 
-class PoseResNet(nn.Module):
+class PoseResNet(HeatmapHead):
     """A timm ResNet, `deconvs` upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a
     second head for depth)."""
 
@@ -61,11 +62,8 @@ class PoseResNet(nn.Module):
         self.upsamplings = nn.ModuleList(
             Upsampling(c, deconv_channels, lateral) for c, lateral in zip(inputs, laterals, strict=True)
         )
-        self.heatmap_head = _head(deconv_channels, joints)
-        self.depth_head = _head(deconv_channels, joints)
+        self.add_head(deconv_channels, joints, std=0.001)  # as Simple Baselines
         self.divisor = 4 * 2**deconvs  # the deepest map is a whole number of cells wide
-        self.preprocessing = IMAGENET_RGB
-        self.weights_source = "random"
 
     def forward(self, images):
         check_size(images, self.divisor)
@@ -77,14 +75,7 @@ class PoseResNet(nn.Module):
             levels.append(x)
         for upsampling, skip in zip(self.upsamplings, reversed(levels[:-1]), strict=False):
             x = upsampling(x, skip)
-        return {"heatmap": self.heatmap_head(x), "depth": self.depth_head(x)}
-
-
-def _head(channels, joints):
-    head = nn.Conv2d(channels, joints, 1)
-    nn.init.normal_(head.weight, std=0.001)
-    nn.init.zeros_(head.bias)
-    return head
+        return self.head(x)
 
 
 def build_model(name, pretrained=False, joints=16, **options):

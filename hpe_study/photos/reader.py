@@ -11,9 +11,8 @@ import torch
 from hpe_study.boxes import Boxes
 from hpe_study.data.augmentation import identity_augmentation, sampled_images
 from hpe_study.data.store import cut, stored_region
-from hpe_study.evaluation.evaluate import load_run_model, read_outputs
+from hpe_study.evaluation.evaluate import load_run_model
 from hpe_study.evaluation.scoring import poses_of
-from hpe_study.heatmaps import flip_test
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.utils import devices
 from hpe_study.utils.files import read_json
@@ -69,10 +68,9 @@ class PoseReader:
             crops, tensors[0], tensors[1], tensors[2], identity_augmentation(1), self.network.input_size
         )
         images = self.model.preprocessing(images.to(self.device))
-        outputs = flip_test(self.model, images) if self.network.flip_test else self.model(images)
-        joints, depth, score = (
-            values.float().cpu().numpy() for values in read_outputs(outputs, self.network)
-        )
+        outputs = self.model.flip_test(images) if self.network.flip_test else self.model(images)
+        decoded = self.model.decode(outputs, self.network.decode, self.network.depth_unit)
+        joints, depth, score = (values.cpu().numpy() for values in decoded)
         pose = (
             scale_to_bones(poses_of(joints, depth), self.bones)[0]
             if self.bones is not None

@@ -65,7 +65,7 @@ def _rate_on_noise(profile):
         start = time.perf_counter()
         with devices.autocast(device, precision):
             outputs = model(images)
-        sum(value.float().mean() for value in (outputs["heatmap"], outputs["depth"])).backward()
+        sum(outputs[name].float().mean() for name in model.output_names).backward()
         seconds.append(time.perf_counter() - start)
     return 0.8 * batch / min(seconds[1:])  # reading, targets, losses and scores take the rest
 

@@ -23,7 +23,7 @@ from hpe_study.data.loading import out_of_memory, source_of
 from hpe_study.data.sampling import repeats, shard_batches
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError, killed
-from hpe_study.evaluation.evaluate import Scores, predictions, read_outputs
+from hpe_study.evaluation.evaluate import Scores, predictions
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
@@ -312,9 +312,9 @@ class Trainer:
             outputs = self.model(
                 self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
             )
-        joints, depth, _ = read_outputs(
-            {key: outputs[key].detach() for key in ("heatmap", "depth")}, self.stage.network
-        )
+        with torch.no_grad():
+            network = self.stage.network
+            joints, depth, _ = self.model.decode(outputs, network.decode, network.depth_unit)
         return torch.stack(self._losses(outputs, batch)), *undo_augmentation(joints, depth, change)
 
     def _losses(self, outputs, batch):

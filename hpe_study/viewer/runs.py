@@ -164,7 +164,7 @@ class Predictor:
         """(16, h, w) heat maps of one person of a store with pictures, over the person's box."""
         raw = next(iter(loader([store], np.array([[0, index]]), 1)))
         batch = assemble(raw, identity_augmentation(1), self.settings.input_size)
-        return self.model(self.model.preprocessing(batch.images))["heatmap"][0].numpy()
+        return self.model.heatmaps(self.model(self.model.preprocessing(batch.images)))[0].numpy()
 
 
 class RunPeople:

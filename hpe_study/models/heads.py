@@ -1,0 +1,107 @@
+"""What every network offers besides `forward`, and the head of today's networks: heat maps and depth maps.
+
+A network owns its decoding. Training, evaluation, viewer and photos ask it for joints and never look into its
+outputs, so a head of another kind (volumetric heat maps, integral regression) is one more class here.
+"""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from hpe_study.heatmaps import Decoder, decode, read_depth
+from hpe_study.models.normalization import IMAGENET_RGB, Preprocessing
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.tensors import cached_tensor
+
+Outputs = dict[str, Tensor]
+
+
+class Joints(NamedTuple):
+    """Decoded joints of a batch, MPII-16, in float32 on the network's device.
+
+    Attributes:
+        joints: (B, 16, 2) fractions of the crop that the network saw, x right, y down.
+        depth: (B, 16) in sides of that crop, root-relative, away from the camera.
+        score: (B, 16) confidence; for heat maps the height of the peak.
+    """
+
+    joints: Tensor
+    depth: Tensor
+    score: Tensor
+
+
+class PoseNetwork(nn.Module):
+    """Base of every network. `forward` takes (B, 3, H, W) images normalised by `preprocessing`.
+
+    Attributes:
+        divisor: H and W must be multiples of it.
+        preprocessing: how images are normalised.
+        weights_source: "random", "imagenet", or the file that the weights came from.
+        output_names: the entries of the outputs that predictions are decoded from; each has joints on axis 1
+            and the picture's x on the last axis.
+    """
+
+    divisor: int
+    preprocessing: Preprocessing = IMAGENET_RGB
+    weights_source: str = "random"
+    output_names: tuple[str, ...]
+
+    def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
+        """Read joints from the network's outputs; differentiable where the method is.
+
+        Args:
+            outputs: what `forward` or `flip_test` gave, in any floating precision.
+            method: how a joint is located, see `heatmaps.decode`.
+            depth_unit: crop sides that one unit of the depth output stands for.
+        """
+        raise NotImplementedError
+
+    def heatmaps(self, outputs: Outputs) -> Tensor:
+        """(B, 16, h, w) heat maps over the crop, to look at."""
+        raise NotImplementedError
+
+    def flip_test(self, images: Tensor) -> Outputs:
+        """Average the outputs for images and, mirrored back, for the mirrored images.
+
+        Mirroring is exact: a cell's centre is an integer, so nothing is shifted; depth keeps its sign.
+        """
+        plain, mirrored = self(images), self(images.flip(-1))
+        partner = cached_tensor(tuple(MPII16.flip), images.device)
+        return {
+            name: (plain[name] + mirrored[name].flip(-1).index_select(1, partner)) / 2
+            for name in self.output_names
+        }
+
+
+class HeatmapHead(PoseNetwork):
+    """A heat map and a depth map per joint, by two 1×1 convolutions (Zhou et al. 2017).
+
+    It is a base class and not a part of the network, so that saved weights keep the names `heatmap_head` and
+    `depth_head`. Outputs: {"heatmap", "depth"}, each (B, J, H/4, W/4).
+    """
+
+    output_names = ("heatmap", "depth")
+
+    def add_head(self, channels: int, joints: int, std: float | None = None) -> None:
+        """Create the two convolutions; std: of their initial weights (None: torch's default)."""
+        self.heatmap_head, self.depth_head = (_convolution(channels, joints, std) for _ in range(2))
+
+    def head(self, features: Tensor) -> Outputs:
+        """Features (B, channels, h, w) → the outputs."""
+        return {"heatmap": self.heatmap_head(features), "depth": self.depth_head(features)}
+
+    def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
+        joints, score = decode(outputs["heatmap"], method)
+        depth = read_depth(outputs["depth"], joints) * depth_unit
+        return Joints((joints + 0.5) / outputs["heatmap"].shape[-1], depth, score)
+
+    def heatmaps(self, outputs: Outputs) -> Tensor:
+        return outputs["heatmap"]
+
+
+def _convolution(channels, joints, std):
+    convolution = nn.Conv2d(channels, joints, 1)
+    if std is not None:
+        nn.init.normal_(convolution.weight, std=std)
+        nn.init.zeros_(convolution.bias)
+    return convolution

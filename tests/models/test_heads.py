@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from hpe_study.heatmaps import DECODERS
+from hpe_study.models.heads import HeatmapHead
+from hpe_study.skeletons import MPII16
+
+
+class Network(HeatmapHead):
+    """Gives what the function makes of the images."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.forward = function
+
+
+def test_joints_are_fractions_of_the_crop_and_depth_is_in_its_sides():
+    """A peak in the cell of column 2, row 5 of 8 × 8: its centre lies at 2.5/8, 5.5/8 of the crop."""
+    maps = torch.zeros(1, 16, 8, 8)
+    maps[..., 5, 2] = 0.7
+    found = HeatmapHead().decode({"heatmap": maps, "depth": maps + 1}, "argmax", 0.5)
+    assert found.joints[0, 3].tolist() == [2.5 / 8, 5.5 / 8]
+    assert found.depth[0, 3].item() == pytest.approx(0.5 * 1.7)
+    assert found.score[0, 3].item() == pytest.approx(0.7)
+
+
+def test_half_precision_is_decoded_in_single():
+    maps = torch.rand(2, 16, 8, 8).bfloat16()
+    halves = HeatmapHead().decode({"heatmap": maps, "depth": maps}, "soft", 1.0)
+    singles = HeatmapHead().decode({"heatmap": maps.float(), "depth": maps.float()}, "soft", 1.0)
+    for ours, expected in zip(halves, singles, strict=True):
+        assert ours.dtype == torch.float32
+        assert torch.equal(ours, expected)
+
+
+def test_flip_test_of_a_symmetric_network_changes_nothing():
+    """A network that draws what it sees at each joint's partner when mirrored: both passes must agree, cell
+    by cell."""
+    partner = MPII16.flip
+
+    def forward(images):
+        mirrored = images[:, :1, 0, 0] > images[:, :1, 0, -1]  # the test images rise from left to right
+        maps = images[:, :1].repeat(1, 16, 1, 1) * torch.arange(1.0, 17)[:, None, None]
+        maps = torch.where(mirrored[..., None, None], maps[:, partner], maps)
+        return {"heatmap": maps, "depth": -maps}
+
+    network, images = Network(forward), torch.linspace(0, 1, 8).expand(2, 3, 8, 8)
+    plain, tested = network(images), network.flip_test(images)
+    torch.testing.assert_close(tested["heatmap"], plain["heatmap"])
+    torch.testing.assert_close(tested["depth"], plain["depth"])
+
+
+@pytest.mark.parametrize("method", DECODERS)
+def test_nothing_waits_for_the_host(method):
+    """Tensors of the meta device have no values: whatever would read one raises."""
+    heatmap = torch.ones(2, 16, 8, 8, device="meta")
+    network = Network(lambda images: {"heatmap": heatmap, "depth": heatmap})
+    found = network.decode(network.flip_test(torch.ones(2, 3, 32, 32, device="meta")), method, 1.0)
+    assert [values.shape for values in found] == [(2, 16, 2), (2, 16), (2, 16)]
