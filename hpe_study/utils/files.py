@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -55,6 +56,27 @@ def atomic(path):
         part.unlink(missing_ok=True)
 
 
+def require_regular_file(path: str | Path) -> Path:
+    """Return the path of a regular file (or of a link to one) as a `Path`.
+
+    Opening anything else could wait for ever (a FIFO) or never end (a device).
+
+    Raises:
+        StudyError: There is nothing, or something else, at the path; nothing is opened.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StudyError(f"{path}: no such file") from error
+    except (OSError, ValueError) as error:  # a loop of links, a name too long or with a zero in it
+        raise StudyError(f"{path}: cannot be read ({getattr(error, 'strerror', error)})") from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        raise StudyError(f"{path}: is {what}, not a file; replace it")
+    return path
+
+
 def writable(folder):
     """Make `folder` where it is not there. Raises `StudyError` where nothing can be written into it."""
     folder = Path(folder)
@@ -101,10 +123,9 @@ def read_json(path, each=None, advice="delete it to have it made again"):
     each: what to make of every object as soon as it is read (dict → anything), so that a long list is never
     held as it stands in the file.
     """
+    path = require_regular_file(path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"), object_hook=each)
-    except FileNotFoundError as error:
-        raise StudyError(f"{path}: no such file") from error
+        return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=each)
     except (ValueError, RecursionError) as error:  # of JSON, of the text's encoding, of its depth
         raise StudyError(f"{path}: not readable as JSON ({error}); {advice}") from error
 

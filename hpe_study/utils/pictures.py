@@ -1,0 +1,98 @@
+"""Picture files of unknown origin: regular files of a few formats, their size checked before decoding."""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, features
+
+from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
+
+# Pillow's names. Its other formats may start programs (EPS starts Ghostscript) or are seldom tested.
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF") + (("AVIF",) if features.check("avif") else ())
+MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I;16L", "I;16N")
+LARGEST = 150_000_000  # px in all
+LARGEST_FILE = 1 << 29  # bytes
+ADVICE = "replace it, or delete it to leave its records out"
+
+
+@contextlib.contextmanager
+def open_picture(path: str | Path, largest: int = LARGEST, advice: str = ADVICE) -> Iterator[Image.Image]:
+    """Open a picture whose header has been checked; its pixels are decoded only when the block asks for them.
+
+    Args:
+        path: The file; its ending does not matter.
+        largest: Number of px, width times height, that is still accepted.
+        advice: What the user can do, the end of each message.
+
+    Raises:
+        StudyError: The file is absent, no regular file, truncated, not of `FORMATS`, has too many px, or
+            values that are no 8- or 16-bit colours. Errors of decoding inside the block are reported, too.
+    """
+    path = require_regular_file(path)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise StudyError(
+                f"{path}: has more than {LARGEST_FILE:,} bytes, too many for a picture; {advice}"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own limit is looser and only a warning
+            with Image.open(path, formats=FORMATS) as image:
+                _check_header(path, image, largest, advice)
+                yield image
+    except StudyError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise StudyError(f"{path}: has more than {largest:,} px in all; {advice}") from error
+    except MemoryError as error:
+        raise StudyError(f"{path}: decoding it takes more memory than there is; {advice}") from error
+    except Exception as error:  # Pillow's plug-ins raise many kinds for damaged files
+        if getattr(error, "strerror", None):
+            raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
+        raise StudyError(f"{path}: truncated or not an image; {advice}") from error
+
+
+def picture_size(path: str | Path, largest: int = LARGEST) -> tuple[int, int]:
+    """Width and height in px from a picture's header.
+
+    Raises:
+        StudyError: As `open_picture`.
+    """
+    with open_picture(path, largest) as image:
+        return image.size
+
+
+def read_picture(path: str | Path, largest: int = LARGEST) -> np.ndarray:
+    """Read a labelled picture as (H, W, 3) uint8 RGB, in the file's own pixels: EXIF rotation is ignored.
+
+    Raises:
+        StudyError: As `open_picture`.
+    """
+    with open_picture(path, largest):
+        data = Path(path).read_bytes()
+        # A whole JPEG ends with its end-of-image marker, or with nothing but zeros after it.
+        whole = (
+            not data.startswith(b"\xff\xd8")
+            or b"\xff\xd9" in data[-4096:]
+            or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
+        )
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
+        if image is None:
+            raise StudyError(f"{path}: truncated or not an image; {ADVICE}")
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _check_header(path, image, largest, advice):
+    """Refuse a picture by what its header says."""
+    width, height = image.size
+    if width * height > largest:
+        raise StudyError(f"{path}: is {width}×{height} px, more than {largest:,} px in all; {advice}")
+    if image.mode not in MODES:
+        raise StudyError(
+            f"{path}: has pixels of kind {image.mode}, which are not colours of 8 or 16 bits; {advice}"
+        )
