@@ -24,7 +24,7 @@ from hpe_study.evaluation.evaluate import predictions
 from hpe_study.report.rates import title
 from hpe_study.utils import devices
 from simulated_people import make
-from simulated_people.filming import MOST_ON_CUDA
+from simulated_people.render_jobs import MAX_CUDA_PROCESSES
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def scoring_rate(material, folder, device):
 def _rendering(folder, chosen, device):
     """Pictures a second of simulated people written as files: one process, once warm; then several, with and
     without their start (that is: the time of many pictures, less that of a few, for the rest of them)."""
-    sizes, several = chosen.sizes, min(CORES, MOST_ON_CUDA)
+    sizes, several = chosen.sizes, min(CORES, MAX_CUDA_PROCESSES)
 
     def seconds(root, people, workers):
         start = time.perf_counter()

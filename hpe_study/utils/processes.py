@@ -17,7 +17,7 @@ from multiprocessing import forkserver
 _LOADED = [
     "hpe_study.data.loading",
     "hpe_study.data.store",
-    "simulated_people.filming",
+    "simulated_people.render_jobs",
 ]  # by the server; with all that they load
 PR_SET_PDEATHSIG = 1
 

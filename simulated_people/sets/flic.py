@@ -9,84 +9,97 @@ and hips.
 import numpy as np
 
 from hpe_study.skeletons import FLIC29
-from simulated_people import camera, casting, matlab, scene
-from simulated_people.filming import Take, film, write_truth
-from simulated_people.landmarks import LANDMARKS, rows_of
-from simulated_people.shots import Shot
+from simulated_people import matlab
+from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.ground_truth import write_truth
+from simulated_people.people_sampling import draw_seed, landmarks_of, sample_person
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import add_seats, clear_view, ground_point_at
+from simulated_people.scenes.places import make_scene
 
 FOLDERS = ("flic",)
+
+
 OPTIONS = {}
-TAKES_AN_ITEM = 1
+
+
+IMAGES_PER_ITEM = 1
+
+
 LABELLED = FLIC29.indices(
     "l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist l_hip r_hip l_eye r_eye nose"
 )
 
+
 _FRAME = (1.65, 1.1)  # the still's width and height, in sides of a person's crop
+
+
 _ON_LOCATION = 0.25  # share of stills taken in a street
+
+
 _STILLS_A_MOVIE = 25
+
+
 _BEHIND = (0.6, 0.3, 0.1)  # shares of stills with none, one and two more people behind
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Stills."""
-    return brief.count(split)
+    return spec.count(split)
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """One still: somebody from the head to the hips, rather from the front, perhaps with others behind."""
-    random = brief.random(split, "still", item)
-    heading = random.uniform(0, 360)
-    actor = casting.extra(random, split, "film", heading=heading)
-    points = casting.points(actor)[rows_of(FLIC29)[LABELLED]]
-    width, height = (round(share * brief.size) for share in _FRAME)
+    rng = spec.rng(split, "still", item)
+    heading = rng.uniform(0, 360)
+    actor = sample_person(rng, split, "film", heading=heading)
+    points = landmarks_of(actor)[rows_of(FLIC29)[LABELLED]]
+    width, height = (round(share * spec.size) for share in _FRAME)
     view = camera.framed(
         points,
-        azimuth=heading + random.normal(0, 40),
-        elevation=random.uniform(-8, 10),
-        distance=random.uniform(1.6, 3.5),
-        size=brief.size * random.uniform(0.75, 1.1),
+        azimuth=heading + rng.normal(0, 40),
+        elevation=rng.uniform(-8, 10),
+        distance=rng.uniform(1.6, 3.5),
+        size=spec.size * rng.uniform(0.75, 1.1),
         width=width,
         height=height,
-        at=(random.uniform(0.32, 0.68), random.uniform(0.52, 0.62)),
+        at=(rng.uniform(0.32, 0.68), rng.uniform(0.52, 0.62)),
     )
     actors = [actor]
-    for _ in range(random.choice(3, p=_BEHIND)):
-        place, _ = casting.behind_column(view, random.uniform(0.02, 0.98), random.uniform(2.2, 4.5) + 0.8)
-        actors.append(casting.extra(random, split, "film", place))
-    kind = "street" if random.random() < _ON_LOCATION else "film set"
-    place = scene.make(kind, casting.seed(random), [view], [actor.position for actor in actors])
-    shot = Shot(
-        tuple(actors),
-        view,
-        casting.with_seats(casting.in_view(place, view, actors[:1]), actors),
-        casting.seed(random),
-    )
+    for _ in range(rng.choice(3, p=_BEHIND)):
+        place, _ = ground_point_at(view, rng.uniform(0.02, 0.98), rng.uniform(2.2, 4.5) + 0.8)
+        actors.append(sample_person(rng, split, "film", place))
+    kind = "street" if rng.random() < _ON_LOCATION else "film set"
+    place = make_scene(kind, draw_seed(rng), [view], [actor.position for actor in actors])
+    shot = Shot(tuple(actors), view, add_seats(clear_view(place, view, actors[:1]), actors), draw_seed(rng))
     movie, frame = f"simulated-{split}-{item // _STILLS_A_MOVIE:04d}", 1 + 24 * (item % _STILLS_A_MOVIE)
-    return [Take(f"flic/images/{movie}-{frame:08d}.jpg", shot, {"movie": movie, "frame": frame})]
+    return [PlannedImage(f"flic/images/{movie}-{frame:08d}.jpg", shot, {"movie": movie, "frame": frame})]
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write the whole set under `work/flic`."""
-    splits = film(brief, __name__, work, workers, device, progress)
-    splits = {split: footage.people(footage.person == 0) for split, footage in splits.items()}
-    rows = [row for split, footage in splits.items() for row in labels(footage, split)]
+    splits = render_splits(spec, __name__, work, workers, device, progress)
+    splits = {split: truth.people(truth.person == 0) for split, truth in splits.items()}
+    rows = [row for split, truth in splits.items() for row in labels(truth, split)]
     matlab.save(work / "flic" / "examples.mat", examples=matlab.struct_array(rows))
     write_truth(work / "flic" / "truth.h5", splits, LANDMARKS)
 
 
-def coordinates(footage):
+def coordinates(truth):
     """(P, 29, 2) px, 0-based; NaN where the file gives no label."""
     rows = rows_of(FLIC29)
-    joints = footage.px[:, rows]
-    missing = (footage.hidden | ~footage.inside)[:, rows]
+    joints = truth.px[:, rows]
+    missing = (truth.hidden | ~truth.inside)[:, rows]
     missing[:, np.setdiff1d(np.arange(len(FLIC29)), LABELLED)] = True
     joints[missing] = np.nan
     return joints
 
 
-def labels(footage, split):
+def labels(truth, split):
     """The rows of the struct array."""
-    torso = footage.px[:, rows_of(FLIC29)[FLIC29.indices("l_shoulder r_shoulder l_hip r_hip")]]
+    torso = truth.px[:, rows_of(FLIC29)[FLIC29.indices("l_shoulder r_shoulder l_hip r_hip")]]
     boxes = np.concatenate([torso.min(1), torso.max(1)], 1).astype(np.float32)
     return [
         {
@@ -101,12 +114,12 @@ def labels(footage, split):
             "istest": np.array([[split == "test"]], np.uint8),
         }
         for joints, image, movie, frame, box, (width, height) in zip(
-            coordinates(footage),
-            footage.of_image("image"),
-            map(str, footage.note("movie")),
-            footage.note("frame"),
+            coordinates(truth),
+            truth.of_image("image"),
+            map(str, truth.note("movie")),
+            truth.note("frame"),
             boxes,
-            footage.of_image("size"),
+            truth.of_image("size"),
             strict=True,
         )
     ]

@@ -22,18 +22,32 @@ import numpy as np
 
 from hpe_study.skeletons import H36M17
 from hpe_study.utils.files import atomic
-from simulated_people import camera, scene
-from simulated_people.casting import company, performer, seed, with_seats
-from simulated_people.filming import Take, contacts, film, write_truth
-from simulated_people.landmarks import INDEX, LANDMARKS, rows_of
-from simulated_people.motion import Motion
-from simulated_people.shots import Shot
+from simulated_people.body.landmarks import LANDMARK_INDEX, LANDMARKS, rows_of
+from simulated_people.ground_truth import write_truth
+from simulated_people.motion.self_collision import shared_self_collision
+from simulated_people.motion.sequences import Motion
+from simulated_people.people_sampling import draw_seed, sample_subjects, subject_at
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import add_seats
+from simulated_people.scenes.places import make_scene
 
 VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
+
+
 FOLDERS = ("h36m",)
+
+
 OPTIONS = {"layout": ("challenge", "full")}
-TAKES_AN_ITEM = 4
+
+
+IMAGES_PER_ITEM = 4
+
+
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+
+
 # The 15 actions in the order of the real set's numbers (2 … 16), each with what people are seen to do in it.
 ACTIONS = {
     "Directions": ("stand", "stand", "walk"),
@@ -52,11 +66,23 @@ ACTIONS = {
     "WalkDog": ("walk", "walk", "bend"),
     "WalkTogether": ("walk",),
 }
+
+
 CAMERAS = (54138969, 55011271, 58860488, 60457274)
+
+
 _FIELD = 1.55  # the picture's side, in sides of a person's crop
+
+
 _PARTS = {"train": "Train", "test": "Val"}
+
+
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
+
+
 _FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
+
+
 # The 32 joints of the full layout; the set repeats some.
 _JOINTS_32 = [
     *(
@@ -76,40 +102,44 @@ _JOINTS_32 = [
     *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
     *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
 ]
+
+
 # Facts of the cache: 17 joints and the mid-shoulder (17).
 _FLIP_PAIRS = np.array([(1, 4), (2, 5), (3, 6), (14, 11), (15, 12), (16, 13)])
+
+
 _PARENTS = np.array([0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0])
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Moments: each is seen by the four cameras."""
-    return -(-brief.count(split) // len(CAMERAS))
+    return -(-spec.count(split) // len(CAMERAS))
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many
     as asked for."""
     subject, action, frame = _moment(split, item)
-    moment = _motion(brief, split, subject, action).at(frame)
-    actor = performer(_company(brief, split)[subject], moment, subject)
-    place = with_seats(_laboratory(brief, split, subject), [actor])
-    wanted = brief.count(split) - item * len(CAMERAS)
-    names = brief.random(split, "names").permutation(brief.count(split))[item * len(CAMERAS) :]
+    moment = _motion(spec, split, subject, action).at(frame)
+    actor = subject_at(_company(spec, split)[subject], moment, subject)
+    place = add_seats(_laboratory(spec, split, subject), [actor])
+    wanted = spec.count(split) - item * len(CAMERAS)
+    names = spec.rng(split, "names").permutation(spec.count(split))[item * len(CAMERAS) :]
     full = f"h36m/{subject}/{action}-1/imageSequence/{{}}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
     return [
-        Take(
+        PlannedImage(
             full.format(CAMERAS[number])
-            if _is_full(brief)
+            if _is_full(spec)
             else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
-            Shot((actor,), view, place, seed(brief.random(split, "noise", item, number))),
+            Shot((actor,), view, place, draw_seed(spec.rng(split, "noise", item, number))),
             {"action": action, "frame": frame, "camera": CAMERAS[number]},
         )
-        for number, (view, name) in enumerate(zip(_rig(brief, subject)[:wanted], names, strict=False))
+        for number, (view, name) in enumerate(zip(_rig(spec, subject)[:wanted], names, strict=False))
     ]
 
 
-def _is_full(brief):
-    return brief.option("layout", "challenge") == "full"
+def _is_full(spec):
+    return spec.option("layout", "challenge") == "full"
 
 
 def _moment(split, item):
@@ -120,23 +150,25 @@ def _moment(split, item):
 
 
 @lru_cache(maxsize=8)
-def _company(brief, split):
-    return company(brief, split, SUBJECTS[split], like_real=True)
+def _company(spec, split):
+    return sample_subjects(spec, split, SUBJECTS[split], like_real=True)
 
 
 @lru_cache(maxsize=128)
-def _motion(brief, split, subject, action):
-    return Motion(lambda *key: brief.random(split, subject, action, *key), ACTIONS[action], contacts())
+def _motion(spec, split, subject, action):
+    return Motion(
+        lambda *key: spec.rng(split, subject, action, *key), ACTIONS[action], shared_self_collision()
+    )
 
 
 @lru_cache(maxsize=32)
-def _rig(brief, subject):
+def _rig(spec, subject):
     """The four cameras, moved by a few centimetres between subjects, as a laboratory is set up anew."""
-    side = round(_FIELD * brief.size)
-    random = brief.random("rig", subject)
-    cameras = camera.laboratory_rig(brief.size, side, side)
+    side = round(_FIELD * spec.size)
+    rng = spec.rng("rig", subject)
+    cameras = camera.laboratory_rig(spec.size, side, side)
     shifted = [
-        (view.position + random.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + random.normal(0, 0.03, 3))
+        (view.position + rng.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + rng.normal(0, 0.03, 3))
         for view in cameras
     ]
     return [
@@ -146,35 +178,35 @@ def _rig(brief, subject):
 
 
 @lru_cache(maxsize=32)
-def _laboratory(brief, split, subject):
-    return scene.make("laboratory", seed(brief.random(split, "place")), cameras=_rig(brief, subject))
+def _laboratory(spec, split, subject):
+    return make_scene("laboratory", draw_seed(spec.rng(split, "place")), cameras=_rig(spec, subject))
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write the whole set under `work/h36m`."""
-    splits = film(brief, __name__, work, workers, device, progress)
-    splits = {split: footage.people(_order(footage)) for split, footage in splits.items()}
-    for split, footage in splits.items():
-        if _is_full(brief):
-            _write_full(work / "h36m", footage)
+    splits = render_splits(spec, __name__, work, workers, device, progress)
+    splits = {split: truth.people(_order(truth)) for split, truth in splits.items()}
+    for split, truth in splits.items():
+        if _is_full(spec):
+            _write_full(work / "h36m", truth)
         else:
-            _write_challenge(work / "h36m", _PARTS[split], footage)
+            _write_challenge(work / "h36m", _PARTS[split], truth)
     write_truth(work / "h36m" / "truth.h5", splits, LANDMARKS)
 
 
-def _order(footage):
+def _order(truth):
     """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full
     set's sequences and cameras."""
-    full = [str(image).count("imageSequence") for image in footage.of_image("image")]
-    number = [int(subject[1:]) for subject in footage.subject]
-    return np.lexsort((footage.of_image("image"), np.multiply(full, number)))
+    full = [str(image).count("imageSequence") for image in truth.of_image("image")]
+    number = [int(subject[1:]) for subject in truth.subject]
+    return np.lexsort((truth.of_image("image"), np.multiply(full, number)))
 
 
-def _write_full(folder, footage):
-    rows = [INDEX[name] for name in _JOINTS_32]
-    names = footage.note("action")
-    for subject, action in sorted({*zip(map(str, footage.subject), map(str, names), strict=True)}):
-        people = footage.people((footage.subject == subject) & (names == action))
+def _write_full(folder, truth):
+    rows = [LANDMARK_INDEX[name] for name in _JOINTS_32]
+    names = truth.note("action")
+    for subject, action in sorted({*zip(map(str, truth.subject), map(str, names), strict=True)}):
+        people = truth.people((truth.subject == subject) & (names == action))
         labels = {
             "pose/2d": people.px[:, rows],
             "pose/3d": people.camera[:, rows],
@@ -194,27 +226,27 @@ def _write_full(folder, footage):
                 store[key] = value
 
 
-def _write_challenge(folder, part_name, footage):
-    joints = footage.camera[:, rows_of(H36M17)]
+def _write_challenge(folder, part_name, truth):
+    joints = truth.camera[:, rows_of(H36M17)]
     relative = joints - joints[:, :1]
     poses = folder / "ECCV18_Challenge" / part_name / "POSE"
     poses.mkdir(parents=True, exist_ok=True)
-    for image, pose in zip(footage.of_image("image"), relative, strict=True):
+    for image, pose in zip(truth.of_image("image"), relative, strict=True):
         np.savetxt(poses / f"{image.rsplit('/', 1)[-1][:-4]}.csv", pose, fmt="%.6f", delimiter=",")
     name = f"HM36_eccv_challenge_{part_name}"
     cache = (
         folder / "msra_cache" / f"{name}_cache" / f"{name}_w{_PATCH[0]}xh{_PATCH[1]}_keypoint_jnt_bbox_db.pkl"
     )
     with atomic(cache) as part, open(part, "wb") as stream:
-        pickle.dump(cache_entries(footage, joints), stream, protocol=4)
+        pickle.dump(cache_entries(truth, joints), stream, protocol=4)
 
 
-def cache_entries(footage, joints):
+def cache_entries(truth, joints):
     """The list of dicts of the cache pickle. joints: (P, 17, 3) mm, camera frame."""
     shoulders = joints[:, H36M17.indices("l_shoulder r_shoulder")].mean(1, keepdims=True)
     joints = np.concatenate([joints, shoulders], 1)
     relative = joints - joints[:, :1]
-    px = footage.project(joints)
+    px = truth.project(joints)
     scale, rotation, shift = similarity(relative[..., :2], px)
     low, high = px.min(1), px.max(1)
     center = (low + high) / 2
@@ -238,7 +270,7 @@ def cache_entries(footage, joints):
             "rot": rotation[i],
             "t": shift[i],
         }
-        for i, image in enumerate(map(str, footage.of_image("image")))
+        for i, image in enumerate(map(str, truth.of_image("image")))
     ]
 
 

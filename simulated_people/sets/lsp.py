@@ -16,17 +16,34 @@ import numpy as np
 
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
-from simulated_people import camera, casting, matlab, scene
-from simulated_people.filming import Take, film, write_truth
-from simulated_people.landmarks import LANDMARKS, rows_of
-from simulated_people.shots import Shot
+from simulated_people import matlab
+from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.ground_truth import write_truth
+from simulated_people.people_sampling import draw_seed, landmarks_of, sample_person
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import add_seats, clear_view
+from simulated_people.scenes.places import make_scene
 
 FOLDERS = ("lsp", "lsp_extended")
+
+
 OPTIONS = {}
-TAKES_AN_ITEM = 1
+
+
+IMAGES_PER_ITEM = 1
+
+
 NOISE = {"lsp": 0.008, "lsp_extended": 0.016}  # standard deviation, share of the person's extent
+
+
 _EXCHANGED = 0.02  # share of the extension's people whose left and right legs or arms are exchanged
+
+
 _FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % of the real set's)
+
+
 _FORGOTTEN, _OCCLUDED_LEFT_OUT = (
     0.02,
     0.7,
@@ -34,111 +51,103 @@ _FORGOTTEN, _OCCLUDED_LEFT_OUT = (
 
 
 _ON_THE_FLOOR = 0.42  # share of people in floor work; the others do sports
+
+
 _IN_THE_OPEN = 0.62  # share of pictures; the others are in sports halls
+
+
 _MARGIN = 1.3  # the picture's sides, in the person's extents
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Pictures."""
-    return brief.count(split)
+    return spec.count(split)
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """One picture, cut out around its person: upright, square or wide, as the person is."""
-    random = brief.random(split, "picture", item)
-    actor = casting.extra(
-        random, split, "floor" if random.random() < _ON_THE_FLOOR else "sports", style="sport"
-    )
-    points = casting.points(actor)
+    rng = spec.rng(split, "picture", item)
+    actor = sample_person(rng, split, "floor" if rng.random() < _ON_THE_FLOOR else "sports", style="sport")
+    points = landmarks_of(actor)
     direction = {
-        "azimuth": random.uniform(0, 360),
-        "elevation": random.uniform(-5, 18),
-        "distance": random.uniform(4, 9),
+        "azimuth": rng.uniform(0, 360),
+        "elevation": rng.uniform(-5, 18),
+        "distance": rng.uniform(4, 9),
     }
-    roll, at = random.normal(0, 2), random.uniform(0.46, 0.54, 2)
-    first = camera.framed(
-        points, **direction, size=brief.size, width=brief.size, height=brief.size, roll=roll
-    )
+    roll, at = rng.normal(0, 2), rng.uniform(0.46, 0.54, 2)
+    first = camera.framed(points, **direction, size=spec.size, width=spec.size, height=spec.size, roll=roll)
     px = first.project(first.to_camera(points))
     extent = px.max(0) - px.min(0)
-    width, height = np.round(brief.size * np.maximum(extent / extent.max(), 0.6) * _MARGIN / 1.25).astype(int)
-    view = camera.framed(points, **direction, size=brief.size, width=width, height=height, at=at, roll=roll)
-    place = scene.make(
-        "outdoor" if random.random() < _IN_THE_OPEN else "hall",
-        casting.seed(random),
-        [view],
-        [actor.position],
+    width, height = np.round(spec.size * np.maximum(extent / extent.max(), 0.6) * _MARGIN / 1.25).astype(int)
+    view = camera.framed(points, **direction, size=spec.size, width=width, height=height, at=at, roll=roll)
+    place = make_scene(
+        "outdoor" if rng.random() < _IN_THE_OPEN else "hall", draw_seed(rng), [view], [actor.position]
     )
-    shot = Shot(
-        (actor,),
-        view,
-        casting.with_seats(casting.in_view(place, view, [actor]), [actor]),
-        casting.seed(random),
-    )
-    return [Take(_image(brief, split, item), shot)]
+    shot = Shot((actor,), view, add_seats(clear_view(place, view, [actor]), [actor]), draw_seed(rng))
+    return [PlannedImage(_image(spec, split, item), shot)]
 
 
-def _image(brief, split, item):
-    if split == "train" and item >= brief.test:
-        return f"lsp_extended/images/im{item - brief.test + 1:05d}.jpg"
-    return f"lsp/images/im{item + 1 + (brief.test if split == 'test' else 0):04d}.jpg"
+def _image(spec, split, item):
+    if split == "train" and item >= spec.test:
+        return f"lsp_extended/images/im{item - spec.test + 1:05d}.jpg"
+    return f"lsp/images/im{item + 1 + (spec.test if split == 'test' else 0):04d}.jpg"
 
 
-def check(brief):
+def check(spec):
     """Raise StudyError unless there are more training than test records."""
-    if brief.train <= brief.test:
+    if spec.train <= spec.test:
         raise StudyError(
-            f"lsp: train ({brief.train}) must be more than test ({brief.test}): LSP's halves are equal, its"
+            f"lsp: train ({spec.train}) must be more than test ({spec.test}): LSP's halves are equal, its"
             " extension adds the rest"
         )
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write both folders under `work`."""
-    train, test = film(brief, __name__, work, workers, device, progress).values()
-    train, test = (footage.people(footage.person == 0) for footage in (train, test))
-    first, rest = train.people(np.arange(brief.test)), train.people(np.arange(brief.test, brief.train))
-    joints = np.concatenate([lsp_labels(first, brief, "train"), lsp_labels(test, brief, "test")])
+    train, test = render_splits(spec, __name__, work, workers, device, progress).values()
+    train, test = (truth.people(truth.person == 0) for truth in (train, test))
+    first, rest = train.people(np.arange(spec.test)), train.people(np.arange(spec.test, spec.train))
+    joints = np.concatenate([lsp_labels(first, spec, "train"), lsp_labels(test, spec, "test")])
     matlab.save(work / "lsp" / "joints.mat", joints=joints.transpose(2, 1, 0))
-    matlab.save(work / "lsp_extended" / "joints.mat", joints=extended_labels(rest, brief).transpose(1, 2, 0))
+    matlab.save(work / "lsp_extended" / "joints.mat", joints=extended_labels(rest, spec).transpose(1, 2, 0))
     write_truth(work / "lsp" / "truth.h5", {"train": first, "test": test}, LANDMARKS)
     write_truth(work / "lsp_extended" / "truth.h5", {"train": rest}, LANDMARKS)
 
 
-def lsp_labels(footage, brief, split):
+def lsp_labels(truth, spec, split):
     """(P, 14, 3): x, y (px, with annotators' noise) and 1 where the joint is occluded."""
     rows = rows_of(LSP14)
-    placed = _placed(footage.px[:, rows], NOISE["lsp"], brief.random(split, "noise"))
-    return np.concatenate([placed, _occluded(footage)[..., None]], 2)
+    placed = _placed(truth.px[:, rows], NOISE["lsp"], spec.rng(split, "noise"))
+    return np.concatenate([placed, _occluded(truth)[..., None]], 2)
 
 
-def extended_labels(footage, brief):
+def extended_labels(truth, spec):
     """(P, 14, 3): x, y (px, with annotators' noise) and 1 where labelled; elsewhere x, y ≤ 0 and 0."""
-    random = brief.random("extended noise")
+    rng = spec.rng("extended noise")
     rows = rows_of(LSP14)
-    placed = _placed(footage.px[:, rows], NOISE["lsp_extended"], random)
+    placed = _placed(truth.px[:, rows], NOISE["lsp_extended"], rng)
     for joints in (
         "r_ankle r_knee r_hip l_hip l_knee l_ankle",
         "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
     ):
         columns = LSP14.indices(joints)
-        exchanged = np.flatnonzero(random.random(len(placed)) < _EXCHANGED)
+        exchanged = np.flatnonzero(rng.random(len(placed)) < _EXCHANGED)
         placed[np.ix_(exchanged, columns)] = placed[np.ix_(exchanged, columns[::-1])]
-    chance = random.random(placed.shape[:2])
+    chance = rng.random(placed.shape[:2])
     labelled = (
-        footage.inside[:, rows]
-        & (chance > np.where(_occluded(footage), _OCCLUDED_LEFT_OUT, _FORGOTTEN))
+        truth.inside[:, rows]
+        & (chance > np.where(_occluded(truth), _OCCLUDED_LEFT_OUT, _FORGOTTEN))
         & (placed > 0).all(2)
     )
-    placed[~labelled] = -random.integers(0, 40, placed.shape)[~labelled]
+    placed[~labelled] = -rng.integers(0, 40, placed.shape)[~labelled]
     return np.concatenate([placed, labelled[..., None]], 2)
 
 
-def _occluded(footage):
+def _occluded(truth):
     rows = rows_of(LSP14)
-    return footage.hidden[:, rows] & (footage.in_front[:, rows] > _FAR_BEHIND)
+    return truth.hidden[:, rows] & (truth.in_front[:, rows] > _FAR_BEHIND)
 
 
-def _placed(joints, noise, random):
+def _placed(joints, noise, rng):
     extent = (joints.max(1) - joints.min(1)).max(1)
-    return joints + random.normal(size=joints.shape) * (noise * extent)[:, None, None]
+    return joints + rng.normal(size=joints.shape) * (noise * extent)[:, None, None]

@@ -15,29 +15,56 @@ import numpy as np
 
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
 from hpe_study.utils.files import atomic
-from simulated_people import camera, clothes, matlab, scene
-from simulated_people.casting import company, in_view, performer, seed, with_seats
-from simulated_people.filming import Take, body_on, contacts, film, write_truth
-from simulated_people.landmarks import LANDMARKS, rows_of
-from simulated_people.motion import Motion
-from simulated_people.poses import THEMES
-from simulated_people.shots import Shot
+from simulated_people import matlab
+from simulated_people.body.clothes import sample_clothes
+from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.body.model import shared_body
+from simulated_people.ground_truth import write_truth
+from simulated_people.motion.poses import THEMES
+from simulated_people.motion.self_collision import shared_self_collision
+from simulated_people.motion.sequences import Motion
+from simulated_people.people_sampling import draw_seed, sample_subjects, subject_at
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import add_seats, clear_view
+from simulated_people.scenes.places import make_scene
 
 VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
+
+
 FOLDERS = ("mpi_inf_3dhp",)
+
+
 OPTIONS = {}
-TAKES_AN_ITEM = 8
+
+
+IMAGES_PER_ITEM = 8
+
+
 UNIVERSAL_HEIGHT = 1.7  # m
+
+
 FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
+
+
 # Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high,
 # 5 low, 11–13 above.
 _PLACES = np.array(
     [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8), (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9),
      (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6), (180, 75, 3.6), (300, 70, 3.6)]
 )  # fmt: skip
+
+
 TRAIN_SEQUENCES = tuple(f"S{subject}/Seq{sequence}" for sequence in (1, 2) for subject in range(1, 9))
+
+
 TEST_SEQUENCES = tuple(f"TS{number}" for number in range(1, 7))
+
+
 OUTDOORS = ("TS5", "TS6")
+
+
 # What people do in each of the seven activities that the test labels number from 1.
 ACTIVITIES = (
     ("stand", "walk"),
@@ -48,48 +75,54 @@ ACTIVITIES = (
     ("throw", "kick", "jump", "box"),
     tuple(THEMES["studio"]),
 )
+
+
 _FRAMES_AN_ACTIVITY = 4
+
+
 # the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
 _FIELD = 1.5
+
+
 _NOT_VALID = 9  # of so many test frames one is not valid
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Train: moments, each seen by eight cameras. Test: pieces of one camera's film."""
-    return -(-brief.count(split) // len(FILMED)) if split == "train" else len(_test_pieces(brief))
+    return -(-spec.count(split) // len(FILMED)) if split == "train" else len(_test_pieces(spec))
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """The takes of one item; of the last moment some cameras may lack, so that the records are as many as
     asked for."""
     if split == "test":
-        sequence, frames = _test_pieces(brief)[item]
-        return [_test_take(brief, sequence, frame) for frame in frames]
+        sequence, frames = _test_pieces(spec)[item]
+        return [_test_take(spec, sequence, frame) for frame in frames]
     frame, number = divmod(item, len(TRAIN_SEQUENCES))
     sequence = TRAIN_SEQUENCES[number]
-    actor = _actor(brief, "train", sequence.split("/")[0], sequence, number, frame)
-    place = with_seats(_studio(brief), [actor])
+    actor = _actor(spec, "train", sequence.split("/")[0], sequence, number, frame)
+    place = add_seats(_studio(spec), [actor])
     notes = _notes(sequence, frame, True, number, actor)
     return [
-        Take(
+        PlannedImage(
             f"mpi_inf_3dhp/{sequence}/imageSequence/video_{number}/frame_{frame + 1:06d}.jpg",
-            Shot((actor,), rig(brief)[number], place, seed(brief.random("train", "noise", item, number))),
+            Shot((actor,), rig(spec)[number], place, draw_seed(spec.rng("train", "noise", item, number))),
             notes,
         )
-        for number in FILMED[: brief.train - item * len(FILMED)]
+        for number in FILMED[: spec.train - item * len(FILMED)]
     ]
 
 
 @lru_cache(maxsize=4)
-def _test_pieces(brief):
+def _test_pieces(spec):
     """[(sequence, frames)], frames from 0: all six sequences grow together until the valid frames are as many
     as asked for."""
-    pieces, wanted = [], brief.test
+    pieces, wanted = [], spec.test
     while wanted:
         turn, place = divmod(len(pieces), len(TEST_SEQUENCES))
         frames = []
-        while wanted and len(frames) < TAKES_AN_ITEM:
-            frames.append(turn * TAKES_AN_ITEM + len(frames))
+        while wanted and len(frames) < IMAGES_PER_ITEM:
+            frames.append(turn * IMAGES_PER_ITEM + len(frames))
             wanted -= _is_valid(frames[-1])
         pieces.append((TEST_SEQUENCES[place], frames))
     return pieces
@@ -99,18 +132,18 @@ def _is_valid(frame):
     return frame % _NOT_VALID != _NOT_VALID // 2
 
 
-def _test_take(brief, sequence, frame):
+def _test_take(spec, sequence, frame):
     place = TEST_SEQUENCES.index(sequence)
-    actor = _actor(brief, "test", sequence, sequence, place, frame)
+    actor = _actor(spec, "test", sequence, sequence, place, frame)
     notes = _notes(sequence, frame, _is_valid(frame), place, actor)
-    view, scenery = _test_set(brief, sequence)
+    view, scenery = _test_set(spec, sequence)
     shot = Shot(
         (actor,),
         view,
-        with_seats(in_view(scenery, view, [actor]), [actor]),
-        seed(brief.random("test", "noise", sequence, frame)),
+        add_seats(clear_view(scenery, view, [actor]), [actor]),
+        draw_seed(spec.rng("test", "noise", sequence, frame)),
     )
-    return Take(
+    return PlannedImage(
         f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes
     )
 
@@ -119,30 +152,30 @@ def _activity(place, frame):
     return (place + frame // _FRAMES_AN_ACTIVITY) % len(ACTIVITIES)
 
 
-def _actor(brief, split, subject, sequence, place, frame):
-    body, worn = _company(brief, split)[subject]
+def _actor(spec, split, subject, sequence, place, frame):
+    body, worn = _company(spec, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
-        worn = clothes.sample(
-            brief.random(split, sequence, "clothes"), female=bool(body_on("cpu").female[body])
+        worn = sample_clothes(
+            spec.rng(split, sequence, "clothes"), female=bool(shared_body("cpu").female[body])
         ) | {"skirt": 0.0}
-    return performer(
-        (body, worn), _motion(brief, split, sequence, _activity(place, frame)).at(frame), subject
+    return subject_at(
+        (body, worn), _motion(spec, split, sequence, _activity(place, frame)).at(frame), subject
     )
 
 
 @lru_cache(maxsize=32)
-def _motion(brief, split, sequence, activity):
+def _motion(spec, split, sequence, activity):
     return Motion(
-        lambda *key: brief.random(split, sequence, *key),
+        lambda *key: spec.rng(split, sequence, *key),
         ACTIVITIES[activity],
-        contacts(),
+        shared_self_collision(),
         frames=_FRAMES_AN_ACTIVITY,
     )
 
 
 def _notes(sequence, frame, valid, place, actor):
     """`frame` is numbered from 1, as the image; `stature` is the person's height in m."""
-    stature = float(body_on("cpu").height[actor.body])
+    stature = float(shared_body("cpu").height[actor.body])
     return {
         "sequence": sequence,
         "frame": frame + 1,
@@ -153,9 +186,9 @@ def _notes(sequence, frame, valid, place, actor):
 
 
 @lru_cache(maxsize=4)
-def _company(brief, split):
-    return company(
-        brief,
+def _company(spec, split):
+    return sample_subjects(
+        spec,
         split,
         TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)],
         like_real=True,
@@ -163,38 +196,38 @@ def _company(brief, split):
 
 
 @lru_cache(maxsize=4)
-def rig(brief):
+def rig(spec):
     """The studio's 14 cameras."""
-    side = round(_FIELD * brief.size)
-    return camera.ring(*_PLACES.T, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, side, side)
+    side = round(_FIELD * spec.size)
+    return camera.ring(*_PLACES.T, (0.0, 0.9, 0.0), 1.25 * 1.72, spec.size, side, side)
 
 
 @lru_cache(maxsize=4)
-def _studio(brief):
-    return scene.make("studio", seed(brief.random("train", "place")), cameras=rig(brief))
+def _studio(spec):
+    return make_scene("studio", draw_seed(spec.rng("train", "place")), cameras=rig(spec))
 
 
 @lru_cache(maxsize=16)
-def _test_set(brief, sequence):
+def _test_set(spec, sequence):
     """The camera and the scene of a test sequence."""
-    random = brief.random("test", sequence)
+    rng = spec.rng("test", sequence)
     outdoors = sequence in OUTDOORS
-    height = round((1.35 if outdoors else _FIELD) * brief.size)
+    height = round((1.35 if outdoors else _FIELD) * spec.size)
     width = round(height * 16 / 9) if outdoors else height
-    place = [random.uniform(0, 360)], [random.uniform(2, 12)], [random.uniform(3.6, 4.4)]
-    view = camera.ring(*place, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height)[0]
-    return view, scene.make("outdoor" if outdoors else "studio", seed(random), cameras=[view])
+    place = [rng.uniform(0, 360)], [rng.uniform(2, 12)], [rng.uniform(3.6, 4.4)]
+    view = camera.ring(*place, (0.0, 0.9, 0.0), 1.25 * 1.72, spec.size, width, height)[0]
+    return view, make_scene("outdoor" if outdoors else "studio", draw_seed(rng), cameras=[view])
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write the whole set under `work/mpi_inf_3dhp`."""
     folder = work / "mpi_inf_3dhp"
-    train, test = film(brief, __name__, work, workers, device, progress).values()
+    train, test = render_splits(spec, __name__, work, workers, device, progress).values()
     for name in np.unique(train.note("sequence")):
-        footage = train.people(train.note("sequence") == name)
-        matlab.save(folder / name / "annot.mat", **train_labels(footage, rig(brief)))
+        truth = train.people(train.note("sequence") == name)
+        matlab.save(folder / name / "annot.mat", **train_labels(truth, rig(spec)))
         with atomic(folder / name / "camera.calibration") as part:
-            part.write_text(calibration(rig(brief)))
+            part.write_text(calibration(rig(spec)))
     for name in np.unique(test.note("sequence")):
         _write_test(
             folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat",
@@ -207,12 +240,12 @@ def write(work, brief, workers, device, progress):
     )
 
 
-def train_labels(footage, cameras):
+def train_labels(truth, cameras):
     """The variables of a sequence's `annot.mat`. footage: the sequence's people, some moments seen by several
     cameras."""
-    moments, first = np.unique(footage.note("frame"), return_index=True)
-    world = footage.world[first][:, rows_of(MPI_INF_3DHP28)]
-    scale = UNIVERSAL_HEIGHT / footage.note("stature")[first, None, None]
+    moments, first = np.unique(truth.note("frame"), return_index=True)
+    world = truth.world[first][:, rows_of(MPI_INF_3DHP28)]
+    scale = UNIVERSAL_HEIGHT / truth.note("stature")[first, None, None]
     annot2, annot3, universal = [], [], []
     for view in cameras:
         joints = view.to_camera(world / 1000) * 1000
@@ -253,17 +286,17 @@ def _numbers(matrix):
     return " ".join(f"{value:.9g}" for value in matrix.ravel())
 
 
-def _write_test(path, footage):
+def _write_test(path, truth):
     rows = rows_of(MPI_INF_3DHP17)
-    joints = footage.camera[:, rows]
+    joints = truth.camera[:, rows]
     pelvis = joints[:, [MPI_INF_3DHP17.index("pelvis")]]
-    scale = UNIVERSAL_HEIGHT / footage.note("stature")[:, None, None]
+    scale = UNIVERSAL_HEIGHT / truth.note("stature")[:, None, None]
     arrays = {
-        "annot2": footage.px[:, None, rows],
+        "annot2": truth.px[:, None, rows],
         "annot3": joints[:, None],
         "univ_annot3": (pelvis + scale * (joints - pelvis))[:, None],
-        "valid_frame": footage.note("valid")[:, None].astype(float),
-        "activity_annotation": footage.note("activity")[:, None].astype(float),
+        "valid_frame": truth.note("valid")[:, None].astype(float),
+        "activity_annotation": truth.note("activity")[:, None].astype(float),
     }
     with atomic(path) as part:
         with h5py.File(part, "w", userblock_size=512) as store:

@@ -17,78 +17,100 @@ import numpy as np
 
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
-from simulated_people import camera, casting, matlab, scene
-from simulated_people.filming import Take, film, joined, write_truth
-from simulated_people.landmarks import LANDMARKS, rows_of
-from simulated_people.shots import Shot
+from simulated_people import matlab
+from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.ground_truth import joined, write_truth
+from simulated_people.people_sampling import draw_seed, landmarks_of, sample_person
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import add_seats, clear_view, ground_point_at
+from simulated_people.scenes.places import make_scene
 
 FOLDERS = ("mpii",)
+
+
 OPTIONS = {"matlab": (False, True)}
-TAKES_AN_ITEM = 1
+
+
+IMAGES_PER_ITEM = 1
+
+
 # the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
 HEADS_A_PERSON = 4.8
+
+
 _ANNORECT = ("x1", "y1", "x2", "y2", "scale", "objpos", "annopoints")
+
+
 _FILES = {"train": "train.json", "test": "valid.json"}
 
 
 _ANNOTATED = (0.66, 0.26, 0.08)  # shares of pictures with one, two and three annotated people
+
+
 _PASSERS_BY = (0.68, 0.24, 0.08)  # shares of pictures with none, one and two more
+
+
 _PLACES = {"room": 0.34, "outdoor": 0.3, "street": 0.2, "hall": 0.16}  # shares
+
+
 _SOMETHING_BEFORE = 0.25  # share of pictures with a piece of furniture in the way
+
+
 _FIRST_NAME = {"train": 0, "test": 500_000_000}  # names have nine digits, as the real ones
+
+
 _FRAME = (1.55, 1.15)  # width and height of the picture, in sides of a person's crop
+
+
 _APART = 0.75  # m between people
 
 
 @lru_cache(maxsize=4)
-def _annotated_people(brief, split):
+def _annotated_people(spec, split):
     """How many annotated people each picture has, in order, so that they are as many as asked for."""
-    wanted, counts = brief.count(split), []
-    random = brief.random(split, "people")
+    wanted, counts = spec.count(split), []
+    rng = spec.rng(split, "people")
     while wanted > 0:
-        counts.append(min(wanted, 1 + int(random.choice(3, p=_ANNOTATED))))
+        counts.append(min(wanted, 1 + int(rng.choice(3, p=_ANNOTATED))))
         wanted -= counts[-1]
     return counts
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Pictures."""
-    return len(_annotated_people(brief, split))
+    return len(_annotated_people(spec, split))
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """One picture: a first person about whom it is taken, others beside and behind, passers-by further
     back."""
-    random = brief.random(split, "picture", item)
-    annotated = _annotated_people(brief, split)[item]
-    first = casting.extra(random, split, "everyday")
-    width, height = (round(share * brief.size) for share in _FRAME)
+    rng = spec.rng(split, "picture", item)
+    annotated = _annotated_people(spec, split)[item]
+    first = sample_person(rng, split, "everyday")
+    width, height = (round(share * spec.size) for share in _FRAME)
     view = camera.framed(
-        _room_about(casting.points(first)),
-        azimuth=random.uniform(0, 360),
-        elevation=random.uniform(-6, 22),
-        distance=random.uniform(3, 7),
-        size=brief.size * random.uniform(0.8, 1.1),
+        _room_about(landmarks_of(first)),
+        azimuth=rng.uniform(0, 360),
+        elevation=rng.uniform(-6, 22),
+        distance=rng.uniform(3, 7),
+        size=spec.size * rng.uniform(0.8, 1.1),
         width=width,
         height=height,
-        at=(random.uniform(0.3, 0.7), random.uniform(0.46, 0.54)),
-        roll=random.normal(0, 2),
+        at=(rng.uniform(0.3, 0.7), rng.uniform(0.46, 0.54)),
+        roll=rng.normal(0, 2),
     )
     actors = [first]
-    for depth in [(0.95, 1.35)] * (annotated - 1) + [(1.4, 2.5)] * int(random.choice(3, p=_PASSERS_BY)):
-        actors.append(casting.extra(random, split, "everyday", _place(random, view, actors, depth)))
-    kind = random.choice(list(_PLACES), p=list(_PLACES.values()))
+    for depth in [(0.95, 1.35)] * (annotated - 1) + [(1.4, 2.5)] * int(rng.choice(3, p=_PASSERS_BY)):
+        actors.append(sample_person(rng, split, "everyday", _place(rng, view, actors, depth)))
+    kind = rng.choice(list(_PLACES), p=list(_PLACES.values()))
     people = [actor.position for actor in actors]
-    place = scene.make(
-        kind, casting.seed(random), [view], people, occluders=int(random.random() < _SOMETHING_BEFORE)
-    )
+    place = make_scene(kind, draw_seed(rng), [view], people, occluders=int(rng.random() < _SOMETHING_BEFORE))
     shot = Shot(
-        tuple(actors),
-        view,
-        casting.with_seats(casting.in_view(place, view, actors[:annotated]), actors),
-        casting.seed(random),
+        tuple(actors), view, add_seats(clear_view(place, view, actors[:annotated]), actors), draw_seed(rng)
     )
-    return [Take(f"mpii/images/{_FIRST_NAME[split] + item:09d}.jpg", shot, {"annotated": annotated})]
+    return [PlannedImage(f"mpii/images/{_FIRST_NAME[split] + item:09d}.jpg", shot, {"annotated": annotated})]
 
 
 def _room_about(points):
@@ -98,53 +120,51 @@ def _room_about(points):
     return np.concatenate([points, [middle - 0.6, middle + 0.6]])
 
 
-def _place(random, view, actors, depths):
+def _place(rng, view, actors, depths):
     """Where (x, z) one more person stands: in the picture, between two depths (shares of the first one's),
     clear of the others."""
     nearest = np.linalg.norm(view.position[[0, 2]] - actors[0].position)
     places, room = [], []
     for _ in range(12):
-        place, row = casting.behind_column(
-            view, random.uniform(0.12, 0.88), nearest * random.uniform(*depths)
-        )
+        place, row = ground_point_at(view, rng.uniform(0.12, 0.88), nearest * rng.uniform(*depths))
         others = np.array([actor.position for actor in actors])
         places.append(place)
         room.append(np.linalg.norm(others - place, axis=1).min() if 0.25 < row < 0.75 else -abs(row - 0.5))
     return places[int(np.argmax(np.minimum(room, _APART)))]
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write the whole set under `work/mpii`."""
     folder = work / "mpii"
-    everybody = film(brief, __name__, work, workers, device, progress)
-    splits = {split: annotated(footage) for split, footage in everybody.items()}
-    for split, footage in splits.items():
+    everybody = render_splits(spec, __name__, work, workers, device, progress)
+    splits = {split: annotated(truth) for split, truth in everybody.items()}
+    for split, truth in splits.items():
         with atomic(folder / "annot" / _FILES[split]) as part:
-            part.write_text(json.dumps(labels(footage)))
-    if brief.option("matlab", False):
+            part.write_text(json.dumps(labels(truth)))
+    if spec.option("matlab", False):
         matlab.save(
             folder / "mpii_human_pose_v1_u12_1.mat", RELEASE=release(joined(list(everybody.values())))
         )
     write_truth(folder / "truth.h5", splits, LANDMARKS)
 
 
-def annotated(footage):
+def annotated(truth):
     """Those people of the footage who have labels: the first `annotated` of each picture."""
-    return footage.people(footage.person < footage.note("annotated"))
+    return truth.people(truth.person < truth.note("annotated"))
 
 
-def joints2d(footage):
+def joints2d(truth):
     """(P, 16, 2) px, 0-based, NaN outside the picture."""
     rows = rows_of(MPII16)
-    joints = footage.px[:, rows]
-    joints[~footage.inside[:, rows]] = np.nan
+    joints = truth.px[:, rows]
+    joints[~truth.inside[:, rows]] = np.nan
     return joints
 
 
-def labels(footage):
+def labels(truth):
     """The list of dicts that the JSON file holds."""
-    joints = joints2d(footage)
-    center, scale = _center(joints), _scale(footage)
+    joints = joints2d(truth)
+    center, scale = _center(joints), _scale(truth)
     return [
         {
             "joints_vis": (~missing).astype(int).tolist(),
@@ -154,7 +174,7 @@ def labels(footage):
             "center": (middle + 1).round(4).tolist(),
         }
         for person, missing, image, size, middle in zip(
-            joints, np.isnan(joints[..., 0]), footage.of_image("image"), scale, center, strict=True
+            joints, np.isnan(joints[..., 0]), truth.of_image("image"), scale, center, strict=True
         )
     ]
 
@@ -163,25 +183,18 @@ def _center(joints):
     return (np.nanmin(joints, 1) + np.nanmax(joints, 1)) / 2
 
 
-def _scale(footage):
-    return np.linalg.norm(footage.head_box[:, 2:] - footage.head_box[:, :2], axis=1) * HEADS_A_PERSON / 200
+def _scale(truth):
+    return np.linalg.norm(truth.head_box[:, 2:] - truth.head_box[:, :2], axis=1) * HEADS_A_PERSON / 200
 
 
-def release(footage):
+def release(truth):
     """The struct `RELEASE` of the original label file, for all people of all pictures; every picture is one
     of img_train."""
-    joints, scale = joints2d(footage), _scale(footage)
-    seen = ~footage.hidden[:, rows_of(MPII16)]
-    people = [[] for _ in footage.image]
+    joints, scale = joints2d(truth), _scale(truth)
+    seen = ~truth.hidden[:, rows_of(MPII16)]
+    people = [[] for _ in truth.image]
     for owner, person, is_annotated, px, box, visible, size in zip(
-        footage.owner,
-        footage.person,
-        footage.note("annotated"),
-        joints,
-        footage.head_box,
-        seen,
-        scale,
-        strict=True,
+        truth.owner, truth.person, truth.note("annotated"), joints, truth.head_box, seen, scale, strict=True
     ):
         known = person < is_annotated
         people[owner].append(
@@ -192,7 +205,7 @@ def release(footage):
             "image": matlab.struct_array([{"name": str(image).rsplit("/", 1)[-1]}]),
             "annorect": matlab.struct_array(rects),
         }
-        for image, rects in zip(footage.image, people, strict=True)
+        for image, rects in zip(truth.image, people, strict=True)
     ]
     count = len(annolist)
     return matlab.struct_array(

@@ -15,61 +15,97 @@ import numpy as np
 
 from hpe_study.skeletons import UNREALCV15
 from hpe_study.utils.files import atomic
-from simulated_people import camera, scene
-from simulated_people.casting import before, company, extra, performer, points, seed
-from simulated_people.filming import Take, contacts, film, write_truth
-from simulated_people.landmarks import LANDMARKS, rows_of
-from simulated_people.motion import Motion
-from simulated_people.poses import THEMES
-from simulated_people.shots import Shot
+from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.ground_truth import write_truth
+from simulated_people.motion.poses import THEMES
+from simulated_people.motion.self_collision import shared_self_collision
+from simulated_people.motion.sequences import Motion
+from simulated_people.people_sampling import (
+    draw_seed,
+    landmarks_of,
+    sample_person,
+    sample_subjects,
+    subject_at,
+)
+from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.placement import boxes_on_line
+from simulated_people.scenes.places import make_scene
 
 FOLDERS = ("occlusion_person",)
+
+
 OPTIONS = {}
-TAKES_AN_ITEM = 8
+
+
+IMAGES_PER_ITEM = 8
+
+
 OCCLUDED_BEHIND = 300.0  # mm
+
+
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
+
+
 VERSION = 3  # lit once a surface
+
+
 SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people, as in the real set
+
+
 # The real set has nine rooms. Here there are more: with three of them in the test split, some pieces of
 # furniture would decide how many joints are hidden in it.
 ROOMS = {"train": range(33), "test": range(33, 49)}
+
+
 CAMERAS = 8
+
+
 _OCCLUDERS = 5  # pieces of furniture about the person
+
+
 _HIDDEN = (
     0.10,
     0.17,
 )  # share of somebody's joints behind furniture; with what bodies hide, about a fifth, as in the real set
+
+
 _DRAWS = 20  # of furniture, until it hides that
+
+
 _FRAMES_A_VIDEO = 4
+
+
 _FRAME = (1.8, 1.35)  # the picture's width and height, in sides of a person's crop
 
 
-def items(brief, split):
+def item_count(spec, split):
     """Moments: each is seen by the eight cameras."""
-    return -(-brief.count(split) // CAMERAS)
+    return -(-spec.count(split) // CAMERAS)
 
 
-def takes(brief, split, item):
+def plan_item(spec, split, item):
     """One moment of one video, from eight sides; the last may lack cameras, so that the records are as many
     as asked for."""
     video, frame = divmod(item, _FRAMES_A_VIDEO)
     subject = SUBJECTS[split][video % len(SUBJECTS[split])]
     room = ROOMS[split][video % len(ROOMS[split])]
     action, subaction = 1 + video // len(ROOMS[split]) % 10, 1 + video // (10 * len(ROOMS[split]))
-    actor = performer(
-        _company(brief, split)[str(subject)], _motion(brief, split, video).at(frame), str(subject)
+    actor = subject_at(
+        _company(spec, split)[str(subject)], _motion(spec, split, video).at(frame), str(subject)
     )
     name = f"a{action:02d}_sa{subaction:02d}_s{subject:02d}_sce{room:02d}"
     notes = {"video": video, "frame": frame, "action_id": action, "subaction": subaction}
-    views = _rig(brief, room)[: brief.count(split) - item * CAMERAS]
+    views = _rig(spec, room)[: spec.count(split) - item * CAMERAS]
     return [
-        Take(
+        PlannedImage(
             f"occlusion_person/images/{name}/{view.number:02d}_{frame:06d}.jpg",
             Shot(
                 (actor,),
                 view,
-                _furnished(brief, split, room),
-                seed(brief.random(split, "noise", item, view.number)),
+                _furnished(spec, split, room),
+                draw_seed(spec.rng(split, "noise", item, view.number)),
                 clipping=True,
             ),
             notes,
@@ -79,89 +115,91 @@ def takes(brief, split, item):
 
 
 @lru_cache(maxsize=8)
-def _motion(brief, split, video):
+def _motion(spec, split, video):
     return Motion(
-        lambda *key: brief.random(split, "video", video, *key),
+        lambda *key: spec.rng(split, "video", video, *key),
         tuple(THEMES["occlusion"]),
-        contacts(),
+        shared_self_collision(),
         frames=_FRAMES_A_VIDEO,
     )
 
 
 @lru_cache(maxsize=8)
-def _company(brief, split):
-    return company(brief, split, [str(subject) for subject in SUBJECTS[split]])
+def _company(spec, split):
+    return sample_subjects(spec, split, [str(subject) for subject in SUBJECTS[split]])
 
 
 @lru_cache(maxsize=32)
-def _rig(brief, room):
-    random = brief.random("rig", room)
-    azimuths = 45 * np.arange(CAMERAS) + random.uniform(-12, 12, CAMERAS)
-    elevations, distances = random.uniform(8, 32, CAMERAS), random.uniform(3.6, 4.8, CAMERAS)
-    width, height = (round(share * brief.size) for share in _FRAME)
+def _rig(spec, room):
+    rng = spec.rng("rig", room)
+    azimuths = 45 * np.arange(CAMERAS) + rng.uniform(-12, 12, CAMERAS)
+    elevations, distances = rng.uniform(8, 32, CAMERAS), rng.uniform(3.6, 4.8, CAMERAS)
+    width, height = (round(share * spec.size) for share in _FRAME)
     return camera.ring(
-        azimuths, elevations, distances, (0.0, 0.9, 0.0), 1.25 * 1.72, brief.size, width, height
+        azimuths, elevations, distances, (0.0, 0.9, 0.0), 1.25 * 1.72, spec.size, width, height
     )
 
 
 @lru_cache(maxsize=32)
-def _furnished(brief, split, room):
+def _furnished(spec, split, room):
     """A room whose furniture hides a usual share of somebody who stands in its middle, over the eight
     cameras."""
-    rig = _rig(brief, room)
-    joints = points(extra(brief.random(split, "room", room, "somebody"), split, "stand"))[rows_of(UNREALCV15)]
+    rig = _rig(spec, room)
+    joints = landmarks_of(sample_person(spec.rng(split, "room", room, "somebody"), split, "stand"))[
+        rows_of(UNREALCV15)
+    ]
     for draw in range(_DRAWS):
-        place = scene.make(
-            "room", seed(brief.random(split, "room", room, draw)), cameras=rig, occluders=_OCCLUDERS
+        place = make_scene(
+            "room", draw_seed(spec.rng(split, "room", room, draw)), cameras=rig, occluders=_OCCLUDERS
         )
-        hidden = np.mean([before(place, view, joint).any() for view in rig for joint in joints])
+        hidden = np.mean([boxes_on_line(place, view, joint).any() for view in rig for joint in joints])
         if _HIDDEN[0] <= hidden <= _HIDDEN[1]:
             break
     return place
 
 
-def write(work, brief, workers, device, progress):
+def write(work, spec, workers, device, progress):
     """Write the whole set under `work/occlusion_person`."""
     folder = work / "occlusion_person"
-    splits = film(brief, __name__, work, workers, device, progress)
-    splits = {split: footage.people(footage.person == 0) for split, footage in splits.items()}
-    for split, footage in splits.items():
+    splits = render_splits(spec, __name__, work, workers, device, progress)
+    splits = {split: truth.people(truth.person == 0) for split, truth in splits.items()}
+    for split, truth in splits.items():
         with atomic(folder / _FILES[split]) as part, open(part, "wb") as stream:
-            pickle.dump(labels(footage), stream, protocol=4)
+            pickle.dump(labels(truth), stream, protocol=4)
     write_truth(folder / "truth.h5", splits, LANDMARKS)
 
 
-def labels(footage):
+def labels(truth):
     """The list of dicts that a pickle holds."""
     rows = rows_of(UNREALCV15)
-    px, inside = footage.px[:, rows], footage.inside[:, rows]
-    seen = inside & ~(footage.in_front[:, rows] > OCCLUDED_BEHIND)
-    size = footage.of_image("size")
-    box = np.concatenate([footage.box[:, :2].clip(0), np.minimum(footage.box[:, 2:], size - 1)], 1)
+    px, inside = truth.px[:, rows], truth.inside[:, rows]
+    seen = inside & ~(truth.in_front[:, rows] > OCCLUDED_BEHIND)
+    size = truth.of_image("size")
+    box = np.concatenate([truth.box[:, :2].clip(0), np.minimum(truth.box[:, 2:], size - 1)], 1)
     entries = []
-    images = [str(image).removeprefix("occlusion_person/images/") for image in footage.of_image("image")]
+    images = [str(image).removeprefix("occlusion_person/images/") for image in truth.of_image("image")]
     for i, image in enumerate(images):
-        fx, fy, cx, cy = footage.of_image("intrinsics")[i]
+        fx, fy, cx, cy = truth.of_image("intrinsics")[i]
         entries.append(
             {
                 "image": image,
                 "joints_2d": px[i],
-                "joints_3d": footage.camera[i, rows],
-                "joints_gt": footage.world[i, rows],
+                "joints_3d": truth.camera[i, rows],
+                "joints_gt": truth.world[i, rows],
                 "joints_vis": inside[i, :, None].astype(float),
                 "joints_vis_2d": seen[i, :, None].astype(float),
                 "center": (box[i, :2] + box[i, 2:]) / 2,
                 "scale": (box[i, 2:] - box[i, :2]) / 200,
                 "box": box[i],
                 "video_id": image.split("/")[0],
-                "image_id": int(footage.note("frame")[i]),
-                "subject": int(footage.subject[i]),
-                "action": int(footage.note("action_id")[i]),
-                "subaction": int(footage.note("subaction")[i]),
-                "camera_id": int(footage.of_image("number")[i]),
+                "image_id": int(truth.note("frame")[i]),
+                "subject": int(truth.subject[i]),
+                "action": int(truth.note("action_id")[i]),
+                "subaction": int(truth.note("subaction")[i]),
+                "camera_id": int(truth.of_image("number")[i]),
                 "camera": {
-                    "R": footage.of_image("rotation")[i],
-                    "T": footage.of_image("position")[i][:, None] * 1000,
+                    "R": truth.of_image("rotation")[i],
+                    "T": truth.of_image("position")[i][:, None] * 1000,
                     "fx": float(fx),
                     "fy": float(fy),
                     "cx": float(cx),

@@ -10,9 +10,10 @@ import torch
 from hpe_study.datasets import open_dataset, recipes
 from hpe_study.datasets.__main__ import main
 from hpe_study.skeletons import H36M17, MPII16, convert
-from simulated_people import clothes, poses
-from simulated_people.body import LANDMARKS, Body
-from simulated_people.shots import Actor
+from simulated_people.body.clothes import sample_clothes
+from simulated_people.body.landmarks import LANDMARKS
+from simulated_people.body.model import Actor, Body
+from simulated_people.motion.poses import sample_pose
 
 THEMES = ("everyday", "sports", "film", "laboratory", "studio", "occlusion", "street")
 
@@ -22,7 +23,7 @@ def crowd():
     """(700, L, 3) mm: the landmarks of simulated people of all shapes and poses."""
     rng, body = np.random.default_rng(0), Body()
     people = rng.choice(body.people, 700)
-    angles = np.stack([poses.sample(rng, THEMES[i % len(THEMES)]).angles for i in range(len(people))])
+    angles = np.stack([sample_pose(rng, THEMES[i % len(THEMES)]).angles for i in range(len(people))])
     with torch.inference_mode():
         return 1000 * body.skeletons(people, angles)
 
@@ -43,8 +44,8 @@ def test_every_approximate_recipe_states_its_error_on_simulated_people(crowd):
 def test_skeletons_without_skin_are_those_of_placed_people():
     body = Body()
     rng = np.random.default_rng(3)
-    drawn = poses.sample(rng, "sports")
-    actor = Actor(int(body.people[7]), clothes.sample(rng), drawn.angles, lift=drawn.lift)
+    drawn = sample_pose(rng, "sports")
+    actor = Actor(int(body.people[7]), sample_clothes(rng), drawn.angles, lift=drawn.lift)
     placed = body.place([actor]).landmarks[0]
     alone = body.skeletons([actor.body], drawn.angles)[0]
     np.testing.assert_allclose(alone - alone[0], placed - placed[0], atol=1e-5)

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from simulated_people import camera, clothes, poses, scene
-from simulated_people.body import Body
-from simulated_people.contact import Contacts
-from simulated_people.shots import Actor, Shot
+from simulated_people.body.clothes import sample_clothes
+from simulated_people.body.model import Actor, Body
+from simulated_people.motion.poses import sample_pose
+from simulated_people.motion.self_collision import SelfCollision
+from simulated_people.rendering.render import Shot
+from simulated_people.scenes import camera
+from simulated_people.scenes.places import make_scene
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,8 +24,8 @@ def body():
 
 
 @pytest.fixture(scope="session")
-def contacts(body):
-    return Contacts(body)
+def collision(body):
+    return SelfCollision(body)
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +34,9 @@ def actor_of(body):
 
     def make(seed, action="stand", **fields):
         rng = np.random.default_rng(seed)
-        drawn, person = poses.sample(rng, action), int(rng.choice(body.people))
+        drawn, person = sample_pose(rng, action), int(rng.choice(body.people))
         values = {"body": person, "pose": drawn.angles, "lift": drawn.lift, "action": action}
-        return Actor(clothes=clothes.sample(rng, bool(body.female[person])), **values | fields)
+        return Actor(clothes=sample_clothes(rng, bool(body.female[person])), **values | fields)
 
     return make
 
@@ -46,6 +49,6 @@ def shot_of(body, actor_of):
     def make(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields):
         actor = actor_of(seed, action)
         view = camera.framed(body.place([actor]).landmarks[0], 30 * seed, 8, 4, size, width, height)
-        return Shot((actor,), view, scene.make(kind, seed, [view]), seed, **fields)
+        return Shot((actor,), view, make_scene(kind, seed, [view]), seed, **fields)
 
     return make

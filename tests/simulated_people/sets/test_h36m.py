@@ -7,8 +7,8 @@ from simulated_people.sets.h36m import similarity
 
 
 def test_similarity_recovers_a_known_one():
-    random = np.random.default_rng(0)
-    source = random.normal(size=(3, 18, 2))
+    rng = np.random.default_rng(0)
+    source = rng.normal(size=(3, 18, 2))
     angle = np.array([0.1, -2.0, 3.0])
     rotation = np.stack(
         [np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)], 1
@@ -21,9 +21,9 @@ def test_similarity_recovers_a_known_one():
 
 
 def test_similarity_is_the_least_squares_one_and_no_reflection():
-    random = np.random.default_rng(1)
-    source = random.normal(size=(1, 18, 2))
-    target = source * [1.0, -1.0] + 0.3 * random.normal(size=(1, 18, 2))  # a mirror image tempts to reflect
+    rng = np.random.default_rng(1)
+    source = rng.normal(size=(1, 18, 2))
+    target = source * [1.0, -1.0] + 0.3 * rng.normal(size=(1, 18, 2))  # a mirror image tempts to reflect
     scale, rotation, shift = (value[0] for value in similarity(source, target))
     assert np.linalg.det(rotation) > 0
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from hpe_study.skeletons import UNREALCV15
-from simulated_people import casting
-from simulated_people.brief import Brief
-from simulated_people.landmarks import rows_of
+from simulated_people.body.landmarks import rows_of
+from simulated_people.people_sampling import landmarks_of
+from simulated_people.scenes.placement import boxes_on_line
 from simulated_people.sets import occlusion_person
+from simulated_people.spec import StandInSpec
 
-BRIEF = Brief("occlusion_person", 400, 400, size=32)
+SPEC = StandInSpec("occlusion_person", 400, 400, size=32)
 
 
 def hidden(split, item):
@@ -17,11 +18,11 @@ def hidden(split, item):
     return np.array(
         [
             [
-                casting.before(take.shot.scene, take.shot.camera, joint).any()
-                for joint in casting.points(actor)[rows_of(UNREALCV15)]
+                boxes_on_line(planned.shot.scene, planned.shot.camera, joint).any()
+                for joint in landmarks_of(actor)[rows_of(UNREALCV15)]
             ]
-            for take in occlusion_person.takes(BRIEF, split, item)
-            for actor in take.shot.actors
+            for planned in occlusion_person.plan_item(SPEC, split, item)
+            for actor in planned.shot.actors
         ]
     )
 
@@ -29,7 +30,7 @@ def hidden(split, item):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_furniture_hides_as_much_in_either_split(split):
     """About a sixth; with what bodies hide, a fifth. Rooms differ, so the bound is on the mean of fifty."""
-    shares = [hidden(split, item).mean() for item in range(occlusion_person.items(BRIEF, split))]
+    shares = [hidden(split, item).mean() for item in range(occlusion_person.item_count(SPEC, split))]
     assert len(shares) == 50
     assert 0.11 < np.mean(shares) < 0.22
 
@@ -38,9 +39,9 @@ def test_rooms_and_people_of_the_splits_are_others():
     assert not set(occlusion_person.ROOMS["train"]) & set(occlusion_person.ROOMS["test"])
     assert not set(occlusion_person.SUBJECTS["train"]) & set(occlusion_person.SUBJECTS["test"])
     pictures = [
-        take.path
+        planned.path
         for split in ("train", "test")
         for item in range(50)
-        for take in occlusion_person.takes(BRIEF, split, item)
+        for planned in occlusion_person.plan_item(SPEC, split, item)
     ]
     assert len(set(pictures)) == len(pictures) == 800

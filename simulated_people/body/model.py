@@ -1,0 +1,254 @@
+"""The simulated body: 800 sampled people, posed by anatomical angles, with a skin of triangles and named
+landmarks.
+
+The shape space, the skeleton and the skinning weights were baked from MakeHuman's CC0 data (`bake.py`,
+`assets/LICENSE.txt`): 24 shape components, 31 bones, 3,401 vertices, 6,288 triangles in three parts (body,
+skirt, long hair). Linear blend skinning.
+
+>>> body = Body()
+>>> placed = body.place([actor])        # vertices, normals and landmarks, metres, world frame
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from simulated_people.body import kinematics
+from simulated_people.body.clothes import Regions, pack_clothes, thickness
+from simulated_people.body.landmarks import LANDMARKS, mixing_matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """One person at one moment."""
+
+    body: int  # index into the body model's pool of sampled people
+    clothes: dict  # as `clothes.sample` makes it
+    pose: np.ndarray  # (P,) anatomical angles in degrees, order `poses.ANGLES`
+    position: tuple = (0.0, 0.0)  # m, world x and z of the pelvis' ground point
+    lift: float | None = (
+        # m between the floor and the body's lowest point; None: `pelvis_height` says how high the person is
+        0.0
+    )
+    pelvis_height: float = 0.0  # m between the floor and the mid-hip, where `lift` is None
+    action: str = ""
+    subject: str = ""  # who this is, in the data set's own words
+
+
+ASSET = Path(__file__).parent / "assets" / "body.npz"
+
+
+BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
+
+
+# placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """People in the world, metres. N people, V vertices, L landmarks."""
+
+    vertices: torch.Tensor  # (N, V, 3)
+    normals: torch.Tensor  # (N, V, 3) unit
+    landmarks: np.ndarray  # (N, L, 3) float64
+
+
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """One person in the rest pose."""
+
+    vertices: torch.Tensor  # (V, 3) m
+    normals: torch.Tensor  # (V, 3)
+    joints: torch.Tensor  # (K, 3) m
+    aligned: torch.Tensor  # (2, 4, 3, 3), see kinematics.alignment
+
+
+class Body:
+    """The body model on one device. `people` lists the indices that `Actor.body` may take; `female`, `height`
+    (m) describe them."""
+
+    def __init__(self, device="cpu"):
+        self.device = torch.device(device)
+        with np.load(ASSET) as data:
+            self._data = {name: data[name] for name in data.files}
+        load = self._tensor
+        self.faces, self.face_part = load("faces", torch.int64), load("face_part", torch.int64)
+        self.points = [str(name) for name in self._data["joint_names"]]
+        self.bones = [str(name) for name in self._data["bone_names"]]
+        self.vertex_count = len(self._data["mean_v"])
+        self._point_index = {name: row for row, name in enumerate(self.points)}
+        self._bone_index = {name: row for row, name in enumerate(self.bones)}
+        self._mean = torch.cat([load("mean_v"), load("mean_j")])
+        self._basis = torch.cat([load("basis_v"), load("basis_j")], 1)
+        self._coefficients = load("coef")
+        self._point_bone = load("joint_bone", torch.int64)
+        self._tree = kinematics.ancestors(self._data["parents"].astype(int).tolist(), self.device)
+        self._weights = self._dense_weights()
+        self._mixing = mixing_matrix(self.points)
+        self.vertex_part = self._vertex_part()
+        self._skin = (self.vertex_part == BODY).nonzero()[:, 0]
+        self.regions = Regions.of(self._mean[: self.vertex_count], self._mean[self.vertex_count :], self._weights,
+                                          self._bone_index, self._point_index, self.vertex_part)  # fmt: skip
+        self.female = self._data["gender"] > 0.5
+        self.height = self._heights()
+        self.people = np.flatnonzero((self.height > 1.42) & (self.height < 2.0))
+        self._rests, self._placed, self._elsewhere = {}, OrderedDict(), {}
+
+    def to(self, device):
+        """This model on another device (made once a device)."""
+        device = torch.device(device)
+        if device == self.device:
+            return self
+        if device not in self._elsewhere:
+            self._elsewhere[device] = Body(device)
+        return self._elsewhere[device]
+
+    def place(self, actors):
+        """`Placed` people, one for each actor, in clothes and standing where they are to stand.
+
+        On the CPU each person is computed alone, so that the result has the same bits whoever else is in the
+        picture.
+        """
+        missing = [
+            actor
+            for actor in {id(actor): actor for actor in actors}.values()
+            if id(actor) not in self._placed
+        ]
+        for group in (
+            [[actor] for actor in missing] if self.device.type == "cpu" else [missing] if missing else []
+        ):
+            vertices, normals, landmarks = self._compute(group)
+            for actor, *parts in zip(group, vertices, normals, landmarks, strict=True):
+                self._placed[id(actor)] = (actor, *parts)  # the actor is kept too, so its id stays taken
+        chosen = [self._placed[id(actor)] for actor in actors]
+        while len(self._placed) > _REMEMBERED:
+            self._placed.popitem(last=False)
+        return Placed(
+            torch.stack([c[1] for c in chosen]),
+            torch.stack([c[2] for c in chosen]),
+            np.stack([c[3] for c in chosen]),
+        )
+
+    def skin(self, actors):
+        """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what
+        `scene.clear` wants to know."""
+        return self.skin_of(self.place(actors))
+
+    def skin_of(self, placed):
+        """The same of people that are placed."""
+        return placed.vertices.index_select(1, self._skin).cpu().numpy()
+
+    def landmarks(self, actor):
+        """name → (3,) mm, world: every landmark of one actor."""
+        return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
+
+    def skeletons(self, people, poses):
+        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose (angles,) or one each
+        (N, angles).
+
+        Without the skin, which takes most of the time of `place`.
+        """
+        shape = torch.einsum(
+            "nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :]
+        )
+        points = self._mean[self.vertex_count :] + shape
+        angles = torch.as_tensor(poses, dtype=torch.float32, device=self.device).expand(len(people), -1)
+        _, moved = self._turned(points, kinematics.limb_alignment(points, self._point_index), angles)
+        return self._mixing @ moved.cpu().numpy().astype(np.float64)
+
+    def rest(self, person):
+        """The person (index) in the rest pose, undressed."""
+        if person not in self._rests:
+            points = self._mean + torch.einsum("k,kvc->vc", self._coefficients[person], self._basis)
+            vertices, joints_ = points[: self.vertex_count], points[self.vertex_count :]
+            aligned = kinematics.limb_alignment(joints_[None], self._point_index)[0]
+            self._rests[person] = _Rest(vertices, self._vertex_normals(vertices), joints_, aligned)
+        return self._rests[person]
+
+    @torch.no_grad()
+    def _compute(self, actors):
+        rests = [self.rest(int(actor.body)) for actor in actors]
+        rest_joints = torch.stack([rest.joints for rest in rests])
+        rest_normals = torch.stack([rest.normals for rest in rests])
+        offsets = thickness(pack_clothes([actor.clothes for actor in actors], self.device), self.regions)
+        rest_vertices = torch.stack([rest.vertices for rest in rests]) + rest_normals * offsets[..., None]
+
+        angles = torch.as_tensor(
+            np.stack([actor.pose for actor in actors]), dtype=torch.float32, device=self.device
+        )
+        transforms, points = self._turned(rest_joints, torch.stack([rest.aligned for rest in rests]), angles)
+        blended = (self._weights @ transforms.flatten(2)).unflatten(2, (3, 4))
+        vertices = (blended[..., :3] @ rest_vertices[..., None])[..., 0] + blended[..., 3]
+        normals = torch.nn.functional.normalize((blended[..., :3] @ rest_normals[..., None])[..., 0], dim=-1)
+
+        shift = self._stand(vertices, points, actors)
+        landmarks = self._mixing @ (points + shift[:, None]).cpu().numpy().astype(np.float64)
+        return vertices + shift[:, None], normals, landmarks
+
+    def _turned(self, rest_joints, aligned, angles):
+        """The bones' transforms (N, bones, 3, 4) in poses (N, angles), and the points (N, K, 3) m of the rest
+        pose moved by them."""
+        rotations = kinematics.bone_rotations(angles, aligned, self._bone_index)
+        transforms = kinematics.forward_kinematics(rotations, rest_joints[:, : len(self.bones)], self._tree)
+        moved = transforms[:, self._point_bone]
+        return transforms, (moved[..., :3] @ rest_joints[..., None])[..., 0] + moved[..., 3]
+
+    def _stand(self, vertices, points, actors):
+        """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to
+        stand."""
+        lowest = vertices[..., 1].index_select(1, self._skin).amin(1)
+        shift = torch.zeros(len(actors), 3, device=self.device)
+        pelvis = points[:, [self._point_index["LeftUpLeg"], self._point_index["RightUpLeg"]]].mean(1)
+        for row, actor in enumerate(actors):
+            shift[row, 0] = actor.position[0] - pelvis[row, 0]
+            shift[row, 2] = actor.position[1] - pelvis[row, 2]
+            shift[row, 1] = (
+                actor.pelvis_height - pelvis[row, 1] if actor.lift is None else actor.lift - lowest[row]
+            )
+        return shift
+
+    def _tensor(self, name, dtype=torch.float32):
+        return torch.as_tensor(
+            self._data[name].astype(np.float32 if dtype.is_floating_point else np.int64),
+            dtype=dtype,
+            device=self.device,
+        )
+
+    def _dense_weights(self):
+        weight = self._tensor("ww")
+        dense = torch.zeros(self.vertex_count, len(self.bones), device=self.device)
+        return dense.scatter_add_(1, self._tensor("wi", torch.int64), weight / weight.sum(1, keepdim=True))
+
+    def _vertex_part(self):
+        part = torch.zeros(self.vertex_count, dtype=torch.int64, device=self.device)
+        for number in (SKIRT, HAIR):
+            part[self.faces[self.face_part == number].flatten()] = number
+        return part
+
+    def _vertex_normals(self, vertices):
+        """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners (in a fixed
+        order, on the CPU)."""
+        corners = vertices.cpu().index_select(0, self.faces.cpu().flatten()).view(-1, 3, 3)
+        across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        total = torch.zeros(self.vertex_count, 3)
+        for corner in range(3):
+            total.index_add_(0, self.faces[:, corner].cpu(), across)
+        return torch.nn.functional.normalize(total, dim=-1).to(self.device)
+
+    def _heights(self):
+        extreme = self._tensor("mean_v")[:, 1] + torch.einsum(
+            "nk,kv->nv", self._coefficients, self._tensor("basis_v")[..., 1]
+        )
+        own = extreme[:, self.vertex_part == BODY]
+        return (own.amax(1) - own.amin(1)).cpu().numpy()
+
+
+@lru_cache(maxsize=2)
+def shared_body(device):
+    """The body model, loaded once a process and device."""
+    return Body(device=device)
