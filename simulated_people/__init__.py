@@ -1,5 +1,15 @@
-"""Simulated people, written as the same files in the same layouts as the real data sets: `make("mpii", root,
-train=…, test=…)`."""
+"""Simulated people with exactly known joints, written as files in the real data sets' layouts.
+
+The code in reading order, each package resting on those before it:
+
+1. `body`: `kinematics` (angles → bones) · `landmarks` (joints) · `clothes` · `model` (skinned mesh)
+2. `motion`: `templates_upright` · `templates_floor` · `self_collision` · `poses` · `sequences`
+3. `scenes`: `scene` (values) · `furniture` · `layout` · `places` · `placement` (of people) · `camera`
+4. `rendering`: `rasterizer` (people) · `ray_tracer` (places) · `shading` · `painting` · `labels` · `render`
+5. `people_sampling` · `render_jobs` · `ground_truth` · `sets` (one module per data set) · `stand_ins` (`make`)
+
+>>> make(StandInSpec("mpii", train=1000, test=250), "data/simulated")
+"""
 
 from simulated_people.stand_ins import NAMES, make
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What is known of the rendered people: one row per person, one per image, and the file `truth.h5`."""
 
 from dataclasses import dataclass, fields
 

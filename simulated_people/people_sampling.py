@@ -1,4 +1,4 @@
-"""Who is filmed: people kept apart by split, dressed, posed and put in their places."""
+"""Samples the people of a data set: bodies kept apart by split, dressed, posed and put in their places."""
 
 from functools import lru_cache
 

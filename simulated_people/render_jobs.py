@@ -1,10 +1,9 @@
-"""Films a plan: renders its shots with a pool of processes, writes the images and keeps what is known about
-everybody in them.
+"""Renders the images that a data set plans, with a pool of processes, and collects their ground truth.
 
-A plan is made of *items* (a picture in the wild, or one moment seen by several cameras). Every random number
-is keyed by the seed, the set, the split and the item, and the items of one batch are always the same, so the
-same plan gives the same bytes whatever the number of processes. Finished batches are kept as `parts/*.npz`:
-whoever is interrupted goes on from there.
+A plan consists of *items* (a photograph, or one moment seen by several cameras). Every random number is keyed
+by seed, data set, split and item, and the items of a batch are always the same, so the same plan gives the
+same bytes whatever the number of processes. Finished batches are kept as `parts/*.npz`: an interrupted run
+continues from there.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What a stand-in was asked for, and the random numbers that follow from it."""
+"""What a stand-in is to contain, and the random numbers that follow from it."""
 
 from dataclasses import dataclass
 

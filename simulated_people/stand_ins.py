@@ -1,8 +1,8 @@
 """Makes the simulated stand-in of a data set under a data root: all of it, or nothing.
 
 The work is done in `ROOT/.NAME.partial/` and moved to its place when everything is written; `SIMULATED.json`
-in the set's folder marks it as simulated and complete. A folder without that file may be somebody's real data
-and is never touched.
+in the set's folder marks it as simulated and complete. A folder without that file may be real data and is
+never touched.
 """
 
 import importlib

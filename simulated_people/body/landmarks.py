@@ -1,11 +1,11 @@
-"""Named places on the simulated body, and which of them each data set's joints are.
+"""Named landmarks of the simulated body, and which of them are the joints of each data set.
 
-Every landmark is a fixed mix of the body model's own points, so pelvis and thorax are *exactly* the midpoints
-of hips and shoulders. A name that a data set uses for a place of its own is qualified by the family
-("lsp.neck", "h36m.thorax"), as `Skeleton.key` does it; joints with the same meaning in two sets are the same
-point here.
+Every landmark is a fixed weighted mean of the body model's own points, so pelvis and thorax are *exactly* the
+midpoints of hips and shoulders. A landmark that only one data set uses is qualified by its family
+("lsp.neck", "h36m.thorax"), as in `Skeleton.key`; joints with the same meaning in two sets are the same point
+here.
 
-Where the real sets' places are only known roughly, so are these: on the upright mean body, upper_neck lies
+Where the real sets' landmarks are only known roughly, so are these: on the upright mean body, upper_neck lies
 0.20 of the way from the mid-shoulder to head_top (the median over MPII's validation labels is 0.20); 3DHP's
 neck 50 mm above the mid-shoulder (27–70 in the real set); SMPL's pelvis 85 mm above the mid-hip.
 """

@@ -1,7 +1,6 @@
-"""The simulated body: 800 sampled people, posed by anatomical angles, with a skin of triangles and named
-landmarks.
+"""The simulated body: 800 sampled people, posed by anatomical angles, with skin and named landmarks.
 
-The shape space, the skeleton and the skinning weights were baked from MakeHuman's CC0 data (`bake.py`,
+Shape space, skeleton and skinning weights were baked from MakeHuman's CC0 data (`bake.py`,
 `assets/LICENSE.txt`): 24 shape components, 31 bones, 3,401 vertices, 6,288 triangles in three parts (body,
 skirt, long hair). Linear blend skinning.
 

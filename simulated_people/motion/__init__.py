@@ -1,1 +1,1 @@
-"""TODO."""
+"""Poses and movements: vectors of anatomical angles, drawn by action, free of self-intersections."""

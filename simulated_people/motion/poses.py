@@ -1,6 +1,6 @@
-"""Poses by action or theme: drawn from templates, inside the joints' limits, with no limb through the body.
+"""Poses by action or theme: drawn from templates, inside the joint limits, no limb through the body.
 
->>> pose = sample(np.random.default_rng(0), "sports", contacts)
+>>> pose = sample_pose(np.random.default_rng(0), "sports", collision)
 >>> pose.action, pose.angles.shape, pose.lift
 """
 

@@ -1,8 +1,8 @@
-"""Do a pose's limbs cut into the body? Answered for many poses at once, on a stick figure of average build.
+"""Does a pose push a limb into the body? Tested for many poses at once, on a stick figure of average build.
 
-Limbs are capsules (a segment and a radius), the trunk an elliptic cylinder in the chest's and in the hips'
+Limbs are capsules (a segment and a radius), the trunk is an elliptic cylinder in the chest's and in the hips'
 axes, the head a ball. Bodies are soft and touching is common (hands on hips, folded arms), so radii are those
-of bone and firm flesh: what this lets pass shows at most a dent of about 2 cm on the skin.
+of bone and firm flesh: a pose that passes shows at most a dent of about 2 cm on the skin.
 """
 
 from functools import lru_cache

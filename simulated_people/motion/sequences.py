@@ -1,15 +1,10 @@
-"""Poses over time: walking and running as cycles, everything else as gestures from one pose of the action to
-the next.
+"""Movements: walking and running as cycles, everything else as eased gestures from pose to pose.
 
->>> angles = sequence(np.random.default_rng(0), "walk", frames=50, fps=25, contacts=contacts)      # (50, P)
-                                                                                                   degrees
->>> places = ground_path("walk", angles, fps=25)                                                          # (50, 2)
-                                                                                                   m, x and z
-"""
+>>> angles = sequence(np.random.default_rng(0), "walk", Timing(50, fps=25), collision)   # (50, P) degrees
+>>> places = ground_path("walk", angles, fps=25)                                         # (50, 2) m, x and z
 
-"""Films of one person: clips of a few seconds, one after the other, from which single frames are taken.
-
-A clip depends only on its number, so any frame can be had without the ones before it.
+`Motion` strings sequences together: clips of a few seconds, each depending only on its number, so that any
+frame can be had without the ones before it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Templates of poses on hands, on the floor and upside down; see `actions`.
+"""Pose templates on hands, on the floor and upside down; see `templates_upright`.
 
-The pitch of the body is chosen so that hands, knees or feet come down together: the body as a whole is then
-laid with its lowest point on the floor.
+The pitch of the body is chosen so that hands, knees or feet come down together: the whole body is then laid
+with its lowest point on the floor.
 """
 
 import numpy as np

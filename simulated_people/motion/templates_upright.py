@@ -1,4 +1,4 @@
-"""Templates of poses by action, on the feet and on seats: anatomical angles with the spread that people show.
+"""Pose templates by action, standing and sitting: anatomical angles with the spread that people show.
 
 A template draws {angle name: degrees}, and "lift" in m where the lowest point of the body is off the floor;
 see `kinematics.ANGLES`.

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Labels of a rendered image: where each landmark is, whether it is in the image, and what covers it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,8 @@
-"""TODO."""
+"""The colours of bodies: skin, garments with patterns, hair and faces, computed pixel by pixel.
+
+Garments are regions of the body's rest pose (see `clothes.Regions`), so their edges stay sharp at any
+resolution. Colours are sRGB in 0…1; lists of P pixels are (3, P), one component per row.
+"""
 
 import torch
 

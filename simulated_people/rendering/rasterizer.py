@@ -1,9 +1,7 @@
-"""A z-buffer for triangles in plain tensors: every triangle is spread over the cells that it covers, row by
-row, the nearest hit wins.
+"""A z-buffer for triangles in plain tensors: each triangle is spread over its cells, the nearest hit wins.
 
-Raster coordinates: the integer is a cell's centre. Depth is kept in whole micrometres with the triangle's
-number in the lower 32 bits, so that the smallest key is the nearest triangle and a tie always falls the same
-way.
+Raster coordinates: an integer is a cell's centre. Depth is kept in whole micrometres with the triangle's
+number in the lower 32 bits: the smallest key is the nearest triangle, and ties always fall the same way.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The surroundings, by casting a ray through every pixel: floor, walls of a room, boxes and the sky.
+"""The background, by casting one ray through every pixel: floor, walls of a room, boxes and the sky.
 
-Pixels of all images form one flat list, image by image, row by row. Rays have unit depth, so a hit's
-parameter is its depth.
+The pixels of all images form one flat list, image by image, row by row. Rays have unit depth, so the
+parameter of a hit is its depth.
 """
 
 from dataclasses import dataclass

@@ -1,15 +1,8 @@
-"""What is photographed: people, a camera, a scene; and what comes back: a frame with every joint known.
+"""From shots to images: people are rasterised, their surroundings ray-traced, both lit by one lamp.
 
-World frame: metres, y up, floor at y = 0. Camera frame: x right, y down, z away. Pixels: the integer is a
-pixel's centre.
-"""
-
-"""From shots to frames: people are rasterised at twice the resolution, their surroundings ray-traced, both
-lit by one lamp with shadows. How much of a pixel somebody covers is counted in samples; what is seen there is
-lit once a surface, between the samples that show it.
-
-The CPU takes one shot at a time and CUDA many, by the same code; nothing is drawn at random for a batch, so a
-shot gives the same bytes whoever shares the call with it.
+People are rasterised at twice the resolution. A pixel's coverage is counted in samples; each surface that a
+pixel shows is lit once, between the samples that show it. The CPU renders one shot at a time and CUDA many,
+by the same code; no random number belongs to a batch, so a shot gives the same bytes in any company.
 
 >>> frames = render(shots, Body())
 >>> frames[0].image.shape, frames[0].people[0].px.shape

@@ -1,4 +1,4 @@
-"""Scenes as tensors, for many pictures at a time."""
+"""Scenes as tensors, many images at a time."""
 
 import numpy as np
 import torch

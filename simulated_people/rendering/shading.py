@@ -1,7 +1,7 @@
-"""Noise, textures, light, shadows and film: everything that turns surfaces into colours.
+"""Noise, textures, light, shadows and film: what turns surfaces into colours.
 
-Flat lists of P points throughout; vectors and colours are (3, P), a component a row, which is several times
-faster than (P, 3).
+All functions take flat lists of P points; vectors and colours are (3, P), one component per row, which is
+several times faster than (P, 3).
 """
 
 from functools import lru_cache

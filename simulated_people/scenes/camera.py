@@ -1,7 +1,7 @@
-"""Placing cameras: towards a person so that the crop gets a wanted size, or as a fixed rig around a stage.
+"""Pinhole cameras: framed on a person so that the crop gets a wanted size, or as a fixed rig around a stage.
 
-World: metres, y up. Azimuth 0 puts a camera at +z, in front of a person whose yaw is 0; 90 at +x, to that
-person's left.
+World frame: metres, y up. Camera frame: x right, y down, z away. Pixels: an integer is a pixel's centre.
+Azimuth 0 puts a camera at +z, in front of a person whose yaw is 0; azimuth 90 at +x, to that person's left.
 """
 
 from dataclasses import dataclass

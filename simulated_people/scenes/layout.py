@@ -1,4 +1,4 @@
-"""TODO."""
+"""Parts that places share: room sizes, free spots, furniture along walls or in the way, light and sky."""
 
 import numpy as np
 

@@ -1,5 +1,4 @@
-"""People and things in one place: something to sit on, and nothing through anybody. `scene` offers these
-functions as its own."""
+"""People and things in one place: seats, free lines of sight, and no furniture that cuts into a body."""
 
 from dataclasses import replace
 

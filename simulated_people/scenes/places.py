@@ -1,13 +1,11 @@
-"""Places where people are photographed: a laboratory, a green studio, rooms, halls, film sets, streets and
-fields.
+"""Places where people are photographed: a laboratory, a green studio, rooms, halls, film sets, streets, fields.
 
-A scene is a plain value: boxes, a room or the open air, one lamp, the film in the camera. The same seed gives
-the same scene; it can be shared by any number of cameras and frames. World frame: metres, y up, floor at y =
-0; people act around the origin unless told otherwise.
+A scene is a plain value; the same seed gives the same scene, and many cameras and images can share it.
+World frame: metres, y up, floor at y = 0; people act around the origin unless `people` says otherwise.
 
->>> place = make("room", seed=3, cameras=[camera], people=[(0.0, 0.0)])
->>> place = seat(place, body, actor, seed=3)          # something under a person who sits
->>> place = clear(place, body.skin(actors))               # nothing cuts into people
+>>> scene = make_scene("room", seed=3, cameras=[camera], people=[(0.0, 0.0)])
+>>> scene = add_seat(scene, body, actor, seed=3)                        # something to sit on
+>>> scene = resolve_intersections(scene, body.skin([actor]))            # no furniture through people
 """
 
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""TODO."""
+"""The values that describe a place: surfaces, boxes, light, sky and film.
+
+World frame: metres, y up, floor at y = 0. Colours are sRGB in 0…1.
+"""
 
 from dataclasses import dataclass, replace
 
