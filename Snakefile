@@ -72,7 +72,7 @@ rule stage:
     output:
         str(study.run_folder_named("{run}")) + "/stage.ipynb", # alone: Snakemake removes a failed step's outputs, and weights must outlive it
     params:
-        settings=lambda w: PROFILE.stage(RUNS[w.run]).hash,
+        settings=lambda w: study.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
     threads: PROFILE.devices
     resources:

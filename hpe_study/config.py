@@ -1,15 +1,12 @@
-"""Parameter files: YAML read into frozen, typed models. An unknown key, a wrong type or an impossible value
-is one clear line.
+"""Parameters as frozen, typed models: an unknown key, a wrong type or an impossible value is one clear line.
 
 `Profile` is one file of `params/`: the data, the network, and a section of training settings for each stage.
-`StageConfig` is what one training run really uses; `Profile.stage` makes it, so a run's hash depends on nothing
-else.
+`StageConfig` is what one training run depends on, and its hash depends on nothing else.
+`hpe_study.parameter_files` reads the files.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,52 +14,88 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
+    field_validator,
     model_validator,
 )
 
-from hpe_study import published_defects as published_code
+from hpe_study import published_defects
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import digest_of
 
 SETS_2D = ("mpii", "lsp", "flic")
 SETS_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
-Share = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
+READERS = (*SETS_2D, *SETS_3D, "3dpw")
+STORE_KEYS = {"input_size", "margin", "encoding", "strict", "legacy"}  # a profile's own, not one set's
+AUDIT = "audit"  # the notebook that trains its own runs
+FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
+ANALYSES = ("table1", "table2", "table3", "table4", "table5", *FIGURES, AUDIT)
+RENAMED = {  # a key of earlier parameter files → what to write instead
+    "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
+    "datasets": "write sets: {NAME: {options: {…}}}",
+}
 
 
-def _switches(names):
+def _defects(names: tuple[str, ...]) -> tuple[str, ...]:
     try:
-        return published_code.chosen(names)
+        return published_defects.chosen(names)
     except StudyError as error:
         raise ValueError(str(error).removeprefix("legacy: ")) from error
 
 
-Switches = Annotated[tuple[str, ...], AfterValidator(_switches)]
+def _each_once(values: tuple) -> tuple:
+    if twice := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{twice[0]!r} stands there twice")
+    return values
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
+Defects = Annotated[tuple[str, ...], AfterValidator(_defects)]
+Names = Annotated[tuple[str, ...], AfterValidator(_each_once)]
+SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
 class Frozen(BaseModel):
+    """A model that takes no unknown key, no NaN and no change."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Counts(Frozen):
-    """How many records a simulated stand-in gets."""
+    """How many records each split of a simulated stand-in gets."""
 
     train: PositiveInt
     test: PositiveInt
 
 
+class DataSetConfig(Frozen):
+    """Where a data set comes from: real files, or a simulated stand-in that is made where it is missing."""
+
+    reader: Literal[READERS] | None = None  # None: the one of the set's own name
+    root: str | None = None  # folder that holds the set's folder; None: the profile's data_root
+    simulate: Counts | None = None  # None: real files are expected there
+    options: dict[str, bool | int | float | str | list[int]] = {}  # of the reader
+
+    @field_validator("options")
+    @classmethod
+    def _no_store_keys(cls, options: dict) -> dict:
+        if wrong := sorted(STORE_KEYS & set(options)):
+            raise ValueError(f"{wrong[0]!r} is no option of a reader; it is set for all data sets together")
+        return options
+
+
 class TrainingConfig(Frozen):
-    """Settings of one stage. Learning rate: constant after the warm-up, times `drop_factor` after each epoch
-    of `drop_after`."""
+    """One stage. The learning rate is constant after the warm-up, times `drop_factor` after each epoch of
+    `drop_after`.
+    """
 
     epochs: PositiveInt = 1
-    seconds: PositiveFloat | None = (
-        None  # training time after which no further epoch is begun (Table 4's equal times); None: no limit
-    )
+    seconds: PositiveFloat | None = None  # of training, after which no epoch is begun (Table 4's equal times)
     samples_per_epoch: PositiveInt | None = (
-        None  # drawn anew each epoch; None: all of the 2D set (3D-only: all of the 3D set)
+        None  # drawn anew each epoch; None: all of the 2D (3D-only: 3D) set
     )
     batch_size: PositiveInt = 32
     optimizer: Literal["adam", "adamw"] = "adam"
@@ -72,31 +105,26 @@ class TrainingConfig(Frozen):
     drop_after: tuple[PositiveInt, ...] = ()
     drop_factor: PositiveFloat = 0.1
     ema: Annotated[float, Field(gt=0, lt=1)] | None = (
-        None  # decay of the averaged weights that are scored and handed on; None: the plain ones
+        None  # decay of averaged weights; they are scored and kept
     )
     depth_weight: NonNegative = 0.1  # λ_reg
     geometry_weight: NonNegative = 0.0  # λ_geo
 
     @model_validator(mode="after")
-    def _drops_within_epochs(self):
+    def _drops_within_epochs(self) -> "TrainingConfig":
         if any(drop >= self.epochs for drop in self.drop_after):
-            raise ValueError(
-                f"drop_after {list(self.drop_after)} must lie before the last of {self.epochs} epochs"
-            )
+            drops = list(self.drop_after)
+            raise ValueError(f"drop_after {drops} must lie before the last of {self.epochs} epochs")
         return self
 
-    def scaled(self, factor):
+    def scaled(self, factor: int) -> "TrainingConfig":
         """The same schedule stretched: epochs and drops times `factor` (Table 3's doubled epochs)."""
-        return self.model_copy(
-            update={
-                "epochs": round(self.epochs * factor),
-                "drop_after": tuple(round(drop * factor) for drop in self.drop_after),
-            }
-        )
+        drops = tuple(round(drop * factor) for drop in self.drop_after)
+        return self.model_copy(update={"epochs": round(self.epochs * factor), "drop_after": drops})
 
 
 class AugmentationConfig(Frozen):
-    """Limits of the random changes: normal draws of half the limit as deviation, cut at the limit."""
+    """Limits of random changes: normal draws with half the limit as standard deviation, cut at the limit."""
 
     scale: Share = 0.25  # ± share of the crop's side
     rotation: NonNegative = 30.0  # ± degrees …
@@ -108,7 +136,7 @@ class AugmentationConfig(Frozen):
 
 
 class NetworkConfig(Frozen):
-    """The network and its reading."""
+    """The network, its targets and its decoding."""
 
     model: str = "resnet50"
     width: PositiveInt | None = None  # first layer's channels of the narrow networks
@@ -116,7 +144,7 @@ class NetworkConfig(Frozen):
     input_size: PositiveInt = 256  # px
     sigma: PositiveFloat = 2.0  # of the target Gaussians, heat-map px
     heatmap_scale: Literal["mean", "peak"] = (
-        "mean"  # squared error averaged over the map, or per unit of the target's own energy
+        "mean"  # squared error per cell, or per unit of the target's energy
     )
     depth_unit: PositiveFloat = 1.0  # crop sides that one unit of the depth head stands for
     decode: Literal["argmax", "quarter", "soft"] = "quarter"
@@ -124,7 +152,7 @@ class NetworkConfig(Frozen):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     @model_validator(mode="after")
-    def _size_fits(self):
+    def _size_fits(self) -> "NetworkConfig":
         if self.input_size % 32:
             raise ValueError(f"input_size {self.input_size} must be a multiple of 32")
         return self
@@ -141,24 +169,22 @@ class StageConfig(Frozen):
     augmentation: AugmentationConfig
     network: NetworkConfig
     validate_every: PositiveInt
-    share_2d: Annotated[float, Field(gt=0, le=1)] = (
-        1.0  # of the 2D set's images that are used at all (Table 5)
-    )
-    legacy: Switches
+    share_2d: PositiveShare = 1.0  # of the 2D set's images that are used at all (Table 5)
+    legacy: Defects
 
     @property
-    def scheme(self):
-        """ "2d" (stage 1), "fusion" (2D and 3D together) or "3d" (3D alone)."""
+    def scheme(self) -> Literal["2d", "fusion", "3d"]:
+        """2d: stage 1; fusion: 2D and 3D together; 3d: 3D alone."""
         return "fusion" if self.two_d and self.three_d else "2d" if self.two_d else "3d"
 
     @property
-    def hash(self):
-        """First 12 hex digits of the digest of these parameters."""
+    def hash(self) -> str:
+        """First 12 hex digits of the digest of these parameters. Field names are part of it."""
         return digest_of(self.model_dump())[:12]
 
 
 class Fair(Frozen):
-    """Table 4: what every arm may spend, so that they differ in nothing but pre-training and mixing."""
+    """Table 4: what every arm may spend, so that arms differ in nothing but pre-training and mixing."""
 
     two_d: str = "mpii"
     three_d: str = "h36m"
@@ -172,56 +198,42 @@ class Size(Frozen):
 
     two_d: str = "mpii"
     three_d: str = "h36m"
+    # "resnet50", or "narrow18:24" with the first layer's channels
     backbones: Annotated[
-        tuple[str, ...], Field(min_length=1)
-    ]  # "resnet50", or "narrow18:24" with the first layer's channels
-    shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 1.0)
+        tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+(:[1-9][0-9]{0,4})?$")], ...], Field(min_length=1)
+    ]
+    shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
 
 
 class Profile(Frozen):
-    """One file of `params/`."""
+    """One file of `params/`, together with the files that it is based on."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$")]
     question: str = ""
-    records: str | None = (
-        # folder of published run records, relative to the project, that analyses read instead of runs of
-        # one's own
-        None
-    )
-    data_root: str  # folder that holds one folder a data set; relative to the project
-    simulate: dict[
-        str, Counts
-    ] = {}  # stand-ins that are made where they are missing; empty: only what lies in data_root is used
+    records: str | None = None  # folder of published run records that analyses read; relative to the project
+    data_root: str  # folder that holds one folder for each data set; relative to the project
+    sets: dict[SetName, DataSetConfig] = {}  # where they come from; one that is not named: real files
     simulate_size: PositiveInt = 128  # px of a simulated person's crop
-    simulate_seed: int = 0
-    simulate_on: Literal["cpu", "auto"] = (
-        "cpu"  # what renders; auto: the GPU that is seen, whose pictures may differ in a last bit
-    )
-    datasets: dict[str, dict] = {}  # options of a reader, by data set
+    simulate_seed: Seed = 0
+    simulate_on: Literal["cpu", "auto"] = "cpu"  # what renders; a GPU's pictures may differ in a last bit
     strict: bool = False  # absent images are an error instead of being left out and counted
     crop_margin: Annotated[float, Field(ge=1, le=3)] = (
-        1.5  # side of a stored crop over the side of the person's box
+        1.5  # side of a stored crop over that of the person's box
     )
     encoding: Literal["jpeg", "raw"] = "jpeg"  # of the stored crops
     in_memory: bool = False  # hold the stored crops in memory while training
-    workers: Annotated[int, Field(ge=0)] = 0  # processes that read crops while training
-    devices: PositiveInt = (
-        1  # GPUs (without any: cores) that train one run together; its numbers depend on it by rounding only
-    )
-    # one device, too, sums batch statistics as several do: curves agree to 1e-4 at first; a fifth slower
-    exact_batch_norm: bool = False
+    workers: Annotated[int, Field(ge=0, le=256)] = 0  # processes that read crops while training
+    devices: PositiveInt = 1  # GPUs (without any: cores) that train one run together; rounding differs
+    exact_batch_norm: bool = False  # one device, too, sums batch statistics as several do; a fifth slower
     runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
-    # torch.compile's mode for training steps: minutes at a run's start; reduce-overhead: CUDA graphs
-    compile: Compiling = "none"
-    two_d: tuple[str, ...] = SETS_2D
-    three_d: tuple[str, ...] = SETS_3D
-    also_floors: tuple[
-        Literal["3dpw", "h36m_full"], ...
-    ] = ()  # sets without a table whose oracle floors stand under Table 1
+    compile: Compiling = "none"  # torch.compile's mode for training steps; costs minutes at a run's start
+    two_d: Names = SETS_2D
+    three_d: Names = SETS_3D
+    also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
-    analyses: tuple[str, ...] | None = None  # notebooks of tables and figures to execute; None: all
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
-    validate_every: PositiveInt = 5
+    analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_each_once)] = (0,)
+    validate_every: PositiveInt = 5  # epochs
     network: NetworkConfig = NetworkConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     stage1: TrainingConfig = TrainingConfig()
@@ -229,150 +241,65 @@ class Profile(Frozen):
     stage3: TrainingConfig = TrainingConfig()
     stage2_3d_only: TrainingConfig = TrainingConfig()
     stage3_3d_only: TrainingConfig = TrainingConfig()
-    large_sets: tuple[str, ...] = ()  # 3D sets whose 3D-only stages have their own settings:
+    large_sets: Names = ()  # 3D sets whose 3D-only stages have their own settings:
     stage2_3d_only_large: TrainingConfig | None = None
     stage3_3d_only_large: TrainingConfig | None = None
     fair: Fair | None = None  # for Table 4
     size: Size | None = None  # for Table 5
-    # defects of the published code to turn on: names of `hpe_study.published_defects`, or all
-    legacy: Switches = ()
+    legacy: Defects = ()  # defects of the published code to turn on: `hpe_study.published_defects`, or all
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed_keys(cls, values: object) -> object:
+        for key, instead in RENAMED.items() if isinstance(values, dict) else ():
+            if key in values:
+                raise ValueError(f"{key!r} is called otherwise now: {instead}")
+        return values
 
     @model_validator(mode="after")
-    def _names_known(self):
+    def _sets_fit(self) -> "Profile":
+        for name, source in self.sets.items():
+            if source.reader is None and name not in READERS:
+                raise ValueError(f"sets.{name}: needs a reader: one of {', '.join(READERS)}")
         for key, allowed in (("two_d", SETS_2D), ("three_d", SETS_3D), ("large_sets", SETS_3D)):
             for name in getattr(self, key):
                 if name not in allowed:
                     raise ValueError(f"{key}: {name!r} is not one of {', '.join(allowed)}")
-        if self.simulate and (lacking := set(self.two_d + self.three_d) - set(self.simulate)):
-            raise ValueError(f"simulate: no counts for {', '.join(sorted(lacking))}")
-        for table, section in ((4, self.fair), (5, self.size)):
+        for key, tables in (("two_d", {1, 3}), ("three_d", {1, 2, 3})):
+            if not getattr(self, key) and tables & set(self.tables):
+                raise ValueError(f"{key}: table {min(tables & set(self.tables))} needs at least one set")
+        for table, key in ((4, "fair"), (5, "size")):
+            section = getattr(self, key)
             if table in self.tables and section is None:
-                raise ValueError(
-                    f"tables: table {table} needs the section {'fair' if table == 4 else 'size'}"
-                )
+                raise ValueError(f"tables: table {table} needs the section {key}")
+            if section and not (section.two_d in self.two_d and section.three_d in self.three_d):
+                raise ValueError(f"{key}: its two_d and three_d must be among the profile's")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> "Profile":
         if uneven := [name for name, part in self._trainings() if part.batch_size % self.devices]:
-            raise ValueError(
-                f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}, and each"
-                " gets an equal part"
-            )
+            raise ValueError(f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}")
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
 
     @property
-    def sets(self):
-        """Its data sets, each once, 2D first."""
+    def set_names(self) -> list[str]:
+        """Names of the data sets that tables need, each once, 2D first."""
         return list(dict.fromkeys((*self.two_d, *self.three_d)))
 
-    def _trainings(self):
-        """(name, settings) of every section of training settings."""
-        return [
-            (name, part)
-            for name in type(self).model_fields
-            if isinstance(part := getattr(self, name), TrainingConfig)
-        ]
+    def source(self, name: str) -> DataSetConfig:
+        """Where a data set comes from; its reader is named."""
+        source = self.sets.get(name, DataSetConfig())
+        return source.model_copy(update={"reader": source.reader or name})
 
-    def training(self, stage, two_d, three_d):
-        """The section that holds for this stage: fusion and 3D-only differ, and so do the large 3D sets."""
+    def _trainings(self) -> list[tuple[str, TrainingConfig]]:
+        sections = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return [(name, part) for name, part in sections if isinstance(part, TrainingConfig)]
+
+    def training(self, stage: int, two_d: str | None, three_d: str | None) -> TrainingConfig:
+        """The section that holds for a stage: fusion and 3D-only differ, and so do the large 3D sets."""
         if two_d:
             return getattr(self, f"stage{stage}")
         return getattr(self, f"stage{stage}_3d_only{'_large' if three_d in self.large_sets else ''}")
-
-    def stage(self, run):
-        """The `StageConfig` of one run (`study.Run`) of this profile."""
-        three_d = run.trained_3d
-        training = self.training(run.stage, run.two_d, three_d).scaled(run.epoch_scale)
-        if not run.geometry:
-            training = training.model_copy(update={"geometry_weight": 0.0})
-        if run.budget:
-            training = self._within_budget(training, run)
-        return StageConfig(
-            stage=run.stage,
-            two_d=run.two_d,
-            three_d=three_d,
-            seed=run.seed,
-            training=training,
-            augmentation=self.augmentation,
-            network=self._network(run.backbone),
-            validate_every=self.validate_every,
-            share_2d=run.share,
-            legacy=self.legacy,
-        )
-
-    def _within_budget(self, training, run):
-        """Stage 1's or stage 2's part of what an arm of Table 4 may spend; stage 3 is the profile's own."""
-        if run.stage == 3:
-            return training
-        part = (
-            self.fair.pretraining_share
-            if run.stage == 1
-            else 1 - self.fair.pretraining_share
-            if run.start
-            else 1.0
-        )
-        sets = 2 if run.two_d and run.three_d else 1
-        samples = round(self.fair.images * part / sets / training.epochs)
-        update = {"samples_per_epoch": samples}
-        if run.budget == "time":
-            update |= {"seconds": self.fair.seconds * part, "epochs": 10 * training.epochs, "drop_after": ()}
-        return training.model_copy(update=update)
-
-    def _network(self, backbone):
-        if not backbone:
-            return self.network
-        model, _, width = backbone.partition(":")
-        return self.network.model_copy(update={"model": model, "width": int(width) if width else None})
-
-
-def read_profile(path):
-    """Read and check a parameter file. Raises `StudyError`, one line: file, key, what is wrong, what is
-    allowed."""
-    path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError as error:
-        at_hand = ", ".join(sorted(str(other) for other in path.parent.glob("*.yaml"))) or "none there"
-        raise StudyError(f"{path}: no such parameter file (at hand: {at_hand})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise StudyError(
-            f"{path}: a parameter file is a list of 'key: value' lines; this one holds"
-            f" {type(values).__name__}"
-        )
-    return checked(Profile, values, path)
-
-
-def checked(model, values, origin):
-    """`model(**values)`; what does not fit becomes a `StudyError` that starts with `origin`."""
-    try:
-        return model(**values)
-    except ValidationError as error:
-        raise StudyError(
-            f"{origin}: {'; '.join(_explained(model, item) for item in error.errors())}"
-        ) from error
-
-
-def _explained(model, item):
-    key = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; allowed here: {', '.join(_fields(model, item['loc'][:-1]))}"
-    if item["type"] == "missing":
-        return f"key {key!r} is missing"
-    message = item["msg"].removeprefix("Value error, ")
-    if isinstance(item["input"], dict):  # a rule about several keys names them itself
-        return f"{key}: {message}" if key else message
-    return f"{key}: {message} (it is {item['input']!r})"
-
-
-def _fields(model, location):
-    """The keys allowed at a place of the file."""
-    for part in location:
-        annotation = (
-            model.model_fields[part].annotation
-            if isinstance(part, str) and part in model.model_fields
-            else model
-        )
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), model)
-    return sorted(model.model_fields)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hpe_study.config import read_profile
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.study import Run
+from hpe_study.study.runs import stage_config
 
 QUICK = "params/quick.yaml"
 
@@ -37,7 +38,14 @@ def test_shipped_profiles_are_read(name):
         (lambda v: v.update(seeds=[]), ["seeds", "at least 1"]),
         (lambda v: v["network"].update(input_size=50), ["network", "input_size 50", "multiple of 32"]),
         (lambda v: v.pop("data_root"), ["'data_root' is missing"]),
-        (lambda v: v["simulate"].pop("h36m"), ["simulate", "h36m"]),
+        (lambda v: v.update(simulate={"h36m": {}}), ["'simulate' is called otherwise now", "sets:"]),
+        (lambda v: v.update(datasets={}), ["'datasets'", "options"]),
+        (lambda v: v["sets"].update(mine={}), ["sets.mine", "needs a reader", "3dpw"]),
+        (lambda v: v["sets"]["mpii"].update(options={"input_size": 3}), ["sets.mpii.options", "input_size"]),
+        (lambda v: v.update(two_d=[]), ["two_d", "table 1 needs"]),
+        (lambda v: v.update(seeds=[10**20]), ["seeds.0"]),
+        (lambda v: v.update(analyses=["tabel1"]), ["analyses", "tabel1"]),
+        (lambda v: v.update(two_d=["mpii", "mpii"]), ["two_d", "twice"]),
         (lambda v: v["stage1"].update(ema=float("nan")), ["stage1.ema"]),
     ],
 )
@@ -66,15 +74,18 @@ def test_absent_and_unreadable_files_are_named(tmp_path):
 def test_the_hash_follows_what_the_run_depends_on(tmp_path):
     base = read_profile(QUICK)
     other = read_profile(written(tmp_path, lambda v: v["stage3"].update(learning_rate=1e-5)))
-    assert base.stage(Run(1, "mpii")).hash == other.stage(Run(1, "mpii")).hash
-    assert base.stage(Run(3, "mpii", "h36m", "h36m")).hash != other.stage(Run(3, "mpii", "h36m", "h36m")).hash
-    assert base.stage(Run(1, "mpii")).hash != base.stage(Run(1, "mpii", seed=1)).hash
+    assert stage_config(base, Run(1, "mpii")).hash == stage_config(other, Run(1, "mpii")).hash
+    assert (
+        stage_config(base, Run(3, "mpii", "h36m", "h36m")).hash
+        != stage_config(other, Run(3, "mpii", "h36m", "h36m")).hash
+    )
+    assert stage_config(base, Run(1, "mpii")).hash != stage_config(base, Run(1, "mpii", seed=1)).hash
 
 
 def test_doubled_epochs_stretch_the_drops_too():
     paper = read_profile("params/paper.yaml")
-    assert paper.stage(Run(1, "lsp", epoch_scale=2)).training.epochs == 280
-    assert paper.stage(Run(1, "lsp", epoch_scale=2)).training.drop_after == (180, 240)
+    assert stage_config(paper, Run(1, "lsp", epoch_scale=2)).training.epochs == 280
+    assert stage_config(paper, Run(1, "lsp", epoch_scale=2)).training.drop_after == (180, 240)
 
 
 def test_large_sets_have_their_own_3d_only_schedule():

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from hpe_study import published_defects
-from hpe_study.config import read_profile
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.study import Run, Study
+from hpe_study.study.runs import stage_config
 from hpe_study.utils.files import read_json
 from tests.tiny_study import make_tiny_study
 
@@ -82,16 +83,16 @@ def test_corrected_and_published_stores_lie_side_by_side(tmp_path):
 def test_a_switch_changes_the_runs_hash_and_none_leaves_it(tmp_path):
     run = Run(2, "mpii", "h36m")
     plain, published = (
-        read_profile(profile_with(tmp_path, names)).stage(run) for names in ([], ["first_n_3d"])
+        stage_config(read_profile(profile_with(tmp_path, names)), run) for names in ([], ["first_n_3d"])
     )
-    assert plain.hash == read_profile("params/quick.yaml").stage(run).hash
+    assert plain.hash == stage_config(read_profile("params/quick.yaml"), run).hash
     assert plain.hash != published.hash
     assert published.legacy == ("first_n_3d",)
 
 
 def test_the_audits_profile_uses_the_demos_stand_ins():
     audit, demo = read_profile("params/audit.yaml"), read_profile("params/demo.yaml")
-    for key in ("data_root", "simulate", "simulate_size", "simulate_seed"):
+    for key in ("data_root", "sets", "simulate_size", "simulate_seed"):
         assert getattr(audit, key) == getattr(demo, key), (
             f"audit.yaml and demo.yaml would each make {key} anew over the other's"
         )

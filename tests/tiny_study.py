@@ -24,7 +24,7 @@ def make_tiny_study(home, runs=(RUN, OTHER), **changes):
     )
     profile = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text())
     profile |= changes
-    profile["simulate"] = dict.fromkeys((*profile["two_d"], *profile["three_d"]), COUNTS)
+    profile["sets"] = dict.fromkeys((*profile["two_d"], *profile["three_d"]), {"simulate": COUNTS})
     for stage in ("stage1", "stage2", "stage2_3d_only"):
         profile[stage] = profile[stage] | {"epochs": 1, "batch_size": 10}
     (home / "params").mkdir()

@@ -45,8 +45,8 @@ def identities():
     studies = [Study(path) for path in sorted((PROJECT / "params").glob("*.yaml"))]
     return {
         study.profile.name: {
-            "runs": {run.name: study.profile.stage(run).hash for run in study.runs},
-            "data": {name: study.data_settings(name) for name in study.profile.sets},
+            "runs": {run.name: study.stage(run).hash for run in study.runs},
+            "data": {name: study.data_settings(name) for name in study.profile.set_names},
         }
         for study in studies
     }

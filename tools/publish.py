@@ -24,12 +24,12 @@ import nbformat
 import pandas as pd
 from PIL import Image
 
+from hpe_study.config import AUDIT
 from hpe_study.errors import StudyError
 from hpe_study.report import stage
 from hpe_study.study import Study
 from hpe_study.study.audit import trials
 from hpe_study.study.records import made, read_runs
-from hpe_study.study.study import AUDIT
 from hpe_study.utils.files import atomic, read_json
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone

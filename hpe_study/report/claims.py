@@ -31,7 +31,7 @@ from hpe_study.report.table import write_texts
 from hpe_study.report.timing import label
 from hpe_study.study import Run
 from hpe_study.study.published import published
-from hpe_study.study.study import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET
 
 H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1

@@ -16,7 +16,7 @@ from hpe_study.report.noise import training_noise
 from hpe_study.report.timing import LAST_RUN, total_draws
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes, training_images
-from hpe_study.study.study import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET
 from hpe_study.utils.rng import generator
 
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
@@ -183,8 +183,12 @@ class Ours(World):
 
     def __init__(self, results):
         self.results, self.simulated = results, results.simulated
-        counts = results.study.profile.simulate
-        self.sizes = {name: count.train for name, count in counts.items()} if counts else training_images()
+        study = results.study
+        self.sizes = training_images() | {
+            name: study.profile.source(name).simulate.train
+            for name in study.profile.set_names
+            if study.is_simulated(name)
+        }
         self.noise = training_noise(results.study.profile.network) if len(results.seeds) == 1 else {}
         self._scores = {}
 

@@ -21,7 +21,7 @@ from hpe_study.report.timing import LAST_RUN, SCHEMES, label
 from hpe_study.study import Run, Study
 from hpe_study.study.eta import OVERHEAD, counts_of, images_of
 from hpe_study.study.published import published, total_minutes
-from hpe_study.study.study import rows
+from hpe_study.study.runs import rows
 from hpe_study.training.trainer import VALIDATION_SHARE
 
 COUNTED, DISK, NOT_KNOWN = "counted", "disk (GB)", "not known"
@@ -48,7 +48,7 @@ def groups(study):
         f"Table {table}": [row.run for row in rows(study.profile) if row.table == table] for table in tables
     }
     lines = {
-        words: list(dict.fromkeys(member for run in runs for member in run.line))
+        words: list(dict.fromkeys(member for run in runs for member in run.lineage))
         for words, runs in made.items()
     }
     return lines | {f"Tables {', '.join(map(str, tables))} together": study.runs}
@@ -57,7 +57,7 @@ def groups(study):
 def passes_of(study, run):
     """(while training, for its scores): images sent forward through the network without learning from
     them."""
-    profile, training = study.profile, study.profile.stage(run).training
+    profile, training = study.profile, study.stage(run).training
     validations = -(-training.epochs // profile.validate_every)  # each n-th epoch, and the last
     watched = counts_of(profile, run.trained_3d or run.two_d).test // VALIDATION_SHARE
     scored = sum(counts_of(profile, name).test for name in study.test_sets(run))
@@ -147,8 +147,8 @@ def lines_table(study, known):
         for (target, scheme), run in LAST_RUN.items()
     }
     for run, (scheme, value) in ({BEST_ROW: (SCHEMES["2d_pretraining"], float("nan"))} | hours).items():
-        images = sum(images_of(study, member) for member in run.line)
-        cells = {columns[rate]: Cell(training_seconds(study, run.line, rate) / HOUR) for rate in known}
+        images = sum(images_of(study, member) for member in run.lineage)
+        cells = {columns[rate]: Cell(training_seconds(study, run.lineage, rate) / HOUR) for rate in known}
         table.add(
             (scheme, label(run)),
             {counted: Cell(images / MILLION), printed: Cell(value, words="not printed")} | cells,
@@ -172,8 +172,8 @@ def epochs_table(study, known):
         study.simulated,
     )
     for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):
-        for row, run in zip(stages.to_dict("records"), LAST_RUN[comparison, scheme].line, strict=True):
-            images = images_of(study, run) / study.profile.stage(run).training.epochs
+        for row, run in zip(stages.to_dict("records"), LAST_RUN[comparison, scheme].lineage, strict=True):
+            images = images_of(study, run) / study.stage(run).training.epochs
             cells = {columns[rate]: Cell(images / rate.training) for rate in known}
             cells |= {counted: Cell(images), printed: Cell(60 * row["minutes_per_epoch"])}
             table.add((SCHEMES[scheme], str(run.stage), row["data"]), cells)
@@ -189,9 +189,9 @@ def sets_table(study):
     sizes = [Column(DISK, "", title, None, 1) for title in ("download", "JPEG crops", "raw crops")]
     table = Table("cost_sets", "The data sets", ("data set",), (*paper, *original, *sizes), False)
     sheet = published("datasets").set_index("dataset")
-    for name in study.profile.sets:
+    for name in study.profile.set_names:
         expected = (
-            {} if name in study.profile.datasets else datasets.info(name).expected
+            {} if study.profile.source(name).options else datasets.info(name).expected
         )  # which is of the set as read by default
         found = [expected.get(split) for split in SPLITS]
         values = [
@@ -246,9 +246,10 @@ def _start(rate):
 
 def sentence(study, known):
     """Table 1's best row at each rate, and what the paper printed for as many images."""
-    images = sum(images_of(study, run) for run in BEST_ROW.line)
+    images = sum(images_of(study, run) for run in BEST_ROW.lineage)
     told = "; ".join(
-        f"{_clock(training_seconds(study, BEST_ROW.line, rate))} {rate.kind} ({rate.words})" for rate in known
+        f"{_clock(training_seconds(study, BEST_ROW.lineage, rate))} {rate.kind} ({rate.words})"
+        for rate in known
     )
     theirs = _clock(60 * total_minutes()["best_occlusion_person", "2d_pretraining"])
     return Markdown(

@@ -16,7 +16,7 @@ from hpe_study.report.picture import Picture
 from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
 from hpe_study.study import Run
-from hpe_study.study.study import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET
 
 CURVES = interactive.SCORES
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))

@@ -146,7 +146,7 @@ def _count(study, name, split):
     if not path.exists():
         path = study.labels_path(name) if split == "test" else path
     if not path.exists():
-        planned = study.profile.simulate.get(name)
+        planned = study.profile.source(name).simulate
         return f"{getattr(planned, split):,} simulated" if planned else "not at hand"
     store = Store(path)
     return f"{len(store):,}{' simulated' if store.simulated else ''}"

@@ -25,7 +25,7 @@ from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
 from hpe_study.study.published import PCKH_NOTE, published
-from hpe_study.study.study import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET
 
 ON_TEST = "MPJPE (mm) on the test set of"
 PUBLISHED_SCORES = {  # column of the published csv → group, title
@@ -190,7 +190,7 @@ def _our_cells(runs, run, absent):
     """The cells of a row's runs: those of each stage on its own test set, those of the last on every 3D test
     set. absent: data sets."""
     cells = {TESTS[name]: score_cell(runs, run, name) for name in SETS_3D}
-    for member in run.line:
+    for member in run.lineage:
         name = member.trained_3d or member.two_d
         for metric, title in (("pckh", "PCKh@0.5 (%)"), ("pck_crop", "crop PCK (%)")):
             cells[Column(OURS, f"stage {member.stage}", title, "higher")] = score_cell(
@@ -368,7 +368,7 @@ def _size_of(backbones):
 def _study_cells(runs, run, tests):
     """Test scores of one run over its seeds, and what it cost with its ancestors."""
     cells = {column: score_cell(runs, run, name) for name, column in tests.items()}
-    line = [named(runs, member).drop_duplicates("run") for member in run.line]
+    line = [named(runs, member).drop_duplicates("run") for member in run.lineage]
     if any(len(member) == 0 for member in line):
         return cells | {column: Cell(words=NOT_RUN) for column in COST}
     images, minutes = (

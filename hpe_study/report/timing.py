@@ -10,7 +10,7 @@ from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes
-from hpe_study.study.study import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET
 from hpe_study.utils.rng import generator
 
 LAST_RUN = {  # of the paper's four totals: the run whose line cost them
@@ -68,7 +68,7 @@ def timing_table(runs):
     ]
     for (comparison, scheme), stages in published("timing").groupby(["comparison", "scheme"], sort=False):
         target, run = set_title(comparison.removeprefix("best_")), LAST_RUN[comparison, scheme]
-        for printed, member in zip(stages.to_dict("records"), run.line, strict=True):
+        for printed, member in zip(stages.to_dict("records"), run.lineage, strict=True):
             values = (
                 printed["minutes_per_epoch"],
                 printed["epochs"],
@@ -140,7 +140,7 @@ def total_draws(history, run, seeds):
     where a stage was not run."""
     random = generator(f"seconds of {run.name}", 0)
     total, drawn = 0.0, 0.0
-    for member in run.line:
+    for member in run.lineage:
         seconds = named(history, member)["seconds"].to_numpy(float) / len(seeds) / 60
         if len(seconds) == 0:
             return None

@@ -36,14 +36,15 @@ def trials(profile):
     seeds, first = profile.seeds, profile.seeds[0]
     wanted = [trial.seeded(seed) for measure in MEASURES for trial in measure.trials for seed in seeds]
     wanted += [Trial(run, switches) for switches in (NONE, ALL) for run in stack_runs(first)]
-    lines = [Trial(run, trial.switches) for trial in wanted for run in trial.run.line]
+    lines = [Trial(run, trial.switches) for trial in wanted for run in trial.run.lineage]
     return sorted(dict.fromkeys(map(simplest, lines)), key=lambda trial: trial.run.stage)
 
 
 def simplest(trial):
     """The trial with the switches that act on its run or an ancestor; the others change nothing."""
     return Trial(
-        trial.run, tuple(name for name in trial.switches if any(acts_on(name, run) for run in trial.run.line))
+        trial.run,
+        tuple(name for name in trial.switches if any(acts_on(name, run) for run in trial.run.lineage)),
     )
 
 

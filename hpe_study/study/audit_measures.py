@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from hpe_study import published_defects
-from hpe_study.study.study import Run
+from hpe_study.study.runs import Run
 
 ALL = published_defects.NAMES
 NONE = ()

@@ -24,7 +24,7 @@ def find_data_sets(study):
 
     Raises `StudyError` where nothing can be run, or where anything is absent and the profile is strict.
     """
-    absent, sources = ({}, {}) if study.simulated else _looked_for(study)
+    absent, sources = _looked_for(study)
     if absent and study.profile.strict:
         raise StudyError(
             f"{study.profile_path}: strict, and {len(absent)} data sets are absent:"
@@ -46,7 +46,7 @@ def _looked_for(study):
     """({data set: what is missing of it}, {data set: what is there}). Of a set that is gone, its stores and
     what it was stay."""
     absent, sources = {}, dict(study.sources)
-    for name in study.profile.sets:
+    for name in study.profile.set_names:
         prepared = all(study.store_path(name, split).exists() for split in SPLITS)
         try:
             found = _found(study, name)
@@ -66,13 +66,13 @@ def _looked_for(study):
             if any(now < then for now, then in zip(found["records"], before["records"], strict=True)):
                 stores = study.store_path(name, "train").parent
                 print(
-                    f"{name}: has {_counts(found)} records under {study.raw}, was prepared from"
+                    f"{name}: has {_counts(found)} records under {study.root_of(name)}, was prepared from"
                     f" {_counts(before)}, and stays as it is (delete its stores in {stores} to take what is"
                     " there now)"
                 )
                 continue
             print(
-                f"{name}: its files under {study.raw} are others than it was prepared from; it is prepared"
+                f"{name}: its files under {study.root_of(name)} are others than it was prepared from; it is prepared"
                 " and learnt from again"
             )
         sources[name] = found
@@ -84,12 +84,13 @@ def _counts(found):
 
 
 def _found(study, name):
-    options = study.profile.datasets.get(name, {})
+    source, root = study.profile.source(name), study.root_of(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out of a set is said when it is prepared
-        sources = [source_of(open_dataset(name, study.raw, split, **options)) for split in SPLITS]
+        records = [open_dataset(source.reader, root, split, **source.options) for split in SPLITS]
+        sources = [source_of(split) for split in records]
     return {
         "digest": digest_of(sources),
         "records": [source["records"] for source in sources],
-        "options": digest_of(options),
+        "options": digest_of(source.options),
     }

@@ -25,7 +25,10 @@ STEPS = 4
 def counts_of(profile, name):
     """`config.Counts` of a data set: of its simulated stand-in; of a real set, as the paper's data sheet has
     it."""
-    counts = profile.simulate or data_sheet()
+    stand_in = profile.source(name).simulate
+    if stand_in:
+        return stand_in
+    counts = data_sheet()
     if name not in counts:
         raise StudyError(
             f"{name}: nothing says how many images it has; the data sheet knows {', '.join(counts)}"
@@ -38,7 +41,7 @@ def images_of(study, run):
     (3D-only: the 3D set's)."""
     if run.budget == "time":
         run = replace(run, budget="images")  # the arm that the time was measured on
-    training = study.profile.stage(run).training
+    training = study.stage(run).training
     samples = training.samples_per_epoch or counts_of(study.profile, run.two_d or run.trained_3d).train
     return training.epochs * samples * (2 if run.scheme == "fusion" else 1)
 
@@ -80,7 +83,7 @@ def is_current(study, run):
         path.name: path for name in run.sets for path in (study.store_path(name, split) for split in SPLITS)
     }
     known = {name: key for name, key in record["data"].items() if name in stores and stores[name].exists()}
-    return record["hash"] == study.profile.stage(run).hash and all(
+    return record["hash"] == study.stage(run).hash and all(
         stored_key(stores[name]) == key for name, key in known.items()
     )
 
@@ -112,9 +115,9 @@ class RemainingTime:
         if not self.sized:
             return None
         counts = [
-            counts
-            for name, counts in study.profile.simulate.items()
-            if not study.store_path(name, "test").exists()
+            study.profile.source(name).simulate
+            for name in study.profile.set_names
+            if study.is_simulated(name) and not study.store_path(name, "test").exists()
         ]
         pictures = sum(count.train + count.test for count in counts)
         images = sum(images_of(study, run) for run in left)

@@ -41,7 +41,7 @@ def collect(study):
     scores, histories = [], []
     for run, record in records.items():
         which = _which(run)
-        facts = made(record) | {"seconds_line": sum(records[ancestor]["seconds"] for ancestor in run.line)}
+        facts = made(record) | {"seconds_line": sum(records[ancestor]["seconds"] for ancestor in run.lineage)}
         scores.append(_read(study.run_folder(run) / "metrics.csv").assign(**which, **facts))
         histories.append(_read(study.run_folder(run) / "history.csv").assign(**which))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)

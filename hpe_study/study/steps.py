@@ -3,11 +3,12 @@ result stands already."""
 
 import h5py
 
-from hpe_study.config import TrainingConfig, checked
+from hpe_study.config import TrainingConfig
 from hpe_study.data.store import Store, prepare
 from hpe_study.data.store_key import made_with, settings_of, stored_key
 from hpe_study.datasets.base import SPLITS
 from hpe_study.evaluation.evaluate import evaluate as score_run
+from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import trainer
 from hpe_study.training.variants import init_checkpoint
@@ -19,13 +20,13 @@ from simulated_people import make
 def prepare_set(study, name, workers=1, progress=True):
     """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile
     asks for one."""
-    profile = study.profile
-    if study.simulated:
-        counts, seed, size = profile.simulate[name], profile.simulate_seed, profile.simulate_size
+    profile, source = study.profile, study.profile.source(name)
+    if source.simulate:
+        counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
         make(
-            name,
-            study.raw,
+            source.reader,
+            study.root_of(name),
             counts.train,
             counts.test,
             seed=seed,
@@ -37,8 +38,8 @@ def prepare_set(study, name, workers=1, progress=True):
     settings = store_settings(study, name)
     return {
         split: prepare(
-            name,
-            study.raw,
+            source.reader,
+            study.root_of(name),
             split,
             study.store_path(name, split),
             workers=workers,
@@ -58,7 +59,7 @@ def store_settings(study, name):
         "encoding": profile.encoding,
         "strict": profile.strict,
         "legacy": profile.legacy,
-        **profile.datasets.get(name, {}),
+        **profile.source(name).options,
     }
 
 
@@ -77,7 +78,7 @@ def open_store(study, name, split):
     """The prepared store; made first where it is not there yet, or was made with other settings."""
     path = study.store_path(name, split)
     if stored_key(path) is None or not made_with(
-        path, settings_of(name, split, **store_settings(study, name))
+        path, settings_of(study.profile.source(name).reader, split, **store_settings(study, name))
     ):
         prepare_set(study, name)
     return Store(path, in_memory=study.profile.in_memory)
@@ -112,7 +113,7 @@ def train(study, run, device="auto", progress=True, **changes):
         if run.parent
         else None
     )
-    stage, folder = study.profile.stage(run), study.run_folder(run)
+    stage, folder = study.stage(run), study.run_folder(run)
     changes = {key: value for key, value in changes.items() if value is not None}
     if changes:
         stage = stage.model_copy(

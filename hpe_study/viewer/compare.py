@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from hpe_study.config import Profile, checked
+from hpe_study.config import Profile
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.scoring import UNITS, estimate, groups_of, values_3d
+from hpe_study.parameter_files import checked
 from hpe_study.report.style import theme, titled
 from hpe_study.skeletons import MPII16
 from hpe_study.study import Study
@@ -53,11 +54,9 @@ class ChangedStudy(Study):
         return self.base.run_folder_named(name) if run and self._same(run) else super().run_folder_named(name)
 
     def _same(self, run):
-        names = {name for one in run.line for name in (one.two_d, one.trained_3d) if name}
+        names = {name for one in run.lineage for name in (one.two_d, one.trained_3d) if name}
         data = all(self.data_settings(name) == self.base.data_settings(name) for name in names)
-        return data and all(
-            self.profile.stage(one).hash == self.base.profile.stage(one).hash for one in run.line
-        )
+        return data and all(self.stage(one).hash == self.base.stage(one).hash for one in run.lineage)
 
 
 def compare(study, run, a, b, seeds=(0,), device="auto"):

@@ -26,7 +26,7 @@ PROFILE = """
 name: fabricated
 question: Do the tables say what the records say?
 data_root: data
-simulate: {{{simulate}}}
+sets: {{{sets}}}
 two_d: [mpii, lsp, flic]
 three_d: [h36m, mpi_inf_3dhp, occlusion_person]
 tables: [1, 2, 3, 4, 5]
@@ -64,9 +64,11 @@ def noise_of(run, test_set):
 def fabricate(home, seeds=(0,), simulated=True):
     """Write the records of a study under `home` and gather them; returns the `Study`."""
     (home / "params").mkdir(parents=True, exist_ok=True)
-    simulate = ", ".join(f"{name}: {{train: {count}, test: {PEOPLE}}}" for name, count in IMAGES.items())
+    sets = ", ".join(
+        f"{name}: {{simulate: {{train: {count}, test: {PEOPLE}}}}}" for name, count in IMAGES.items()
+    )
     (home / "params" / "fabricated.yaml").write_text(
-        PROFILE.format(simulate=simulate if simulated else "", seeds=list(seeds))
+        PROFILE.format(sets=sets if simulated else "", seeds=list(seeds))
     )
     study = Study(home / "params" / "fabricated.yaml")
     labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}

@@ -6,7 +6,7 @@ from statistics import median
 import nbformat
 import pytest
 
-from hpe_study.study.study import FIGURES, TABLES
+from hpe_study.config import FIGURES, TABLES
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 COST = "cost"  # counts what the paper's own profile would take, and trains nothing

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from hpe_study import published_defects
-from hpe_study.config import read_profile
 from hpe_study.evaluation.rescore import rescore
+from hpe_study.parameter_files import read_profile
 from hpe_study.report import audit as page
 from hpe_study.report import audit_pictures, contrasts
 from hpe_study.report import audit_stack as stack

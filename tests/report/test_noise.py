@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpe_study.config import NetworkConfig, read_profile
+from hpe_study.config import NetworkConfig
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.report import contrasts
 from hpe_study.report.contrasts import Ours
 from hpe_study.report.noise import repeated, training_noise

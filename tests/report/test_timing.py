@@ -29,7 +29,9 @@ def test_total_draws_match_the_histories(results):
     run = timing.LAST_RUN["best_occlusion_person", "3d_only"]
     total, draws = timing.total_draws(results.history, run, results.seeds)
     rows = results.history[
-        results.history["run"].isin([f"{member.name[:-1]}{seed}" for member in run.line for seed in (0, 1)])
+        results.history["run"].isin(
+            [f"{member.name[:-1]}{seed}" for member in run.lineage for seed in (0, 1)]
+        )
     ]
     assert total == pytest.approx(rows["seconds"].sum() / 2 / 60)
     assert abs(draws.mean() - total) < 0.02 * total

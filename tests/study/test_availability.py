@@ -5,7 +5,6 @@ import shutil
 import pytest
 import yaml
 
-from hpe_study.config import read_profile
 from hpe_study.errors import StudyError
 from hpe_study.study import Study
 from hpe_study.study.availability import find_data_sets
@@ -72,7 +71,7 @@ def test_nothing_there_and_strict_are_errors(paper):
 
 
 def test_simulated_sets_are_never_absent():
-    assert read_profile("params/quick.yaml").simulate
+    assert Study("params/quick.yaml").simulated
     assert find_data_sets(Study("params/quick.yaml")).absent == {}
 
 

@@ -11,7 +11,8 @@ from hpe_study.study.eta import RemainingTime, images_of
 
 def test_images_are_counted_as_they_will_be_seen():
     study = Study("params/demo.yaml")
-    counts, profile = study.profile.simulate, study.profile
+    profile = study.profile
+    counts = {name: profile.source(name).simulate for name in profile.set_names}
     assert images_of(study, Run(1, "mpii")) == profile.stage1.epochs * counts["mpii"].train
     assert images_of(study, Run(2, "flic", "h36m")) == profile.stage2.epochs * counts["flic"].train * 2
     assert (
@@ -40,7 +41,7 @@ def test_what_is_done_counts_no_more(study):
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(
-        json.dumps({"images_per_second": 100.0, "hash": study.profile.stage(study.runs[0]).hash, "data": {}})
+        json.dumps({"images_per_second": 100.0, "hash": study.stage(study.runs[0]).hash, "data": {}})
     )
     assert len(outlook.runs_left) == len(study.runs) - 1
     assert outlook.seconds() < before

@@ -42,7 +42,7 @@ def test_a_store_made_with_other_settings_is_made_again(tiny_profile):
 def tiny_profile(tmp_path):
     """A profile of a few simulated people, in a project folder of its own."""
     values = yaml.safe_load((PROJECT / "params" / "quick.yaml").read_text())
-    values["simulate"] = {name: {"train": 4, "test": 2} for name in values["simulate"]}
+    values["sets"] = {name: {"simulate": {"train": 4, "test": 2}} for name in values["sets"]}
     path = tmp_path / "params" / "quick.yaml"
     path.parent.mkdir()
     path.write_text(yaml.safe_dump(values | {"crop_margin": 1.25}))

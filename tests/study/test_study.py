@@ -2,31 +2,32 @@
 
 import pytest
 
-from hpe_study.config import Profile, read_profile
+from hpe_study.config import Profile
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.study import Run, Study
-from hpe_study.study.study import rows
+from hpe_study.study.runs import rows, stage_config
 
 
 def test_the_three_tables_need_45_trainings():
     made = rows(read_profile("params/paper.yaml"))
     assert [sum(row.table == table for row in made) for table in (1, 2, 3)] == [9, 9, 9]
-    assert len({run for row in made for run in row.run.line}) == 45
+    assert len({run for row in made for run in row.run.lineage}) == 45
 
 
 def test_a_seed_more_doubles_the_runs():
     profile = read_profile("params/paper.yaml").model_copy(update={"seeds": (0, 1)})
-    assert len({run for row in rows(profile) for run in row.run.line}) == 90
+    assert len({run for row in rows(profile) for run in row.run.lineage}) == 90
 
 
 def test_each_run_starts_from_the_stage_before_it():
     last = Run(3, "lsp", "h36m", "occlusion_person", epoch_scale=2, seed=1)
-    assert [run.name for run in last.line] == [
+    assert [run.name for run in last.lineage] == [
         "stage1-lsp-x2-seed1",
         "stage2-lsp-x2-h36m-seed1",
         "stage3-lsp-x2-h36m-occlusion_person-seed1",
     ]
-    assert [run.name for run in Run(3, None, "h36m", "mpi_inf_3dhp").line] == [
+    assert [run.name for run in Run(3, None, "h36m", "mpi_inf_3dhp").lineage] == [
         "stage2-only3d-h36m-seed0",
         "stage3-only3d-h36m-mpi_inf_3dhp-seed0",
     ]
@@ -60,8 +61,8 @@ def test_table_4_spends_the_same_in_every_arm():
     ]
     for run in arms:
         spent = 0
-        for part in run.line:
-            training = profile.stage(part).training
+        for part in run.lineage:
+            training = stage_config(profile, part).training
             sets = 2 if part.scheme == "fusion" else 1
             spent += (
                 training.seconds
@@ -74,7 +75,7 @@ def test_table_4_spends_the_same_in_every_arm():
 def test_table_4_compares_stage_3_with_and_without_the_geometric_loss():
     profile = fair_profile()
     last = [row.run for row in rows(profile) if row.table == 4 and row.run.stage == 3]
-    assert [profile.stage(run).training.geometry_weight > 0 for run in last] == [True, False]
+    assert [stage_config(profile, run).training.geometry_weight > 0 for run in last] == [True, False]
     assert last[0].parent == last[1].parent
 
 
@@ -82,12 +83,12 @@ def test_table_5_changes_network_and_share_at_equal_updates():
     profile = fair_profile()
     runs = [row.run for row in rows(profile) if row.table == 5]
     assert len(runs) == 6
-    stages = [profile.stage(part) for run in runs for part in run.line]
+    stages = [stage_config(profile, part) for run in runs for part in run.lineage]
     assert {stage.network.width for stage in stages} == {8, 16}
     assert {stage.share_2d for stage in stages} == {0.25, 0.5, 1.0}
     assert len({stage.training.samples_per_epoch for stage in stages if stage.stage == 2}) == 1
-    assert len({run.name for row in rows(profile) for run in row.run.line}) == len(
-        {run for row in rows(profile) for run in row.run.line}
+    assert len({run.name for row in rows(profile) for run in row.run.lineage}) == len(
+        {run for row in rows(profile) for run in row.run.lineage}
     )
 
 

@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 PROFILE = """
 name: several
 data_root: data
-simulate: {mpii: {train: 8, test: 8}, h36m: {train: 8, test: 8}}
+sets: {mpii: {simulate: {train: 8, test: 8}}, h36m: {simulate: {train: 8, test: 8}}}
 two_d: [mpii]
 three_d: [h36m]
 devices: 4

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from hpe_study.config import read_profile
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.study import Study
 from hpe_study.study.audit import trials
 from tools import publish

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 import torch
 
-from hpe_study.config import Profile, read_profile
+from hpe_study.config import Profile
 from hpe_study.data.sampling import shard_batches
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import launcher
 from hpe_study.training.trainer import Data, fit
@@ -254,9 +255,9 @@ def test_more_devices_than_there_are_is_said(monkeypatch):
 def test_the_number_of_devices_is_no_part_of_what_a_run_is():
     values = read_profile("params/quick.yaml").model_dump()
     one, two = (Profile(**values | {"devices": count}) for count in (1, 2))
-    from hpe_study.study.study import rows
+    from hpe_study.study.runs import rows, stage_config
 
-    runs = [run for row in rows(one) for run in row.run.line]
-    assert [one.stage(run).hash for run in runs] == [two.stage(run).hash for run in runs]
+    runs = [run for row in rows(one) for run in row.run.lineage]
+    assert [stage_config(one, run).hash for run in runs] == [stage_config(two, run).hash for run in runs]
     with pytest.raises(ValueError, match="devices: 3 does not divide the batch_size of stage1, stage2"):
         Profile(**values | {"devices": 3})

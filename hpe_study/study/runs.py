@@ -1,0 +1,218 @@
+"""The grid of the study: which trainings stand behind each table, and what each starts from.
+
+A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name the same run, so it is trained
+once. Tables 1–3 of the paper need 45 runs for each seed (three 2D sets, three 3D sets); a profile that has
+fewer sets has fewer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hpe_study.config import NetworkConfig, Profile, StageConfig, TrainingConfig
+
+LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
+SAME = "same"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        stage: 1, 2 or 3.
+        two_d: The 2D set that is learnt from in this run; None: 3D only.
+        three_d: The 3D set of stage 2.
+        target: The 3D set of stage 3.
+        epoch_scale: Epochs and drops of the schedule times this (Table 3).
+        seed: Of the weights and of all random draws.
+        start: The 2D set of the stage 1 that the lineage begins with. The paper's runs begin with their own
+            `two_d` (SAME); the arms of Table 4 set it apart (None: no stage 1).
+        budget: What Table 4 holds equal: "", "images" or "time".
+        backbone: Table 5's network, such as "narrow18:24"; "": the profile's.
+        share: Of the 2D set's images that are used (Table 5).
+        geometry: False leaves the geometric loss out.
+    """
+
+    stage: int
+    two_d: str | None
+    three_d: str | None = None
+    target: str | None = None
+    epoch_scale: int = 1
+    seed: int = 0
+    start: str | None = SAME
+    budget: str = ""
+    backbone: str = ""
+    share: float = 1.0
+    geometry: bool = True
+
+    def __post_init__(self) -> None:
+        if self.start == SAME:
+            object.__setattr__(self, "start", self.two_d)
+
+    @property
+    def name(self) -> str:
+        """Folder and label, such as `stage3-lsp-x2-h36m-occlusion_person-seed0`, `stage2-only3d-h36m-seed0`."""
+        parts = (
+            f"stage{self.stage}",
+            self.two_d or "only3d",
+            None if self.start == self.two_d else f"from_{self.start or 'scratch'}",
+            f"x{self.epoch_scale}" if self.epoch_scale != 1 else None,
+            self.budget and f"equal_{self.budget}",
+            self.backbone.replace(":", "_"),
+            f"share{self.share:g}" if self.share != 1 else None,
+            None if self.geometry else "no_geometry",
+            self.three_d,
+            self.target,
+            f"seed{self.seed}",
+        )
+        return "-".join(part for part in parts if part)
+
+    @property
+    def scheme(self) -> Literal["2d", "fusion", "3d"]:
+        """2d: stage 1; fusion: 2D and 3D together; 3d: 3D only."""
+        return "2d" if self.stage == 1 else "fusion" if self.two_d else "3d"
+
+    @property
+    def arm(self) -> Literal["none", "2d pre-training", "mixing", "both"]:
+        """What Table 4 calls it."""
+        mixing = bool(self.two_d) and self.stage > 1
+        return ("both" if mixing else "2d pre-training") if self.start else "mixing" if mixing else "none"
+
+    @property
+    def trained_3d(self) -> str | None:
+        """The 3D set that this stage itself learns from."""
+        return self.target or self.three_d
+
+    @property
+    def parent(self) -> "Run | None":
+        """The run whose weights this one starts from."""
+        if self.stage == 3:
+            return replace(self, stage=2, target=None, geometry=True)
+        if self.stage == 2 and self.start:
+            return replace(self, stage=1, two_d=self.start, three_d=None, geometry=True)
+        return None
+
+    @property
+    def lineage(self) -> "tuple[Run, ...]":
+        """This run and its ancestors, oldest first."""
+        return (*(self.parent.lineage if self.parent else ()), self)
+
+    @property
+    def sets(self) -> set[str]:
+        """The data sets that it and its ancestors learn from."""
+        return {self.two_d, self.three_d, self.target, self.start} - {None}
+
+    @property
+    def notebook(self) -> str:
+        """Name of the notebook that executes it."""
+        return f"stage{self.stage}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table for one seed: its last run, whose `lineage` holds the others."""
+
+    table: int
+    run: Run
+
+
+# ---------------------------------------------------------------- the tables
+
+
+def table1(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
+    """Each 2D set with each 3D set."""
+    return [Run(3, two_d, three_d, three_d, seed=seed) for two_d in sets_2d for three_d in sets_3d]
+
+
+def table2(sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
+    """3D only: each 3D set in stage 2 with each in stage 3."""
+    return [Run(3, None, first, last, seed=seed) for first in sets_3d for last in sets_3d]
+
+
+def table3(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
+    """Doubled epochs for the smaller 2D sets; stage 2 on the first 3D set, stage 3 on each."""
+    return [Run(3, two_d, sets_3d[0], last, LEVEL_SET[two_d], seed) for two_d in sets_2d for last in sets_3d]
+
+
+def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
+    """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss."""
+    arms = [(None, None), (None, two_d), (two_d, None), (two_d, two_d)]
+    stage2 = [
+        Run(2, mixed, three_d, seed=seed, start=start, budget=budget)
+        for budget in ("images", "time")
+        for mixed, start in arms
+    ]
+    return stage2 + [
+        Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry=on) for on in (True, False)
+    ]
+
+
+def _rows_of_table(profile: Profile, table: int, seed: int) -> list[Run]:
+    fair, size = profile.fair, profile.size
+    made: dict[int, Callable[[], list[Run]]] = {
+        1: lambda: table1(profile.two_d, profile.three_d, seed),
+        2: lambda: table2(profile.three_d, seed),
+        3: lambda: table3(profile.two_d, profile.three_d, seed),
+        4: lambda: table4(fair.two_d, fair.three_d, seed),
+        5: lambda: [
+            Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share)
+            for backbone in size.backbones
+            for share in size.shares
+        ],
+    }
+    return made[table]()
+
+
+def rows(profile: Profile) -> list[Row]:
+    """All rows of the profile's tables, seed by seed."""
+    return [
+        Row(table, run)
+        for seed in profile.seeds
+        for table in profile.tables
+        for run in _rows_of_table(profile, table, seed)
+    ]
+
+
+# ---------------------------------------------------------------- what a run depends on
+
+
+def stage_config(profile: Profile, run: Run) -> StageConfig:
+    """What one run of a profile depends on."""
+    training = profile.training(run.stage, run.two_d, run.trained_3d).scaled(run.epoch_scale)
+    if not run.geometry:
+        training = training.model_copy(update={"geometry_weight": 0.0})
+    if run.budget:
+        training = _within_budget(profile, training, run)
+    return StageConfig(
+        stage=run.stage,
+        two_d=run.two_d,
+        three_d=run.trained_3d,
+        seed=run.seed,
+        training=training,
+        augmentation=profile.augmentation,
+        network=_network(profile, run.backbone),
+        validate_every=profile.validate_every,
+        share_2d=run.share,
+        legacy=profile.legacy,
+    )
+
+
+def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> TrainingConfig:
+    """Stage 1's or stage 2's part of what an arm of Table 4 may spend; stage 3 is the profile's own."""
+    if run.stage == 3:
+        return training
+    pretraining = profile.fair.pretraining_share if run.start else 0.0
+    part = profile.fair.pretraining_share if run.stage == 1 else 1 - pretraining
+    sets = 2 if run.two_d and run.three_d else 1
+    update = {"samples_per_epoch": round(profile.fair.images * part / sets / training.epochs)}
+    if run.budget == "time":
+        update |= {"seconds": profile.fair.seconds * part, "epochs": 10 * training.epochs, "drop_after": ()}
+    return training.model_copy(update=update)
+
+
+def _network(profile: Profile, backbone: str) -> NetworkConfig:
+    if not backbone:
+        return profile.network
+    model, _, width = backbone.partition(":")
+    return profile.network.model_copy(update={"model": model, "width": int(width) if width else None})
