@@ -15,7 +15,6 @@ half-made is ever published.
 
 import base64
 import io
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -26,6 +25,7 @@ from PIL import Image
 
 from hpe_study.config import AUDIT
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
 from hpe_study.report import stage
 from hpe_study.study import Study
 from hpe_study.study.audit import trials
@@ -47,9 +47,11 @@ MADE = {  # analysis → its files, where they go by other names than its own
 PORTRAIT = "people"
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 WIDGET = "application/vnd.jupyter.widget-view+json"
-HEADER = """# {name}: the published results, a snapshot of {source} as it was run (commit, machine, precision:
-{records}/runs.csv). # The analysis notebooks open on it, so that they can be read without running anything.
-Nothing is trained from here: run {source}.
+HEADER = """# {name}: the published results of {source} (commit, machine, precision: {records}/runs.csv).
+# The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
+base: {base}
+name: {name}
+records: {records}
 """
 
 
@@ -203,14 +205,11 @@ def records_of(profile_name):
 
 
 def reference_text(profile_path, source):
-    """The profile's text under its published name, reading the published records."""
-    body = re.sub(r"\A(#.*\n)*", "", Path(profile_path).read_text())
-    profile_name = re.search(r"^name: (.*)$", body, flags=re.M)
-    if not profile_name:
-        raise StudyError(f"{profile_path}: has no line 'name: …'")
-    name, records = reference_name(profile_name[1]), records_of(profile_name[1])
-    body = re.sub(r"^name: .*$", f"name: {name}\nrecords: {records}", body, count=1, flags=re.M)
-    return HEADER.format(name=name, source=source, records=records) + body
+    """The parameter file of a published profile: the profile under another name, reading published records."""
+    profile = read_profile(profile_path).name
+    return HEADER.format(
+        base=Path(source).name, name=reference_name(profile), source=source, records=records_of(profile)
+    )
 
 
 def execute_in_place(path):

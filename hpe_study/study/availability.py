@@ -47,6 +47,8 @@ def _looked_for(study):
     what it was stay."""
     absent, sources = {}, dict(study.sources)
     for name in study.profile.set_names:
+        if study.is_simulated(name):
+            continue  # made where it is missing
         prepared = all(study.store_path(name, split).exists() for split in SPLITS)
         try:
             found = _found(study, name)

@@ -115,7 +115,9 @@ def test_fewer_frames_by_the_profiles_own_word_are_no_loss(paper, capsys):
     first = find_data_sets(paper)
     prepare_set(first, "h36m", progress=False)
     path = paper.profile_path
-    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"datasets": {"h36m": {"every": 2}}}))
+    path.write_text(
+        yaml.safe_dump(yaml.safe_load(path.read_text()) | {"sets": {"h36m": {"options": {"every": 2}}}})
+    )
     second = find_data_sets(Study(path))
     assert second.data_settings("h36m") != first.data_settings("h36m")
     prepare_set(second, "h36m", progress=False)

@@ -18,6 +18,7 @@ from tools import publish
 
 
 def test_the_reference_is_the_profile_under_another_name(tmp_path):
+    (tmp_path / "demo.yaml").write_text(Path("params/demo.yaml").read_text())
     path = tmp_path / "reference.yaml"
     path.write_text(publish.reference_text("params/demo.yaml", "params/demo.yaml"))
     found, source = read_profile(path).model_dump(), read_profile("params/demo.yaml").model_dump()
@@ -103,7 +104,8 @@ def test_the_published_folder_holds_just_that(name):
 def finished_audit(home, without=()):
     """The audit's folders as its notebook leaves them: a record a training, its files."""
     (home / "params").mkdir()
-    (home / "params" / "audit.yaml").write_text(Path("params/audit.yaml").read_text())
+    for name in ("audit", "demo"):
+        (home / "params" / f"{name}.yaml").write_text(Path(f"params/{name}.yaml").read_text())
     study = Study(home / "params" / "audit.yaml")
     made = {
         "simulated": True,
