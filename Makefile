@@ -15,7 +15,7 @@ export PYTHONUNBUFFERED := 1
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
-	@$(BIN)/python -m hpe_study study $(PROFILE) --kernel $(KERNEL) $(if $(CORES),--cores $(CORES)) $(if $(CLUSTER),--cluster $(CLUSTER))
+	@$(BIN)/python -m hpe_study study "$(PROFILE)" --kernel "$(KERNEL)" $(if $(CORES),--cores "$(CORES)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
 
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -3,9 +3,12 @@
     snakemake --cores 2 --config profile=params/demo.yaml        (`make study` does this, and says what came out)
 
 A step runs again when its files or its own parameters change, and never because another step's parameters did. What a killed run resumes
-from (resume.pt, *.parts-*) and the weights is not an output, so Snakemake leaves it alone. Each step is one shell command: a cluster profile moves it to a
-job without a change here.
+from (resume.pt, *.parts-*) and a run's weights are no outputs, so Snakemake leaves them alone. Each step is one shell command: a cluster profile
+moves it to a job without a change here.
 """
+
+import re
+from shlex import quote
 
 from hpe_study.datasets.base import SPLITS
 from hpe_study.study import Study
@@ -13,10 +16,10 @@ from hpe_study.study import Study
 study = Study(config.get("profile", "params/demo.yaml"))
 PROFILE = study.profile
 HOME = study.home
-KERNEL = config.get("kernel", "python3")
+KERNEL = quote(str(config.get("kernel", "python3")))
 RUNS = {run.name: run for run in study.runs}
 CORES = int(config.get("cores", 0)) or workflow.cores
-STEP = f"exec python -m hpe_study --profile {study.profile_path}"
+STEP = f"exec python -m hpe_study --profile {quote(str(study.profile_path))}"
 
 
 workdir: HOME
@@ -24,7 +27,7 @@ workdir: HOME
 
 wildcard_constraints:
     name="[a-z0-9_]+",
-    run="|".join(RUNS) or "none",
+    run="|".join(map(re.escape, RUNS)) or "none",
 
 
 localrules:
@@ -56,7 +59,7 @@ for data_set in sorted(study.sets):
             data_set=data_set,
         threads: CORES
         shell:
-            "{STEP} prepare {params.data_set} --workers {threads}"
+            "{STEP} prepare {params.data_set:q} --workers {threads}"
 
 
 def needs(run):
@@ -79,7 +82,7 @@ rule stage:
         gpu=PROFILE.devices,
         cpus_per_task=PROFILE.devices * (1 + PROFILE.workers), # of a cluster's job: those that train and those that read
     shell:
-        "{STEP} execute {params.notebook} {output} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
+        "{STEP} execute {params.notebook:q} {output:q} --run {wildcards.run:q} --kernel {KERNEL} --gpus {resources.gpu}"
 
 
 rule evaluate:
@@ -92,7 +95,7 @@ rule evaluate:
     resources:
         gpu=1,
     shell:
-        "{STEP} execute evaluate {output[2]} --run {wildcards.run} --kernel {KERNEL} --gpus {resources.gpu}"
+        "{STEP} execute evaluate {output[2]:q} --run {wildcards.run:q} --kernel {KERNEL} --gpus {resources.gpu}"
 
 
 rule collect:
@@ -111,4 +114,4 @@ rule analysis:
     output:
         str(study.figures) + "/{name}.ipynb",
     shell:
-        "{STEP} execute {wildcards.name} {output} --kernel {KERNEL}"
+        "{STEP} execute {wildcards.name:q} {output:q} --kernel {KERNEL}"

@@ -272,8 +272,9 @@ class Profile(Frozen):
             section = getattr(self, key)
             if table in self.tables and section is None:
                 raise ValueError(f"tables: table {table} needs the section {key}")
-            if section and not (section.two_d in self.two_d and section.three_d in self.three_d):
-                raise ValueError(f"{key}: its two_d and three_d must be among the profile's")
+            for name in ("two_d", "three_d") if section else ():
+                if getattr(section, name) not in getattr(self, name):
+                    raise ValueError(f"{key}.{name}: must be one of the profile's own {name}")
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.apart import apart, refused  # noqa: F401  (fixtures)
 from tests.stand_ins import maker
 from tests.stick_people import stick_store
 from tests.tiny_study import make_tiny_study

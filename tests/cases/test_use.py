@@ -1,0 +1,236 @@
+"""Parameters and places as users have them: another locale, a folder with a space, a home that is read-only.
+
+What is legitimate works. What is not is one line that names the file or the key and what to do.
+"""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jupyter_client.kernelspec import NoSuchKernel
+
+from hpe_study.cli import main
+from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile
+from hpe_study.study import Study
+from hpe_study.study.notebooks import execute_notebook
+from tests.cases import use_apart
+from tests.cases.use_small import one_line
+
+PROJECT = Path(__file__).resolve().parents[2]
+QUICK = (PROJECT / "params" / "quick.yaml").read_text(encoding="utf-8")
+LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
+EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}  # a notebook
+NOT_RAISED = pytest.fail.Exception
+
+
+def profile_at(path, changes=(), more=""):
+    """Write the quick parameter file with some of its text replaced, and more lines at its end."""
+    text = QUICK
+    for old, new in dict(changes).items():
+        assert old in text
+        text = text.replace(old, new)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + more, encoding="utf-8")
+    return path
+
+
+# ---------------------------------------------------------------- parameter files
+
+
+@pytest.mark.xfail(strict=True, raises=NOT_RAISED, reason="of a key that stands twice the last one counts")
+@pytest.mark.parametrize(
+    ("changes", "more", "key"),
+    [
+        ({}, "\nseeds: [1, 2]\n", "seeds"),
+        ({"sigma: 1.0": "sigma: 1.0, sigma: 2.0"}, "", "sigma"),
+        ({"h36m: {train: 48": "h36m: {train: 48, train: 9"}, "", "train"),
+    ],
+    ids=["at the top", "in a section", "in a section's section"],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path, changes, more, key):
+    path = profile_at(tmp_path / "mine.yaml", changes, more)
+    with pytest.raises(StudyError) as caught:
+        read_profile(path)
+    assert one_line(caught.value, str(path), key)
+
+
+@LINUX
+@pytest.mark.skipif(not shutil.which("localedef"), reason="makes a locale with localedef")
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="parameters are read in the locale's encoding")
+def test_parameters_are_utf8_whatever_the_locale(tmp_path):
+    question = "Does 2D → 3D help, for €5?"
+    path = profile_at(tmp_path / "mine.yaml", {"Does everything run?": question})
+    locale = tmp_path / "en_US.ISO-8859-1"
+    subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locale], capture_output=True)
+    environment = use_apart.environment(LOCPATH=str(tmp_path), LC_ALL=locale.name, PYTHONUTF8="0")
+    command = use_apart.command("show_question", path)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="latin1", timeout=60)
+    encoding, _, shown = done.stdout.partition("\n")
+    if encoding != "ISO-8859-1":
+        pytest.skip("that locale cannot be had here")
+    assert shown.strip() == ascii(question), done.stderr[-300:]
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="~ is taken for a folder of the project")
+def test_a_data_root_in_the_users_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = profile_at(tmp_path / "project" / "params" / "mine.yaml", {"data/simulated/quick": "~/data"})
+    assert Study(path).raw == tmp_path / "home" / "data"
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="$HOME is taken for a folder of the project")
+def test_a_data_root_below_a_variable_is_found_or_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = profile_at(tmp_path / "project" / "params" / "mine.yaml", {"data/simulated/quick": "$HOME/data"})
+    try:
+        raw = Study(path).raw
+    except StudyError as error:
+        raw, said = None, error
+    assert one_line(said, str(path), "data_root") if raw is None else raw == tmp_path / "home" / "data"
+
+
+@pytest.mark.xfail(
+    strict=True, raises=NOT_RAISED, reason="no run at all is accepted; the table's notebook fails"
+)
+def test_a_table_without_a_set_to_train_on_is_refused(tmp_path):
+    changes = {"two_d: [mpii]": "two_d: []", "tables: [1, 2]": "tables: [1]"}
+    path = profile_at(tmp_path / "params" / "mine.yaml", changes)
+    with pytest.raises(StudyError) as caught:
+        Study(path)
+    assert one_line(caught.value, str(path), "two_d")
+
+
+@pytest.mark.xfail(
+    strict=True, raises=NOT_RAISED, reason="a seed beyond 64 bits is accepted; training overflows"
+)
+def test_a_seed_beyond_64_bits_is_refused(tmp_path):
+    path = profile_at(tmp_path / "params" / "mine.yaml", {"seeds: [0]": "seeds: [99999999999999999999]"})
+    with pytest.raises(StudyError) as caught:
+        Study(path)
+    assert one_line(caught.value, str(path), "seeds")
+
+
+# ---------------------------------------------------------------- the study's place
+
+
+@pytest.fixture
+def project(monkeypatch):
+    """folder → a project there, which is the folder that commands are given in."""
+
+    def made(home):
+        for part in ("params", "notebooks"):
+            shutil.copytree(PROJECT / part, home / part, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        shutil.copy(PROJECT / "Snakefile", home)
+        monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+        monkeypatch.chdir(home)
+        return home
+
+    return made
+
+
+@pytest.fixture
+def dry_run(capsys):
+    """A profile → exit status of its study, which only tells its steps, and what it said was wrong."""
+
+    def run(profile):
+        status = main(["study", str(profile), "--cores", "1", "--", "--dry-run", "--printshellcmds"])
+        return status, capsys.readouterr().err.partition("error: ")[2]
+
+    return run
+
+
+def steps_get_whole_paths(home):
+    """Assert that the shell takes each path below `home` for one word, in a dry run's steps; returns True."""
+    log = (home / "runs" / "quick" / "snakemake.log").read_text(encoding="utf-8")
+    commands = [shlex.split(line) for line in log.splitlines() if " -m hpe_study " in line]
+    assert commands
+    for words in commands:
+        assert sum(word.count(str(home)) for word in words) == " ".join(words).count(str(home)), words
+    return True
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the steps' commands are cut at the space")
+def test_a_checkout_below_a_folder_with_a_space_runs(tmp_path, project, dry_run):
+    home = project(tmp_path / "my study")
+    status, said = dry_run("params/quick.yaml")
+    assert status == 0, said
+    assert steps_get_whole_paths(home)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=(AssertionError, ValueError), reason="steps hand the name to the shell"
+)
+@pytest.mark.parametrize("name", ["rock & roll", "it's", "{mine}"])
+def test_a_checkout_below_an_odd_name_runs_or_is_refused(tmp_path, project, dry_run, name):
+    home = project(tmp_path / name)
+    status, said = dry_run("params/quick.yaml")
+    assert steps_get_whole_paths(home) if status == 0 else one_line(said, str(home))
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the project is taken to lie around the file")
+@pytest.mark.parametrize("place", ["checkout", "elsewhere/mine"])
+def test_a_profile_that_lies_elsewhere_runs_or_is_refused(tmp_path, project, dry_run, place):
+    """In the project's own folder, or nowhere near it; nothing is written where no project is."""
+    project(tmp_path / "checkout")
+    path = profile_at(tmp_path / place / "mine.yaml")
+    around = lambda: [*tmp_path.iterdir(), *(tmp_path / "elsewhere").rglob("*")]  # noqa: E731
+    before = around()
+    status, said = dry_run(path)
+    assert set(around()) == set(before)
+    assert status == 0 or one_line(said, str(path), "params")
+
+
+@LINUX
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="Snakemake wants its cache there, with a traceback"
+)
+def test_a_home_that_cannot_be_written_to(tmp_path, project, dry_run, monkeypatch):
+    project(tmp_path / "checkout")
+    monkeypatch.setenv("HOME", "/proc")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    status, said = dry_run("params/quick.yaml")
+    assert status == 0 or one_line(said, "XDG_CACHE_HOME")
+
+
+# ---------------------------------------------------------------- kernels of notebooks
+
+
+def kernel_that_ends(error):
+    """The mark of a kernel whose end comes through as Jupyter's own error."""
+    return pytest.mark.xfail(strict=True, raises=error, reason=f"{error.__name__} comes through from Jupyter")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "python"),
+    [
+        pytest.param("nope", None, marks=kernel_that_ends(NoSuchKernel)),
+        pytest.param("gone", "/nowhere/python", marks=kernel_that_ends(FileNotFoundError)),
+        pytest.param("mute", shutil.which("false") or "/bin/false", marks=kernel_that_ends(RuntimeError)),
+    ],
+    ids=["not known", "its python is gone", "ends at once"],
+)
+def test_a_kernel_that_cannot_start_is_told_with_those_there_are(tmp_path, monkeypatch, kernel, python):
+    if python:
+        about = {"argv": [python, "{connection_file}"], "display_name": kernel, "language": "python"}
+        (tmp_path / "kernels" / kernel).mkdir(parents=True)
+        (tmp_path / "kernels" / kernel / "kernel.json").write_text(json.dumps(about))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    with pytest.raises(StudyError) as caught:
+        execute_notebook(PROJECT / "notebooks" / "index.ipynb", tmp_path / "out.ipynb", {}, kernel)
+    assert one_line(caught.value, kernel, "python3")
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the log's last lines are shown, not the cause")
+def test_who_starts_a_study_on_an_unknown_kernel_reads_why_it_failed(tmp_path, project, capsys):
+    home = project(tmp_path / "checkout")
+    (home / "notebooks" / "audit.ipynb").write_text(json.dumps(EMPTY))  # the only step of its study
+    status = main(["study", "params/audit.yaml", "--cores", "1", "--kernel", "nope"])
+    said = capsys.readouterr().err
+    assert status == 1
+    assert any("nope" in line and "python3" in line for line in said.splitlines()), said
+    assert "Traceback" not in said

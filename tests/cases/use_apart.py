@@ -1,0 +1,55 @@
+"""What a test does in a process of its own, where that one may hang, or has another machine around it."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+
+
+def command(name, *words):
+    """The words that call a function of this module elsewhere."""
+    code = f"import sys; from tests.cases import use_apart; use_apart.{name}(*sys.argv[1:])"
+    return [sys.executable, "-c", code, *map(str, words)]
+
+
+def environment(**changes):
+    """This process's environment, with what that function imports, and with changes."""
+    paths = os.pathsep.join(map(str, (HERE, HERE.parent, PROJECT)))
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"} | changes
+
+
+def show_question(path):
+    """Print the locale's encoding and, in ASCII, the question of a parameter file."""
+    import locale
+
+    from hpe_study.parameter_files import read_profile
+
+    print(locale.getpreferredencoding(False), flush=True)
+    print(ascii(read_profile(path).question))
+
+
+def train_with_a_reader(folder):
+    """Train on stick people whose crops come from one reading process; print what stands in the way."""
+    from hpe_study.utils.processes import start_server
+
+    start_server()  # it loads what it needs while this process does
+    from hpe_study.errors import StudyError
+    from hpe_study.training.trainer import Data, fit
+    from tests.cases.use_small import small_stage
+    from tests.stick_people import stick_store
+
+    folder = Path(folder)
+    store = stick_store(folder, 8, three_d=False, name="flat")
+    try:
+        fit(
+            small_stage(),
+            Data(store, None, store, None),
+            folder / "run",
+            device="cpu",
+            workers=1,
+            progress=False,
+        )
+    except StudyError as error:
+        print(f"error: {error}")

@@ -1,0 +1,191 @@
+"""Parameter files: what fits is read, what does not is one line that names file, key and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile, read_values
+from hpe_study.utils.files import digest_of
+
+PROJECT = Path(__file__).resolve().parents[1]
+QUICK = "params/quick.yaml"
+
+
+def written(tmp_path, change):
+    values = yaml.safe_load(Path(QUICK).read_text())
+    change(values)
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(Path("params").glob("*.yaml"))])
+def test_shipped_profiles_are_read(name):
+    assert read_profile(f"params/{name}.yaml").name == name
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda v: v.update(epoch=3), ["unknown key 'epoch'", "allowed here", "simulate_size"]),
+        (lambda v: v["network"].update(widht=3), ["unknown key 'network.widht'", "width"]),
+        (lambda v: v["stage1"].update(epochs="many"), ["stage1.epochs", "integer", "'many'"]),
+        (lambda v: v["stage1"].update(learning_rate=-1), ["stage1.learning_rate", "greater than 0"]),
+        (lambda v: v["stage2"].update(drop_after=[5]), ["stage2", "drop_after [5]", "2 epochs"]),
+        (lambda v: v.update(two_d=["coco"]), ["two_d", "'coco'", "mpii, lsp, flic"]),
+        (lambda v: v.update(seeds=[]), ["seeds", "at least 1"]),
+        (lambda v: v["network"].update(input_size=50), ["network", "input_size 50", "multiple of 32"]),
+        (lambda v: v.pop("data_root"), ["'data_root' is missing"]),
+        (lambda v: v.update(simulate={"h36m": {}}), ["'simulate' is called otherwise now", "sets:"]),
+        (lambda v: v.update(datasets={}), ["'datasets'", "options"]),
+        (lambda v: v["sets"].update(mine={}), ["sets.mine", "needs a reader", "3dpw"]),
+        (lambda v: v["sets"]["mpii"].update(options={"input_size": 3}), ["sets.mpii.options", "input_size"]),
+        (lambda v: v.update(two_d=[]), ["two_d", "table 1 needs"]),
+        (lambda v: v.update(seeds=[10**20]), ["seeds.0"]),
+        (lambda v: v.update(analyses=["tabel1"]), ["analyses", "tabel1"]),
+        (lambda v: v.update(two_d=["mpii", "mpii"]), ["two_d", "twice"]),
+        (lambda v: v["stage1"].update(ema=float("nan")), ["stage1.ema"]),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_says_what_to_do(tmp_path, change, named):
+    path = written(tmp_path, change)
+    with pytest.raises(StudyError) as caught:
+        read_profile(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    assert all(part in message for part in named), message
+
+
+def test_absent_and_unreadable_files_are_named(tmp_path):
+    with pytest.raises(StudyError, match="no such parameter file"):
+        read_profile(tmp_path / "absent.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1,\nb: }")
+    with pytest.raises(StudyError, match="broken.yaml: not readable as YAML"):
+        read_profile(broken)
+    broken.write_text("- 1")
+    with pytest.raises(StudyError, match="holds list"):
+        read_profile(broken)
+
+
+# ---------------------------------------------------------------- base
+
+BASE = "name: base\ndata_root: data\nsets: {mpii: {simulate: {train: 2, test: 2}}}\nseeds: [0, 1]\n"
+
+
+def test_a_file_says_only_what_differs_from_its_base(tmp_path):
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "mine.yaml").write_text(
+        "base: base.yaml\nname: mine\nsets: {mpii: {simulate: {test: 5}}}\nseeds: [3]\n"
+    )
+    (tmp_path / "third.yaml").write_text("base: mine.yaml\nname: third\n")
+    profile = read_profile(tmp_path / "third.yaml")
+    assert (profile.name, profile.data_root, profile.seeds) == ("third", "data", (3,))
+    assert profile.source("mpii").simulate.model_dump() == {"train": 2, "test": 5}
+    assert "base" not in read_values(tmp_path / "third.yaml")
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("mine.yaml", "leads back to itself"),
+        ("absent.yaml", "there is no absent.yaml beside it"),
+        ("../mine.yaml", "not the name of a .yaml file"),
+        ("3", "not the name of a .yaml file"),
+    ],
+)
+def test_a_base_that_cannot_be_is_one_line(tmp_path, base, said):
+    (tmp_path / "mine.yaml").write_text(f"base: {base}\nname: mine\ndata_root: data\n")
+    with pytest.raises(StudyError, match=said):
+        read_profile(tmp_path / "mine.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused_and_merges_are_not(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{BASE}seeds: [7]\n")
+    with pytest.raises(StudyError, match="'seeds' stands there twice"):
+        read_profile(path)
+    path.write_text(f"{BASE}stage1: &a {{epochs: 3}}\nstage2: {{<<: *a, epochs: 4}}\n")
+    assert read_profile(path).stage2.epochs == 4
+
+
+# ---------------------------------------------------------------- parameter files
+
+GOOD = (PROJECT / "params" / "quick.yaml").read_text()
+QUESTION = "question: Does everything run?"
+LISTS = [", ".join(["x"] * 10), *(", ".join([f"*b{i}"] * 10) for i in range(11))]
+BOMB = "".join(f"\n  - &b{i} [{items}]" for i, items in enumerate(LISTS))  # 10^12 times x
+
+
+def instead(old, new):
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+BOMBS = {
+    "in a text": instead(QUESTION, f"question:{BOMB}"),
+    "in a list of names": instead("two_d: [mpii]", f"two_d:{BOMB}"),
+    "in a list of defects": f"{GOOD}\nlegacy:{BOMB}",
+    "of itself": f"{GOOD}\nfair: &x {{mpii: *x}}",
+}
+NOT_YAML = {
+    "no such day": instead(QUESTION, "question: 2020-02-30"),
+    "no whole number": instead("seeds: [0]", "seeds: [!!int foo]"),
+    "no digits": instead("seeds: [0]", "seeds: [0b_]"),
+    "5000 digits": instead("seeds: [0]", f"seeds: [{'9' * 5000}]"),
+    "a number as key": f"5: 1\n{GOOD}",
+    "yes as key": f"yes: 1\n{GOOD}",
+    "null as key": f"~: 1\n{GOOD}",
+    "too deep": f"a: {'[' * 500}{']' * 500}",
+}
+
+
+def read_and_digest(path):
+    digest_of(read_profile(path).model_dump())
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_parameter_file_that_multiplies_itself_is_refused(refused, tmp_path, bomb):
+    path = tmp_path / "study.yaml"
+    path.write_text(BOMBS[bomb])
+    refused(read_and_digest, path, names=path, seconds=1.5)
+
+
+@pytest.mark.parametrize("fault", NOT_YAML)
+def test_a_parameter_file_that_is_no_yaml_is_refused(refused, tmp_path, fault):
+    path = tmp_path / "study.yaml"
+    path.write_text(NOT_YAML[fault])
+    refused(read_profile, path, names=path)
+
+
+def test_a_parameter_file_of_unknown_keys_is_refused_in_one_short_line(refused, tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(GOOD + "".join(f"\nk{i}: 1" for i in range(5_000)))
+    refused(read_profile, path, names=path)
+
+
+def test_a_folder_is_no_parameter_file(refused, tmp_path):
+    refused(read_profile, tmp_path, names=tmp_path)
+
+
+# ---------------------------------------------------------------- words for a shell
+
+FOR_A_SHELL = {
+    "size.backbones": "size: {backbones: ['narrow18TEXT:8'], shares: [1.0]}",
+    "size.two_d": "size: {two_d: 'mpiiTEXT', backbones: ['narrow18:8'], shares: [1.0]}",
+    "size.three_d": "size: {three_d: 'h36mTEXT', backbones: ['narrow18:8'], shares: [1.0]}",
+    "fair.two_d": "fair: {two_d: 'mpiiTEXT', images: 100, seconds: 10}",
+    "fair.three_d": "fair: {three_d: 'h36mTEXT', images: 100, seconds: 10}",
+}
+
+
+@pytest.mark.parametrize("words", ["`touch x`", "/../../x"])
+@pytest.mark.parametrize("key", FOR_A_SHELL)
+def test_a_parameter_that_a_shell_would_run_is_refused(refused, tmp_path, key, words):
+    section = FOR_A_SHELL[key].replace("TEXT", words)
+    path = tmp_path / "study.yaml"
+    path.write_text(instead("tables: [1, 2]", f"tables: [{4 if 'fair' in key else 5}]") + section)
+    assert key in refused(read_profile, path, names=path)
