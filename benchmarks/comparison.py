@@ -20,8 +20,8 @@ from benchmarks.twins import (
 from hpe_study.data.augmentation import assemble, identity_augmentation
 from hpe_study.data.loading import Resident, loader
 from hpe_study.evaluation.evaluate import predictions
+from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
-from hpe_study.metrics import read_depth
 from hpe_study.models import build_model
 from hpe_study.report.rates import title
 

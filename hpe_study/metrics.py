@@ -1,56 +1,91 @@
-"""Scores, in two steps: `joint_errors` gives one error a joint; mpjpe, pck, auc are one line each on that.
+"""Metrics: arrays with one value per person and joint, whose mean over what counts is the score.
 
-NumPy arrays in and out, float64 inside. 3D: mm, camera frame (x right, y down, z away). Missing joints
-(`valid` false, or NaN in the truth where no mask is given) are left out; every mean is over the joints that
-are there, all samples pooled. Nothing to score gives NaN. A prediction that is NaN where there is something
-to score is an error, not a joint less.
+`joint_errors` gives distances; `hits`, `auc_hits`, `pckh_hits` and `size_hits` turn distances into percent
+per joint. A score is the `nan_mean` of such an array: `mpjpe`, `pck3d` and the other scalars are one line
+each on them, and so are the study's tables.
+
+NumPy arrays in and out, float64 inside. 3D: mm, camera frame (x right, y down, z away). A joint that does not
+count (`valid` false, or NaN in the truth where no mask is given) is NaN; means are over the joints of all
+people together. Nothing to score gives NaN. A prediction that is NaN or infinite where there is something to
+score is an error, not a joint less.
 """
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hpe_study.errors import StudyError
-from hpe_study.heatmaps import decode, read_depth
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.arrays import nan_mean
 
-__all__ = [
-    "auc3d", "auc_of_errors", "crop_pck", "decode", "joint_errors", "mean_error", "mpjpe", "n_mpjpe", "pa_mpjpe",
-    "pck2d", "pck3d", "pck_by_image", "pck_of_errors", "pckh", "procrustes", "read_depth",
-]  # fmt: skip
+Align = Literal["scale", "procrustes"]
 
+UNITS = {  # of every metric, in the order of tables
+    "mpjpe": "mm",
+    "pa_mpjpe": "mm",
+    "n_mpjpe": "mm",
+    "pck150": "%",
+    "auc": "%",
+    "pckh": "%",
+    "pck_crop": "%",
+    "pck": "%",
+}
+METRICS_3D = ("mpjpe", "pa_mpjpe", "n_mpjpe", "pck150", "auc")
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, MPI-INF-3DHP's own
-NOT_IN_PCKH = (6, 7)  # MPII-16's pelvis and thorax: MPII's own mean leaves them out
+NOT_IN_PCKH = tuple(MPII16.indices("pelvis thorax"))  # MPII's own mean leaves them out
 CROP_PCK_THRESHOLD = 3.2 / 64  # of the crop's side: 3.2 px of a 64 px heat map
-CROP_PCK_JOINTS = (0, 1, 2, 3, 4, 5, 10, 11, 14, 15)  # MPII-16's ankles, knees, hips, wrists, elbows
+CROP_PCK_JOINTS = tuple(
+    MPII16.indices("r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l_wrist")
+)
 
 
-# ---------------------------------------------------------------- 3D
+# ---------------------------------------------------------------- errors
 
 
-def joint_errors(prediction, truth, valid=None, root=None, align=None):
-    """(N, J) distances, NaN where missing. The one place where a prediction meets a truth.
+def joint_errors(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    valid: ArrayLike | None = None,
+    root: int | None = None,
+    align: Align | None = None,
+) -> np.ndarray:
+    """Distances of predicted from true joints. The one place where a prediction meets a truth.
 
-    prediction, truth: (N, J, D), D = 2 or 3, one unit (mm in 3D); valid: (N, J) bool, by default where the
-    truth is not NaN.
-    root: index of the joint that both are moved to first (then every joint of a sample without it is
-    missing); None leaves them.
-    align: None; "scale", the one factor per sample that brings the prediction closest (Rhodin et al. 2018;
-    about the origin, so give root-relative poses or a root); "procrustes", the closest similarity. A sample
-    with fewer than two (scale) or three (procrustes) valid joints has none, and is missing.
+    Args:
+        prediction: (N, J, D), D = 2 or 3, in the unit of `truth` (mm in 3D).
+        truth: (N, J, D).
+        valid: (N, J) bool, joints that count; by default where the truth is not NaN.
+        root: index of the joint that both are moved to first (then every joint of a person without it is
+            missing); None leaves them.
+        align: None; "scale", the one factor per person that brings the prediction closest (Rhodin et al.
+            2018; about the origin, so give root-relative poses or a root); "procrustes", the closest
+            similarity. A person with fewer than two (scale) or three (procrustes) valid joints has none, and
+            is missing.
+
+    Returns:
+        (N, J), NaN where missing.
+
+    Raises:
+        StudyError: a joint that counts is predicted at NaN or infinity.
     """
     prediction, truth, valid = _checked(prediction, truth, valid)
     if root is not None:
         valid = valid & valid[:, [root]]
         prediction, truth = prediction - prediction[:, [root]], truth - truth[:, [root]]
     weights = valid[..., None].astype(float)
-    there, aim = np.where(valid[..., None], prediction, 0.0), np.where(valid[..., None], truth, 0.0)
+    prediction, truth = (np.where(valid[..., None], joints, 0.0) for joints in (prediction, truth))
     if align == "scale":
-        there = there * _ratio((there * aim).sum((1, 2)), (there**2).sum((1, 2)))[:, None, None]
+        scale = _ratio((prediction * truth).sum((1, 2)), (prediction**2).sum((1, 2)))
+        prediction = prediction * scale[:, None, None]
         valid = valid & (valid.sum(1, keepdims=True) >= 2)
     elif align == "procrustes":
-        there = procrustes(there, aim, weights)
+        prediction = procrustes(prediction, truth, weights)
         valid = valid & (valid.sum(1, keepdims=True) >= 3)
     elif align is not None:
         raise ValueError(f"align {align!r} is not one of None, 'scale', 'procrustes'")
-    return np.where(valid, np.linalg.norm(there - aim, axis=-1), np.nan)
+    return np.where(valid, np.linalg.norm(prediction - truth, axis=-1), np.nan)
 
 
 def _checked(prediction, truth, valid):
@@ -59,13 +94,14 @@ def _checked(prediction, truth, valid):
         raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} must both be (N, J, D)")
     known = ~np.isnan(truth).any(-1)
     valid = known if valid is None else np.asarray(valid, bool) & known
-    broken = valid & np.isnan(prediction).any(-1)
+    broken = valid & ~np.isfinite(prediction).all(-1)
     if broken.any():
         sample, joint = np.argwhere(broken)[0]
         others = f" (and {broken.sum() - 1} more)" if broken.sum() > 1 else ""
+        kind = "NaN" if np.isnan(prediction[sample, joint]).any() else "infinite"
         raise StudyError(
-            f"the prediction of sample {sample}, joint {joint}{others} is NaN where there is a truth to score"
-            " it by"
+            f"the prediction of sample {sample}, joint {joint}{others} is {kind} where there is a truth to"
+            " score it by"
         )
     return prediction, truth, valid
 
@@ -74,122 +110,165 @@ def _ratio(top, bottom):
     return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
 
 
-def procrustes(prediction, truth, weights):
-    """Each prediction under the similarity (scale, rotation without reflection, shift) that brings it closest
-    to its truth (Umeyama 1991).
+def procrustes(prediction: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Move each prediction onto its truth by the closest similarity: scale, rotation, shift (Umeyama 1991).
 
-    prediction, truth: (N, J, D) without NaN; weights: (N, J, 1), 0 for joints that do not count. Returns (N,
-    J, D).
+    Args:
+        prediction: (N, J, D) without NaN.
+        truth: (N, J, D) without NaN.
+        weights: (N, J, 1), 0 for joints that do not count.
+
+    Returns:
+        (N, J, D). No prediction is mirrored.
     """
     total = np.maximum(weights.sum(1, keepdims=True), 1e-12)
-    centre, aim_centre = (
-        (weights * prediction).sum(1, keepdims=True) / total,
-        (weights * truth).sum(1, keepdims=True) / total,
-    )
-    moved, aim = prediction - centre, truth - aim_centre
-    u, strength, vt = np.linalg.svd((weights * aim).swapaxes(1, 2) @ moved)  # aim ≈ R · moved
+    center, true_center = ((weights * joints).sum(1, keepdims=True) / total for joints in (prediction, truth))
+    prediction, truth = prediction - center, truth - true_center
+    u, strength, vt = np.linalg.svd((weights * truth).swapaxes(1, 2) @ prediction)  # truth ≈ R · prediction
     signs = np.ones_like(strength)
     signs[:, -1] = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)  # the best proper rotation
     rotation = (u * signs[:, None]) @ vt
-    scale = _ratio((strength * signs).sum(1), (weights * moved**2).sum((1, 2)))
-    return scale[:, None, None] * moved @ rotation.swapaxes(1, 2) + aim_centre
+    scale = _ratio((strength * signs).sum(1), (weights * prediction**2).sum((1, 2)))
+    return scale[:, None, None] * prediction @ rotation.swapaxes(1, 2) + true_center
 
 
-def mean_error(values):
-    """Mean of an array over what is not NaN; NaN where nothing is."""
-    there = ~np.isnan(values)
-    return float(values[there].mean()) if there.any() else float("nan")
+# ---------------------------------------------------------------- percent per joint
 
 
-def mpjpe(prediction, truth, valid=None, root=None):
-    """Mean per joint position error in mm of (N, J, 3) poses; `root` moves both to that joint first."""
-    return mean_error(joint_errors(prediction, truth, valid, root))
+def hits(errors: np.ndarray, threshold: ArrayLike, within: bool = False) -> np.ndarray:
+    """Which joints are right: 100 where the error is below the threshold, else 0; the mean is PCK in percent.
+
+    Args:
+        errors: (N, J), NaN where a joint does not count.
+        threshold: in the errors' unit; one number, or (N, 1).
+        within: "<=" instead of "<".
+
+    Returns:
+        (N, J); NaN where the error or the threshold is.
+    """
+    below = errors <= threshold if within else errors < threshold
+    return np.where(np.isnan(errors) | np.isnan(threshold), np.nan, 100.0 * below)
 
 
-def pa_mpjpe(prediction, truth, valid=None):
-    """MPJPE after the closest similarity per sample (Procrustes-aligned; "protocol 2"), mm."""
-    return mean_error(joint_errors(prediction, truth, valid, align="procrustes"))
+def auc_hits(errors: np.ndarray, thresholds: Sequence[float] = AUC_THRESHOLDS) -> np.ndarray:
+    """Percent of `thresholds` (mm) that each error is below: the mean is the area under the PCK curve.
+
+    As in MPI-INF-3DHP's own script nothing is below the first threshold, 0: perfect is 96.8.
+    """
+    shares = np.mean([errors < threshold for threshold in thresholds], 0)
+    return np.where(np.isnan(errors), np.nan, 100.0 * shares)
 
 
-def n_mpjpe(prediction, truth, valid=None, root=None):
-    """MPJPE after the closest scale per sample, mm, of root-relative poses (or give `root`)."""
-    return mean_error(joint_errors(prediction, truth, valid, root, align="scale"))
+def size_hits(errors: np.ndarray, size: ArrayLike, threshold: float) -> np.ndarray:
+    """Right ("<=") within a fraction of each person's size, as every 2D benchmark scores.
 
+    Args:
+        errors: (N, J) px.
+        size: (N,) px, the length that `threshold` is a fraction of: head, torso or crop. Where it is NaN or
+            not positive, the person does not count.
+        threshold: a fraction.
 
-def pck3d(prediction, truth, valid=None, threshold=150.0, root=None):
-    """Percent of joints closer than `threshold` mm ("<", as MPI-INF-3DHP's own script)."""
-    return pck_of_errors(joint_errors(prediction, truth, valid, root), threshold)
-
-
-def auc3d(prediction, truth, valid=None, thresholds=AUC_THRESHOLDS, root=None):
-    """Mean of PCK over `thresholds` (mm), percent. As in MPI-INF-3DHP's own script nothing is below the
-    first, 0: perfect is 96.8."""
-    return auc_of_errors(joint_errors(prediction, truth, valid, root), thresholds)
-
-
-def pck_of_errors(errors, threshold=150.0, within=False):
-    """Percent of an array of `joint_errors` below `threshold` (in the errors' unit); within: "<=" instead of
-    "<"."""
-    return 100 * mean_error(
-        np.where(np.isnan(errors), np.nan, errors <= threshold if within else errors < threshold)
-    )
-
-
-def auc_of_errors(errors, thresholds=AUC_THRESHOLDS):
-    """`auc3d` on an array of `joint_errors`."""
-    return float(np.mean([pck_of_errors(errors, threshold) for threshold in thresholds]))
-
-
-# ---------------------------------------------------------------- 2D
-
-
-def pck2d(prediction, truth, size, labelled, threshold, left_out=()):
-    """Percent of joints within ("<=") `threshold` · size of their truth, all samples' joints pooled.
-
-    prediction, truth: (N, J, 2) px; size: (N,) px, the length that the threshold is a fraction of; a sample
-    whose size is NaN or not positive is left out; labelled: (N, J) bool; left_out: indices of joints that do
-    not count.
+    Returns:
+        (N, J) percent.
     """
     size = np.asarray(size, np.float64)
-    counted = np.asarray(labelled, bool) & (np.nan_to_num(size) > 0)[:, None]
-    counted[:, list(left_out)] = False
-    errors = joint_errors(prediction, truth, counted)
-    return pck_of_errors(errors / np.where(size > 0, size, np.nan)[:, None], threshold, within=True)
+    return hits(errors, threshold * np.where(size > 0, size, np.nan)[:, None], within=True)
 
 
-def pckh(prediction, truth, head_size, labelled, threshold=0.5, left_out=NOT_IN_PCKH):
-    """MPII's PCKh in percent: a joint is right within `threshold` · head size (0.6 × the head box's
-    diagonal).
+def pckh_hits(
+    errors: np.ndarray, head_size: ArrayLike, threshold: float = 0.5, left_out: Sequence[int] = NOT_IN_PCKH
+) -> np.ndarray:
+    """`pckh` per joint, (N, 16) percent, of `joint_errors` in px."""
+    percent = size_hits(errors, head_size, threshold)
+    percent[:, list(left_out)] = np.nan
+    return percent
 
-    prediction, truth: (N, 16, 2) px; head_size: (N,) px, NaN where undefined (that sample is left out);
-    labelled: (N, 16) bool.
-    As MPII scores it: "<=", the mean weighted by joint counts, pelvis and thorax (`left_out`, MPII-16
-    indices) not counted.
+
+def metric_arrays_3d(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    valid: ArrayLike | None = None,
+    root: int | None = None,
+    align: Align | None = None,
+    threshold: float = 150.0,
+) -> dict[str, np.ndarray]:
+    """Every 3D metric as an (N, J) array; arguments as of `joint_errors`.
+
+    `align` and `root` are of "mpjpe", "pck150" (below `threshold` mm) and "auc"; "pa_mpjpe" and "n_mpjpe"
+    have their own alignment.
     """
-    return pck2d(prediction, truth, head_size, labelled, threshold, left_out)
+    errors = joint_errors(prediction, truth, valid, root, align)
+    return {
+        "mpjpe": errors,
+        "pa_mpjpe": joint_errors(prediction, truth, valid, align="procrustes"),
+        "n_mpjpe": joint_errors(prediction, truth, valid, root, align="scale"),
+        "pck150": hits(errors, threshold),
+        "auc": auc_hits(errors),
+    }
 
 
-def crop_pck(
-    prediction, truth, labelled, threshold=CROP_PCK_THRESHOLD, joints=CROP_PCK_JOINTS, nothing_scored=None
-):
-    """The published "PCKh@0.5": joints within 5 % of the crop, which knows no head. Percent, the mean of the
-    images' own means.
+# ---------------------------------------------------------------- scores
 
-    prediction, truth: (N, 16, 2) fractions of the crop; labelled: (N, 16) bool; joints: those that count
-    (ankles, knees, hips, wrists, elbows). nothing_scored: percent that an image without a labelled joint
-    counts as (published: 0); None leaves it out.
+
+def mpjpe(
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, root: int | None = None
+) -> float:
+    """Mean per joint position error in mm of (N, J, 3) poses; `root` moves both to that joint first."""
+    return nan_mean(joint_errors(prediction, truth, valid, root))
+
+
+def pa_mpjpe(prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None) -> float:
+    """MPJPE in mm after the closest similarity per person (Procrustes-aligned; "protocol 2")."""
+    return nan_mean(joint_errors(prediction, truth, valid, align="procrustes"))
+
+
+def n_mpjpe(
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, root: int | None = None
+) -> float:
+    """MPJPE in mm after the closest scale per person, of root-relative poses (or give `root`)."""
+    return nan_mean(joint_errors(prediction, truth, valid, root, align="scale"))
+
+
+def pck3d(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    valid: ArrayLike | None = None,
+    threshold: float = 150.0,
+    root: int | None = None,
+) -> float:
+    """Percent of joints closer than `threshold` mm ("<", as MPI-INF-3DHP's own script)."""
+    return nan_mean(hits(joint_errors(prediction, truth, valid, root), threshold))
+
+
+def auc3d(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    valid: ArrayLike | None = None,
+    thresholds: Sequence[float] = AUC_THRESHOLDS,
+    root: int | None = None,
+) -> float:
+    """Mean of PCK over `thresholds` (mm), percent; see `auc_hits`."""
+    return nan_mean(auc_hits(joint_errors(prediction, truth, valid, root), thresholds))
+
+
+def pckh(
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    head_size: ArrayLike,
+    labelled: ArrayLike,
+    threshold: float = 0.5,
+    left_out: Sequence[int] = NOT_IN_PCKH,
+) -> float:
+    """MPII's PCKh in percent (Andriluka et al. 2014): joints within `threshold` · head size.
+
+    As MPII scores it: "<=", the mean weighted by joint counts, pelvis and thorax not counted.
+
+    Args:
+        prediction: (N, 16, 2) px.
+        truth: (N, 16, 2) px.
+        head_size: (N,) px, 0.6 × the head box's diagonal; NaN where undefined (that person is left out).
+        labelled: (N, 16) bool.
+        threshold: fraction of the head size.
+        left_out: MPII-16 indices that do not count.
     """
-    joints = list(joints)
-    errors = joint_errors(
-        np.asarray(prediction)[:, joints], np.asarray(truth)[:, joints], np.asarray(labelled, bool)[:, joints]
-    )
-    return pck_by_image(errors, threshold, nothing_scored)
-
-
-def pck_by_image(errors, threshold, nothing_scored=None):
-    """Percent of errors (N, J) within ("<=") `threshold`, each sample's own mean first; see `crop_pck` for
-    `nothing_scored`."""
-    count = (~np.isnan(errors)).sum(1)
-    right = (np.nan_to_num(errors, nan=np.inf) <= threshold).sum(1)
-    empty = np.nan if nothing_scored is None else nothing_scored
-    return mean_error(np.where(count > 0, 100 * right / np.maximum(count, 1), empty))
+    return nan_mean(pckh_hits(joint_errors(prediction, truth, labelled), head_size, threshold, left_out))

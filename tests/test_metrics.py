@@ -5,15 +5,15 @@ from scipy.spatial.transform import Rotation
 from hpe_study.errors import StudyError
 from hpe_study.metrics import (
     auc3d,
-    crop_pck,
+    hits,
     joint_errors,
     mpjpe,
     n_mpjpe,
     pa_mpjpe,
-    pck2d,
     pck3d,
     pckh,
     procrustes,
+    size_hits,
 )
 
 
@@ -192,7 +192,9 @@ def test_pckh_limits():
     prediction[0, [6, 7]] = 1000
     assert pckh(prediction, truth, np.array([10.0]), labelled) == 100
     assert pckh(prediction, truth, np.array([10.0]), labelled, left_out=()) == pytest.approx(100 * 14 / 16)
-    assert pck2d(prediction, truth, np.array([25.0]), labelled, 0.2, left_out=(6, 7)) == 100
+    assert np.nanmean(size_hits(joint_errors(prediction, truth, labelled), [25.0], 0.2)) == pytest.approx(
+        100 * 14 / 16
+    )
 
 
 def test_masks_given_are_not_changed():
@@ -201,13 +203,17 @@ def test_masks_given_are_not_changed():
     assert labelled.all()
 
 
-def test_crop_pck_is_a_mean_of_images():
-    truth, labelled = np.full((3, 16, 2), 0.5), np.zeros((3, 16), bool)
-    labelled[0, 0] = True  # one joint, right
-    labelled[1, :6] = True  # six, three of them wrong
-    labelled[2, 6:10] = True  # none that counts
-    prediction = truth.copy()
-    prediction[0, 0, 0] += 3.1 / 64
-    prediction[1, :3, 0] += 3.3 / 64
-    assert crop_pck(prediction, truth, labelled) == pytest.approx((100 + 50) / 2)
-    assert crop_pck(prediction, truth, labelled, nothing_scored=0.0) == pytest.approx((100 + 50 + 0) / 3)
+def test_hits_by_hand():
+    errors = np.array([[10.0, 10.1, np.nan], [4.0, 5.0, 6.0]])
+    np.testing.assert_array_equal(hits(errors, 10.1), [[100, 0, np.nan], [100, 100, 100]])
+    np.testing.assert_array_equal(hits(errors, 10.1, within=True)[0], [100, 100, np.nan])
+    limits = np.array([[np.nan], [5.0]])  # one for each person
+    np.testing.assert_array_equal(hits(errors, limits), [[np.nan] * 3, [100, 0, 0]])
+    np.testing.assert_array_equal(size_hits(errors, [0.0, 10.0], 0.5), [[np.nan] * 3, [100, 100, 0]])
+
+
+def test_an_infinite_prediction_is_refused(random):
+    prediction, truth = poses(random, 2), poses(random, 2)
+    prediction[1, 3] = np.inf
+    with pytest.raises(StudyError, match="sample 1, joint 3 is infinite"):
+        pck3d(prediction, truth)

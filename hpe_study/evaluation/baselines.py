@@ -3,23 +3,31 @@
 import numpy as np
 import torch
 
-from hpe_study.skeletons import MPII16
+from hpe_study.skeletons import MPII16, Skeleton
+from hpe_study.utils.arrays import nan_mean
 
 SEARCH_LIMIT = 2_000  # poses that the starts are compared on; the best one is then polished on all
 CANDIDATES = 64  # real poses that are looked at as starts …
 STARTS = 3  # … of which so many are followed
 
 
-def best_constant_pose(training, bones=None, skeleton=MPII16):
+def best_constant_pose(
+    training: np.ndarray, bones: np.ndarray | None = None, skeleton: Skeleton = MPII16
+) -> np.ndarray:
     """The one pose that, predicted for everybody, has the lowest MPJPE on the training poses.
 
-    training: (N, J, 3) mm, root-relative, NaN where missing. bones: (bones,) mm, the canonical lengths of
-    `skeleton.bones` (NaN where unknown) that predictions are sized by, see
-    `hpe_study.skeletons.bone_lengths.scale_to_bones`: the pose is the best among those of this total length, as a
-    model's predictions are. None: any size (each joint is then the geometric median of its places). Returns
-    (J, 3) mm, the root at 0; NaN for joints that no training pose has. Deterministic. With `bones` the search
-    is not convex (people face all ways), so it starts from the geometric median and from the best of the
-    training poses themselves.
+    Deterministic. With `bones` the search is not convex (people face all ways), so it starts from the
+    geometric median and from the best of the training poses themselves.
+
+    Args:
+        training: (N, J, 3) mm, root-relative, NaN where missing.
+        bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where unknown): the pose is the best
+            among those of this total length, as a model's predictions are (`bone_lengths.scale_to_bones`).
+            None: any size (each joint is then the geometric median of its places).
+        skeleton: of the poses.
+
+    Returns:
+        (J, 3) mm, the root at 0; NaN for joints that no training pose has.
     """
     training = torch.as_tensor(np.asarray(training), dtype=torch.float64)
     known = ~training.isnan().any(-1)
@@ -87,15 +95,17 @@ def _descend(error, start, steps=200):
     return (pose * unit).detach()
 
 
-def true_2d_mean_depth(joints2d, training_depth):
-    """Poses whose x, y are the truth and whose depth is the training set's mean of each joint: what 2D alone
-    is worth.
+def true_2d_mean_depth(joints2d: np.ndarray, training_depth: np.ndarray) -> np.ndarray:
+    """Poses of true x, y and each joint's mean depth in training: what 2D alone is worth.
 
-    joints2d: (N, J, 2) fractions of the crop, NaN where missing; training_depth: (M, J) root-relative, crop
-    sides, NaN where missing. Returns (N, J, 3) in crop sides, to be sized as a model's predictions are; NaN
-    where a joint has no 2D or no depth in training.
+    Args:
+        joints2d: (N, J, 2) in sides of the box, NaN where missing.
+        training_depth: (M, J) root-relative, in sides of the box, NaN where missing.
+
+    Returns:
+        (N, J, 3) in sides of the box, to be sized as a model's predictions are; NaN where a joint has no 2D
+        or no depth in training.
     """
     joints2d, depth = np.asarray(joints2d, np.float64), np.asarray(training_depth, np.float64)
-    known = ~np.isnan(depth)
-    mean = np.where(known.any(0), np.where(known, depth, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
-    return np.concatenate([joints2d, np.broadcast_to(mean[:, None], (*joints2d.shape[:2], 1))], -1)
+    mean = nan_mean(depth, axis=0)[:, None]
+    return np.concatenate([joints2d, np.broadcast_to(mean, (*joints2d.shape[:2], 1))], -1)

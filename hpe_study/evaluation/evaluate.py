@@ -21,8 +21,8 @@ from hpe_study.config import NetworkConfig
 from hpe_study.data.augmentation import assemble, identity_augmentation, sent, undo_augmentation
 from hpe_study.data.loading import loader, out_of_memory
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.protocol_scores import ROOT
 from hpe_study.evaluation.scoring import (
-    ROOT,
     fit_baselines,
     poses_of,
     rows_for_set,
@@ -35,6 +35,7 @@ from hpe_study.models.inference import ready
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.utils import devices, distributed
+from hpe_study.utils.arrays import nan_mean
 from hpe_study.utils.files import atomic
 from hpe_study.utils.progress import progress_bar
 
@@ -100,7 +101,7 @@ class Scores:
         for joints, depth, sample in self._chunks():
             truth = {key: self._gather(key, sample) for key in TRUTH}
             hits = values_2d(joints, truth)
-            arrays = {"pckh": hits["pckh"], "pck_crop": _mean_of_rows(hits["pck_crop"])}
+            arrays = {"pckh": hits["pckh"], "pck_crop": nan_mean(hits["pck_crop"], axis=1)}
             if bones is not None:
                 arrays["mpjpe"] = joint_errors(
                     scale_to_bones(poses_of(joints, depth), bones), truth["joints3d"], root=ROOT
@@ -124,13 +125,6 @@ class Scores:
             rows = sample[:, 0] == number
             values[rows] = store[key][sample[rows, 1]]
         return values
-
-
-def _mean_of_rows(values):
-    """(N,) means of an (N, J) array over what is not NaN."""
-    known = ~np.isnan(values)
-    count = known.sum(1)
-    return np.where(count > 0, np.where(known, values, 0).sum(1) / np.maximum(count, 1), np.nan)
 
 
 def load_run_model(folder):

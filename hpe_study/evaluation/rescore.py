@@ -13,8 +13,10 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.protocols import PROTOCOLS, protocol
-from hpe_study.evaluation.scoring import UNITS, estimate, groups_of, values_under
+from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.protocols import PROTOCOLS, find_protocol
+from hpe_study.evaluation.scoring import groups_of, values_under
+from hpe_study.metrics import UNITS
 from hpe_study.utils.files import read_json
 
 NO_UNIVERSAL = "sized by annot3's bones: the run's training set has no univ_annot3"
@@ -28,7 +30,7 @@ def rescore(folders, names=(), align=None):
     for all in 3D. Where labels lack what a protocol needs (a camera), the row has no value and says why.
     Raises `StudyError` for an unknown protocol and for a folder without predictions.
     """
-    rules = [protocol(name) for name in names] or list(PROTOCOLS)
+    rules = [find_protocol(name) for name in names] or list(PROTOCOLS)
     rules = [
         rule.aligned(align) if align and rule.dimensions == 3 and not rule.align else rule for rule in rules
     ]

@@ -16,7 +16,7 @@ import torch
 from hpe_study import published_defects
 from hpe_study.data.store import StoreSubset
 from hpe_study.evaluation.evaluate import load_run_model, predictions
-from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.report.intervals import interval, mean_draws
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
@@ -58,7 +58,7 @@ class Scored:
 
     def under(self, name, metric):
         """(N, J) of a metric under a protocol."""
-        return values_under(protocol(name), self.joints, self.depth, self.store, self.bones)[metric]
+        return values_under(find_protocol(name), self.joints, self.depth, self.store, self.bones)[metric]
 
     def errors(self):
         """(N, 16) mm, the study's own protocol."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpe_study.config import SETS_3D
+from hpe_study.evaluation.bootstrap import RESAMPLES
 from hpe_study.report.intervals import interval
 from hpe_study.report.noise import training_noise
 from hpe_study.report.timing import LAST_RUN, total_draws
@@ -22,7 +23,6 @@ from hpe_study.utils.rng import generator
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
 BELOW, ABOVE = (-np.inf, 0.0), (0.0, np.inf)
-RESAMPLES = 1000
 DROP = 0.5  # a learning rate that falls by more than this factor has dropped
 
 

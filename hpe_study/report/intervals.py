@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_study.evaluation.scoring import RESAMPLES
+from hpe_study.evaluation.bootstrap import RESAMPLES, group_sums, group_weights, resampled_means
 from hpe_study.utils import rng
 
 Z = 1.959963984540054  # 97.5 % point of the normal distribution
@@ -51,18 +51,14 @@ def mean_draws(arrays, groups, test_set, count=RESAMPLES):
     arrays: one (N, J) array a seed, NaN where a joint does not count; groups: (N,), what is resampled
     together; test_set: names the resampling, so that runs scored on the same set are resampled alike.
     """
-    names, number = np.unique(groups, return_inverse=True)
-    random = rng.generator(f"bootstrap of {test_set}", 0)
-    group_weights = random.multinomial(len(names), np.full(len(names), 1 / len(names)), count)
+    weights = group_weights(len(np.unique(groups)), f"bootstrap of {test_set}", count=count)
     means, drawn = [], []
     for values in arrays:
-        known = np.isfinite(values)
-        sums = np.bincount(number, np.where(known, values, 0).sum(1), len(names))
-        counts = np.bincount(number, known.sum(1), len(names))
+        sums, counts = group_sums(values, groups)
         means.append(sums.sum() / counts.sum())
-        drawn.append((group_weights @ sums) / np.maximum(group_weights @ counts, 1))
+        drawn.append(resampled_means(weights, sums, counts))
     seeds, drawn = len(arrays), np.stack(drawn, 1)
-    seed_weights = rng.generator("bootstrap of seeds", 0).multinomial(seeds, np.full(seeds, 1 / seeds), count)
+    seed_weights = group_weights(seeds, "bootstrap of seeds", count=count)
     middle = drawn.mean(1)
     off = (seed_weights * (drawn - middle[:, None])).sum(1) / seeds
     return float(np.mean(means)), middle + off * np.sqrt(

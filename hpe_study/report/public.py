@@ -9,9 +9,10 @@ import torch
 from IPython.display import Markdown
 
 from hpe_study.config import NetworkConfig
+from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.evaluation.evaluate import predictions
-from hpe_study.evaluation.protocols import protocol
-from hpe_study.evaluation.scoring import estimate, groups_of, values_under
+from hpe_study.evaluation.protocols import find_protocol
+from hpe_study.evaluation.scoring import groups_of, values_under
 from hpe_study.models import model_from_checkpoint
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.study.published import published
@@ -60,7 +61,7 @@ def _rows_of_set(study, model, name, device):
     bones = mean_bone_lengths(open_store(study, name, "train")["joints3d"])
     lines = []
     for rule in ("published", "study"):
-        errors = values_under(protocol(rule), joints, depth, store, bones)["mpjpe"]
+        errors = values_under(find_protocol(rule), joints, depth, store, bones)["mpjpe"]
         lines.append(
             {
                 "test_set": name,

@@ -8,7 +8,7 @@ own.
 import numpy as np
 
 from hpe_study.config import SETS_2D, SETS_3D
-from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.results import (
@@ -148,7 +148,7 @@ def notes_of(runs):
         else [PROTOCOL]
     )
     rules = " and ".join(
-        f"“{found.name}” ({found.title}; {SIZED[found.scale]})" for found in map(protocol, names)
+        f"“{found.name}” ({found.title}; {SIZED[found.scale]})" for found in map(find_protocol, names)
     )
     simulated = (
         "Simulated: our runs learnt from and were scored on simulated people; published numbers are of the"

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.evaluation.bootstrap import RESAMPLES
 from hpe_study.report.results import defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
@@ -20,7 +21,6 @@ LAST_RUN = {  # of the paper's four totals: the run whose line cost them
     ("best_mpi_inf_3dhp", "3d_only"): Run(3, None, "occlusion_person", "mpi_inf_3dhp"),
 }
 SCHEMES = {"2d_pretraining": "2D pre-training", "3d_only": "3D only"}
-RESAMPLES = 1000
 
 
 def schemes():

@@ -4,6 +4,7 @@ skeleton is given."""
 import numpy as np
 
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.arrays import nan_mean
 
 
 def bone_lengths(joints, skeleton=MPII16):
@@ -15,8 +16,7 @@ def bone_lengths(joints, skeleton=MPII16):
 def mean_bone_lengths(joints3d, skeleton=MPII16):
     """(bones,) mm: mean length of each bone over (N, J, 3) poses; NaN where no pose has the bone."""
     lengths = bone_lengths(np.asarray(joints3d, np.float64), skeleton)
-    known = ~np.isnan(lengths)
-    return np.where(known.any(0), np.where(known, lengths, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    return nan_mean(lengths, axis=0)
 
 
 def scale_to_bones(poses, bones, skeleton=MPII16):

@@ -24,8 +24,8 @@ from hpe_study.data.sampling import repeats, shard_batches
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError, killed
 from hpe_study.evaluation.evaluate import Scores, predictions
+from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
-from hpe_study.metrics import read_depth
 from hpe_study.models import build_model, load_weights
 from hpe_study.training.launcher import train_on_several
 from hpe_study.training.variants import BEST, LAST, recipe_of

@@ -13,7 +13,9 @@ from IPython.display import Markdown
 
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.scoring import UNITS, estimate, groups_of, values_3d
+from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.scoring import groups_of, values_3d
+from hpe_study.metrics import UNITS
 from hpe_study.parameter_files import checked
 from hpe_study.report.style import theme, titled
 from hpe_study.skeletons import MPII16

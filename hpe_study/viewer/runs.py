@@ -28,6 +28,7 @@ from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Study, steps
 from hpe_study.utils import devices
+from hpe_study.utils.arrays import nan_mean
 from hpe_study.utils.files import read_json
 from hpe_study.viewer.view import Half, Pose, View, extent_of, rooted
 
@@ -323,8 +324,7 @@ class RunPeople:
 
 def _mean(errors):
     """(N,) mean over joints that count; NaN where none does."""
-    known = np.isfinite(errors)
-    return np.where(known.any(1), np.where(known, errors, 0).sum(1) / np.maximum(known.sum(1), 1), np.nan)
+    return nan_mean(errors, axis=1)
 
 
 def _short(name):

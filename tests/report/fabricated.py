@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
-from hpe_study.evaluation.scoring import PROTOCOL, estimate, groups_of, poses_of, values_3d
+from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.scoring import PROTOCOL, groups_of, poses_of, values_3d
 from hpe_study.report.results import BASELINES
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.study import Study

@@ -23,7 +23,8 @@ from hpe_study.data.augmentation import Augmentation, assemble, identity_augment
 from hpe_study.data.loading import loader
 from hpe_study.data.store import Store, prepare, similarity_scale
 from hpe_study.datasets import open_dataset
-from hpe_study.evaluation.protocols import PROTOCOLS, errors, protocol, to_mm, values
+from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, protocol_errors, to_mm
+from hpe_study.evaluation.protocols import PROTOCOLS, find_protocol
 from hpe_study.evaluation.scoring import head_sizes, values_under
 from hpe_study.heatmaps import decode, read_depth
 from hpe_study.skeletons import MPII16, convert
@@ -165,10 +166,10 @@ def test_joints_come_back_to_their_pixels(near, name, decoder):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rule", [rule.name for rule in PROTOCOLS if rule.dimensions == 2])
 def test_100_percent(near, name, rule):
-    rule, store = protocol(rule), near(name)
+    rule, store = find_protocol(rule), near(name)
     joints, _, shown = through(store, identity_augmentation(len(store)))
     truth = np.where(np.isnan(store["own_joints2d"]), np.nan, store["own_joints2d"]).astype(float)
-    found = values(
+    found = protocol_arrays(
         rule, store.boxes.to_pixels(joints), truth, store.own_skeleton, head_sizes(store), store["side"]
     )["pck"]
     if rule.unit != "crop":  # a joint outside the crop is nobody's to find
@@ -196,18 +197,13 @@ def measurable(rule, store):
 )
 @pytest.mark.parametrize("decoder", ["soft", "argmax"])
 def test_0_mm(far, name, rule, decoder):
-    rule, store = protocol(rule), far(name)
+    rule, store = find_protocol(rule), far(name)
     joints, depth, _ = through(store, identity_augmentation(len(store)), decoder)
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"].astype(float)
     bones = bone_lengths(convert(truth, store.own_skeleton, MPII16))
-    place = {
-        "center": store["center"],
-        "intrinsics": store["intrinsics"],
-        "root_depth": store["joints3d"][:, ROOT, 2],
-    }
-    found = errors(
-        rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton
-    )
+    cues = SizeCues(bones, store.boxes, store["intrinsics"], store["joints3d"][:, ROOT, 2])
+    predicted = to_mm(rule, joints, depth, cues)
+    found = protocol_errors(rule, predicted, truth, store.own_skeleton)
     exact = np.array([joint not in INEXACT.get(rule.name, ()) for joint in rule.joints])
     a_cell = (store["side"] / store["scale"] / CELLS)[:, None]  # mm
     per_joint = 2 * 3**0.5 * LOST[decoder] * a_cell  # the joint's and the root's, on three axes
@@ -215,9 +211,7 @@ def test_0_mm(far, name, rule, decoder):
     assert (np.nan_to_num(found[:, exact]) <= per_joint + 0.5).all()
     assert np.nanmean(found[:, exact]) < {"soft": 0.2, "argmax": 20}[decoder]
     assert np.nanmax(found, initial=0) < 80 + per_joint.max()
-    score = values(
-        rule, to_mm(joints, depth, store["side"], rule, bones=bones, **place), truth, store.own_skeleton
-    )
+    score = protocol_arrays(rule, predicted, truth, store.own_skeleton)
     assert np.nanmin(score["pck150"]) == 100
 
 
@@ -228,7 +222,7 @@ def test_0_mm(far, name, rule, decoder):
 def test_from_near_by_nothing_is_lost_beyond_the_floor(near, name, rule):
     """With perspective and average bones as they are, the way through the heat maps scores what the labels
     themselves score."""
-    rule, store = protocol(rule), near(name)
+    rule, store = find_protocol(rule), near(name)
     if rule.scale == "camera" and not np.isfinite(store["intrinsics"]).all():
         pytest.skip(f"{name} has no camera: {rule.name} cannot size it")
     truth = store["own_joints3d_universal" if rule.truth == "univ" else "own_joints3d"].astype(float)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.scoring import estimate
+from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.study import Study
 from hpe_study.viewer.compare import ChangedStudy, compare
 from tests.tiny_study import RUN

@@ -8,13 +8,12 @@ import pytest
 from hpe_study.config import Profile
 from hpe_study.evaluation import extra_benchmarks
 from hpe_study.evaluation.oracle_floors import floor, floors, perfect
-from hpe_study.evaluation.protocols import protocol
+from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
-from hpe_study.report.oracle import floor_table
 from hpe_study.report.style import EXTRA_TITLES
 from hpe_study.skeletons import H36M17, MPII16, convert
 from hpe_study.skeletons.bone_lengths import bone_lengths
-from hpe_study.study.records import FLOOR_COLUMNS, read_floors
+from hpe_study.study.records import FLOOR_COLUMNS
 
 # A person standing with arms half raised, spine and neck a little bent; mm, H36M's joints, relative to the
 # pelvis. Made up.
@@ -54,17 +53,17 @@ def people():
 
 def test_the_fixed_bone_sum_keeps_a_perfect_prediction_from_0(people):
     """fixed_bone_sum: 7–36 mm on H36M-like poses; sized by their own bones they score 0."""
-    found = floor(protocol("published"), people, None)
+    found = floor(find_protocol("published"), people, None)
     assert 7 < found["low"] < found["floor"] < found["high"] < 36
     for total in (3907.0, 4295.0):
         one = People(np.array([total]))
-        assert floor(protocol("study"), one, bone_lengths(one["joints3d"])[0])["floor"] < 1e-6
+        assert floor(find_protocol("study"), one, bone_lengths(one["joints3d"])[0])["floor"] < 1e-6
 
 
 def test_people_of_one_size_have_no_floor_but_that_of_the_joints(people):
     """At exactly 4,000 mm what remains is spine, thorax and nose in other places."""
-    same = floor(protocol("published"), People(np.full(20, 4000.0)), None)["floor"]
-    assert 0 < same < floor(protocol("published"), people, None)["floor"] + 5
+    same = floor(find_protocol("published"), People(np.full(20, 4000.0)), None)["floor"]
+    assert 0 < same < floor(find_protocol("published"), people, None)["floor"] + 5
 
 
 def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
@@ -100,36 +99,10 @@ def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, 
     assert set(floors(tiny_study)["test_set"]) == {"h36m"}
 
 
-def test_collected_floors_become_a_table_and_its_files(results, study, tmp_path):
-    """`collect` keeps them beside the runs; the table has a line a 3D set and kind, and dashes where a
-    protocol does not fit."""
-    rows = read_floors(study.folder / "floors.csv")
-    assert set(rows["test_set"]) == set(study.profile.three_d)
-    table = floor_table(results.floors).save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "oracle_floors.csv",
-        "oracle_floors.html",
-        "oracle_floors.tex",
-    ]
-    assert len(table.rows) == 2 * len(study.profile.three_d)
-    assert "simulated" in table.heading
-    challenge = next(column for column in table.columns if column.title == "h36m-challenge")
-    known = [table.rows[row][0] for row in range(len(table.rows)) if table.cell(row, challenge).has_value]
-    assert set(known) == {"H36M"}
-    expected = rows[
-        (rows["test_set"] == "h36m") & (rows["protocol"] == "published") & (rows["kind"] == "pose")
-    ]["floor"].item()
-    row = next(
-        i for i, labels in enumerate(table.rows) if labels[:2] == ("H36M", "true pose, up to its size")
-    )
-    assert table.cell(row, table.columns[1]).value == pytest.approx(expected)
-
-
 def test_a_study_without_labels_or_runs_has_an_empty_table(tiny_study, tmp_path, monkeypatch):
     monkeypatch.setattr(type(tiny_study), "folder", property(lambda self: tmp_path))
     rows = floors(tiny_study)
     assert rows.empty
-    assert "not run" in floor_table(rows).html()
 
 
 @pytest.fixture
@@ -162,7 +135,7 @@ def test_the_switch_fixed_bone_sum_scores_so(under_switches):
 def test_a_baseline_under_the_switch_is_what_its_pose_scores_at_4000_mm(under_switches, stick_stores):
     """By hand: a person's own pose as baseline scores like a perfect prediction; any pose's size before does
     not matter."""
-    store, rule = stick_stores["3d", "test"], protocol("published")
+    store, rule = stick_stores["3d", "test"], find_protocol("published")
     bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
     poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]
     found, doubled = (values_of_poses(rule, factor * poses, store, bones)["mpjpe"] for factor in (1, 2))
@@ -174,7 +147,7 @@ def test_a_baseline_under_the_switch_is_what_its_pose_scores_at_4000_mm(under_sw
 
 
 def test_who_lacks_a_joint_has_no_baseline_score_and_a_headless_set_has(stick_stores):
-    store, rule = stick_stores["3d", "test"], protocol("published")
+    store, rule = stick_stores["3d", "test"], find_protocol("published")
     bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
     poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]
     poses[3, 0] = np.nan
