@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from hpe_study.study import Study
-from hpe_study.viewer import evaluated
+from hpe_study.study.steps import evaluated
 
 PROJECT = Path(__file__).resolve().parents[1]
 RUN, OTHER = "stage3-mpii-h36m-h36m-seed0", "stage3-only3d-h36m-h36m-seed0"

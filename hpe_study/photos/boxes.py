@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import torch
 
 from hpe_study.errors import StudyError
-from hpe_study.viewer.figure import source_of, thumbnail
+from hpe_study.utils.pictures import data_url, thumbnail
 
 PERSON, SURE = 1, 0.7  # the detector's number for a person; people below this score are left out
 SHOWN = 720  # px: the picker's picture is at most so large
@@ -98,7 +98,7 @@ class BoxPicker(widgets.VBox):
                 },
                 "images": [
                     {
-                        "source": source_of(thumbnail(image, SHOWN)),
+                        "source": data_url(thumbnail(image, SHOWN)),
                         "xref": "x",
                         "yref": "y",
                         "x": -0.5,

@@ -20,9 +20,10 @@ from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.palette import colour_of
 from hpe_study.utils.files import atomic, writable, write_json
+from hpe_study.utils.pictures import thumbnail
 from hpe_study.utils.progress import progress_bar
-from hpe_study.viewer.figure import ViewFigure, thumbnail
-from hpe_study.viewer.view import Half, Pose, View
+from hpe_study.viewer.figure import ViewFigure
+from hpe_study.viewer.view import Panel, Pose, View
 
 DRAWN = 900  # px: the longer side of a picture in a drawing
 PEOPLE_DRAWN = 3  # wireframes in a drawing
@@ -210,7 +211,7 @@ def view_of(image, person, title):
         title,
         thumbnail(image, DRAWN),
         extent,
-        (Half("predicted", pose, None, person.score),),
+        (Panel("predicted", ("",), pose, bars=person.score),),
         "score (heat map)",
     )
 

@@ -24,6 +24,7 @@ SET_MARKERS = dict(zip(SETS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
 EXTRA_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for
+PAIR_COLOURS = ("#444444", "#A6589A")  # A and B, where two runs stand side by side
 UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh@0.5 (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
 RESOLUTION = 150  # dots per inch of a PNG
 ALT = "Description"  # where a PNG keeps its words

@@ -71,6 +71,10 @@ class Skeleton:
         """Positions of several joints, given as a list or as one line of names."""
         return [self.index(joint) for joint in (joints.split() if isinstance(joints, str) else joints)]
 
+    def root_relative(self, joints: np.ndarray) -> np.ndarray:
+        """(…, J, 3) joints relative to the skeleton's root."""
+        return joints - joints[..., [self.index(self.root)], :]
+
     @property
     def flip(self):
         """Permutation that exchanges left and right partners."""

@@ -1,6 +1,8 @@
 """The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its
 result stands already."""
 
+from pathlib import Path
+
 import h5py
 
 from hpe_study.config import TrainingConfig
@@ -10,6 +12,7 @@ from hpe_study.datasets.base import SPLITS
 from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from hpe_study.study.study import Study
 from hpe_study.training import trainer
 from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
@@ -127,6 +130,17 @@ def train(study, run, device="auto", progress=True, **changes):
     profile = study.profile
     ways = {"processes": profile.devices, "compiling": profile.compile, "exact": profile.exact_batch_norm}
     return trainer.fit(stage, data, folder, init, device, profile.workers, bones, progress, **ways)
+
+
+def evaluated(study: Study, name: str, device: str = "auto") -> Path:
+    """The folder of the run of that name; the run is trained and evaluated first where it is not yet."""
+    run = study.run(name)
+    folder = study.run_folder(run)
+    train(study, run, device)
+    predictions = folder / "predictions.h5"
+    if not predictions.exists() or predictions.stat().st_mtime < (folder / "checkpoint.pt").stat().st_mtime:
+        evaluate(study, run, device)
+    return folder
 
 
 def evaluate(study, run, device="auto", progress=True):

@@ -1,5 +1,9 @@
-"""Picture files of unknown origin: regular files of a few formats, their size checked before decoding."""
+"""Picture files of unknown origin: regular files of a few formats, their size checked before decoding.
 
+And pictures made small: for a drawing, or as an address inside a page.
+"""
+
+import base64
 import contextlib
 import warnings
 from collections.abc import Iterator
@@ -17,6 +21,7 @@ FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF") + (("AVIF",) if features
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I;16L", "I;16N")
 LARGEST = 150_000_000  # px in all
 LARGEST_FILE = 1 << 29  # bytes
+JPEG_QUALITY = 85  # of a picture inside a page
 ADVICE = "replace it, or delete it to leave its records out"
 
 
@@ -96,3 +101,26 @@ def _check_header(path, image, largest, advice):
         raise StudyError(
             f"{path}: has pixels of kind {image.mode}, which are not colours of 8 or 16 bits; {advice}"
         )
+
+
+def shrink(picture: np.ndarray, factor: float) -> np.ndarray:
+    """An (H, W, 3) picture made smaller by averaging areas; unchanged where the factor is 1 or more."""
+    if factor >= 1:
+        return picture
+    size = [max(round(length * factor), 1) for length in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
+    """The picture (H, W, 3) with its longer side at most `longest` px."""
+    return shrink(picture, longest / max(picture.shape[:2]))
+
+
+def data_url(picture: np.ndarray) -> str:
+    """The address that holds a picture: (H, W, 3) uint8 RGB as JPEG, (H, W, 4) RGBA as PNG."""
+    if picture.shape[2] == 4:
+        kind, options, order = "png", [], cv2.COLOR_RGBA2BGRA
+    else:
+        kind, options, order = "jpeg", [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY], cv2.COLOR_RGB2BGR
+    data = cv2.imencode(f".{kind}", cv2.cvtColor(picture, order), options)[1]
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,5 +1,4 @@
-"""Raw records of any data set or stand-in as a source of the viewer: their own skeleton beside what
-preparation makes of it.
+"""Raw records in the viewer: their own skeleton beside what preparation makes of it.
 
 Left: the set's own joints. Right: the same person in MPII-16 as a store holds it, with the depth target as
 bars.
@@ -12,65 +11,67 @@ import pandas as pd
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.store import read_image, record_to_row
+from hpe_study.datasets.base import Records
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
-from hpe_study.viewer.runs import BY_OCCLUSION, FILTERS, IN_ORDER
-from hpe_study.viewer.view import Half, Pose, View, extent_of, rooted
+from hpe_study.viewer.view import BY_OCCLUSION, FILTERS, IN_ORDER, Panel, Pose, View, extent_of
 
 LISTED = 2000  # records that can be chosen from, evenly spread over a larger set
 PICTURE = 360  # px of the square shown
 MARGIN = 1.5  # side of the square shown over the side of the person's box
+REACH = 900.0  # mm: the smallest reach of a scene
 BY_MISSING = "most missing joints first"
 
 
 class RecordPeople:
-    """The records of a data set (`open_dataset`), each as a `View`. Raises `StudyError` where there is
-    none."""
+    """The records of a data set (`open_dataset`), each as a `View`.
 
-    def __init__(self, records, listed=LISTED):
+    Attributes:
+        records: The records.
+        rows: (N,) numbers of those that can be chosen.
+        unit: Of the bars.
+
+    Raises:
+        StudyError: The set has no record.
+    """
+
+    def __init__(self, records: Records, listed: int = LISTED) -> None:
         if len(records) == 0:
             left_out = ", ".join(f"{count} {reason}" for reason, count in records.left_out.items()) or "none"
             raise StudyError(f"{records.name} {records.split}: has no record to show (left out: {left_out})")
-        self.records, self.name, self.split, self.simulated = (
-            records,
-            records.name,
-            records.split,
-            bool(records.simulated),
-        )
+        self.records, self.name, self.split = records, records.name, records.split
+        self.simulated = bool(records.simulated)
         self.rows = np.unique(np.linspace(0, len(records) - 1, min(len(records), listed)).round().astype(int))
         self._listed = [records[int(row)] for row in self.rows]
         self.unit = "depth target (box sides)"
-        self.runs = ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def reach(self):
-        """mm: half the edge of a cube that holds the first hundred skeletons."""
-        poses = np.stack([rooted(record.joints3d, record.skeleton) for record in self._listed[:100]])
-        return (
-            float(100 * np.ceil(max(np.nanmax(np.abs(poses)), 900) / 100))
-            if np.isfinite(poses).any()
-            else 1000.0
-        )
+    def reach(self) -> float:
+        """Half the edge in mm of a cube that holds the first hundred skeletons."""
+        joints = np.stack([record.skeleton.root_relative(record.joints3d) for record in self._listed[:100]])
+        if not np.isfinite(joints).any():
+            return 1000.0
+        return float(100 * np.ceil(max(np.nanmax(np.abs(joints)), REACH) / 100))
 
     @cached_property
-    def table(self):
-        """(N, …) subject, sequence, action, camera, as far as the set has them."""
+    def table(self) -> pd.DataFrame:
+        """One row per record and one column per entry of `FILTERS`; "" where the set does not say."""
         return pd.DataFrame(
             {key: [str(record.meta.get(key, "")) for record in self._listed] for key in FILTERS}
         )
 
     @property
-    def orders(self):
+    def orders(self) -> tuple[str, ...]:
         """The orders that records can be gone through in."""
-        told = any((record.occluded != UNKNOWN).any() for record in self._listed)
-        return (IN_ORDER, *((BY_OCCLUSION,) if told else ()), BY_MISSING)
+        occlusion_known = any((record.occluded != UNKNOWN).any() for record in self._listed)
+        return (IN_ORDER, *((BY_OCCLUSION,) if occlusion_known else ()), BY_MISSING)
 
-    def ranked(self, order, joint):
-        """(N,) numbers of all listed records in an order."""
+    def ranked(self, order: str, joint: str) -> np.ndarray:
+        """(N,) numbers of all listed records in an order; no order of records depends on the joint."""
         keys = {
             IN_ORDER: lambda record: 0,
             BY_OCCLUSION: lambda record: (record.occluded == 1).sum(),
@@ -78,60 +79,37 @@ class RecordPeople:
         }
         return np.argsort([-int(keys[order](record)) for record in self._listed], kind="stable")
 
-    def view(self, number):
+    def view(self, number: int) -> View:
         """The `View` of one record: its own skeleton, and MPII-16 as prepared."""
         record = self._listed[number]
+        box = Boxes(record.center, np.float64(record.side))
         try:
-            image = read_image(record.image)
+            image, problem = read_image(record.image), ""
         except StudyError as error:
-            image, trouble = None, f" {error}."
-        else:
-            trouble = ""
+            image, problem = None, f" {error}."
         row = _prepared(record, image)
-        own = Pose(
-            record.skeleton,
-            _box(record).to_fraction(record.joints2d),
-            rooted(record.joints3d, record.skeleton),
-            record.occluded == 1,
-        )
-        common = Pose(
-            MPII16,
-            _box(record).to_fraction(row["joints2d"]),
-            rooted(row["joints3d"], MPII16),
-            row["occluded"] == 1,
-        )
+        own = _pose(record.skeleton, box, record.joints2d, record.joints3d, record.occluded)
+        common = _pose(MPII16, box, row["joints2d"], row["joints3d"], row["occluded"])
         kind = "simulated people, " if self.simulated else ""
-        title = f"{self.name} ({kind}{self.split}) · {self.who(number)}"
-        halves = (
-            Half(f"<b>its own joints</b> {record.skeleton.name}<br>{_states(record)}", own),
-            Half(
-                f"<b>as prepared</b> {MPII16.name}<br>{row['labelled'].sum()} of 16 joints in the"
-                f" image{_size(record)}{_deep(row)}",
-                common,
-                None,
-                row["depth"],
-            ),
+        title = f"{self.name} ({kind}{self.split}) · {self.person(number)}"
+        labelled = f"{row['labelled'].sum()} of 16 joints in the image{_size(record)}"
+        panels = (
+            Panel("its own joints", (record.skeleton.name, _counts(record)), own),
+            Panel("as prepared", (MPII16.name, labelled, *_depth_note(row)), common, bars=row["depth"]),
         )
-        words = f"{title}. {_states(record)}; {_names(record)}.{trouble}"
-        extent = extent_of(row["region"], _box(record))
-        return View(
-            title,
-            words,
-            row["crop"] if image is not None else None,
-            extent,
-            halves,
-            self.unit,
-            solid="labelled",
-        )
+        description = f"{title}. {_counts(record)}; {_names(record)}.{problem}"
+        picture = row["crop"] if image is not None else None
+        extent = extent_of(row["region"], box)
+        return View(title, description, picture, extent, panels, self.unit, solid_label="labelled")
 
-    def who(self, number):
-        """Which record it is, in words."""
+    def person(self, number: int) -> str:
+        """Record, subject, sequence and so on of one record, and its picture's name."""
         meta = self._listed[number].meta
         known = [f"{key} {meta[key]}" for key in (*FILTERS, "frame") if meta.get(key) not in (None, "")]
         return ", ".join([f"record {self.rows[number]}", *known, self._listed[number].image.name])
 
-    def heatmaps(self, half, number):
-        """Records have no heat maps."""
+    def heatmaps(self, side: int, number: int) -> np.ndarray:
+        """Records have no heat maps: always raises `StudyError`."""
         raise StudyError("heat maps belong to runs; these are raw records")
 
 
@@ -141,16 +119,14 @@ def _prepared(record, image):
     return record_to_row(record, record.image.parent, PICTURE, MARGIN, "raw", pixels)
 
 
-def _box(record):
-    return Boxes(record.center, np.float64(record.side))
+def _pose(skeleton, box, joints2d, joints3d, occluded):
+    return Pose(skeleton, box.to_fraction(joints2d), skeleton.root_relative(joints3d), occluded == 1)
 
 
-def _states(record):
-    occluded = (
-        "occlusion not said"
-        if (record.occluded == UNKNOWN).all()
-        else f"{(record.occluded == 1).sum()} occluded"
-    )
+def _counts(record):
+    occluded = f"{(record.occluded == 1).sum()} occluded"
+    if (record.occluded == UNKNOWN).all():
+        occluded = "occlusion not said"
     return (
         f"{record.labelled.sum()} of {len(record.labelled)} joints labelled, {occluded},"
         f" {(~record.labelled).sum()} missing"
@@ -158,24 +134,17 @@ def _states(record):
 
 
 def _names(record):
-    missing = [
-        joint for joint, known in zip(record.skeleton.joints, record.labelled, strict=True) if not known
-    ]
-    hidden = [
-        joint for joint, state in zip(record.skeleton.joints, record.occluded, strict=True) if state == 1
-    ]
-    return f"missing: {', '.join(missing) or 'none'}; occluded: {', '.join(hidden) or 'none'}"
+    joints = np.array(record.skeleton.joints)
+    missing, occluded = joints[~record.labelled], joints[record.occluded == 1]
+    return f"missing: {', '.join(missing) or 'none'}; occluded: {', '.join(occluded) or 'none'}"
 
 
-def _deep(row):
-    return (
-        ""
-        if np.isfinite(row["depth"]).any()
-        else "<br>no depth labels: nothing to show in space, no depth target"
-    )
+def _depth_note(row):
+    if np.isfinite(row["depth"]).any():
+        return ()
+    return ("no depth labels: nothing to show in space, no depth target",)
 
 
 def _size(record):
-    return f"; box {record.side:.0f} px" + (
-        f", head {record.head_size:.0f} px" if np.isfinite(record.head_size) else ""
-    )
+    head = f", head {record.head_size:.0f} px" if np.isfinite(record.head_size) else ""
+    return f"; box {record.side:.0f} px{head}"

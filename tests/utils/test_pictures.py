@@ -1,5 +1,6 @@
 """Pictures of unknown origin: read whole and in their own pixels, or refused in one line, at once."""
 
+import base64
 import os
 import struct
 import zlib
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from hpe_study.errors import StudyError
-from hpe_study.utils.pictures import LARGEST, open_picture, picture_size, read_picture
+from hpe_study.utils.pictures import LARGEST, data_url, open_picture, picture_size, read_picture, thumbnail
 
 NOISE = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
 
@@ -93,3 +94,19 @@ def test_postscript_called_jpg_starts_no_program(tmp_path, monkeypatch):
 def test_numbers_that_are_no_colours_are_refused(tmp_path):
     Image.fromarray(np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))).save(tmp_path / "a.tif")
     refused(tmp_path / "a.tif", "pixels of kind F")
+
+
+def test_pictures_travel_as_jpeg_and_heat_maps_as_png_with_alpha():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[..., 0] = 200  # red
+    head, data = data_url(picture).split(",")
+    assert head == "data:image/jpeg;base64"
+    back = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    assert back[..., 2].mean() > 190
+    assert data_url(np.zeros((4, 4, 4), np.uint8)).startswith("data:image/png")
+
+
+def test_thumbnails_keep_their_shape():
+    assert thumbnail(np.zeros((90, 120, 3), np.uint8), 40).shape == (30, 40, 3)
+    small = np.zeros((9, 12, 3), np.uint8)
+    assert thumbnail(small, 40) is small

@@ -35,8 +35,8 @@ def test_it_opens_on_a_folder_a_study_and_records(viewer, tiny_study):
 
 def test_the_slider_goes_through_the_people(viewer):
     viewer.position.value = 4
-    np.testing.assert_allclose(shown(viewer, "A true joints").y, viewer.people.flat[4][:, 1])
-    assert "record 4" in viewer.words.value
+    np.testing.assert_allclose(shown(viewer, "A true joints").y, viewer.people.true_2d[4][:, 1])
+    assert "record 4" in viewer.status.value
     assert viewer.play.max == viewer.position.max == len(viewer.people) - 1
 
 
@@ -66,8 +66,8 @@ def test_a_choice_that_cannot_be_shown_is_told_and_changes_nothing(viewer):
     viewer.run_b.value = OTHER  # has learnt from h36m alone
     before = viewer.people
     viewer.data_set.value = "mpii"
-    assert "no predictions of mpii" in viewer.words.value
-    assert "Traceback" not in viewer.words.value
+    assert "no predictions of mpii" in viewer.status.value
+    assert "Traceback" not in viewer.status.value
     assert viewer.people is before
 
 
@@ -82,7 +82,7 @@ def test_filters_choose_by_where_people_come_from(tiny_study):
 def test_a_filter_that_nobody_fits_is_told(viewer):
     viewer.filters["subject"].options = ("all", "nobody")
     viewer.filters["subject"].value = "nobody"
-    assert "nobody fits subject nobody" in viewer.words.value
+    assert "nobody fits subject nobody" in viewer.status.value
 
 
 def test_a_clicked_joint_shows_its_heat_map_until_the_next_move(viewer):
@@ -91,7 +91,7 @@ def test_a_clicked_joint_shows_its_heat_map_until_the_next_move(viewer):
     assert heat.visible
     assert heat.source.startswith("data:image/png")
     assert viewer.joint.value == "l_ankle"
-    assert "heat map of l ankle, run A" in viewer.words.value
+    assert "heat map of l ankle, run A" in viewer.status.value
     viewer.position.value = 2
     assert not viewer._figure.widget.layout.images[1].visible
 
@@ -99,11 +99,11 @@ def test_a_clicked_joint_shows_its_heat_map_until_the_next_move(viewer):
 def test_records_have_words_instead_of_heat_maps(tiny_study):
     viewer = Viewer(open_dataset("h36m", tiny_study.raw, "test"))
     viewer._joint_clicked(0, "l_ankle")
-    assert "belong to runs" in viewer.words.value
+    assert "belong to runs" in viewer.status.value
     viewer.split.value = "train"
     assert len(viewer.people) == 20
     viewer.data_set.value = "mpii"
-    assert "mpii (simulated people, train)" in viewer.words.value
+    assert "mpii (simulated people, train)" in viewer.status.value
 
 
 def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
@@ -118,9 +118,9 @@ def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
 
 def test_where_nothing_can_be_written_it_is_told(viewer, tmp_path, monkeypatch):
     monkeypatch.chdir("/proc")
-    for button in (viewer.keep_html, viewer.keep_png):
+    for button in (viewer.html_button, viewer.png_button):
         button.click()
-        assert "cannot be written to" in viewer.words.value
+        assert "cannot be written to" in viewer.status.value
 
 
 def test_a_long_title_stays_on_the_picture(viewer, tmp_path, monkeypatch):

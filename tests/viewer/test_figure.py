@@ -1,28 +1,18 @@
 """The figure of a view: whose joints are where, in which colour, and how much a move costs."""
 
-import base64
 import re
 import time
 
-import cv2
 import numpy as np
 import pytest
 
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.palette import COLOURS
-from hpe_study.viewer.figure import (
-    ViewFigure,
-    build,
-    deep_lines,
-    flat_lines,
-    floor_of,
-    in_scene,
-    moving,
-    source_of,
-    thumbnail,
-)
-from hpe_study.viewer.runs import RunFolder, RunPeople
-from hpe_study.viewer.view import Half, Pose, View
+from hpe_study.study.run_folder import RunFolder
+from hpe_study.viewer.figure import ViewFigure, build
+from hpe_study.viewer.runs import RunPeople
+from hpe_study.viewer.traces import bone_lines_2d, bone_lines_3d, floor_height, to_scene, trace_values
+from hpe_study.viewer.view import Panel, Pose, View
 from tests.tiny_study import OTHER, RUN
 
 
@@ -31,25 +21,25 @@ def people(tiny_study):
     return RunPeople([RunFolder(tiny_study.folder / name) for name in (RUN, OTHER)], "h36m")
 
 
-def numbered_pose(hollow=()):
+def numbered_pose(occluded=()):
     """Joint j lies at (j, 10 + j) in the box and (j, 100 + j, 1000 + j) mm."""
     j = np.arange(16.0)
-    mask = np.isin(np.arange(16), list(hollow))
+    mask = np.isin(np.arange(16), list(occluded))
     return Pose(MPII16, np.stack([j, 10 + j], 1), np.stack([j, 100 + j, 1000 + j], 1), mask)
 
 
-def view(*halves, picture=None):
-    return View("title", "words", picture, (0, 0, 1, 1), halves, "error (mm)")
+def view(*panels, picture=None):
+    return View("title", "words", picture, (0, 0, 1, 1), panels, "error (mm)")
 
 
 def test_up_is_up_and_away_is_away():
-    np.testing.assert_array_equal(in_scene(np.array([[1.0, 2.0, 3.0]])), [[1.0, 3.0, -2.0]])
+    np.testing.assert_array_equal(to_scene(np.array([[1.0, 2.0, 3.0]])), [[1.0, 3.0, -2.0]])
 
 
 def test_every_bone_is_drawn_once_on_its_own_side():
     drawn = []
     for side in COLOURS:
-        x, _ = flat_lines(numbered_pose(), side)
+        x, _ = bone_lines_2d(numbered_pose(), side)
         bones = x.reshape(-1, 3)
         assert np.isnan(bones[:, 2]).all()
         ends = [tuple(int(end) for end in bone[:2]) for bone in bones]
@@ -59,7 +49,7 @@ def test_every_bone_is_drawn_once_on_its_own_side():
 
 
 def test_bones_in_space_have_the_colour_of_their_side():
-    x, _, _, colours = deep_lines(numbered_pose())
+    x, _, _, colours = bone_lines_3d(numbered_pose())
     knee = MPII16.index("r_knee")
     place = int(np.flatnonzero(x == knee)[0])
     assert colours[place] == COLOURS["r_"]
@@ -67,7 +57,7 @@ def test_bones_in_space_have_the_colour_of_their_side():
 
 
 def test_occluded_joints_are_hollow():
-    values = moving(view(Half("A", numbered_pose(hollow=[10]))))
+    values = trace_values(view(Panel("A", ("a run",), numbered_pose(occluded=[10]))))
     for name in ("A predicted joints", "A predicted joints in space"):
         symbols = values[name]["marker"]["symbol"]
         assert [index for index, symbol in enumerate(symbols) if symbol == "circle-open"] == [10]
@@ -75,10 +65,10 @@ def test_occluded_joints_are_hollow():
 
 def test_the_floor_is_under_the_true_skeleton():
     low = Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 800.0, 0.0], (16, 1)), np.zeros(16, bool))
-    assert floor_of(view(Half("A", numbered_pose(), low))) == -800
-    assert floor_of(view(Half("A", numbered_pose()))) == -115
+    assert floor_height(view(Panel("A", ("a run",), numbered_pose(), low))) == -800
+    assert floor_height(view(Panel("A", ("a run",), numbered_pose()))) == -115
     nothing = Pose(MPII16, np.zeros((16, 2)), np.full((16, 3), np.nan), np.zeros(16, bool))
-    assert floor_of(view(Half("A", nothing))) == 0
+    assert floor_height(view(Panel("A", ("a run",), nothing))) == 0
 
 
 def test_who_goes_through_the_floor_is_seen_below_it():
@@ -86,7 +76,7 @@ def test_who_goes_through_the_floor_is_seen_below_it():
         numbered_pose(),
         Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 80.0, 0.0], (16, 1)), np.zeros(16, bool)),
     )
-    figure = build(view(Half("A", sunk, low)), 900.0)
+    figure = build(view(Panel("A", ("a run",), sunk, low)), 900.0)
     bottom, top = figure.layout.scene.zaxis.range
     assert bottom < -115 < -80 < top  # the predicted joints reach 115 mm down, the true ones 80
     assert top - bottom == 1800
@@ -97,24 +87,8 @@ def test_who_goes_through_the_floor_is_seen_below_it():
     )  # never empty: plotly's redrawing fails where a surface loses its points
     wild = Pose(MPII16, np.zeros((16, 2)), np.tile([0.0, 9000.0, 0.0], (16, 1)), np.zeros(16, bool))
     assert (
-        build(view(Half("A", wild, low)), 900.0).layout.scene.zaxis.range[0] > -80 - 900 - 100
+        build(view(Panel("A", ("a run",), wild, low)), 900.0).layout.scene.zaxis.range[0] > -80 - 900 - 100
     )  # the true skeleton stays in sight
-
-
-def test_pictures_travel_as_jpeg_and_heat_maps_as_png_with_alpha():
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[..., 0] = 200  # red
-    head, data = source_of(picture).split(",")
-    assert head == "data:image/jpeg;base64"
-    back = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
-    assert back[..., 2].mean() > 190
-    assert source_of(np.zeros((4, 4, 4), np.uint8)).startswith("data:image/png")
-
-
-def test_thumbnails_keep_their_shape():
-    assert thumbnail(np.zeros((90, 120, 3), np.uint8), 40).shape == (30, 40, 3)
-    small = np.zeros((9, 12, 3), np.uint8)
-    assert thumbnail(small, 40) is small
 
 
 def test_a_move_changes_what_is_shown_and_nothing_else(people):
@@ -123,8 +97,8 @@ def test_a_move_changes_what_is_shown_and_nothing_else(people):
     kinds = [(trace.type, trace.name) for trace in figure.widget.data]
     figure.show(people.view(7))
     shown = {trace.name: trace for trace in figure.widget.data}
-    np.testing.assert_allclose(shown["A predicted joints"].x, people.joints[0][7][:, 0])
-    np.testing.assert_allclose(shown["B predicted joints in space"].z, -people.poses[1][7][:, 1])
+    np.testing.assert_allclose(shown["A predicted joints"].x, people.joints_2d[0][7][:, 0])
+    np.testing.assert_allclose(shown["B predicted joints in space"].z, -people.joints_3d[1][7][:, 1])
     np.testing.assert_allclose(shown["B bars"].y, people.errors[1][7])
     assert figure.widget.layout.title.text == people.view(7).title
     assert [(trace.type, trace.name) for trace in figure.widget.data] == kinds

@@ -7,8 +7,8 @@ from hpe_study.datasets import open_dataset
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, convert
-from hpe_study.viewer.records import BY_MISSING, IN_ORDER, RecordPeople
-from hpe_study.viewer.runs import BY_OCCLUSION
+from hpe_study.viewer.records import BY_MISSING, RecordPeople
+from hpe_study.viewer.view import BY_OCCLUSION, IN_ORDER
 from tests.stick_people import StickPeople
 
 
@@ -19,15 +19,15 @@ def records(tiny_study):
 
 def test_own_joints_left_prepared_joints_right(records):
     people = RecordPeople(records)
-    own, common = people.view(2).halves
+    own, common = people.view(2).panels
     assert own.solid.skeleton.name == "h36m17"
     assert common.solid.skeleton is MPII16
     record = records[2]
     np.testing.assert_allclose(
-        (own.solid.flat - 0.5) * record.side + record.center, record.joints2d, atol=1e-6
+        (own.solid.joints_2d - 0.5) * record.side + record.center, record.joints2d, atol=1e-6
     )
     expected = convert(record.joints3d, record.skeleton, MPII16)
-    np.testing.assert_allclose(common.solid.deep, expected - expected[6], atol=1e-3)
+    np.testing.assert_allclose(common.solid.joints_3d, expected - expected[6], atol=1e-3)
     assert people.view(2).unit == "depth target (box sides)"
 
 
@@ -35,7 +35,7 @@ def test_the_depth_target_is_the_stores(records, tiny_study):
     from hpe_study.data.store import Store
 
     store = Store(tiny_study.store_path("h36m", "test"))
-    np.testing.assert_allclose(RecordPeople(records).view(3).halves[1].bars, store["depth"][3], atol=1e-5)
+    np.testing.assert_allclose(RecordPeople(records).view(3).panels[1].bars, store["depth"][3], atol=1e-5)
 
 
 def test_missing_joints_are_named(tmp_path):
@@ -43,7 +43,7 @@ def test_missing_joints_are_named(tmp_path):
     people[1].joints2d[4], people[1].labelled[4] = np.nan, False
     people.root = tmp_path
     shown = RecordPeople(people)
-    assert "missing: l_knee" in shown.view(1).words
+    assert "missing: l_knee" in shown.view(1).description
     assert list(shown.ranked(BY_MISSING, "r_wrist")) == [1, 0, 2]
     assert list(shown.ranked(IN_ORDER, "r_wrist")) == [0, 1, 2]
 
@@ -64,13 +64,13 @@ def test_a_record_whose_image_is_gone_is_shown_without_it(tmp_path):
     people[0].image.unlink()
     view = RecordPeople(people).view(0)
     assert view.picture is None
-    assert "cannot be read" in view.words
+    assert "cannot be read" in view.description
 
 
 def test_a_2d_set_says_that_it_has_no_depth(tiny_study, records):
-    flat = RecordPeople(open_dataset("mpii", tiny_study.raw, "test")).view(0).halves[1].title
-    assert "no depth labels" in flat
-    assert "no depth labels" not in RecordPeople(records).view(0).halves[1].title
+    mpii = open_dataset("mpii", tiny_study.raw, "test")
+    assert "no depth labels" in RecordPeople(mpii).view(0).panels[1].notes[-1]
+    assert "no depth labels" not in RecordPeople(records).view(0).panels[1].notes[-1]
 
 
 def test_no_records_is_a_message(tmp_path):
@@ -81,7 +81,7 @@ def test_no_records_is_a_message(tmp_path):
 def test_a_large_set_is_listed_evenly(tmp_path):
     people = RecordPeople(StickPeople(tmp_path / "images", 9), listed=3)
     assert list(people.rows) == [0, 4, 8]
-    assert "record 8" in people.who(2)
+    assert "record 8" in people.person(2)
 
 
 def test_raw_records_have_no_heat_maps(records):
