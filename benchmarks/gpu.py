@@ -23,7 +23,7 @@ from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import predictions
 from hpe_study.report.rates import title
 from hpe_study.utils import devices
-from simulated_people import make
+from simulated_people import StandInSpec, make
 from simulated_people.render_jobs import MAX_CUDA_PROCESSES
 
 
@@ -210,7 +210,8 @@ def _rendering(folder, chosen, device):
 
     def seconds(root, people, workers):
         start = time.perf_counter()
-        make("h36m", root, *people, size=sizes.picture, workers=workers, device=device.type, progress=False)
+        spec = StandInSpec("h36m", *people, size=sizes.picture)
+        make(spec, root, workers, device.type, progress=False)
         return time.perf_counter() - start
 
     seconds(folder / "warm", (4, 4), 1)

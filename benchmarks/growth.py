@@ -23,7 +23,7 @@ from benchmarks.timing import circumstances
 from hpe_study.config import NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.store import Store, prepare
 from hpe_study.training.trainer import Data, Trainer
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 PROJECT = Path(__file__).resolve().parents[1]
 IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}
@@ -73,7 +73,7 @@ def in_a_process(name, *arguments):
 
 def crowd(root, count):
     """An MPII-like data root whose label file has `count` people in a few pictures, one after the other."""
-    make("mpii", root, PICTURES, PICTURES, size=96, progress=False)
+    make(StandInSpec("mpii", PICTURES, PICTURES, size=96), root, progress=False)
     path = root / "mpii" / "annot" / "train.json"
     people = json.loads(path.read_text())
     path.write_text(json.dumps([people[number % len(people)] for number in range(count)]))

@@ -10,7 +10,7 @@ from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, Tra
 from hpe_study.data.augmentation import sample_augmentation
 from hpe_study.data.store import Store, prepare
 from hpe_study.training.trainer import Data, Trainer
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 AUGMENTATION = AugmentationConfig()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
@@ -47,15 +47,8 @@ class Material:
         """workers: processes that make people and stores; device: what renders."""
         self.sizes, self.raw, self.workers = sizes, self.root(folder, sizes), workers
         for name in self.SETS:
-            make(
-                name,
-                self.raw,
-                *sizes.people,
-                size=sizes.picture,
-                workers=workers,
-                device=device,
-                progress=False,
-            )
+            spec = StandInSpec(name, *sizes.people, size=sizes.picture)
+            make(spec, self.raw, workers, device, progress=False)
         if sizes.picture == PICTURE:
             as_heavy_as_photographs(self.raw)
 

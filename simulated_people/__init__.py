@@ -11,6 +11,7 @@ The code in reading order, each package resting on those before it:
 >>> make(StandInSpec("mpii", train=1000, test=250), "data/simulated")
 """
 
+from simulated_people.spec import StandInSpec
 from simulated_people.stand_ins import NAMES, make
 
-__all__ = ["NAMES", "make"]
+__all__ = ["NAMES", "StandInSpec", "make"]

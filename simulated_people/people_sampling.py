@@ -1,5 +1,6 @@
 """Samples the people of a data set: bodies kept apart by split, dressed, posed and put in their places."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -11,33 +12,25 @@ from simulated_people.body.landmarks import LANDMARK_INDEX
 from simulated_people.body.model import Actor, shared_body
 from simulated_people.motion.poses import sample_pose
 from simulated_people.motion.self_collision import shared_self_collision
+from simulated_people.motion.sequences import Moment
+from simulated_people.spec import StandInSpec
 
-_SUBJECTS = (3907.0, 4295.0)  # mm, the real subjects' total bone length, smallest and largest
-
-
-_TEST_EVERY = 5  # every fifth body of the pool plays in test splits only, in all sets alike
-
-
+_H36M_BONE_SUMS = (3907.0, 4295.0)  # mm, Human3.6M's subjects: smallest and largest total bone length
+_TEST_EVERY = 5  # every fifth body appears in test splits only, in all data sets alike
 _IN_SKIRTS = ("stand", "walk", "dance")  # actions that a skirt is made for
+Subject = tuple[int, dict]  # index of the body, clothes
 
 
-def bodies_of_split(split):
-    """(N,) indices of the bodies that may play in this split. The two splits share none, whatever the data
-    set."""
+def bodies_of_split(split: str) -> np.ndarray:
+    """(N,) indices of the bodies that may appear in this split; the splits share none, whatever the data set."""
     people = shared_body("cpu").people
     for_test = np.arange(len(people)) % _TEST_EVERY == _TEST_EVERY - 1
     return people[for_test if split == "test" else ~for_test]
 
 
-def _new_person(rng, split, style="everyday"):
-    """Somebody new: (body, clothes)."""
-    index = int(rng.choice(bodies_of_split(split)))
-    return index, sample_clothes(rng, bool(shared_body("cpu").female[index]), style)
-
-
 @lru_cache
 def _h36m_sized_bodies():
-    """The bodies whose MPII-16 bones add up to what Human3.6M's subjects' do, each told by its sum in mm."""
+    """Bodies whose MPII-16 bones add up to what those of Human3.6M's subjects do: {index: total in mm}."""
     body = shared_body("cpu")
     ends = np.array([[LANDMARK_INDEX[parent], LANDMARK_INDEX[child]] for parent, child in MPII16.bones])
     joints = 1000 * body.skeletons(body.people, kinematics.pose_vector({}))
@@ -45,23 +38,29 @@ def _h36m_sized_bodies():
     return {
         int(index): float(total)
         for index, total in zip(body.people, sums, strict=True)
-        if _SUBJECTS[0] <= total <= _SUBJECTS[1]
+        if _H36M_BONE_SUMS[0] <= total <= _H36M_BONE_SUMS[1]
     }
 
 
-def sample_subjects(spec, split, names, like_real=False):
-    """The fixed people of a set's split, no two alike: name → (body, clothes). They wear no skirts: they also
-    sit, kneel and kick.
+def sample_subjects(
+    spec: StandInSpec, split: str, names: Sequence[str], h36m_sized: bool = False
+) -> dict[str, Subject]:
+    """The fixed subjects of a split, no two alike, in no skirts (they also sit, kneel and kick).
 
-    like_real: of the size of Human3.6M's subjects. A handful of people drawn from all sizes would make train
-    and test differ in nothing so much as in stature.
+    Args:
+        spec: The stand-in; its seed decides.
+        split: "train" or "test".
+        names: One per subject.
+        h36m_sized: Only bodies as large as Human3.6M's subjects. A handful of people of all sizes would make
+            train and test differ mostly in stature.
+
+    Returns:
+        Each name's body and clothes.
     """
     rng = spec.rng(split, "company")
-    candidates = (
-        [index for index in bodies_of_split(split) if int(index) in _h36m_sized_bodies()]
-        if like_real
-        else bodies_of_split(split)
-    )
+    candidates = bodies_of_split(split)
+    if h36m_sized:
+        candidates = [index for index in candidates if int(index) in _h36m_sized_bodies()]
     bodies = rng.choice(candidates, len(names), replace=False)
     female = shared_body("cpu").female
     return {
@@ -70,25 +69,43 @@ def sample_subjects(spec, split, names, like_real=False):
     }
 
 
-def sample_person(rng, split, theme, position=(0.0, 0.0), heading=None, style="everyday", subject=""):
-    """Somebody new in some pose of the theme, at `position` (m, world x and z)."""
-    body, worn = _new_person(rng, split, style)
+def sample_person(
+    rng: np.random.Generator,
+    split: str,
+    theme: str,
+    position: Sequence[float] = (0.0, 0.0),
+    heading: float | None = None,
+    style: str = "everyday",
+) -> Actor:
+    """A new person in some pose.
+
+    Args:
+        rng: Decides on body, clothes and pose.
+        split: "train" or "test"; they share no body.
+        theme: Of `poses.THEMES`, or the name of an action.
+        position: World x and z of the pelvis, m.
+        heading: Yaw in degrees (0 faces +z); None: random.
+        style: Of the clothes, "everyday" or "sport".
+    """
+    index = int(rng.choice(bodies_of_split(split)))
+    clothes = sample_clothes(rng, bool(shared_body("cpu").female[index]), style)
     pose = sample_pose(rng, theme, shared_self_collision(), heading=heading)
     if pose.action not in _IN_SKIRTS:
-        worn = worn | {"skirt": 0.0}
-    return Actor(body, worn, pose.angles, tuple(position), pose.lift, action=pose.action, subject=subject)
+        clothes = clothes | {"skirt": 0.0}
+    return Actor(index, clothes, pose.angles, tuple(position), pose.lift, action=pose.action)
 
 
-def subject_at(who, moment, subject):
-    """One of a company at a `motion.Moment`. who: (body, clothes)."""
-    return Actor(*who, moment.angles, moment.position, action=moment.action, subject=subject)
+def subject_at(subject: Subject, moment: Moment, name: str) -> Actor:
+    """A subject as it is at one moment of its movement."""
+    body, clothes = subject
+    return Actor(body, clothes, moment.angles, moment.position, action=moment.action, subject=name)
 
 
-def landmarks_of(actor):
+def landmarks_of(actor: Actor) -> np.ndarray:
     """(L, 3) m, world: the actor's landmarks."""
     return shared_body("cpu").place([actor]).landmarks[0]
 
 
-def draw_seed(rng):
-    """A seed for an engine's part."""
+def draw_seed(rng: np.random.Generator) -> int:
+    """A seed for a scene or for the noise of an image."""
     return int(rng.integers(2**31))

@@ -7,10 +7,11 @@ continues from there.
 """
 
 import importlib
-import os
+from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,66 +23,94 @@ from hpe_study.utils.files import atomic
 from hpe_study.utils.processes import pool
 from hpe_study.utils.progress import progress_bar
 from simulated_people.body.model import shared_body
-from simulated_people.ground_truth import joined, load_part, part_columns
+from simulated_people.ground_truth import GroundTruth, joined, load_part, part_columns
 from simulated_people.rendering.render import Shot, render
+from simulated_people.spec import StandInSpec
 
 JPEG_QUALITY = 95
-
-
-IMAGES_PER_BATCH = 32  # filmed, and kept or lost, together
-
-
-MAX_CUDA_PROCESSES = (
-    8  # processes that share a GPU; ten were no faster than four (H100), and each takes memory
-)
+IMAGES_PER_BATCH = 32  # rendered together, and kept or lost together
+# Processes that share a GPU: ten were no faster than four (H100), and each takes memory.
+MAX_CUDA_PROCESSES = 8
 
 
 @dataclass(frozen=True)
 class PlannedImage:
-    """One image to be filmed: where it goes (relative to the work folder), what it shows, and notes that go
-    with it."""
+    """One image to be rendered.
+
+    Attributes:
+        path: Where it goes, relative to the work folder.
+        shot: What it shows.
+        notes: {name: int, float or str} for the label files; the same names in every image of a plan.
+    """
 
     path: str
     shot: Shot
-    notes: dict = field(
-        default_factory=dict
-    )  # name → int, float or str; the same names in every take of a plan
+    notes: dict = field(default_factory=dict)
 
 
-def render_splits(spec, module, folder, workers=1, device="cpu", progress=True):
-    """Film a set's splits and return their `Footage`, {"train": …, "test": …}.
+@dataclass(frozen=True)
+class _Job:
+    """One batch of a plan, as it is sent to a worker process."""
 
-    module: the name of the set's module; its `items(brief, split)` says how many items the plan has,
-    `takes(brief, split, item)` gives the takes of one, `IMAGES_PER_ITEM` how many these are at most. folder:
-    the work folder; images go where the takes say, parts to `parts/`. Batches that are there already are not
-    filmed again. Raises StudyError when a worker process dies.
+    spec: StandInSpec
+    module: str  # of the data set
+    split: str
+    items: tuple
+    folder: Path  # for images
+    part: Path  # the file that keeps the batch's ground truth
+    device: str
+
+
+def render_splits(
+    spec: StandInSpec, module: str, folder: Path, workers: int = 1, device: str = "cpu", progress: bool = True
+) -> dict[str, GroundTruth]:
+    """Render the images of both splits; batches that are there already are not rendered again.
+
+    Args:
+        spec: The stand-in.
+        module: Name of the data set's module, which plans the images (see `simulated_people.sets`).
+        folder: The work folder: images go where the plan says, finished batches to `parts/`.
+        workers: Processes, of one thread each.
+        device: "cpu" or "cuda".
+        progress: Show a progress bar.
+
+    Returns:
+        The ground truth of "train" and "test".
+
+    Raises:
+        StudyError: A worker process died, or an image could not be written.
     """
+    jobs = {split: _jobs(spec, module, split, folder, device) for split in SPLITS}
+    everything = [job for split in SPLITS for job in jobs[split]]
+    missing = [job for job in everything if not job.part.exists()]
+    with progress_bar(
+        total=len(everything),
+        initial=len(everything) - len(missing),
+        desc=f"simulated {spec.name}",
+        unit="batch",
+        disable=not progress,
+    ) as bar:
+        for _ in _run(missing, workers if device == "cpu" else min(workers, MAX_CUDA_PROCESSES)):
+            bar.update()
+    return {split: joined(load_part(job.part) for job in jobs[split]) for split in SPLITS}
+
+
+def _jobs(spec, module, split, folder, device):
+    """The batches of a split, always the same."""
+    plan = importlib.import_module(module)
     parts = folder / "parts"
     parts.mkdir(parents=True, exist_ok=True)
-    plan = importlib.import_module(module)
-    names, jobs = {}, []
-    for split in SPLITS:
-        batches = _batches(plan.item_count(spec, split), max(1, IMAGES_PER_BATCH // plan.IMAGES_PER_ITEM))
-        names[split] = [parts / f"{split}_{number:05d}.npz" for number in range(len(batches))]
-        jobs += [
-            (spec, module, split, list(batch), str(folder), str(name), device)
-            for batch, name in zip(batches, names[split], strict=True)
-        ]
-    missing = [job for job in jobs if not os.path.exists(job[5])]
-    done = len(jobs) - len(missing)
-    with progress_bar(
-        total=len(jobs), initial=done, desc=f"simulated {spec.name}", unit="batch", disable=not progress
-    ) as bar:
-        for _ in _run(missing, min(workers, MAX_CUDA_PROCESSES) if device != "cpu" else workers):
-            bar.update()
-    return {split: joined([load_part(name) for name in names[split]]) for split in SPLITS}
+    items = range(plan.item_count(spec, split))
+    length = max(1, IMAGES_PER_BATCH // plan.IMAGES_PER_ITEM)
+    batches = [tuple(items[start : start + length]) for start in range(0, len(items), length)]
+    return [
+        _Job(spec, module, split, batch, folder, parts / f"{split}_{number:05d}.npz", device)
+        for number, batch in enumerate(batches)
+    ]
 
 
-def _batches(count, length):
-    return [range(start, min(start + length, count)) for start in range(0, count, length)]
-
-
-def _run(jobs, workers):
+def _run(jobs: Iterable[_Job], workers: int) -> Iterator[int]:
+    """Render the batches, in any order; yields the number of images of each."""
     if workers == 1 or len(jobs) < 2:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # several threads in one process are slower here, and would change the bytes
@@ -106,21 +135,20 @@ def _run(jobs, workers):
 
 @torch.inference_mode()
 def _render_batch(job):
-    spec, module, split, batch, folder, name, device = job
-    plan = importlib.import_module(module)
-    items, takes = zip(
-        *((item, take) for item in batch for take in plan.plan_item(spec, split, item)), strict=True
-    )
-    frames = render([take.shot for take in takes], shared_body(device), device=device)
-    for take, frame in zip(takes, frames, strict=True):
-        _write_image(os.path.join(folder, take.path), frame.image)
-    with atomic(name) as part, open(part, "wb") as stream:
-        np.savez(stream, **part_columns(items, takes, frames))
-    return len(takes)
+    plan = importlib.import_module(job.module)
+    planned = {item: plan.plan_item(job.spec, job.split, item) for item in job.items}
+    items = [item for item, images in planned.items() for _ in images]
+    images = [image for images in planned.values() for image in images]
+    frames = render([image.shot for image in images], shared_body(job.device), device=job.device)
+    for image, frame in zip(images, frames, strict=True):
+        _write_image(job.folder / image.path, frame.image)
+    with atomic(job.part) as part, open(part, "wb") as stream:
+        np.savez(stream, **part_columns(items, images, frames))
+    return len(images)
 
 
 def _write_image(path, rgb):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(path, bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+    if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
         raise StudyError(f"{path}: could not be written; is the disk full?")

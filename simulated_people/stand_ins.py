@@ -9,23 +9,17 @@ import importlib
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import lock, read_json, write_json
 from hpe_study.utils.processes import start_server
 from simulated_people.spec import StandInSpec
 
-VERSION = (
-    2  # raised when the same arguments come to mean other pictures or labels; a set's module may have its own
-)
-
-
+# Raised when the same arguments come to mean other images or labels; a set's module may have its own.
+VERSION = 2
 MARKER = "SIMULATED.json"
-
-
-SIZES = (32, 1024)  # px
-
-
+SIZES = (32, 1024)  # px, smallest and largest
 _MODULES = {
     "mpii": "mpii",
     "lsp": "lsp",
@@ -35,69 +29,74 @@ _MODULES = {
     "occlusion_person": "occlusion_person",
     "3dpw": "threedpw",
 }
-
-
 NAMES = tuple(_MODULES)
 
 
-def make(name, root, train, test, seed=0, size=128, workers=1, device="cpu", progress=True, **options):
-    """Write the simulated stand-in of a data set and return the folders written, as a list of paths.
+def make(
+    spec: StandInSpec, root: str | Path, workers: int = 1, device: str = "cpu", progress: bool = True
+) -> list[Path]:
+    """Write the simulated stand-in of a data set.
 
-    name: one of `NAMES`; "lsp" writes `lsp/` and `lsp_extended/`, which belong together.
-    root: the data root. train, test: records (people) in each split.
-    size: about how many px a person's square crop has in the written images; labels fit the images whatever
-    the size.
-    workers: processes, of one thread each. device: "cpu" or "cuda". options: the set's own (`layout` of h36m,
-    `matlab` of mpii).
+    The same spec gives the same bytes whatever the number of workers. A stand-in that is complete with this
+    spec is left alone; one of another spec is made anew; an interrupted one is continued.
 
-    The same arguments give the same bytes whatever the workers. What is complete with these arguments is left
-    alone; what was made with others is made anew; what was interrupted goes on. Raises StudyError for
-    impossible arguments, for a folder that is there and not marked as simulated, and when another process is
-    making the same set.
+    Args:
+        spec: What it is to contain.
+        root: The data root, which holds one folder per data set.
+        workers: Processes, of one thread each.
+        device: "cpu" or "cuda".
+        progress: Show a progress bar.
+
+    Returns:
+        The folders written.
+
+    Raises:
+        StudyError: The spec is impossible, a folder is there that is not marked as simulated, or another
+            process is making the same set.
     """
     if workers > 1:
         start_server()
-    module = _module(name)
-    spec = _checked(StandInSpec(name, train, test, seed, size, tuple(sorted(options.items()))), module)
+    module = _module(spec.name)
+    _check(spec, module)
     root = Path(root)
-    finals = [root / folder for folder in module.FOLDERS]
+    targets = [root / folder for folder in module.FOLDERS]
     order = {
-        "name": name,
-        "train": train,
-        "test": test,
-        "seed": seed,
-        "size": size,
-        "version": _version(module),
-        **options,
+        "name": spec.name,
+        "train": spec.train,
+        "test": spec.test,
+        "seed": spec.seed,
+        "size": spec.size,
+        "version": getattr(module, "VERSION", VERSION),
+        **dict(spec.options),
     }
-    made = [_is_made(final, order) for final in finals]
-    if all(made):
-        return finals
-    work = root / f".{name}.partial"
+    complete = [_is_made(target, order) for target in targets]
+    if all(complete):
+        return targets
+    work = root / f".{spec.name}.partial"
     with lock(work):
         _prepare(work, order)
         if not (work / "ready.json").exists():
-            module.write(work, spec, workers, device, progress)
-            for final in finals:
-                write_json(work / final.name / MARKER, order | {"simulated": True})
+            # imported here, so that the process server starts before the renderer loads (seconds)
+            from simulated_people.render_jobs import render_splits
+
+            module.write(work, spec, render_splits(spec, module.__name__, work, workers, device, progress))
+            for target in targets:
+                write_json(work / target.name / MARKER, order | {"simulated": True})
             write_json(work / "ready.json", order)
-        for final in finals:
-            _publish(work, final)
+        for target in targets:
+            _publish(work, target)
         shutil.rmtree(work)
-    return finals
+    return targets
 
 
-def _module(name):
+def _module(name: str) -> ModuleType:
     if name not in _MODULES:
         raise StudyError(f"no simulated stand-in is called {name!r}; there are {', '.join(NAMES)}")
     return importlib.import_module(f"simulated_people.sets.{_MODULES[name]}")
 
 
-def _version(module):
-    return getattr(module, "VERSION", VERSION)
-
-
-def _checked(spec, module):
+def _check(spec, module):
+    """Raise StudyError where the spec cannot be made."""
     for key in ("train", "test"):
         if spec.count(key) < 1:
             raise StudyError(f"{spec.name}: {key} must be at least 1 record, not {spec.count(key)}")
@@ -107,16 +106,14 @@ def _checked(spec, module):
         raise StudyError(f"{spec.name}: size must be {SIZES[0]} to {SIZES[1]} px, not {spec.size}")
     for key, value in spec.options:
         if value not in module.OPTIONS.get(key, ()):
-            allowed = (
-                ", ".join(
-                    f"{option}={' or '.join(map(repr, values))}" for option, values in module.OPTIONS.items()
-                )
-                or "none"
+            options = (
+                f"{name}={' or '.join(map(repr, allowed))}" for name, allowed in module.OPTIONS.items()
             )
-            raise StudyError(f"{spec.name}: there is no option {key}={value!r}; options: {allowed}")
+            raise StudyError(
+                f"{spec.name}: there is no option {key}={value!r}; options: {', '.join(options) or 'none'}"
+            )
     if hasattr(module, "check"):
         module.check(spec)
-    return spec
 
 
 def _is_made(folder, order):
@@ -135,7 +132,7 @@ def _refuse_unmarked(folder):
 
 
 def _prepare(work, order):
-    """An empty work folder for this order, or the one that an interrupted run of the same order left."""
+    """Leave in the work folder nothing but what an interrupted run of the same order made."""
     if (work / "order.json").exists() and read_json(work / "order.json") == order:
         return
     for path in work.iterdir():
@@ -144,13 +141,12 @@ def _prepare(work, order):
     write_json(work / "order.json", order)
 
 
-def _publish(work, final):
-    """Move a finished folder to its place; one that an older order left there goes first. Done already:
-    nothing."""
-    if not (work / final.name).exists():
+def _publish(work, target):
+    """Move a finished folder to its place, after removing one that an older order left there."""
+    if not (work / target.name).exists():  # moved already, by an interrupted run
         return
-    _refuse_unmarked(final)
-    if final.exists():
+    _refuse_unmarked(target)
+    if target.exists():
         shutil.rmtree(work / "old", ignore_errors=True)
-        os.replace(final, work / "old")
-    os.replace(work / final.name, final)
+        os.replace(target, work / "old")
+    os.replace(work / target.name, target)

@@ -5,7 +5,7 @@ from functools import lru_cache
 import h5py
 import numpy as np
 
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 TRAIN, TEST, SIZE = 24, 8, 40  # records, records, px
 
@@ -15,7 +15,7 @@ def maker(root):
 
     @lru_cache
     def made(name):
-        make(name, root, TRAIN, TEST, size=SIZE, progress=False)
+        make(StandInSpec(name, TRAIN, TEST, size=SIZE), root, progress=False)
         return root
 
     return made

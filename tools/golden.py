@@ -25,7 +25,7 @@ import torch
 
 from hpe_study.data.store_key import stored_key
 from hpe_study.study import Study
-from simulated_people import NAMES, make
+from simulated_people import NAMES, StandInSpec, make
 
 PROJECT = Path(__file__).resolve().parents[1]
 CLOCKS = [
@@ -93,7 +93,7 @@ def stand_ins(root):
     """{set: digest of all files of its stand-in, names and bytes}."""
     digests = {}
     for name in NAMES:
-        folders = make(name, root, TRAIN, TEST, size=SIZE, workers=2, progress=False)
+        folders = make(StandInSpec(name, TRAIN, TEST, size=SIZE), root, workers=2, progress=False)
         sha = hashlib.sha256()
         for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
             sha.update(str(path.relative_to(root)).encode() + path.read_bytes())

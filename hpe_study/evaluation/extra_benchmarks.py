@@ -12,7 +12,7 @@ from hpe_study.data.store import record_to_row
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSet
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 EXTRA_BENCHMARKS = {  # name → reader's name, its options, the protocols meant for any set's labels and for these
     "3dpw": ("3dpw", {}, ("study", "published", "3dpw")),
@@ -49,7 +49,7 @@ def labels_and_bones(study, name):
     root = study.raw
     if study.simulated:
         root = study.home / "data" / "simulated" / f"beyond-{name}"  # a folder a layout
-        make(reader, root, SIMULATED, SIMULATED, size=SIZE, progress=False, **options)
+        make(StandInSpec(reader, SIMULATED, SIMULATED, size=SIZE, options=options), root, progress=False)
     try:
         train, test = (Labels(open_dataset(reader, root, split, **options)) for split in ("train", "test"))
     except MissingSet:

@@ -17,7 +17,7 @@ from hpe_study.training import trainer
 from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
 from hpe_study.utils.files import atomic
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 
 def prepare_set(study, name, workers=1, progress=True):
@@ -27,17 +27,8 @@ def prepare_set(study, name, workers=1, progress=True):
     if source.simulate:
         counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
-        make(
-            source.reader,
-            study.root_of(name),
-            counts.train,
-            counts.test,
-            seed=seed,
-            size=size,
-            workers=workers,
-            device=renderer,
-            progress=progress,
-        )
+        spec = StandInSpec(source.reader, counts.train, counts.test, seed, size)
+        make(spec, study.root_of(name), workers, renderer, progress)
     settings = store_settings(study, name)
     return {
         split: prepare(

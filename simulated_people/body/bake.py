@@ -17,14 +17,8 @@ import sys
 import numpy as np
 
 PEOPLE, COMPONENTS, BODY_TRIANGLES, SKIRT_TRIANGLES = 800, 24, 5200, 700
-
-
 BODY_VERTICES = 13380  # the first of the base mesh; helpers follow
-
-
 LEFT_EYE, RIGHT_EYE = slice(14598, 14670), slice(14670, 14742)  # helper vertices
-
-
 PHENOTYPE_SPREAD = 0.22
 
 

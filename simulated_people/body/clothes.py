@@ -19,8 +19,6 @@ SKIN = (
     (0.40, 0.27, 0.19),
     (0.31, 0.21, 0.16),
 )
-
-
 HAIR = (
     (0.07, 0.06, 0.06),
     (0.13, 0.09, 0.07),
@@ -30,20 +28,10 @@ HAIR = (
     (0.52, 0.50, 0.48),
     (0.36, 0.15, 0.08),
 )
-
-
 _HAIR_SHARE = (0.25, 0.2, 0.2, 0.12, 0.1, 0.08, 0.05)
-
-
 PATTERNS = ("plain", "stripes", "bars", "checks", "print", "blotches")
-
-
 _PATTERN_SHARE = (0.5, 0.14, 0.1, 0.08, 0.12, 0.06)
-
-
 _COLOURS = ("skin", "hair", "top", "top_second", "trousers", "shoes")
-
-
 _NUMBERS = ("pattern", "pattern_size", "sleeve", "trouser_length", "skirt", "skirt_length", "long_hair", "bald", "hat",
             "top_thickness", "trouser_thickness", "hem", "seed")  # fmt: skip
 

@@ -32,17 +32,11 @@ _SIDED = (
     "knee",
     "ankle",
 )
-
-
 ANGLES = (
     "pitch", "roll", "yaw", "spine_bend", "spine_side", "spine_twist", "neck_bend", "neck_side", "neck_twist",
     *(f"l_{name}" for name in _SIDED), *(f"r_{name}" for name in _SIDED),
 )  # fmt: skip
-
-
 ANGLE_INDEX = {name: position for position, name in enumerate(ANGLES)}
-
-
 # Ranges of motion in degrees, a little inside what an agile adult reaches. The body's own attitude is free.
 LIMITS = {
     "spine_bend": (-35, 80), "spine_side": (-32, 32), "spine_twist": (-42, 42),
@@ -50,33 +44,17 @@ LIMITS = {
     "arm_lift": (0, 178), "arm_turn": (-45, 165), "arm_twist": (-90, 90), "elbow": (0, 148), "wrist": (-60, 60),
     "hip": (-28, 128), "hip_out": (-22, 75), "hip_twist": (-42, 48), "knee": (0, 148), "ankle": (-40, 28),
 }  # fmt: skip
-
-
 _LOW = np.array([LIMITS.get(name, LIMITS.get(name[2:], (-np.inf,)))[0] for name in ANGLES], np.float32)
-
-
 _HIGH = np.array([LIMITS.get(name, LIMITS.get(name[2:], (0, np.inf)))[1] for name in ANGLES], np.float32)
-
-
 _MIRROR_SIGN = np.array([-1 if name in ("roll", "yaw") or name.endswith(("_side",)) or name in ("spine_twist", "neck_twist") else 1
                          for name in ANGLES], np.float32)  # fmt: skip
-
-
 _MIRROR = [ANGLE_INDEX.get({"l_": "r_", "r_": "l_"}.get(name[:2], name[:2]) + name[2:]) for name in ANGLES]
-
-
 # Elementary turns: (name, angle, axis, factor). Sided turns come in pairs, the left one first.
 _SPINE, _NECK = (0.4, 0.35, 0.25), (0.3, 0.3, 0.4)
-
-
 _TURNS = [("pitch", "pitch", 0, 1.0), ("roll", "roll", 2, 1.0), ("yaw", "yaw", 1, 1.0)]
-
-
 for _part, _shares in (("spine", _SPINE), ("neck", _NECK)):
     for _axis, _motion in ((1, "twist"), (0, "bend"), (2, "side")):
         _TURNS += [(f"{_part}_{_motion}", f"{_part}_{_motion}", _axis, share) for share in _shares]
-
-
 for _name, _angle, _axis, _factor, _mirrored in (
     ("collar", "collar", 2, 1.0, True),
     ("arm_twist", "arm_twist", 1, 1.0, True),
@@ -92,17 +70,9 @@ for _name, _angle, _axis, _factor, _mirrored in (
         (_name, f"{side}_{_angle}", _axis, _factor * (sign if _mirrored else 1))
         for side, sign in (("l", 1), ("r", -1))
     ]
-
-
 _COLUMNS = {**ANGLE_INDEX, "l_collar": len(ANGLES), "r_collar": len(ANGLES) + 1}
-
-
 _TURN_COLUMN = [_COLUMNS[angle] for _, angle, _, _ in _TURNS]
-
-
 _TURN_FACTOR = torch.tensor([factor for *_, factor in _TURNS])
-
-
 _GENERATOR = torch.tensor(
     [
         [[0, 0, 0], [0, 0, -1], [0, 1, 0]],
@@ -110,17 +80,11 @@ _GENERATOR = torch.tensor(
         [[0, -1, 0], [1, 0, 0], [0, 0, 0]],
     ]
 ).float()
-
-
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
-
-
 # Each moved bone's rotation as a product, from the left, of turns, of `swing` (which brings the hanging arm
 # to where it points) and of the limbs' `alignment`; .T is the inverse. Undoing the collar's turn keeps the
 # upper arm's direction, as seen from the chest, what the angles say.
 _SIDES = ("Left", "Right")
-
-
 _PRODUCTS = (
     (("Hips",), "yaw pitch roll"),
     (("LowerBack", "Spine", "Spine1"), "spine_twist spine_bend spine_side"),

@@ -75,26 +75,16 @@ def _scaled(weights, factor):
 
 
 _RECIPES = _recipes()
-
-
 LANDMARKS = tuple(_RECIPES)
-
-
 LANDMARK_INDEX = {name: row for row, name in enumerate(LANDMARKS)}
-
-
 _OF_SKELETON = {
     skeleton.name: np.array([LANDMARK_INDEX[skeleton.key(joint)] for joint in skeleton.joints])
     for skeleton in ALL
 }
-
-
 # How much of the person's own flesh may lie before a landmark before it counts as hidden by the own body, in
 # mm (1.7 m tall person).
 _FLESH = {"ankle": 90, "knee": 110, "hip": 190, "shoulder": 140, "elbow": 85, "wrist": 65, "hand": 60, "thumb": 45, "finger": 40,
           "foot": 90, "toe": 70, "heel": 70, "ear": 45, "eye": 40, "nose": 35, "head_top": 60, "clavicle": 160, "collar": 150}  # fmt: skip
-
-
 FLESH = np.array(
     [next((mm for part, mm in _FLESH.items() if name.endswith(part)), 200) for name in LANDMARKS], float
 )

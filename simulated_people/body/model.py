@@ -39,11 +39,7 @@ class Actor:
 
 
 ASSET = Path(__file__).parent / "assets" / "body.npz"
-
-
 BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
-
-
 # placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
 _REMEMBERED = 256
 

@@ -14,8 +14,6 @@ from simulated_people.motion.templates_floor import FLOOR
 from simulated_people.motion.templates_upright import UPRIGHT, weighted_choice
 
 ACTIONS = UPRIGHT | FLOOR
-
-
 # What the people of each kind of data set are seen to do: action → share.
 THEMES = {
     "everyday": {"stand": 4, "walk": 3, "sit": 2.5, "bend": 1.2, "squat": 0.7, "kneel": 0.8, "sit on floor": 0.7, "lunge": 0.5, "run": 0.7,
@@ -32,8 +30,6 @@ THEMES = {
     "street": {"walk": 5, "stand": 4, "sit": 1, "run": 1, "bend": 0.6, "throw": 0.4, "box": 0.3, "climb": 0.2},
     "floor": dict.fromkeys(FLOOR, 1) | {"sit on floor": 1.5, "kneel": 1},
 }  # fmt: skip
-
-
 _TRIES = 24  # poses drawn, one after the other, until one does not cut into itself
 
 

@@ -14,11 +14,7 @@ from simulated_people.body import kinematics
 from simulated_people.body.model import shared_body
 
 TOLERANCE = 0.02  # m of overlap that flesh gives way to
-
-
 _HALF_WIDTH, _HALF_DEPTH = 0.135, 0.095  # m, the trunk
-
-
 _RADIUS = {
     "upper_arm": 0.042,
     "forearm": 0.036,
@@ -29,12 +25,8 @@ _RADIUS = {
     "head": 0.092,
     "neck": 0.05,
 }
-
-
 _ENDS = {"upper_arm": ("Arm", "ForeArm"), "forearm": ("ForeArm", "Hand"), "hand": ("Hand", "HandFinger1"),
          "thigh": ("UpLeg", "Leg"), "shin": ("Leg", "Foot"), "foot": ("Foot", "ToeBase")}  # fmt: skip
-
-
 _AGAINST = {  # which limbs are looked at together; "other" is the limb of the other side
     "hand": ("other upper_arm", "other thigh", "other shin", "thigh", "shin", "head"),
     "forearm": (
@@ -52,8 +44,6 @@ _AGAINST = {  # which limbs are looked at together; "other" is the limb of the o
     "foot": ("other foot", "other thigh"),
     "thigh": ("other thigh", "head"),
 }
-
-
 _SAMPLES = np.linspace(0.0, 1.0, 7)
 
 

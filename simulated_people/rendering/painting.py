@@ -10,8 +10,6 @@ from simulated_people.body.clothes import PATTERNS
 from simulated_people.rendering import shading
 
 _TONES = ("skin", "trousers", "top", "shoes", "hair", "top_second")
-
-
 _TROUSERS, _TOP, _SHOES, _HAIR, _SECOND = range(1, len(_TONES))
 
 

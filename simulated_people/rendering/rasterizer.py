@@ -9,11 +9,7 @@ from dataclasses import dataclass
 import torch
 
 EMPTY = torch.iinfo(torch.int64).max
-
-
 NEAREST = 0.15  # m: triangles nearer to the camera are left out
-
-
 SUB = 2  # samples per pixel and direction
 SAMPLES = SUB**2  # per pixel
 

@@ -12,14 +12,8 @@ import torch
 from simulated_people.rendering import rasterizer, shading
 
 SKY, FLOOR, WALL, FIRST_BOX = -1, 0, 1, 2
-
-
 _FAR, _NEAR = 60.0, 0.05  # m
-
-
 _OPEN = 100.0  # m; walls further off are none
-
-
 _CELLS_AT_ONCE = 16_000_000  # of boxes' rectangles in several images
 
 

@@ -48,8 +48,6 @@ class Frame:
 
 
 _PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; half as many took 1.2 GB
-
-
 _ONE_SURFACE = 0.03  # m: neighbouring samples of a person that differ more in depth show two surfaces
 
 
@@ -131,8 +129,6 @@ def _cleared(shots, of_shot, people, body):
 
 
 _remembered = OrderedDict()  # fixed cameras see the same empty scene again and again
-
-
 _REMEMBERED_PIXELS = 1_500_000
 
 

@@ -11,8 +11,6 @@ import torch
 from simulated_people.scenes.scene import BRICKS, CHECKER, PLAIN, PLANKS, STRIPES, WINDOWS
 
 _TILE = 1024  # places along a side of the noise tile
-
-
 _BLOB = 64  # places a blob
 
 

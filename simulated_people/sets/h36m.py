@@ -15,39 +15,32 @@ Train: S1, S5, S6, S7, S8; test: S9, S11. The room is the same for both, as it i
 """
 
 import pickle
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 
 import h5py
 import numpy as np
 
 from hpe_study.skeletons import H36M17
 from hpe_study.utils.files import atomic
-from simulated_people.body.landmarks import LANDMARK_INDEX, LANDMARKS, rows_of
-from simulated_people.ground_truth import write_truth
+from simulated_people.body.landmarks import LANDMARK_INDEX, rows_of
+from simulated_people.ground_truth import GroundTruth, write_truth
 from simulated_people.motion.self_collision import shared_self_collision
 from simulated_people.motion.sequences import Motion
 from simulated_people.people_sampling import draw_seed, sample_subjects, subject_at
-from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.render_jobs import PlannedImage
 from simulated_people.rendering.render import Shot
 from simulated_people.scenes import camera
 from simulated_people.scenes.placement import add_seats
 from simulated_people.scenes.places import make_scene
+from simulated_people.spec import StandInSpec
 
 VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
-
-
 FOLDERS = ("h36m",)
-
-
 OPTIONS = {"layout": ("challenge", "full")}
-
-
 IMAGES_PER_ITEM = 4
-
-
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
-
-
 # The 15 actions in the order of the real set's numbers (2 … 16), each with what people are seen to do in it.
 ACTIONS = {
     "Directions": ("stand", "stand", "walk"),
@@ -66,23 +59,11 @@ ACTIONS = {
     "WalkDog": ("walk", "walk", "bend"),
     "WalkTogether": ("walk",),
 }
-
-
 CAMERAS = (54138969, 55011271, 58860488, 60457274)
-
-
-_FIELD = 1.55  # the picture's side, in sides of a person's crop
-
-
+_FIELD = 1.55  # side of the image, in sides of a person's crop
 _PARTS = {"train": "Train", "test": "Val"}
-
-
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
-
-
 _FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
-
-
 # The 32 joints of the full layout; the set repeats some.
 _JOINTS_32 = [
     *(
@@ -102,40 +83,34 @@ _JOINTS_32 = [
     *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
     *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
 ]
-
-
 # Facts of the cache: 17 joints and the mid-shoulder (17).
 _FLIP_PAIRS = np.array([(1, 4), (2, 5), (3, 6), (14, 11), (15, 12), (16, 13)])
-
-
 _PARENTS = np.array([0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0])
 
 
-def item_count(spec, split):
-    """Moments: each is seen by the four cameras."""
+def item_count(spec: StandInSpec, split: str) -> int:
+    """How many moments the split has; each is seen by the four cameras."""
     return -(-spec.count(split) // len(CAMERAS))
 
 
-def plan_item(spec, split, item):
-    """One moment of one sequence, from four sides; the last may lack cameras, so that the records are as many
-    as asked for."""
+def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
+    """One moment of one sequence, from four sides; the last lacks cameras where fewer records are wanted."""
     subject, action, frame = _moment(split, item)
     moment = _motion(spec, split, subject, action).at(frame)
-    actor = subject_at(_company(spec, split)[subject], moment, subject)
-    place = add_seats(_laboratory(spec, split, subject), [actor])
+    actor = subject_at(_subjects(spec, split)[subject], moment, subject)
+    scene = add_seats(_laboratory(spec, split, subject), [actor])
     wanted = spec.count(split) - item * len(CAMERAS)
     names = spec.rng(split, "names").permutation(spec.count(split))[item * len(CAMERAS) :]
-    full = f"h36m/{subject}/{action}-1/imageSequence/{{}}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
-    return [
-        PlannedImage(
-            full.format(CAMERAS[number])
-            if _is_full(spec)
-            else f"h36m/ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg",
-            Shot((actor,), view, place, draw_seed(spec.rng(split, "noise", item, number))),
-            {"action": action, "frame": frame, "camera": CAMERAS[number]},
-        )
-        for number, (view, name) in enumerate(zip(_rig(spec, subject)[:wanted], names, strict=False))
-    ]
+    images = []
+    for view, name in zip(_rig(spec, subject)[:wanted], names, strict=False):
+        if _is_full(spec):
+            path = f"{subject}/{action}-1/imageSequence/{view.number}/img_{_FRAMES_APART * frame + 1:06d}.jpg"
+        else:
+            path = f"ECCV18_Challenge/{_PARTS[split]}/IMG/{name + 1:05d}.jpg"
+        noise = draw_seed(spec.rng(split, "noise", item, CAMERAS.index(view.number)))
+        notes = {"action": action, "frame": frame, "camera": view.number}
+        images.append(PlannedImage(f"h36m/{path}", Shot((actor,), view, scene, noise), notes))
+    return images
 
 
 def _is_full(spec):
@@ -143,15 +118,14 @@ def _is_full(spec):
 
 
 def _moment(split, item):
-    """Subject, action and frame of an item: all sequences grow together, so that a small set has some of
-    each."""
+    """Subject, action and frame of an item; sequences grow together, so that a small set has some of each."""
     sequences = [(subject, action) for action in ACTIONS for subject in SUBJECTS[split]]
     return *sequences[item % len(sequences)], item // len(sequences)
 
 
 @lru_cache(maxsize=8)
-def _company(spec, split):
-    return sample_subjects(spec, split, SUBJECTS[split], like_real=True)
+def _subjects(spec, split):
+    return sample_subjects(spec, split, SUBJECTS[split], h36m_sized=True)
 
 
 @lru_cache(maxsize=128)
@@ -166,13 +140,13 @@ def _rig(spec, subject):
     """The four cameras, moved by a few centimetres between subjects, as a laboratory is set up anew."""
     side = round(_FIELD * spec.size)
     rng = spec.rng("rig", subject)
-    cameras = camera.laboratory_rig(spec.size, side, side)
+    cameras = camera.laboratory_rig(spec.size, side)
     shifted = [
         (view.position + rng.normal(0, 0.04, 3), np.array([0, 0.95, 0]) + rng.normal(0, 0.03, 3))
         for view in cameras
     ]
     return [
-        camera.pinhole(position, target, view.fx, side, side, number=number)
+        camera.pinhole(position, target, view.fx, (side, side), number=number)
         for view, (position, target), number in zip(cameras, shifted, CAMERAS, strict=True)
     ]
 
@@ -182,21 +156,19 @@ def _laboratory(spec, split, subject):
     return make_scene("laboratory", draw_seed(spec.rng(split, "place")), cameras=_rig(spec, subject))
 
 
-def write(work, spec, workers, device, progress):
-    """Write the whole set under `work/h36m`."""
-    splits = render_splits(spec, __name__, work, workers, device, progress)
-    splits = {split: truth.people(_order(truth)) for split, truth in splits.items()}
+def write(folder: Path, spec: StandInSpec, truths: Mapping[str, GroundTruth]) -> None:
+    """Write the label files of both splits under `folder/h36m`, in the layout that the spec asks for."""
+    splits = {split: truth.people(_order(truth)) for split, truth in truths.items()}
     for split, truth in splits.items():
         if _is_full(spec):
-            _write_full(work / "h36m", truth)
+            _write_full(folder / "h36m", truth)
         else:
-            _write_challenge(work / "h36m", _PARTS[split], truth)
-    write_truth(work / "h36m" / "truth.h5", splits, LANDMARKS)
+            _write_challenge(folder / "h36m", _PARTS[split], truth)
+    write_truth(folder / "h36m" / "truth.h5", splits)
 
 
 def _order(truth):
-    """By subject's number, then by the image's path: the order of the challenge's numbers, or of the full
-    set's sequences and cameras."""
+    """By image number in the challenge's layout; by subject, then sequence and camera in the full one."""
     full = [str(image).count("imageSequence") for image in truth.of_image("image")]
     number = [int(subject[1:]) for subject in truth.subject]
     return np.lexsort((truth.of_image("image"), np.multiply(full, number)))
@@ -241,8 +213,8 @@ def _write_challenge(folder, part_name, truth):
         pickle.dump(cache_entries(truth, joints), stream, protocol=4)
 
 
-def cache_entries(truth, joints):
-    """The list of dicts of the cache pickle. joints: (P, 17, 3) mm, camera frame."""
+def cache_entries(truth: GroundTruth, joints: np.ndarray) -> list[dict]:
+    """The list of dicts of the cache pickle; joints: (P, 17, 3) mm, camera frame."""
     shoulders = joints[:, H36M17.indices("l_shoulder r_shoulder")].mean(1, keepdims=True)
     joints = np.concatenate([joints, shoulders], 1)
     relative = joints - joints[:, :1]
@@ -274,11 +246,17 @@ def cache_entries(truth, joints):
     ]
 
 
-def similarity(source, target):
-    """Least-squares similarity in the plane: target ≈ s · source @ rot + t. (N, J, 2) each → s (N,), rot (N,
-    2, 2), t (N, 2).
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least-squares similarities in the plane, without reflections: target ≈ s · source @ rotation + shift.
 
-    Umeyama, PAMI 1991, without reflections.
+    Umeyama, PAMI 1991.
+
+    Args:
+        source: (N, J, 2).
+        target: (N, J, 2).
+
+    Returns:
+        Scale (N,), rotation (N, 2, 2) and shift (N, 2).
     """
     means = source.mean(1, keepdims=True), target.mean(1, keepdims=True)
     a, b = source - means[0], target - means[1]

@@ -1,14 +1,16 @@
-"""MPI-INF-3DHP, simulated: a green-screen studio, 14 cameras of which eight are filmed, eight people with two
-sequences each.
+"""MPI-INF-3DHP, simulated: a green-screen studio, 14 cameras (eight with images), eight people.
 
-Train: `S{1..8}/Seq{1,2}/annot.mat` (cells of all 14 cameras), `camera.calibration` and the extracted frames
-`imageSequence/video_{k}/frame_%06d.jpg`, from 1, of the cameras [0, 1, 2, 4, 5, 6, 7, 8]. Test:
-`mpi_inf_3dhp_test_set/TS{1..6}/` with `annot_data.mat` (MATLAB v7.3, i.e. HDF5) and
-`imageSequence/img_%06d.jpg`; TS5 and TS6 are outdoors and 16:9. About one test frame in nine is not valid.
+Train, two sequences per person: `S{1..8}/Seq{1,2}/annot.mat` (cells of all 14 cameras),
+`camera.calibration` and the extracted frames `imageSequence/video_{k}/frame_%06d.jpg`, from 1, of the cameras
+[0, 1, 2, 4, 5, 6, 7, 8]. Test: `mpi_inf_3dhp_test_set/TS{1..6}/` with `annot_data.mat` (MATLAB v7.3, i.e.
+HDF5) and `imageSequence/img_%06d.jpg`; TS5 and TS6 are outdoors and 16:9. About one test frame in nine is not
+valid.
 `univ_annot3` is `annot3` scaled about the pelvis to a height of 1.7 m.
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,54 +19,37 @@ from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
 from hpe_study.utils.files import atomic
 from simulated_people import matlab
 from simulated_people.body.clothes import sample_clothes
-from simulated_people.body.landmarks import LANDMARKS, rows_of
+from simulated_people.body.landmarks import rows_of
 from simulated_people.body.model import shared_body
-from simulated_people.ground_truth import write_truth
+from simulated_people.ground_truth import GroundTruth, write_truth
 from simulated_people.motion.poses import THEMES
 from simulated_people.motion.self_collision import shared_self_collision
-from simulated_people.motion.sequences import Motion
+from simulated_people.motion.sequences import Clips, Motion
 from simulated_people.people_sampling import draw_seed, sample_subjects, subject_at
-from simulated_people.render_jobs import PlannedImage, render_splits
+from simulated_people.render_jobs import PlannedImage
 from simulated_people.rendering.render import Shot
 from simulated_people.scenes import camera
+from simulated_people.scenes.camera import Camera
 from simulated_people.scenes.placement import add_seats, clear_view
 from simulated_people.scenes.places import make_scene
+from simulated_people.spec import StandInSpec
 
 VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
-
-
 FOLDERS = ("mpi_inf_3dhp",)
-
-
 OPTIONS = {}
-
-
 IMAGES_PER_ITEM = 8
-
-
 UNIVERSAL_HEIGHT = 1.7  # m
-
-
 FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
-
-
 # Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high,
 # 5 low, 11–13 above.
 _PLACES = np.array(
-    [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8), (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9),
-     (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6), (180, 75, 3.6), (300, 70, 3.6)]
+    [(0, 4, 3.9), (45, 38, 3.7), (90, 5, 3.9), (115, 30, 3.9), (135, 3, 4.0), (180, -12, 3.8),
+     (225, 46, 3.7), (270, 5, 4.0), (315, 4, 3.9), (20, 30, 3.9), (200, 28, 3.9), (60, 70, 3.6),
+     (180, 75, 3.6), (300, 70, 3.6)]
 )  # fmt: skip
-
-
 TRAIN_SEQUENCES = tuple(f"S{subject}/Seq{sequence}" for sequence in (1, 2) for subject in range(1, 9))
-
-
 TEST_SEQUENCES = tuple(f"TS{number}" for number in range(1, 7))
-
-
 OUTDOORS = ("TS5", "TS6")
-
-
 # What people do in each of the seven activities that the test labels number from 1.
 ACTIVITIES = (
     ("stand", "walk"),
@@ -75,38 +60,32 @@ ACTIVITIES = (
     ("throw", "kick", "jump", "box"),
     tuple(THEMES["studio"]),
 )
-
-
-_FRAMES_AN_ACTIVITY = 4
-
-
-# the picture's side, in sides of a person's crop; outdoors its height is a little less and its width 16:9
+_FRAMES_PER_ACTIVITY = 4
+# side of the image, in sides of a person's crop; outdoors its height is a little less and its width 16:9
 _FIELD = 1.5
+_NOT_VALID = 9  # one of so many test frames is not valid
 
 
-_NOT_VALID = 9  # of so many test frames one is not valid
-
-
-def item_count(spec, split):
-    """Train: moments, each seen by eight cameras. Test: pieces of one camera's film."""
+def item_count(spec: StandInSpec, split: str) -> int:
+    """Train: how many moments, each seen by eight cameras. Test: how many pieces of one camera's video."""
     return -(-spec.count(split) // len(FILMED)) if split == "train" else len(_test_pieces(spec))
 
 
-def plan_item(spec, split, item):
-    """The takes of one item; of the last moment some cameras may lack, so that the records are as many as
-    asked for."""
+def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
+    """The images of one item; the last moment lacks cameras where fewer records are wanted."""
     if split == "test":
         sequence, frames = _test_pieces(spec)[item]
-        return [_test_take(spec, sequence, frame) for frame in frames]
+        return [_plan_test_image(spec, sequence, frame) for frame in frames]
     frame, number = divmod(item, len(TRAIN_SEQUENCES))
     sequence = TRAIN_SEQUENCES[number]
-    actor = _actor(spec, "train", sequence.split("/")[0], sequence, number, frame)
-    place = add_seats(_studio(spec), [actor])
-    notes = _notes(sequence, frame, True, number, actor)
+    actor = _actor(spec, "train", sequence.split("/")[0], sequence, _activity(number, frame), frame)
+    scene = add_seats(_studio(spec), [actor])
+    notes = _notes(sequence, frame, True, _activity(number, frame), actor)
+    folder = f"mpi_inf_3dhp/{sequence}/imageSequence"
     return [
         PlannedImage(
-            f"mpi_inf_3dhp/{sequence}/imageSequence/video_{number}/frame_{frame + 1:06d}.jpg",
-            Shot((actor,), rig(spec)[number], place, draw_seed(spec.rng("train", "noise", item, number))),
+            f"{folder}/video_{number}/frame_{frame + 1:06d}.jpg",
+            Shot((actor,), rig(spec)[number], scene, draw_seed(spec.rng("train", "noise", item, number))),
             notes,
         )
         for number in FILMED[: spec.train - item * len(FILMED)]
@@ -115,8 +94,7 @@ def plan_item(spec, split, item):
 
 @lru_cache(maxsize=4)
 def _test_pieces(spec):
-    """[(sequence, frames)], frames from 0: all six sequences grow together until the valid frames are as many
-    as asked for."""
+    """[(sequence, frames)], frames from 0: all six sequences grow together, up to the valid frames wanted."""
     pieces, wanted = [], spec.test
     while wanted:
         turn, place = divmod(len(pieces), len(TEST_SEQUENCES))
@@ -132,35 +110,28 @@ def _is_valid(frame):
     return frame % _NOT_VALID != _NOT_VALID // 2
 
 
-def _test_take(spec, sequence, frame):
-    place = TEST_SEQUENCES.index(sequence)
-    actor = _actor(spec, "test", sequence, sequence, place, frame)
-    notes = _notes(sequence, frame, _is_valid(frame), place, actor)
-    view, scenery = _test_set(spec, sequence)
-    shot = Shot(
-        (actor,),
-        view,
-        add_seats(clear_view(scenery, view, [actor]), [actor]),
-        draw_seed(spec.rng("test", "noise", sequence, frame)),
-    )
-    return PlannedImage(
-        f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg", shot, notes
-    )
+def _plan_test_image(spec, sequence, frame):
+    number = TEST_SEQUENCES.index(sequence)
+    actor = _actor(spec, "test", sequence, sequence, _activity(number, frame), frame)
+    notes = _notes(sequence, frame, _is_valid(frame), _activity(number, frame), actor)
+    view, scene = _test_set(spec, sequence)
+    scene = add_seats(clear_view(scene, view, [actor]), [actor])
+    shot = Shot((actor,), view, scene, draw_seed(spec.rng("test", "noise", sequence, frame)))
+    path = f"mpi_inf_3dhp/mpi_inf_3dhp_test_set/{sequence}/imageSequence/img_{frame + 1:06d}.jpg"
+    return PlannedImage(path, shot, notes)
 
 
-def _activity(place, frame):
-    return (place + frame // _FRAMES_AN_ACTIVITY) % len(ACTIVITIES)
+def _activity(number, frame):
+    """Index into `ACTIVITIES` of a frame of the sequence with this number."""
+    return (number + frame // _FRAMES_PER_ACTIVITY) % len(ACTIVITIES)
 
 
-def _actor(spec, split, subject, sequence, place, frame):
-    body, worn = _company(spec, split)[subject]
+def _actor(spec, split, subject, sequence, activity, frame):
+    body, clothes = _subjects(spec, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
-        worn = sample_clothes(
-            spec.rng(split, sequence, "clothes"), female=bool(shared_body("cpu").female[body])
-        ) | {"skirt": 0.0}
-    return subject_at(
-        (body, worn), _motion(spec, split, sequence, _activity(place, frame)).at(frame), subject
-    )
+        female = bool(shared_body("cpu").female[body])
+        clothes = sample_clothes(spec.rng(split, sequence, "clothes"), female) | {"skirt": 0.0}
+    return subject_at((body, clothes), _motion(spec, split, sequence, activity).at(frame), subject)
 
 
 @lru_cache(maxsize=32)
@@ -169,37 +140,32 @@ def _motion(spec, split, sequence, activity):
         lambda *key: spec.rng(split, sequence, *key),
         ACTIVITIES[activity],
         shared_self_collision(),
-        frames=_FRAMES_AN_ACTIVITY,
+        Clips(frames=_FRAMES_PER_ACTIVITY),
     )
 
 
-def _notes(sequence, frame, valid, place, actor):
-    """`frame` is numbered from 1, as the image; `stature` is the person's height in m."""
-    stature = float(shared_body("cpu").height[actor.body])
+def _notes(sequence, frame, valid, activity, actor):
+    """Notes of an image; `frame` and `activity` count from 1, `stature` is the person's height in m."""
     return {
         "sequence": sequence,
         "frame": frame + 1,
         "valid": int(valid),
-        "activity": _activity(place, frame) + 1,
-        "stature": stature,
+        "activity": activity + 1,
+        "stature": float(shared_body("cpu").height[actor.body]),
     }
 
 
 @lru_cache(maxsize=4)
-def _company(spec, split):
-    return sample_subjects(
-        spec,
-        split,
-        TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)],
-        like_real=True,
-    )
+def _subjects(spec, split):
+    names = TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)]
+    return sample_subjects(spec, split, names, h36m_sized=True)
 
 
 @lru_cache(maxsize=4)
-def rig(spec):
+def rig(spec: StandInSpec) -> list[Camera]:
     """The studio's 14 cameras."""
     side = round(_FIELD * spec.size)
-    return camera.ring(*_PLACES.T, (0.0, 0.9, 0.0), 1.25 * 1.72, spec.size, side, side)
+    return camera.ring(_PLACES, (0.0, 0.9, 0.0), spec.size, (side, side))
 
 
 @lru_cache(maxsize=4)
@@ -214,35 +180,36 @@ def _test_set(spec, sequence):
     outdoors = sequence in OUTDOORS
     height = round((1.35 if outdoors else _FIELD) * spec.size)
     width = round(height * 16 / 9) if outdoors else height
-    place = [rng.uniform(0, 360)], [rng.uniform(2, 12)], [rng.uniform(3.6, 4.4)]
-    view = camera.ring(*place, (0.0, 0.9, 0.0), 1.25 * 1.72, spec.size, width, height)[0]
+    direction = (rng.uniform(0, 360), rng.uniform(2, 12), rng.uniform(3.6, 4.4))
+    view = camera.ring([direction], (0.0, 0.9, 0.0), spec.size, (width, height))[0]
     return view, make_scene("outdoor" if outdoors else "studio", draw_seed(rng), cameras=[view])
 
 
-def write(work, spec, workers, device, progress):
-    """Write the whole set under `work/mpi_inf_3dhp`."""
-    folder = work / "mpi_inf_3dhp"
-    train, test = render_splits(spec, __name__, work, workers, device, progress).values()
+def write(folder: Path, spec: StandInSpec, truths: Mapping[str, GroundTruth]) -> None:
+    """Write the label files of both splits under `folder/mpi_inf_3dhp`."""
+    folder = folder / "mpi_inf_3dhp"
+    train, test = truths["train"], truths["test"]
     for name in np.unique(train.note("sequence")):
         truth = train.people(train.note("sequence") == name)
         matlab.save(folder / name / "annot.mat", **train_labels(truth, rig(spec)))
         with atomic(folder / name / "camera.calibration") as part:
             part.write_text(calibration(rig(spec)))
     for name in np.unique(test.note("sequence")):
-        _write_test(
-            folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat",
-            test.people(test.note("sequence") == name),
-        )
+        path = folder / "mpi_inf_3dhp_test_set" / name / "annot_data.mat"
+        _write_test(path, test.people(test.note("sequence") == name))
     train = train.people(np.lexsort((train.note("frame"), train.of_image("number"), train.note("sequence"))))
     test = test.people(np.lexsort((test.note("frame"), test.note("sequence"))))
-    write_truth(
-        folder / "truth.h5", {"train": train, "test": test.people(test.note("valid") == 1)}, LANDMARKS
-    )
+    valid = test.people(test.note("valid") == 1)
+    write_truth(folder / "truth.h5", {"train": train, "test": valid})
 
 
-def train_labels(truth, cameras):
-    """The variables of a sequence's `annot.mat`. footage: the sequence's people, some moments seen by several
-    cameras."""
+def train_labels(truth: GroundTruth, cameras: Sequence[Camera]) -> dict[str, np.ndarray]:
+    """The variables of a sequence's `annot.mat`.
+
+    Args:
+        truth: The sequence's people; several cameras may have seen the same moment.
+        cameras: All cameras that the file has labels of.
+    """
     moments, first = np.unique(truth.note("frame"), return_index=True)
     world = truth.world[first][:, rows_of(MPI_INF_3DHP28)]
     scale = UNIVERSAL_HEIGHT / truth.note("stature")[first, None, None]
@@ -262,7 +229,7 @@ def train_labels(truth, cameras):
     }
 
 
-def calibration(cameras):
+def calibration(cameras: Sequence[Camera]) -> str:
     """The text of `camera.calibration`."""
     lines = ["Skeletool Camera Calibration File V1.0"]
     for view in cameras:

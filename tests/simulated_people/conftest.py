@@ -48,7 +48,7 @@ def shot_of(body, actor_of):
 
     def make(seed, action="stand", kind="studio", width=80, height=72, size=56, **fields):
         actor = actor_of(seed, action)
-        view = camera.framed(body.place([actor]).landmarks[0], 30 * seed, 8, 4, size, width, height)
+        view = camera.framed(body.place([actor]).landmarks[0], (30 * seed, 8, 4), size, (width, height))
         return Shot((actor,), view, make_scene(kind, seed, [view]), seed, **fields)
 
     return make

@@ -33,7 +33,7 @@ def test_a_company_has_no_two_alike_and_is_the_same_every_time():
 @pytest.mark.parametrize("elevation", [-5, 0, 20])
 def test_somebody_is_seen_at_the_column_asked_for(elevation):
     position = camera.around((0.3, 0.9, -0.2), 130, elevation, 4.0)
-    view = camera.pinhole(position, (0.0, 1.0, 0.0), 150.0, 200, 120)
+    view = camera.pinhole(position, (0.0, 1.0, 0.0), 150.0, (200, 120))
     (x, z), row = ground_point_at(view, 0.3, 6.0)
     seen = view.to_camera(np.array([x, 0.9, z]))
     np.testing.assert_allclose(view.project(seen), [0.3 * 200, row * 120], atol=1e-9)
@@ -42,7 +42,7 @@ def test_somebody_is_seen_at_the_column_asked_for(elevation):
 
 def test_what_hides_a_chest_is_taken_away_and_what_hides_legs_stays():
     actor = sample_person(np.random.default_rng(0), "train", "stand")
-    view = camera.pinhole((3.0, 1.2, 3.0), (0.0, 1.2, 0.0), 150.0, 200, 120)
+    view = camera.pinhole((3.0, 1.2, 3.0), (0.0, 1.2, 0.0), 150.0, (200, 120))
     place = make_scene("outdoor", 0, [view])
     surface = place.floor
     wall = Box((1.5, 1.0, 1.5), (1.0, 1.0, 0.1), np.pi / 4, surface, 901)

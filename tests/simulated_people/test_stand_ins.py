@@ -11,14 +11,19 @@ from pathlib import Path
 import pytest
 
 from hpe_study.errors import StudyError
-from simulated_people import make, render_jobs
-from simulated_people.__main__ import main
+from simulated_people import StandInSpec, make, render_jobs
+from simulated_people.cli import main
 from simulated_people.ground_truth import load_part
 from simulated_people.render_jobs import _render_batch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SMALL = {"train": 12, "test": 4, "size": 32, "progress": False}
-UNBROKEN = {"train": 80, "test": 8, "size": 32, "progress": False}
+SMALL = {"train": 12, "test": 4, "size": 32}
+UNBROKEN = SMALL | {"train": 80, "test": 8}
+
+
+def made(name, root, workers=1, **values):
+    """Make a stand-in of this spec."""
+    return make(StandInSpec(name, **values), root, workers, progress=False)
 
 
 def digests(root):
@@ -30,12 +35,12 @@ def digests(root):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     root = tmp_path_factory.mktemp("unbroken")
-    make("h36m", root, **UNBROKEN)
+    made("h36m", root, **UNBROKEN)
     return digests(root)
 
 
 def test_same_bytes_whatever_the_number_of_workers(unbroken, tmp_path):
-    make("h36m", tmp_path, workers=2, **UNBROKEN)
+    made("h36m", tmp_path, workers=2, **UNBROKEN)
     assert digests(tmp_path) == unbroken
 
 
@@ -44,12 +49,12 @@ def test_same_bytes_on_another_day(tmp_path, monkeypatch, name):
     """MATLAB's files begin with the time they were written at."""
     for day in ("Sun", "Mon"):
         monkeypatch.setattr(time, "asctime", lambda *_, day=day: f"{day} Jan  1 00:00:00 2001")
-        make(name, tmp_path / day, **SMALL)
+        made(name, tmp_path / day, **SMALL)
     assert digests(tmp_path / "Sun") == digests(tmp_path / "Mon")
 
 
 def test_another_seed_gives_other_people(unbroken, tmp_path):
-    make("h36m", tmp_path, seed=1, **SMALL)
+    made("h36m", tmp_path, seed=1, **SMALL)
     name = "h36m/ECCV18_Challenge/Train/POSE/00001.csv"
     assert digests(tmp_path)[name] != unbroken[name]
 
@@ -81,14 +86,14 @@ def test_killed_and_started_again_gives_what_an_unbroken_run_gives(unbroken, tmp
         load = load_part
         patch.setattr(render_jobs, "load_part", lambda path: kept.append(path) or load(path))
         patch.setattr(render_jobs, "_render_batch", _only_missing(set(map(str, done)), _render_batch))
-        make("h36m", tmp_path, **UNBROKEN)
+        made("h36m", tmp_path, **UNBROKEN)
     assert set(done) <= set(kept)
     assert digests(tmp_path) == unbroken
 
 
 def _only_missing(done, film_batch):
     def checked(job):
-        assert job[5] not in done, "a finished batch is filmed again"
+        assert str(job.part) not in done, "a finished batch is filmed again"
         return film_batch(job)
 
     return checked
@@ -97,7 +102,7 @@ def _only_missing(done, film_batch):
 def test_an_interrupted_run_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(render_jobs, "_render_batch", lambda job: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        make("flic", tmp_path, **SMALL)
+        made("flic", tmp_path, **SMALL)
     assert not (tmp_path / "flic").exists()
 
 
@@ -114,15 +119,15 @@ def test_killed_between_the_two_folders_of_lsp(tmp_path, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_publish", publish_once)
         with pytest.raises(KeyboardInterrupt):
-            make("lsp", tmp_path, **SMALL)
+            made("lsp", tmp_path, **SMALL)
     monkeypatch.setattr(render_jobs, "_render_batch", lambda job: pytest.fail("filmed again"))
-    assert make("lsp", tmp_path, **SMALL) == [tmp_path / "lsp", tmp_path / "lsp_extended"]
+    assert made("lsp", tmp_path, **SMALL) == [tmp_path / "lsp", tmp_path / "lsp_extended"]
     assert all((tmp_path / folder / "SIMULATED.json").exists() for folder in ("lsp", "lsp_extended"))
     assert not list(tmp_path.glob(".*"))
 
 
 def test_made_once_and_anew_with_other_arguments(tmp_path):
-    (folder,) = make("mpii", tmp_path, **SMALL)
+    (folder,) = made("mpii", tmp_path, **SMALL)
     marker = json.loads((folder / "SIMULATED.json").read_text())
     assert (marker["name"], marker["train"], marker["test"], marker["seed"], marker["simulated"]) == (
         "mpii",
@@ -132,9 +137,9 @@ def test_made_once_and_anew_with_other_arguments(tmp_path):
         True,
     )
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    make("mpii", tmp_path, **SMALL)
+    made("mpii", tmp_path, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-    make("mpii", tmp_path, **SMALL | {"train": 5})
+    made("mpii", tmp_path, **SMALL | {"train": 5})
     assert len(json.loads((folder / "annot" / "train.json").read_text())) == 5
     assert not list(tmp_path.glob(".*"))
 
@@ -144,7 +149,7 @@ def test_a_folder_that_may_be_real_data_is_left_alone(tmp_path):
     real.parent.mkdir(parents=True)
     real.write_text("[]")
     with pytest.raises(StudyError, match="may be real data"):
-        make("mpii", tmp_path, **SMALL)
+        made("mpii", tmp_path, **SMALL)
     assert digests(tmp_path) == {"mpii/annot/train.json": hashlib.sha256(b"[]").hexdigest()}
 
 
@@ -156,12 +161,12 @@ def test_a_folder_that_may_be_real_data_is_left_alone(tmp_path):
         ("mpii", {"size": 8}, "size must be 32 to 1024"),
         ("mpii", {"seed": -1}, "seed must be 0 or more"),
         ("lsp", {"train": 4}, "must be more than test"),
-        ("h36m", {"layout": "mine"}, "no option layout='mine'"),
+        ("h36m", {"options": {"layout": "mine"}}, "no option layout='mine'"),
     ],
 )
 def test_impossible_arguments_are_one_clear_message(tmp_path, name, changes, message):
     with pytest.raises(StudyError, match=message):
-        make(name, tmp_path, **SMALL | changes)
+        made(name, tmp_path, **SMALL | changes)
     assert not list(tmp_path.iterdir())
 
 

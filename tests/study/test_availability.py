@@ -9,7 +9,7 @@ from hpe_study.errors import StudyError
 from hpe_study.study import Study
 from hpe_study.study.availability import find_data_sets
 from hpe_study.study.steps import prepare_set
-from simulated_people import make
+from simulated_people import StandInSpec, make
 
 PRESENT = ("mpii", "h36m")
 
@@ -19,7 +19,7 @@ def root(tmp_path_factory):
     """A data root that holds two of the sets, in their raw layouts."""
     folder = tmp_path_factory.mktemp("data")
     for name in PRESENT:
-        make(name, folder, 6, 6, size=64, progress=False)
+        make(StandInSpec(name, 6, 6, size=64), folder, progress=False)
     return folder
 
 
@@ -53,7 +53,7 @@ def test_what_arrives_later_is_found(paper, root, tmp_path):
     grown.mkdir()
     for folder in root.iterdir():
         (grown / folder.name).symlink_to(folder)
-    make("lsp", grown, 9, 6, size=64, progress=False)
+    make(StandInSpec("lsp", 9, 6, size=64), grown, progress=False)
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))
     assert "lsp" not in find_data_sets(Study(path)).absent
@@ -82,7 +82,7 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
     grown.mkdir()
     for folder in root.iterdir():
         (grown / folder.name).symlink_to(folder)
-    make("lsp", grown, 9, 6, size=64, progress=False)
+    make(StandInSpec("lsp", 9, 6, size=64), grown, progress=False)
     (grown / "lsp_extended").rename(tmp_path / "later")
     path = paper.profile_path
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data_root": str(grown)}))

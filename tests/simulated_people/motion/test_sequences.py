@@ -6,7 +6,7 @@ import pytest
 from simulated_people.body.kinematics import ANGLE_INDEX, ANGLES
 from simulated_people.body.landmarks import LANDMARK_INDEX
 from simulated_people.motion.self_collision import TOLERANCE
-from simulated_people.motion.sequences import Motion, ground_path, sequence
+from simulated_people.motion.sequences import Clips, Motion, Timing, ground_path, sequence
 from simulated_people.spec import StandInSpec
 
 SPEC = StandInSpec("test", 1, 1)
@@ -15,8 +15,8 @@ FRAMES = 16
 
 @pytest.mark.parametrize("action", ["walk", "run", "stand", "sit", "throw", "dance", "lie"])
 def test_a_sequence_is_smooth_and_repeatable(body, collision, actor_of, action):
-    angles = sequence(np.random.default_rng(2), action, 30, 30, collision)
-    again = sequence(np.random.default_rng(2), action, 30, 30, collision)
+    angles = sequence(np.random.default_rng(2), action, Timing(30, 30), collision)
+    again = sequence(np.random.default_rng(2), action, Timing(30, 30), collision)
     assert angles.shape == (30, len(ANGLES))
     assert np.array_equal(angles, again)
     who = actor_of(1)
@@ -33,23 +33,23 @@ def test_a_sequence_is_smooth_and_repeatable(body, collision, actor_of, action):
 
 def test_walkers_get_on_and_sitters_stay(collision):
     rng = np.random.default_rng(0)
-    walk = sequence(rng, "walk", 75, 25, collision, heading=90, turning=0)
+    walk = sequence(rng, "walk", Timing(75, 25), collision, heading=90, turning=0)
     way = ground_path("walk", walk, 25)
     assert 0.7 < (way[-1, 0] - way[0, 0]) / 3 < 1.8, "m/s, towards +x"
     assert abs(way[-1, 1] - way[0, 1]) < 0.3
-    run = ground_path("run", sequence(rng, "run", 75, 25, collision, heading=0, turning=0), 25)
+    run = ground_path("run", sequence(rng, "run", Timing(75, 25), collision, heading=0, turning=0), 25)
     assert 2.0 < (run[-1, 1] - run[0, 1]) / 3 < 6.0
-    assert not ground_path("sit", sequence(rng, "sit", 20, 25), 25).any()
+    assert not ground_path("sit", sequence(rng, "sit", Timing(20, 25)), 25).any()
 
 
 def test_somebody_who_sits_keeps_the_seat(collision, body, actor_of):
-    angles = sequence(np.random.default_rng(4), "sit", 40, 20, collision)
+    angles = sequence(np.random.default_rng(4), "sit", Timing(40, 20), collision)
     heights = [body.landmarks(actor_of(1, pose=pose, lift=0.0))["pelvis"][1] for pose in angles[::8]]
     assert np.ptp(heights) < 40
 
 
 def motion(*actions, **options):
-    return Motion(lambda *key: SPEC.rng("sequence", *key), actions, None, frames=FRAMES, **options)
+    return Motion(lambda *key: SPEC.rng("sequence", *key), actions, None, Clips(frames=FRAMES, **options))
 
 
 def test_a_moment_does_not_depend_on_what_was_asked_before():

@@ -55,8 +55,8 @@ def furnished():
 
 
 VIEWS = (
-    camera.pinhole((2.5, 1.4, 4), (0, 0.7, 0), 24, 30, 26),
-    camera.pinhole((-3, 2.2, -3), (0.2, 0.7, 0), 20, 22, 28),
+    camera.pinhole((2.5, 1.4, 4), (0, 0.7, 0), 24, (30, 26)),
+    camera.pinhole((-3, 2.2, -3), (0.2, 0.7, 0), 20, (22, 28)),
 )
 
 
@@ -93,7 +93,7 @@ def test_normals_face_the_camera_and_have_length_one(furnished):
 def test_a_small_box_is_seen_where_the_camera_projects_it():
     """Pixels of a 6 cm cube have their middle where the camera puts its centre: an integer is a pixel's
     centre."""
-    view, centre = camera.pinhole((0.3, 1.2, 4), (0, 1, 0), 300, 121, 91), np.array([0.21, 1.13, 0.05])
+    view, centre = camera.pinhole((0.3, 1.2, 4), (0, 1, 0), 300, (121, 91)), np.array([0.21, 1.13, 0.05])
     seen = trace_background(
         CameraTensors.of([view], "cpu"),
         pack_scenes([_place(_box(*centre, half=(0.03, 0.03, 0.03), yaw=0.5))], "cpu"),
@@ -104,7 +104,7 @@ def test_a_small_box_is_seen_where_the_camera_projects_it():
 
 
 def test_the_open_air_has_sky_above_the_horizon():
-    view = camera.pinhole((0, 1.5, 5), (0, 1.5, 0), 60, 40, 40)
+    view = camera.pinhole((0, 1.5, 5), (0, 1.5, 0), 60, (40, 40))
     seen = trace_background(
         CameraTensors.of([view], "cpu"), pack_scenes([replace(_place(), room=None)], "cpu")
     )
@@ -115,7 +115,7 @@ def test_the_open_air_has_sky_above_the_horizon():
 
 def test_a_camera_inside_the_shadow_of_a_big_box_sees_it_all_around():
     """A box that reaches behind the camera fills its part of the picture."""
-    view = camera.pinhole((0, 1.0, 3), (0, 1.0, 0), 30, 20, 20)
+    view = camera.pinhole((0, 1.0, 3), (0, 1.0, 0), 30, (20, 20))
     wall = Box((0.9, 1.0, 2.5), (0.4, 1.0, 3.0), 0.0, Surface(), 0)
     surface_id = trace_background(
         CameraTensors.of([view], "cpu"), pack_scenes([_place(wall)], "cpu")

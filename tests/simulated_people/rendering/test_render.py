@@ -131,7 +131,7 @@ def test_own_flesh_does_not_hide_a_joint_but_the_trunk_does(shot_of, body):
     shot = shot_of(0)
     actor = replace(shot.actors[0], pose=np.zeros_like(shot.actors[0].pose))
     points = body.place([actor]).landmarks[0]
-    from_the_left = camera.framed(points, 90, 2, 4, 120, 150, 150)
+    from_the_left = camera.framed(points, (90, 2, 4), 120, (150, 150))
     person = render([Shot((actor,), from_the_left, shot.scene)], body)[0].people[0]
     for joint in ("l_shoulder", "l_hip", "l_knee", "l_ankle", "l_elbow", "head_top"):
         assert not person.hidden[LANDMARK_INDEX[joint]], joint
@@ -230,7 +230,7 @@ def test_things_in_the_way_of_a_body_go_unless_clipping_is_wanted(shot_of, body)
 
 def test_one_moment_from_four_cameras(actor_of, body):
     actor = actor_of(3, "walk")
-    rig = camera.laboratory_rig(64, 100, 100)
+    rig = camera.laboratory_rig(64, 100)
     place = make_scene("laboratory", 0, rig)
     views = [frame.people[0] for frame in render([Shot((actor,), view, place) for view in rig], body)]
     for view, person in zip(rig, views, strict=True):

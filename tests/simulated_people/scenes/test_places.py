@@ -103,5 +103,5 @@ def test_pack_lays_scenes_side_by_side():
 
 
 def test_cameras_of_a_rig_can_be_given_as_they_are():
-    rig = camera.laboratory_rig(64, 100, 100)
+    rig = camera.laboratory_rig(64, 100)
     assert make_scene("laboratory", 0, rig).room[1] >= max(view.position[0] for view in rig)
