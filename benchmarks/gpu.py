@@ -168,14 +168,14 @@ def training_rate(material, folder, device, batch, compiling, chosen):
 def _busy(trainer):
     """Share of a short epoch's time in which a kernel runs, from the profiler's kernels; overlapping ones
     count once."""
-    mix = trainer.recipe.mix
-    whole, short = trainer.recipe, tuple(count // 4 for count in mix.counts)
-    trainer.recipe = replace(whole, mix=replace(mix, counts=short))
+    whole, sampler = trainer.variant, trainer.variant.sampler
+    short = tuple(count // 4 for count in sampler.counts)
+    trainer.variant = replace(whole, sampler=replace(sampler, counts=short))
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True
     ) as profile:
         trainer._epoch()
-    trainer.recipe = whole
+    trainer.variant = whole
     spans = sorted(
         (event.time_range.start, event.time_range.end)
         for event in profile.events()

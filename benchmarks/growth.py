@@ -22,8 +22,9 @@ from benchmarks.material import AUGMENTATION
 from benchmarks.timing import circumstances
 from hpe_study.config import NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.store import Store, prepare
-from hpe_study.training.trainer import Data, Trainer
 from simulated_people import StandInSpec, make
+from hpe_study.training.job import RunData, Runtime, TrainingJob
+from hpe_study.training.trainer import Trainer
 
 PROJECT = Path(__file__).resolve().parents[1]
 IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}
@@ -109,8 +110,9 @@ def train_epoch(root, batch):
         validate_every=1000,
         legacy=(),
     )
-    data = Data(Store(_store(root, "train")), None, Store(_store(root, "test")), None)
-    trainer = Trainer(stage, data, Path(root) / "run", None, {}, "cpu", 0, None, False)
+    data = RunData(Store(_store(root, "train")), None, Store(_store(root, "test")), None)
+    runtime = Runtime(device="cpu", progress=False)
+    trainer = Trainer(TrainingJob(stage, data, Path(root) / "run", runtime=runtime))
     first = trainer.batches(
         np.stack([np.zeros(int(batch), int), np.arange(int(batch)) % len(data.train_2d)], 1), int(batch)
     )

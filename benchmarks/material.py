@@ -9,8 +9,9 @@ import numpy as np
 from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.augmentation import sample_augmentation
 from hpe_study.data.store import Store, prepare
-from hpe_study.training.trainer import Data, Trainer
 from simulated_people import StandInSpec, make
+from hpe_study.training.job import RunData, Runtime, TrainingJob
+from hpe_study.training.trainer import Trainer
 
 AUGMENTATION = AugmentationConfig()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are
@@ -75,7 +76,7 @@ class Material:
 
     def data(self, size, encoding="jpeg"):
         """The `Data` of a fusion run."""
-        return Data(
+        return RunData(
             *(self.store(name, split, size, encoding) for split in ("train", "test") for name in self.SETS)
         )
 
@@ -118,9 +119,8 @@ class Material:
             validate_every=1000,
             legacy=(),
         )
-        return Trainer(
-            stage, self.data(size, encoding), Path(folder), None, {}, str(device), 0, None, False, compiling
-        )
+        runtime = Runtime(device=str(device), compile=compiling, progress=False)
+        return Trainer(TrainingJob(stage, self.data(size, encoding), Path(folder), runtime=runtime))
 
 
 def as_heavy_as_photographs(folder):

@@ -4,6 +4,8 @@
 it. The command line and notebook cells show it as it stands, without a traceback.
 """
 
+import signal
+
 
 class StudyError(Exception):
     """Something the user can mend: a wrong parameter, a missing folder, a broken file."""
@@ -16,3 +18,12 @@ class StudyError(Exception):
 def killed(who):
     """What is said of a process that the system ended."""
     return f"{who} was killed by the system (SIGKILL), which it does when memory runs out"
+
+
+def ended_by(who: str, number: int | None) -> str:
+    """Say how a process ended: by which signal, or, where none is known, unexpectedly."""
+    if number is None:
+        return f"{who} ended unexpectedly"
+    if number == signal.SIGKILL:
+        return killed(who)
+    return f"{who} was ended by {signal.Signals(number).name} ({signal.strsignal(number)})"

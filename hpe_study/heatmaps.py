@@ -83,10 +83,9 @@ def read_depth(depth, joints):
     height, width = depth.shape[-2:]
     x = joints[..., 0].clamp(0, width - 1)
     y = joints[..., 1].clamp(0, height - 1)
-    left, top = (
-        x.detach().floor().clamp(max=max(width - 2, 0)),
-        y.detach().floor().clamp(max=max(height - 2, 0)),
-    )
+    # a joint that is NaN has no cell: its depth is NaN too, and no index leaves the map
+    left = x.detach().nan_to_num().floor().clamp(max=max(width - 2, 0))
+    top = y.detach().nan_to_num().floor().clamp(max=max(height - 2, 0))
     right, below = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
     across, down = x - left, y - top
     cells = torch.stack(

@@ -4,11 +4,14 @@ On a GPU crops stay on the device where they fit beside the network; on the CPU 
 memory is this already. Both give the same batches, number for number.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from hpe_study.data.sampling import cut_batches
+from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.utils import processes
 
@@ -23,7 +26,7 @@ class Samples(Dataset):
     index) where these differ; a batch is read in one call. What its "sample" names is the label."""
 
     def __init__(self, stores):
-        self.stores = stores
+        self.stores, self.crop_size = stores, common_crop_size(stores)
 
     def __len__(self):
         return sum(len(store) for store in self.stores)
@@ -31,8 +34,7 @@ class Samples(Dataset):
     def __getitems__(self, pairs):
         pairs = np.asarray(pairs)
         first = self.stores[0]
-        size = first.attrs["crop_size"]
-        batch = {"crop": np.empty((len(pairs), size, size, 3), np.uint8)}
+        batch = {"crop": np.empty((len(pairs), self.crop_size, self.crop_size, 3), np.uint8)}
         batch |= {key: np.empty((len(pairs), *first[key].shape[1:]), first[key].dtype) for key in LABELS}
         for number, store in enumerate(self.stores):
             rows = np.flatnonzero(pairs[:, 0] == number)
@@ -44,17 +46,29 @@ class Samples(Dataset):
         return {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
 
 
+def common_crop_size(stores: Sequence[Store]) -> int:
+    """The one size of the stores' crops, px. Raises `StudyError` where they differ."""
+    sizes = {store.path: int(store.attrs["crop_size"]) for store in stores}
+    if len(set(sizes.values())) > 1:
+        listed = ", ".join(f"{path} ({size} px)" for path, size in sizes.items())
+        raise StudyError(
+            f"stores of one run must have crops of one size: {listed}; prepare them with the same input_size"
+            " and crop_margin"
+        )
+    return next(iter(sizes.values()))
+
+
 def loader(stores, pairs, batch_size, workers=0, drop_last=False):
     """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see
     `Samples`)."""
-    return _loader(stores, cut_batches(pairs, batch_size, drop_last), workers)
+    return map(_as_tensors, _loader(stores, cut_batches(pairs, batch_size, drop_last), workers))
 
 
 def _loader(stores, sampler, workers, keep=False):
     return DataLoader(
         Samples(stores),
         batch_sampler=sampler,
-        collate_fn=_whole,
+        collate_fn=_shared,
         num_workers=workers,
         worker_init_fn=processes.start_reader,
         multiprocessing_context=processes.context() if workers else None,
@@ -73,7 +87,7 @@ class Streamed:
     def batches(self, pairs, batch_size):
         """As `loader` with drop_last, to be taken to the end before the next epoch's are asked for."""
         self._cut.batches = cut_batches(pairs, batch_size, drop_last=True)
-        return self._loader
+        return map(_as_tensors, self._loader)
 
 
 class _Given:
@@ -89,8 +103,22 @@ class _Given:
         return len(self.batches)
 
 
-def _whole(batch):
-    return batch  # `__getitems__` returns whole batches already
+def _shared(batch):
+    """What a reading process sends: a whole batch in shared memory.
+
+    Where that is full (containers often have 64 MB) the batch goes through a pipe, as arrays. Left to the
+    loader, the batch would be lost and waited for for ever.
+    """
+    if get_worker_info() is None:
+        return batch
+    try:
+        return {key: value.share_memory_() for key, value in batch.items()}
+    except RuntimeError:
+        return {key: value.numpy() for key, value in batch.items()}
+
+
+def _as_tensors(batch):
+    return {key: torch.as_tensor(value) for key, value in batch.items()}
 
 
 def bytes_of_crops(stores):
@@ -116,9 +144,9 @@ class Resident:
 
     def __init__(self, stores, device):
         self.device = torch.device(device)
+        size = common_crop_size(stores)
         lengths = torch.tensor([0, *(len(store) for store in stores)])
         self.offsets = lengths.cumsum(0)
-        size = stores[0].attrs["crop_size"]
         self.crops = torch.empty(
             (int(self.offsets[-1]), size, size, 3), dtype=torch.uint8, device=self.device
         )

@@ -115,7 +115,7 @@ class Scores:
         """(joints, depth, sample) as NumPy arrays of up to `CHUNK` samples, of all processes in their
         order."""
         own = [tuple(array[: self.filled].cpu().numpy() for array in self.arrays)] if self.filled else []
-        for arrays in distributed.gathered(own):
+        for arrays in distributed.gather(own):
             for start in range(0, len(arrays[0]), CHUNK):
                 yield tuple(values[start : start + CHUNK] for values in arrays)
 

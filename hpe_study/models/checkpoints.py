@@ -11,6 +11,7 @@ A file is read as tensors and plain containers only (`weights_only`), so it cann
 
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -36,7 +37,7 @@ def load_weights(model, path):
     Raises `StudyError` naming the file when it is absent, no checkpoint, or of another network (with the
     first keys that do not fit); the model is then as before.
     """
-    checkpoint = _read(path)
+    checkpoint = read_checkpoint(path)
     state = _state(checkpoint, path)
     kind = _kind(state)
     if kind == "imagenet":
@@ -61,7 +62,7 @@ def load_weights(model, path):
 def read_state(path):
     """The file's state: key → tensor, "module." prefixes taken off. Raises `StudyError` as `load_weights`
     does."""
-    return _state(_read(path), path)
+    return _state(read_checkpoint(path), path)
 
 
 def depth_from_keys(state):
@@ -98,7 +99,8 @@ def describe(state, path):
     return "narrow18", options | {"width": state["backbone.layer1.0.conv1.weight"].shape[0]}
 
 
-def _read(path):
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a file of weights. Raises `StudyError` naming it when it is absent or holds anything else."""
     path = Path(path)
     if not path.is_file():
         raise StudyError(f"{path}: no such file")

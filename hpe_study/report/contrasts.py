@@ -18,12 +18,12 @@ from hpe_study.report.timing import LAST_RUN, total_draws
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes, training_images
 from hpe_study.study.runs import LEVEL_SET
+from hpe_study.training.schedule import drop_epochs
 from hpe_study.utils.rng import generator
 
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
 BELOW, ABOVE = (-np.inf, 0.0), (0.0, np.inf)
-DROP = 0.5  # a learning rate that falls by more than this factor has dropped
 
 
 @dataclass(frozen=True)
@@ -231,13 +231,12 @@ def _jump(epochs, key):
     """Change of a column across the first drop of the learning rate less the change just before it; two known
     values on each side."""
     epochs = epochs.sort_values("epoch")
-    rate = epochs["learning_rate"].to_numpy()
-    drops = np.flatnonzero(rate[1:] < DROP * rate[:-1])
+    drops = drop_epochs(epochs["learning_rate"])
     if len(drops) == 0:
         return None
     known = epochs[key].notna().to_numpy()
-    before = epochs[key].to_numpy()[: drops[0] + 1][known[: drops[0] + 1]]
-    after = epochs[key].to_numpy()[drops[0] + 1 :][known[drops[0] + 1 :]]
+    before = epochs[key].to_numpy()[: drops[0]][known[: drops[0]]]
+    after = epochs[key].to_numpy()[drops[0] :][known[drops[0] :]]
     if len(before) < 4 or len(after) < 2:
         return None
     return (after[:2].mean() - before[-2:].mean()) - (before[-2:].mean() - before[-4:-2].mean())

@@ -17,6 +17,7 @@ from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
 from hpe_study.study import Run
 from hpe_study.study.runs import LEVEL_SET
+from hpe_study.training.schedule import drop_epochs
 
 CURVES = interactive.SCORES
 BASELINE_STYLES = dict(zip(BASELINES, ((0, (4, 2)), (0, (1, 1.5))), strict=True))
@@ -201,15 +202,9 @@ def _curve(axis, history, key, colour):
             markersize=3.5,
             linewidth=1.2,
         )
-    for drop in _drops(history):
-        axis.axvline(drop + 0.5, color="0.3", linestyle=":", linewidth=1.2, zorder=0)
-
-
-def _drops(history):
-    """Epochs after which the learning rate falls to less than half."""
     first = history[history["run"] == history["run"].iloc[0]].sort_values("epoch")
-    rate = first["learning_rate"].to_numpy()
-    return first["epoch"].to_numpy()[:-1][rate[1:] < 0.5 * rate[:-1]]
+    for drop in drop_epochs(first["learning_rate"]):
+        axis.axvline(drop + 0.5, color="0.3", linestyle=":", linewidth=1.2, zorder=0)
 
 
 def _legend_of_curves(figure):

@@ -15,6 +15,7 @@ from hpe_study.report.people import crop_with_joints, wireframes
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.steps import open_store
+from hpe_study.training.schedule import drop_epochs
 from hpe_study.utils import devices
 
 SHOWN = (
@@ -51,7 +52,6 @@ def curves(study, record):
     figure, axes = plt.subplots(
         1, len(shown), figsize=(4.2 * len(shown), 3), layout="constrained", squeeze=False
     )
-    drops = history["epoch"][history["learning_rate"].diff() < 0] - 1
     for axis, key in zip(axes[0], shown, strict=True):
         axis.plot(history["epoch"], history[key], label="training", marker=".")
         if f"validation_{key}" in history:
@@ -59,8 +59,8 @@ def curves(study, record):
             axis.plot(
                 known["epoch"], known[f"validation_{key}"], label="validation", marker="o", linestyle="--"
             )
-        for drop in drops:
-            axis.axvline(drop, color="0.6", linestyle=":", zorder=0)
+        for drop in drop_epochs(history["learning_rate"]):
+            axis.axvline(drop + 0.5, color="0.6", linestyle=":", zorder=0)
         axis.set(xlabel="epoch", ylabel=CURVES[key])
         axis.legend()
     figure.suptitle(_title(record, "How it learnt"))

@@ -13,7 +13,8 @@ from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.study.study import Study
-from hpe_study.training import trainer
+from hpe_study.training.fit import fit
+from hpe_study.training.job import RunData, Runtime
 from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
 from hpe_study.utils.files import atomic
@@ -86,7 +87,7 @@ def data_of(study, run):
         for name in {run.two_d, deep} - {None}
         for split in SPLITS
     }
-    return trainer.Data(
+    return RunData(
         train_2d=stores.get((run.two_d, "train")),
         train_3d=stores.get((deep, "train")),
         test_2d=stores.get((run.two_d, "test")),
@@ -119,8 +120,10 @@ def train(study, run, device="auto", progress=True, **changes):
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
     profile = study.profile
-    ways = {"processes": profile.devices, "compiling": profile.compile, "exact": profile.exact_batch_norm}
-    return trainer.fit(stage, data, folder, init, device, profile.workers, bones, progress, **ways)
+    runtime = Runtime(
+        device, profile.devices, profile.workers, profile.compile, profile.exact_batch_norm, progress
+    )
+    return fit(stage, data, folder, init, bones, runtime)
 
 
 def evaluated(study: Study, name: str, device: str = "auto") -> Path:

@@ -1,190 +1,82 @@
-"""One stage: fit, validate, checkpoint, resume.
+"""One training: update, validate, checkpoint, resume.
 
-L = L_2D + λ_reg · L_dep (samples with depth) + λ_geo · L_geo (samples of the 2D set), as in the paper's three
-stages. After every epoch the whole state is on disk (`resume.pt`, atomic): killing the process loses at most
-the epoch in hand, and the resumed run's numbers equal an unbroken run's, because every random number is keyed
-by (seed, epoch, sample).
+After every epoch the whole state is on disk (`resume.pt`, atomic). Killing the process loses at most the epoch
+in hand, and the resumed run's numbers equal an unbroken run's, because every random number is keyed by (seed,
+epoch, sample).
 """
 
-import re
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from timm.utils import ModelEmaV3
-from torch._dynamo.exc import TorchDynamoException
+from torch import Tensor, nn
 
-from hpe_study.config import StageConfig
-from hpe_study.data.augmentation import assemble, sample_augmentation, sent, undo_augmentation
-from hpe_study.data.loading import out_of_memory, source_of
+from hpe_study.config import TrainingConfig
+from hpe_study.data.augmentation import Augmentation, assemble, sample_augmentation, sent, undo_augmentation
+from hpe_study.data.loading import source_of
 from hpe_study.data.sampling import repeats, shard_batches
-from hpe_study.data.store import Store
-from hpe_study.errors import StudyError, killed
+from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import Scores, predictions
-from hpe_study.heatmaps import read_depth
-from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.models import build_model, load_weights
-from hpe_study.training.launcher import train_on_several
-from hpe_study.training.variants import BEST, LAST, recipe_of
-from hpe_study.utils import devices, distributed, rng
-from hpe_study.utils.files import atomic, digest_of, lock, read_json, write_json
+from hpe_study.training import resume
+from hpe_study.training.compilation import CompiledStep
+from hpe_study.training.job import TrainingJob
+from hpe_study.training.objective import objective_for
+from hpe_study.training.schedule import learning_rate
+from hpe_study.training.variants import BEST, LAST, variant_for
+from hpe_study.utils import devices, distributed
+from hpe_study.utils.files import atomic, digest_of, read_json, write_json
 from hpe_study.utils.progress import progress_bar
 
 VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
+VALIDATION_COLUMNS = ("validation_pckh", "validation_pck_crop", "validation_mpjpe")
 PROGRESS_SECONDS = 1.0
-READER_DIED = re.compile(r"DataLoader worker .*(killed|exited unexpectedly)", re.S)
-
-
-@dataclass(frozen=True)
-class Data:
-    """The stores of a run: what it learns from and what its curves are drawn on; None where the scheme has
-    none."""
-
-    train_2d: Store | None
-    train_3d: Store | None
-    test_2d: Store | None
-    test_3d: Store | None
-
-    @property
-    def train(self):
-        """The training stores at hand, 2D first."""
-        return [store for store in (self.train_2d, self.train_3d) if store is not None]
-
-    @property
-    def validation(self):
-        """The store that the curves are drawn on: the 3D set's where there is one."""
-        return self.test_3d if self.test_3d is not None else self.test_2d
-
-
-def fit(
-    stage: StageConfig,
-    data,
-    out,
-    init=None,
-    device="auto",
-    workers=0,
-    bones=None,
-    progress=True,
-    processes=1,
-    compiling="none",
-    exact=False,
-):
-    """Train one stage and write its record into the folder `out`; returns the run record (a dict, also
-    `run.json`).
-
-    data: `Data`. init: path of the weights to start from, or None. bones: (15,) mm, the canonical lengths
-    that size the predicted skeletons in the curves; None in stage 1. processes: how many train it together, a
-    GPU (on the CPU: a core) each, to the same numbers but for rounding.
-    compiling: torch.compile's mode for the network in a step ("none": not compiled), to the same numbers but
-    for rounding.
-    exact: one process, too, sums batch statistics as several do (`distributed.GlobalBatchNorm2d`), so that
-    their curves can be compared. Resumes from `out/resume.pt`; returns at once when `out` holds this very run
-    already. Raises `StudyError` when the loss is not finite (step and sample ids) or when the weights do not
-    fit. Waits while another process works in `out`.
-    """
-    out = Path(out)
-    inputs = {
-        "parameters": stage.model_dump(mode="json"),
-        "data": {store.path.name: store.attrs["key"] for store in (*data.train, data.validation)},
-        "init": torch.load(init, weights_only=True, map_location="cpu")["identity"] if init else None,
-    }
-    with lock(out, wait=True):
-        if finished(out, inputs):
-            return read_json(out / "run.json")
-        for part in out.glob(".*.part*"):  # what a killed process was writing
-            part.unlink()
-        (out / "run.json").unlink(
-            missing_ok=True
-        )  # of other inputs: it must not be taken for the record of the weights to come
-        if processes > 1:
-            devices.check_count(processes, device)
-            kind = devices.pick_device(device).type
-            return train_on_several(
-                processes, stage, data, out, init, inputs, kind, workers, bones, progress, compiling
-            )
-        return train_here(stage, data, out, init, inputs, device, workers, bones, progress, compiling, exact)
-
-
-def train_here(
-    stage, data, out, init, inputs, device, workers, bones, progress, compiling="none", exact=False
-):
-    """`fit` without its look at what stands already: in this process, as one of those that train together
-    (`distributed`) or alone."""
-    try:
-        return Trainer(
-            stage, data, out, init, inputs, device, workers, bones, progress, compiling, exact
-        ).run()
-    except torch.OutOfMemoryError as error:
-        advice = (
-            f"lower batch_size (it is {stage.training.batch_size}) or input_size (it is"
-            f" {stage.network.input_size})"
-        )
-        raise out_of_memory(error, devices.pick_device(device), advice) from error
-    except RuntimeError as error:
-        if READER_DIED.search(str(error)):
-            raise StudyError(
-                f"{out}: a process that reads crops ended: {killed('it')}, or it crashed. Fewer of them"
-                f" (workers: {workers}) need less memory; the same command goes on from the last whole epoch"
-            ) from error
-        raise
-
-
-def finished(out, inputs):
-    """Whether the folder holds the finished run of these inputs."""
-    if not (out / "run.json").exists() or not (out / "checkpoint.pt").exists():
-        return False
-    record = read_json(out / "run.json")
-    return {key: record.get(key) for key in inputs} == inputs
 
 
 class Trainer:
-    """The state of one training run and the steps that change it."""
+    """The state of one training and the steps that change it."""
 
-    def __init__(
-        self, stage, data, out, init, inputs, device, workers, bones, progress, compiling="none", exact=False
-    ):
-        self.stage, self.data, self.out, self.inputs = stage, data, out, inputs
-        self.workers, self.bones, self.progress = workers, bones, progress
-        self.device = devices.pick_device(device)
-        self.precision = devices.pick_precision(stage.network.precision, self.device)
-        torch.manual_seed(stage.seed)
-        network = stage.network
-        options = {"width": network.width} if network.width else {}
-        self.model = build_model(network.model, pretrained=network.pretrained and init is None, **options)
-        if init:
-            load_weights(self.model, init)
-        self.weights_source = Path(init).parent.name if init else self.model.weights_source
-        self.model = distributed.with_global_batch_norm(
-            self.model.to(self.device, memory_format=torch.channels_last), exact
-        )
-        distributed.start_alike(self.model)
-        self.compiling = compiling
-        self.learn = None  # see `_learnt`
-        self.ema = (
-            ModelEmaV3(self.model, decay=stage.training.ema, use_warmup=True) if stage.training.ema else None
-        )
-        self.optimizer = _optimizer(self.model, stage.training, self.device)
-        self.recipe = self._recipe()
-        self.batches = source_of(data.train, self.device, workers)
+    def __init__(self, job: TrainingJob):
+        self.job, self.stage, self.data, self.out = job, job.stage, job.data, job.out
+        self.device = devices.pick_device(job.runtime.device)
+        self.precision = devices.pick_precision(self.stage.network.precision, self.device)
+        # asked for now, not after hours of training: it may fail
+        self.provenance = devices.provenance(self.device, self.precision)
+        torch.manual_seed(self.stage.seed)
+        self.model, self.weights_source = self._first_model()
+        distributed.broadcast_weights(self.model)
+        self.compiled = CompiledStep(self._forward, job.runtime.compile, self.out.name)
+        decay = self.stage.training.ema
+        self.ema = ModelEmaV3(self.model, decay=decay, use_warmup=True) if decay else None
+        self.optimizer = _optimizer(self.model, self.stage.training, self.device)
+        self.variant = variant_for(self.stage, self.data.train)
+        self.objective = objective_for(self.model, self.stage, self.variant)
+        self.batches = source_of(self.data.train, self.device, job.runtime.workers)
         self.history, self.epoch, self.step, self.repeats = [], 0, 0, None
 
-    def _recipe(self):
-        training, stores = self.stage.training, self.data.train
-        lengths = [len(store) for store in stores]
-        chosen = None
-        if self.stage.share_2d < 1:  # a fixed draw of the 2D set's images; counts stay, so updates are equal
-            keep = max(1, round(lengths[0] * self.stage.share_2d))
-            chosen = np.sort(rng.generator("share", self.stage.seed).permutation(lengths[0])[:keep])
-        count = training.samples_per_epoch or lengths[0]
-        return recipe_of(self.stage, stores, [count for _ in stores], chosen)
+    def _first_model(self):
+        """The model before its first step, on the device, and where its weights are from."""
+        network, init = self.stage.network, self.job.init
+        options = {"width": network.width} if network.width else {}
+        model = build_model(network.model, pretrained=network.pretrained and init is None, **options)
+        if init:
+            load_weights(model, init)
+        source = init.parent.name if init else model.weights_source
+        model = model.to(self.device, memory_format=torch.channels_last)
+        return distributed.with_global_batch_norm(model, self.job.runtime.exact_batch_norm), source
 
     # ---------------------------------------------------------------- the run
 
-    def run(self):
-        """All epochs that are left; then the final record."""
+    def run(self) -> dict[str, Any] | None:
+        """Train the epochs that are left and write the record.
+
+        Returns:
+            The run record; None in all processes but the first.
+        """
         self._resume()
         epochs = self.stage.training.epochs
         bar = progress_bar(
@@ -192,219 +84,168 @@ class Trainer:
             initial=self.epoch,
             desc=self.out.name,
             unit="epoch",
-            disable=not (self.progress and distributed.is_first()),
+            disable=not (self.job.runtime.progress and distributed.is_first()),
             mininterval=PROGRESS_SECONDS,
         )
         with bar:
-            while self.epoch < epochs and not self._out_of_time():
-                row = distributed.agreed({key: float(value) for key, value in self._epoch().items()})
+            while self.epoch < epochs and not self._is_out_of_time():
+                row = distributed.broadcast({key: float(value) for key, value in self._epoch().items()})
                 self.history.append(row)
                 self.epoch += 1
                 self._keep_best()
                 self._save_state()
-                bar.set_postfix_str(
-                    " ".join(
-                        f"{key} {row[key]:.4g}" for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])
-                    ),
-                    refresh=False,
-                )
+                shown = [key for key in ("loss", "pckh", "mpjpe") if np.isfinite(row[key])]
+                bar.set_postfix_str(" ".join(f"{key} {row[key]:.4g}" for key in shown), refresh=False)
                 bar.update()
         return self._finish() if distributed.is_first() else None
 
-    def _out_of_time(self):
+    def _is_out_of_time(self):
         limit = self.stage.training.seconds
         return limit is not None and sum(row["seconds"] for row in self.history) >= limit
 
     @property
-    def scored_model(self):
-        """The weights that are scored and handed on: the averaged ones where the stage averages."""
+    def scored_model(self) -> nn.Module:
+        """The weights that are scored and saved: the averaged ones where the stage averages."""
         return self.ema.module if self.ema else self.model
 
     def _epoch(self):
+        """Train one epoch; returns its row of the history."""
         self.model.train()
         start = time.perf_counter()
-        pairs = self.recipe.pairing.in_training(self.recipe.mix.draw(self.epoch), self.epoch)
+        pairs = self.variant.pairing.in_training(self.variant.sampler.draw(self.epoch), self.epoch)
         pairs_here, batch_size = shard_batches(pairs, self.stage.training.batch_size)
         self.repeats, _ = shard_batches(repeats(pairs), self.stage.training.batch_size)
-        scores, seen = Scores(self.data.train, len(pairs_here)), 0
-        losses = torch.empty(
-            -(-len(pairs_here) // batch_size), 4, device=self.device
-        )  # made once, as the scores' arrays are
+        scores, images = Scores(self.data.train, len(pairs_here)), 0
+        columns = self.objective.columns
+        # made once, as the scores' arrays are
+        losses = torch.empty(-(-len(pairs_here) // batch_size), len(columns), device=self.device)
         for number, raw in enumerate(self.batches(pairs_here, batch_size)):
-            losses[number], *read = self._step(raw, number)
-            scores.add(*read, raw["sample"])
-            seen += len(raw["sample"])
-        losses = (
-            distributed.total(losses[: number + 1].double()).cpu().numpy()
-        )  # the epoch's one transfer from the device
-        seen = sum(distributed.gathered([seen]))
+            losses[number], *decoded = self._step(raw, number)
+            scores.add(*decoded, raw["sample"])
+            images += len(raw["sample"])
+        # the epoch's one transfer from the device
+        losses = distributed.total(losses[: number + 1].double()).cpu().numpy()
+        images = sum(distributed.gather([images]))
         seconds = time.perf_counter() - start
         self._check_finite(losses, pairs)
         row = {
             "epoch": self.epoch + 1,
-            "learning_rate": self._rate(),
+            "learning_rate": self._learning_rate(),
             "seconds": seconds,
-            "images": seen,
-            "images_per_second": seen / seconds,
+            "images": images,
+            "images_per_second": images / seconds,
         }
-        row |= dict(zip(("loss", "loss_heatmap", "loss_depth", "loss_geometry"), losses.mean(0), strict=True))
-        row |= scores.summary(self.bones)
-        last = self.epoch + 1 == self.stage.training.epochs
-        row |= (
-            self._validate()
-            if last or (self.epoch + 1) % self.stage.validate_every == 0
-            else dict.fromkeys(("validation_pckh", "validation_pck_crop", "validation_mpjpe"), np.nan)
-        )
-        return row
+        row |= dict(zip(columns, losses.mean(0), strict=True))
+        row |= scores.summary(self.job.bones)
+        return row | self._validate()
 
     def _step(self, raw, number):
-        """One update, on batch `number` of the epoch; all on the device: the losses (4,) (total, heat map,
-        depth, geometry) and, in the person's box, what the network read before it: joints (B, 16, 2), depth
-        (B, 16)."""
+        """One update, on batch `number` of the epoch, all on the device.
+
+        Returns:
+            The losses (as `Objective.columns`), and what the network predicted before the update, in the
+            person's box: joints (B, 16, 2) and depth (B, 16).
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        losses, joints, depth = self._learnt(*self._sent(raw, number))
-        self.optimizer.zero_grad(set_to_none=True)
-        losses[0].backward()
-        distributed.add_gradients(self.model)
+            group["lr"] = self._learning_rate()
+        inputs = self._to_device(raw, number)
+        losses, joints, depth = self.compiled.run(lambda forward: self._gradients(forward, inputs))
+        distributed.sum_gradients(self.model)
         self.optimizer.step()
         self.step += 1
         if self.ema:
             self.ema.update(self.model, step=self.step)
+        return losses, joints, depth
+
+    def _gradients(self, forward, inputs):
+        """Forward and backward pass, the plain one or the compiled one."""
+        losses, joints, depth = forward(*inputs)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses[0].backward()
         return losses.detach(), joints, depth
 
-    def _learnt(self, source, change):
-        """`_learn`, compiled where that was asked for and can be done; else a line says why not, and the run
-        goes on without.
-
-        From the second step on: the first uploads the tables that a compiled one reads. Batches are whole, so
-        it is compiled once."""
-        if self.compiling == "none" or self.learn is None:
-            self.learn = self._learn
-        elif self.learn == self._learn:
-            self.learn = torch.compile(self._learn, mode=self.compiling)
-        try:
-            return self.learn(source, change)
-        except TorchDynamoException as error:
-            reason = str(error).strip().split("\n")[0][:160]
-            print(
-                f"{self.out.name}: compile: {self.compiling} cannot be done here ({reason}); training goes on"
-                " without"
-            )
-            self.compiling = "none"
-            return self._learn(source, change)
-
-    def _sent(self, raw, number):
-        """What a batch's crops and labels are and how they are to be changed, both on the device."""
+    def _to_device(self, raw, number):
+        """A batch's crops and labels, and its augmentation, both on the device."""
         pairs = raw["sample"].numpy()
         repeat = 0 if self.repeats is None else self.repeats[number * len(pairs) : (number + 1) * len(pairs)]
-        names, epoch = self.recipe.augmentation.keys(pairs, number, self.epoch, repeat)
-        flat = self.data.train_2d is not None
-        turns = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else (pairs[:, 0] == 0) & flat
-        change = sample_augmentation(self.stage.augmentation, names, turns, self.stage.seed, epoch)
-        return sent(raw, self.device), change.to(self.device)
+        names, epoch = self.variant.augmentation.keys(pairs, number, self.epoch, repeat)
+        of_2d_set = (pairs[:, 0] == 0) & (self.data.train_2d is not None)
+        rotated = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else of_2d_set
+        augmentation = sample_augmentation(self.stage.augmentation, names, rotated, self.stage.seed, epoch)
+        return sent(raw, self.device), augmentation.to(self.device)
 
-    def _learn(self, source, change):
-        """Losses (4,), joints and depth in the person's box (both without gradients) of what `_sent` gives;
-        nothing is read by the host."""
-        batch = assemble(source, change, self.stage.network.input_size)
+    def _forward(self, source: dict[str, Tensor], augmentation: Augmentation):
+        """Losses (as `Objective.columns`), joints and depth in the person's box (these without gradients).
+
+        The host reads nothing, so it does not wait for the device.
+        """
+        network = self.stage.network
+        batch = assemble(source, augmentation, network.input_size)
+        images = self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
         with devices.autocast(self.device, self.precision):
-            outputs = self.model(
-                self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
-            )
+            outputs = self.model(images)
         with torch.no_grad():
-            network = self.stage.network
             joints, depth, _ = self.model.decode(outputs, network.decode, network.depth_unit)
-        return torch.stack(self._losses(outputs, batch)), *undo_augmentation(joints, depth, change)
+        loss, values = self.objective(outputs, batch)
+        return torch.stack([loss, *values.values()]), *undo_augmentation(joints, depth, augmentation)
 
-    def _losses(self, outputs, batch):
-        """[total, heat map, depth, geometry]; of a stacked network each stack's losses, summed (intermediate
-        supervision)."""
-        stacks = outputs.get("stacks", [outputs])
-        return [
-            sum(parts) for parts in zip(*(self._losses_of(stack, batch) for stack in stacks), strict=True)
-        ]
-
-    def _losses_of(self, outputs, batch):
-        network, training = self.stage.network, self.stage.training
-        maps, depths = outputs["heatmap"].float(), outputs["depth"].float()
-        cells = maps.shape[-1]
-        taught = self.recipe.targets(batch.labelled)
-        flat = heatmap_loss(
-            maps,
-            batch.targets(cells, network.sigma),
-            taught,
-            scale=network.heatmap_scale,
-            sigma=network.sigma,
-        )
-        places = torch.where(batch.labelled[..., None], batch.heatmap_px(cells), 0.0)
-        read = read_depth(depths, places)  # once, for both losses
-        deep = depth_loss_of_values(read, batch.depth / network.depth_unit, batch.has_depth)
-        total = flat + training.depth_weight * deep
-        geometry = torch.zeros_like(total)
-        if training.geometry_weight and self.data.train_2d is not None:
-            # on the 2D set's samples: labelled x, y with the predicted depth, in crop units
-            geometry = geometric_loss(*self.recipe.geometry(batch, read * network.depth_unit))
-            total = total + training.geometry_weight * geometry
-        return [total, flat, deep, geometry]
-
-    def _rate(self):
-        """Learning rate of the step in hand: linear warm-up, then constant with drops after whole epochs."""
-        training = self.stage.training
-        drops = sum(self.epoch >= drop for drop in training.drop_after)
-        warm = min(1.0, (self.step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
-        return training.learning_rate * training.drop_factor**drops * warm
+    def _learning_rate(self):
+        return learning_rate(self.stage.training, self.epoch, self.step)
 
     def _check_finite(self, losses, pairs):
+        """Raise `StudyError` for the epoch's first step whose loss is not finite."""
         bad = np.flatnonzero(~np.isfinite(losses).all(1))
         if len(bad):
             size = self.stage.training.batch_size
-            ids = pairs[bad[0] * size : (bad[0] + 1) * size]
-            named = ", ".join(f"{self.data.train[store].path.stem}[{index}]" for store, *_, index in ids)
+            samples = pairs[bad[0] * size : (bad[0] + 1) * size]
+            names = ", ".join(f"{self.data.train[store].path.stem}[{index}]" for store, *_, index in samples)
             step = self.epoch * len(losses) + int(bad[0])
             raise StudyError(
                 f"{self.out}: the loss is not finite at step {step} (epoch {self.epoch + 1}); its samples:"
-                f" {named}"
+                f" {names}"
             )
 
     def _validate(self):
+        """The validation columns of the epoch's row; NaN in epochs that are not validated."""
+        number, training = self.epoch + 1, self.stage.training
+        if number != training.epochs and number % self.stage.validate_every:
+            return dict.fromkeys(VALIDATION_COLUMNS, np.nan)
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
-        pairs = distributed.own_shard(self.recipe.pairing.in_validation(indices))
+        pairs = distributed.own_shard(self.variant.pairing.in_validation(indices))
         scores = Scores([store], len(pairs))
-        found = predictions(
+        predicted = predictions(
             self.scored_model, store, pairs, self.stage.network, self.device, self.precision, flip=False
         )
-        for joints, depth, _, sample in found:
+        for joints, depth, _, sample in predicted:
             scores.add(joints, depth, sample)
-        return {f"validation_{key}": value for key, value in scores.summary(self.bones).items()}
+        return {f"validation_{key}": value for key, value in scores.summary(self.job.bones).items()}
 
     # ---------------------------------------------------------------- on disk
 
     def _keep_best(self):
-        """Where the recipe hands on the best weights: keep these if no epoch before had a better validation
-        2D score."""
+        """Save the best checkpoint if this epoch improved it, where the variant keeps one."""
         scores = [row["validation_pck_crop"] for row in self.history]
-        if self.recipe.keeps_best and scores[-1] == np.nanmax([*scores, -np.inf]):
+        if self.variant.keeps_best and scores[-1] == np.nanmax([*scores, -np.inf]):
             self._save_weights(BEST)
 
     def _save_weights(self, name):
         if not distributed.is_first():
             return
+        checkpoint = {
+            "model": {key: value.cpu() for key, value in self.scored_model.state_dict().items()},
+            "network": self.stage.network.model_dump(mode="json"),
+            "preprocessing": asdict(self.scored_model.preprocessing),
+            "identity": digest_of(self.job.inputs)[:16],
+        }
         with atomic(self.out / name) as part:
-            weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
-            network = self.stage.network.model_dump(mode="json")
-            pixels = asdict(self.scored_model.preprocessing)
-            identity = digest_of(self.inputs)[:16]
-            torch.save(
-                {"model": weights, "network": network, "preprocessing": pixels, "identity": identity}, part
-            )
+            torch.save(checkpoint, part)
 
     def _save_state(self):
         if not distributed.is_first():
             return
         state = {
-            "inputs": digest_of(self.inputs),
+            "inputs": digest_of(self.job.inputs),
             "precision": self.precision,
             "weights_from": self.weights_source,
             "epoch": self.epoch,
@@ -414,17 +255,16 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        with atomic(self.out / "resume.pt") as part:
+        with atomic(self.out / resume.FILE) as part:
             torch.save(state, part)
 
     def _resume(self):
-        path = self.out / "resume.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["inputs"] != digest_of(self.inputs) or state["precision"] != self.precision:
-            # another run's, its parameters or data have changed since; it is written over after the first
-            # epoch
+        """Take up the saved state, unless it is that of other inputs: it is then written over."""
+        state = resume.read(self.out, self.device)
+        if state is None or (state["inputs"], state["precision"]) != (
+            digest_of(self.job.inputs),
+            self.precision,
+        ):
             return
         self.model.load_state_dict(state["model"])
         if self.ema:
@@ -434,9 +274,10 @@ class Trainer:
         self.weights_source = state.get("weights_from", self.weights_source)
 
     def _finish(self):
+        """Write history, weights and record."""
         history = pd.DataFrame(self.history)
         record = {
-            **self.inputs,
+            **self.job.inputs,
             "name": self.out.name,
             "hash": self.stage.hash,
             "scheme": self.stage.scheme,
@@ -444,25 +285,25 @@ class Trainer:
             "simulated": any(store.simulated for store in self.data.train),
             "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
-            "images_2d": self.recipe.mix.first_set if self.data.train_2d is not None else 0,
+            "images_2d": self.variant.sampler.first_set if self.data.train_2d is not None else 0,
             "updates": self.step,
             "seconds": float(history["seconds"].sum()),
             "seconds_per_epoch": float(history["seconds"].median()),
             "images_per_second": float(history["images_per_second"].median()),
             "peak_memory_mb": devices.peak_memory_mb(self.device),
-            "bones_mm": None if self.bones is None else self.bones.tolist(),
-            "compiled": self.compiling,
-            **devices.provenance(self.device, self.precision),
+            "bones_mm": None if self.job.bones is None else self.job.bones.tolist(),
+            "compiled": self.compiled.mode,
+            **self.provenance,
         }
         with atomic(self.out / "history.csv") as part:
             history.to_csv(part, index=False)
         self._save_weights(LAST)
         write_json(self.out / "run.json", record)
-        (self.out / "resume.pt").unlink(missing_ok=True)
+        (self.out / resume.FILE).unlink(missing_ok=True)
         return read_json(self.out / "run.json")
 
 
-def _optimizer(model, training, device):
+def _optimizer(model: nn.Module, training: TrainingConfig, device: torch.device):
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[training.optimizer]
     return kind(
         model.parameters(),

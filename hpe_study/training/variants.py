@@ -1,17 +1,20 @@
-"""What a training does with its data: the corrected way, and beside it the published code's
-(`hpe_study.published_defects`).
+"""What a training does with its data: the corrected way, and the published code's (`published_defects`).
 
-`recipe_of` chooses one of each pair when a run is set up; the steps of a training then ask no further.
-Everything is a function of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever way was
-chosen.
+`variant_for` chooses one of each pair when a run is set up; its steps ask no further. Everything is a function
+of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever variant was chosen.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from hpe_study.config import StageConfig
+from hpe_study.data.augmentation import Batch
 from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.store import Store
 from hpe_study.published_defects import switch
 from hpe_study.utils import distributed, rng
 
@@ -19,28 +22,28 @@ LOADER_WORKERS = 4  # of the published code
 LAST, BEST = "checkpoint.pt", "best.pt"
 
 
-# ---------------------------------------------------------------- which 3D samples an epoch may draw
+# ---------------------------------------------------------------- the 3D samples that an epoch may draw
 
 
 class FirstOf3D(MixedSampler):
-    """Only the first N samples of the 3D set are ever drawn, N the number of the 2D set's (published:
-    `first_n_3d`)."""
+    """Draws only the first N samples of the 3D set, N the size of the 2D set (published: `first_n_3d`)."""
 
-    def pool(self, store):
+    def pool(self, store: int) -> np.ndarray:
+        """Indices of a store that may be drawn."""
         return np.arange(min(self.lengths[0], self.lengths[1])) if store == 1 else super().pool(store)
 
 
-# ---------------------------------------------------------------- which label goes with which picture
+# ---------------------------------------------------------------- the label that goes with a picture
 
 
 class OwnLabels:
     """Every picture with its own label."""
 
-    def in_training(self, drawn, epoch):
+    def in_training(self, drawn: np.ndarray, epoch: int) -> np.ndarray:
         """(N, 2): (store, index) of the epoch's samples, as drawn."""
         return drawn
 
-    def in_validation(self, indices):
+    def in_validation(self, indices: np.ndarray) -> np.ndarray:
         """(N, 2): (0, index) of the test samples that the curves are drawn on."""
         return np.stack([np.zeros_like(indices), indices], 1)
 
@@ -49,13 +52,18 @@ class OwnLabels:
 class PermutedLabels:
     """Pictures by position, labels by a permuted index (published: `mispaired_images`).
 
-    The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that the
-    asking loader worker holds: from there to the end of the epoch that worker reads the picture of one sample
-    and the label, crop box included, of another. Batches are dealt to the workers in turn. Without workers
-    the one copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the
-    pictures' 0, 1, 2, … Beyond the stored square of its own person a picture is black here.
+    The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that this
+    loader worker holds: from there to the end of the epoch that worker reads the picture of one sample and the
+    label, crop box included, of another. Batches are dealt to the workers in turn. Without workers the one
+    copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the pictures'
+    0, 1, 2, … Outside the stored square of its own person a picture is black here.
 
-    store: number of the 3D store; length: its samples; batch_size: of the loader.
+    Attributes:
+        store: number of the 3D store.
+        length: number of its samples.
+        batch_size: of the loader.
+        seed: of the run.
+        workers: of the loader.
     """
 
     store: int
@@ -64,37 +72,42 @@ class PermutedLabels:
     seed: int
     workers: int = LOADER_WORKERS
 
-    def in_training(self, drawn, epoch):
+    def in_training(self, drawn: np.ndarray, epoch: int) -> np.ndarray:
         """(N, 3): (store, picture, label) of the epoch's samples in the order they are seen."""
         random = rng.generator("mispairing", self.seed, epoch)
-        places = np.flatnonzero(drawn[:, 0] == self.store)
+        of_store = np.flatnonzero(drawn[:, 0] == self.store)
         permutation = random.permutation(self.length)
-        first = random.choice(places)  # where sample 0 falls in the epoch's shuffle
-        reader = np.arange(len(drawn)) // self.batch_size % max(self.workers, 1)
-        permuted = (reader == reader[first]) & (np.arange(len(drawn)) >= first)
+        first = random.choice(of_store)  # where sample 0 falls in the epoch's shuffle
+        worker = np.arange(len(drawn)) // self.batch_size % max(self.workers, 1)
+        permuted = (worker == worker[first]) & (np.arange(len(drawn)) >= first)
         if self.workers == 0 and epoch > 0:
             permuted[:] = True
         permuted &= drawn[:, 0] == self.store
-        return np.column_stack(
-            [drawn, np.where(permuted, permutation[drawn[:, 1] % self.length], drawn[:, 1])]
-        )
+        labels = np.where(permuted, permutation[drawn[:, 1] % self.length], drawn[:, 1])
+        return np.column_stack([drawn, labels])
 
-    def in_validation(self, indices):
+    def in_validation(self, indices: np.ndarray) -> np.ndarray:
         """(N, 3): (0, picture, label); one picture in N has its own label."""
         return np.stack([np.zeros_like(indices), np.arange(len(indices)), indices], 1)
 
 
-# ---------------------------------------------------------------- what the augmentation's random numbers
-# depend on
+# ---------------------------------------------------------------- the keys of the augmentation's random numbers
 
 
 class KeyedBySample:
-    """A sample's own augmentation, a fresh one in each epoch, and in an epoch each time that it comes."""
+    """A fresh augmentation for each sample, in each epoch, and each time that it comes in an epoch."""
 
-    def keys(self, sample, batch, epoch, repeat=0):
-        """(names (B,), epoch) that the random numbers are drawn for. sample: (B, 2) store, index; batch: its
-        number in the epoch;
-        repeat: (B,) how often the sample came before in the epoch."""
+    def keys(
+        self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
+    ) -> tuple[np.ndarray, int]:
+        """Give the names (B,) and the epoch that random numbers are drawn for.
+
+        Args:
+            sample: (B, 2) store, index.
+            batch: its number in the epoch.
+            epoch: from 0.
+            repeat: (B,) how often the sample came before in the epoch.
+        """
         return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
 
 
@@ -102,53 +115,66 @@ class KeyedByWorker:
     """A worker's k-th sample is changed like the k-th of every other worker and epoch (published:
     `stuck_augmentation`)."""
 
-    def keys(self, sample, batch, epoch, repeat=0):
+    def keys(
+        self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
+    ) -> tuple[np.ndarray, int]:
+        """As `KeyedBySample.keys`."""
         whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
         return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
 
 
-# ---------------------------------------------------------------- which joints teach the heat maps
+# ---------------------------------------------------------------- the joints that have a target heat map
 
 
-def labelled_joints(labelled):
-    """The labelled joints inside the crop; the others teach nothing. labelled: (B, 16) bool."""
+def labelled_joints(labelled: Tensor) -> Tensor:
+    """The labelled joints inside the crop, (B, 16) bool; the others have no loss."""
     return labelled
 
 
-def every_joint(labelled):
-    """All of them: one that is missing or outside the crop has an empty map as its target (published:
+def every_joint(labelled: Tensor) -> Tensor:
+    """All joints: one that is missing or outside the crop has an empty map as its target (published:
     `missing_joints_as_zero`)."""
     return torch.ones_like(labelled)
 
 
-# ---------------------------------------------------------------- which joints the geometric loss sees
+# ---------------------------------------------------------------- the joints that the geometric loss sees
 
 
-def labelled_bones(batch, depth):
-    """((B, 16, 3) crop units, (B, 16) bool visible): the 2D set's samples, labelled joints. depth: (B, 16),
-    read at the joints."""
-    visible = batch.labelled & of_2d_set(batch)
+def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """The labelled joints of the 2D set's samples.
+
+    Args:
+        batch: what the network saw.
+        depth: (B, 16) predicted at the joints, crop units.
+
+    Returns:
+        (B, 16, 3) in crop units and (B, 16) bool, the joints that count.
+    """
+    visible = batch.labelled & _of_2d_set(batch)
     return torch.cat([torch.where(visible[..., None], batch.joints, 0.5), depth[..., None]], -1), visible
 
 
-def every_bone(batch, depth):
-    """As `labelled_bones`, a missing joint standing at (0, 0) as if it were seen (published:
+def every_bone(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """As `labelled_bones`, a missing joint at (0, 0) as if it were seen (published:
     `missing_joints_in_geometry`)."""
-    places = torch.where(batch.labelled[..., None], batch.joints, 0.0)
-    return torch.cat([places, depth[..., None]], -1), of_2d_set(batch).expand_as(batch.labelled)
+    joints = torch.where(batch.labelled[..., None], batch.joints, 0.0)
+    return torch.cat([joints, depth[..., None]], -1), _of_2d_set(batch).expand_as(batch.labelled)
 
 
-def of_2d_set(batch):
+def _of_2d_set(batch):
     """(B, 1) bool: samples of the first store, which is the 2D set's wherever there is one."""
     return batch.source["sample"][:, :1] == 0
 
 
-# ---------------------------------------------------------------- which weights the next stage starts from
+# ---------------------------------------------------------------- the weights that the next stage starts from
 
 
-def init_checkpoint(run, legacy):
-    """File of a run's folder that its children start from: the last epoch's weights; in the published 3D-only
-    scheme (`stage3_from_best`) those with the best validation 2D score."""
+def init_checkpoint(run, legacy: Sequence[str]) -> str:  # noqa: ANN001 (`study.Run` lies above this room)
+    """Name of the file, in a run's folder, that its children start from.
+
+    The last epoch's weights; in the published 3D-only scheme (`stage3_from_best`) those with the best
+    validation 2D score.
+    """
     return BEST if "stage3_from_best" in legacy and run.stage == 2 and run.scheme == "3d" else LAST
 
 
@@ -156,33 +182,53 @@ def init_checkpoint(run, legacy):
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """The ways chosen for one run."""
+class TrainingVariant:
+    """What was chosen for one run.
 
-    mix: MixedSampler
-    pairing: object
-    augmentation: object
-    targets: object
-    geometry: object
+    Attributes:
+        sampler: the samples of an epoch.
+        pairing: the label of each picture.
+        augmentation: the keys of its random numbers.
+        heatmap_joints: labelled (B, 16) → the joints that the heat-map loss counts.
+        geometry_inputs: (batch, depth) → joints and mask for the geometric loss.
+        keeps_best: whether the best epoch's weights are kept beside the last.
+    """
+
+    sampler: MixedSampler
+    pairing: OwnLabels | PermutedLabels
+    augmentation: KeyedBySample | KeyedByWorker
+    heatmap_joints: Callable[[Tensor], Tensor]
+    geometry_inputs: Callable[[Batch, Tensor], tuple[Tensor, Tensor]]
     keeps_best: bool
 
 
-def recipe_of(stage, stores, counts, chosen=None):
-    """The `Recipe` of a `config.StageConfig`.
+def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
+    """Choose the variant of a run.
 
-    stores: the training stores, 2D first; counts: samples of each an epoch; chosen: indices of the first
-    store that may be drawn, or None.
+    Args:
+        stage: the run's parameters.
+        stores: its training stores, 2D first.
     """
     fusion, legacy = stage.scheme == "fusion", stage.legacy
-    mix = FirstOf3D if fusion and "first_n_3d" in legacy else MixedSampler
+    lengths = tuple(len(store) for store in stores)
+    sampler = FirstOf3D if fusion and "first_n_3d" in legacy else MixedSampler
+    count = stage.training.samples_per_epoch or lengths[0]
     pairing = OwnLabels()
     if stage.three_d in switch("mispaired_images").sets and "mispaired_images" in legacy:
-        pairing = PermutedLabels(len(stores) - 1, len(stores[-1]), stage.training.batch_size, stage.seed)
-    return Recipe(
-        mix=mix(tuple(counts), tuple(len(store) for store in stores), stage.seed, chosen),
+        pairing = PermutedLabels(len(stores) - 1, lengths[-1], stage.training.batch_size, stage.seed)
+    return TrainingVariant(
+        sampler=sampler(tuple(count for _ in stores), lengths, stage.seed, _share_of_2d(stage, lengths[0])),
         pairing=pairing,
         augmentation=KeyedByWorker() if "stuck_augmentation" in legacy else KeyedBySample(),
-        targets=every_joint if "missing_joints_as_zero" in legacy else labelled_joints,
-        geometry=every_bone if "missing_joints_in_geometry" in legacy else labelled_bones,
+        heatmap_joints=every_joint if "missing_joints_as_zero" in legacy else labelled_joints,
+        geometry_inputs=every_bone if "missing_joints_in_geometry" in legacy else labelled_bones,
         keeps_best="stage3_from_best" in legacy and stage.stage == 2 and stage.scheme == "3d",
     )
+
+
+def _share_of_2d(stage, length):
+    """A fixed draw of the 2D set's images, or None for all; counts stay, so updates are equal."""
+    if stage.share_2d == 1:
+        return None
+    keep = max(1, round(length * stage.share_2d))
+    return np.sort(rng.generator("share", stage.seed).permutation(length)[:keep])

@@ -5,8 +5,9 @@ import platform
 import resource
 import subprocess
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,8 +17,8 @@ from hpe_study.utils import distributed
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
 
 
-def pick_device(name="auto"):
-    """`torch.device` for "auto" (the GPU that this process sees, else the CPU), "cpu", "cuda" or "cuda:1".
+def pick_device(name: str = "auto") -> torch.device:
+    """Give the `torch.device` of "auto" (the GPU that this process sees, else the CPU), "cpu" or "cuda:1".
 
     On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with
     two (measured).
@@ -43,9 +44,8 @@ def pick_device(name="auto"):
     return device
 
 
-def check_count(count, name="auto"):
-    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else processor
-    cores."""
+def check_count(count: int, name: str = "auto") -> None:
+    """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else cores."""
     if count == 1:
         return
     if name not in ("auto", "cpu", "cuda"):
@@ -61,9 +61,11 @@ def check_count(count, name="auto"):
         )
 
 
-def pick_precision(name, device):
-    """ "bf16" or "fp32". "auto": bf16 where the processor computes in it (measured on AVX-512 BF16: 1.4 ×
-    fp32), else fp32."""
+def pick_precision(name: str, device: torch.device) -> str:
+    """Give "bf16" or "fp32" for a parameter file's precision.
+
+    "auto" is bf16 where the device computes in it (measured on AVX-512 BF16: 1.4 × as fast), else fp32.
+    """
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -83,20 +85,22 @@ def _native_bf16():
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def autocast(device, precision):
+def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The autocast context of a precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 @lru_cache
-def code_version():
-    """Commit of the code, with "+changes" where tracked files differ from it; the package's version outside a
-    checkout."""
+def code_version() -> str:
+    """Commit of the code, with "+changes" where tracked files differ from it.
+
+    Outside a checkout the package's version; "unknown" where it is not installed either.
+    """
     here = Path(__file__).parents[1]
 
-    def git(*words):
+    def git(*arguments):
         return subprocess.run(
-            ["git", *words], cwd=here, capture_output=True, text=True, check=True
+            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
@@ -104,10 +108,10 @@ def code_version():
             "+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else ""
         )
     except (OSError, subprocess.CalledProcessError):
-        return version("hpe_study")
+        return _version_of("hpe_study")
 
 
-def provenance(device, precision):
+def provenance(device: torch.device, precision: str) -> dict[str, Any]:
     """What computed a run: processor or GPU, precision, libraries, code."""
     return {
         "device": _device_name(device),
@@ -115,8 +119,15 @@ def provenance(device, precision):
         "precision": precision,
         "code": code_version(),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: _version_of(name) for name in LIBRARIES},
     }
+
+
+def _version_of(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _device_name(device):
@@ -135,7 +146,7 @@ def _processor():
         return platform.processor() or platform.machine()
 
 
-def peak_memory_mb(device):
+def peak_memory_mb(device: torch.device) -> float:
     """Largest memory so far in MB: of the GPU, or of this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20

@@ -93,10 +93,11 @@ def test_the_loaders_give_the_same_sample(material, pairs, encoding):
 def test_a_step_has_the_same_losses(material, pairs, tmp_path):
     trainer = material.trainer(QUICK.deep, SIZE, "fp32", tmp_path)
     raw = next(iter(loader(trainer.data.train, pairs, QUICK.batch)))
-    batch = assemble(*trainer._sent(raw, 0), SIZE)
+    batch = assemble(*trainer._to_device(raw, 0), SIZE)
     twin = next(twin_batches(material, SIZE, pairs))
     outputs = trainer.model(trainer.model.preprocessing(batch.images))
-    ours = torch.stack(trainer._losses(outputs, batch))
+    loss, values = trainer.objective(outputs, batch)
+    ours = torch.stack([loss, *values.values()])
     theirs = torch.stack(fusion_twin(outputs, twin, 0.1, 0.01))
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
     assert (ours > 0).all()

@@ -13,9 +13,11 @@ from PIL import Image, features
 from hpe_study.errors import StudyError
 from hpe_study.photos.files import find, read_photo
 from hpe_study.photos.results import predict
-from hpe_study.training.trainer import Data, fit
+from hpe_study.training.fit import fit
+from hpe_study.training.job import RunData
 from tests.cases.use_small import one_line, small_stage
 from tests.stick_people import stick_store
+from tests.training.stick_runs import ON_CPU
 
 FRAMES, BROKEN = 8, 3  # of the film; the one that cannot be decoded
 
@@ -25,7 +27,7 @@ def run(tmp_path_factory):
     """A run that has learnt 2D joints from a few stick people, in a moment."""
     folder = tmp_path_factory.mktemp("run")
     store = stick_store(folder, 8, three_d=False, name="flat")
-    fit(small_stage(width=4), Data(store, None, store, None), folder / "run", device="cpu", progress=False)
+    fit(small_stage(width=4), RunData(store, None, store, None), folder / "run", runtime=ON_CPU)
     return folder / "run"
 
 

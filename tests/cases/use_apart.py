@@ -28,28 +28,3 @@ def show_question(path):
 
     print(locale.getpreferredencoding(False), flush=True)
     print(ascii(read_profile(path).question))
-
-
-def train_with_a_reader(folder):
-    """Train on stick people whose crops come from one reading process; print what stands in the way."""
-    from hpe_study.utils.processes import start_server
-
-    start_server()  # it loads what it needs while this process does
-    from hpe_study.errors import StudyError
-    from hpe_study.training.trainer import Data, fit
-    from tests.cases.use_small import small_stage
-    from tests.stick_people import stick_store
-
-    folder = Path(folder)
-    store = stick_store(folder, 8, three_d=False, name="flat")
-    try:
-        fit(
-            small_stage(),
-            Data(store, None, store, None),
-            folder / "run",
-            device="cpu",
-            workers=1,
-            progress=False,
-        )
-    except StudyError as error:
-        print(f"error: {error}")

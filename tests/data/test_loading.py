@@ -1,19 +1,27 @@
 """Crops on the device: the same batches as streamed, a step that never waits for the device, and one line
 when memory runs out."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpe_study.data import loading
-from hpe_study.data.loading import Resident, bytes_of_crops, fits, loader
+from hpe_study.data.loading import Resident, Samples, bytes_of_crops, fits, loader
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import evaluate
 from hpe_study.evaluation.evaluate import Scores
-from hpe_study.training.trainer import Data, Trainer, fit
-from tests.training.test_trainer import stage
+from hpe_study.training.fit import fit
+from hpe_study.training.job import RunData, Runtime, TrainingJob
+from hpe_study.training.trainer import Trainer
+from tests.training.stick_runs import ON_CPU, stage
 
 WAITING = (
     "_local_scalar_dense",
@@ -72,7 +80,7 @@ def test_the_counter_counts():
 
 
 def trainer_of(data, folder, device="cpu"):
-    return Trainer(stage(), data, folder, None, {}, device, 0, None, False)
+    return Trainer(TrainingJob(stage(), data, folder, runtime=Runtime(device=device, progress=False)))
 
 
 def step(trainer, raw, scores):
@@ -81,7 +89,7 @@ def step(trainer, raw, scores):
 
 
 def test_a_step_does_not_wait(stores, tmp_path):
-    trainer = trainer_of(Data(*stores, None, None), tmp_path)
+    trainer = trainer_of(RunData(*stores, None, None), tmp_path)
     pairs = MixedSampler((16, 16), (40, 40), seed=0).draw(0)
     first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
     scores = Scores(stores, 16)
@@ -99,11 +107,11 @@ def test_out_of_memory_names_the_settings(stores, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Trainer, "_step", full)
     with pytest.raises(StudyError, match=r"2\.50 GiB.*batch_size \(it is 8\) or input_size \(it is 64\)"):
-        fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+        fit(stage(), RunData(*stores, *stores), tmp_path, runtime=ON_CPU)
 
 
 def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path, monkeypatch):
-    fit(stage(), Data(*stores, *stores), tmp_path, device="cpu", progress=False)
+    fit(stage(), RunData(*stores, *stores), tmp_path, runtime=ON_CPU)
 
     def full(*args, **options):
         raise torch.OutOfMemoryError(
@@ -120,7 +128,7 @@ def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path,
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
-    trainer = trainer_of(Data(*stores, None, None), tmp_path, "cuda")
+    trainer = trainer_of(RunData(*stores, None, None), tmp_path, "cuda")
     batches = list(
         loading.source_of(stores, trainer.device)(MixedSampler((16, 16), (40, 40), seed=0).draw(0), 8)
     )
@@ -131,3 +139,56 @@ def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
         step(trainer, batches[1], scores)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_a_batch_comes_whether_or_not_shared_memory_has_room(stores, room, monkeypatch):
+    """Containers often have 64 MB of it."""
+
+    def full(self):
+        raise RuntimeError("unable to write to file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(loading, "get_worker_info", lambda: "in a reading process")
+    if not room:
+        monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    batch = Samples(stores).__getitems__([[0, 1], [1, 2]])
+    expected = {key: value.clone() for key, value in batch.items()}
+    sent = loading._shared(batch)
+    assert all(isinstance(value, torch.Tensor if room else np.ndarray) for value in sent.values())
+    for key, value in loading._as_tensors(sent).items():
+        np.testing.assert_array_equal(value.numpy(), expected[key].numpy())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mounts a small /dev/shm of its own")
+def test_a_full_shared_memory_does_not_hang(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        """
+import sys
+from pathlib import Path
+import numpy as np
+from hpe_study.data.loading import Streamed
+from tests.stick_people import stick_store
+
+if __name__ == "__main__":
+    store = stick_store(Path(sys.argv[1]), 24, three_d=False)
+    pairs = np.stack([np.zeros(24, int), np.arange(24)], 1)
+    print([len(raw["crop"]) for raw in Streamed([store], 1).batches(pairs, 12)])
+"""
+    )
+    mount = 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"'
+    words = ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, str(script), str(tmp_path / "people")]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": os.getcwd()}
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("may not mount here")
+    assert done.stdout == "[12, 12]\n", done.stderr
+
+
+def test_crops_of_two_sizes_are_one_line_that_names_both(stores):
+    other = SimpleNamespace(path=Path("other.h5"), attrs={"crop_size": 64})
+    for holder in (Samples, lambda stores: Resident(stores, "cpu")):
+        with pytest.raises(StudyError, match=r"stick2d-train.h5 \(96 px\), other.h5 \(64 px\)") as caught:
+            holder([stores[0], other])
+        assert "\n" not in str(caught.value)

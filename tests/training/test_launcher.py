@@ -1,5 +1,4 @@
-"""Two processes train what one does, to the same numbers; a dead one is told as that; nobody outlives the
-parent."""
+"""Two processes train what one does, to the same numbers; a death is named; none outlives its parent."""
 
 import multiprocessing
 import os
@@ -9,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,23 @@ import pandas as pd
 import pytest
 import torch
 
+<<<<<<< HEAD
 from hpe_study.config import Profile
 from hpe_study.data.sampling import shard_batches
+=======
+from hpe_study.config import Profile, read_profile
+>>>>>>> 68b56af (Training in modules of one task each: job, fit, trainer, objective of named terms, one rule of the learning rate; nothing hangs on a full shared memory, and causes are shown)
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import launcher
-from hpe_study.training.trainer import Data, fit
-from hpe_study.utils import devices, distributed
+from hpe_study.training.fit import fit
 from hpe_study.utils.files import write_json
-from tests.training.test_trainer import NETWORK, stage
+from tests.training.stick_runs import NETWORK, ON_CPU, run_data, stage
 
 pytestmark = pytest.mark.skipif(os.cpu_count() < 2, reason="needs two cores")
 EXACT = NETWORK.model_copy(update={"precision": "fp32"})
+TWO = replace(ON_CPU, processes=2)
 CLOCKS = ["seconds", "images_per_second"]
 
 
@@ -40,9 +44,7 @@ def settings(**changes):
 
 @pytest.fixture(scope="module")
 def data(stick_stores):
-    return Data(
-        *(stick_stores[key] for key in (("2d", "train"), ("3d", "train"), ("2d", "test"), ("3d", "test")))
-    )
+    return run_data(stick_stores)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,13 @@ def alone(data, bones, tmp_path_factory):
     """One process, with the batch norm of several: what is left are the differences that sharing the work
     makes."""
     folder = tmp_path_factory.mktemp("alone") / "run"
-    return folder, fit(settings(), data, folder, device="cpu", bones=bones, progress=False, exact=True)
+    return folder, fit(settings(), data, folder, bones=bones, runtime=replace(ON_CPU, exact_batch_norm=True))
 
 
 @pytest.fixture(scope="module")
 def together(data, bones, tmp_path_factory):
     folder = tmp_path_factory.mktemp("together") / "run"
-    return folder, fit(settings(), data, folder, device="cpu", bones=bones, progress=False, processes=2)
+    return folder, fit(settings(), data, folder, bones=bones, runtime=TWO)
 
 
 def history(folder):
@@ -82,28 +84,8 @@ def test_two_processes_draw_the_curve_of_one(alone, together):
 def test_with_torchs_own_batch_norm_the_curve_is_the_same_but_for_its_rounding(
     together, data, bones, tmp_path
 ):
-    fit(settings(), data, tmp_path, device="cpu", bones=bones, progress=False)
+    fit(settings(), data, tmp_path, bones=bones, runtime=ON_CPU)
     np.testing.assert_allclose(history(together[0])["loss"], history(tmp_path)["loss"], rtol=1e-2)
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_batch_norm_is_torchs(layout):
-    torch.manual_seed(0)
-    own, theirs = distributed.exchanged(torch.nn.BatchNorm2d(3).double()), torch.nn.BatchNorm2d(3).double()
-    results = []
-    for norm in (own, theirs):
-        torch.manual_seed(1)
-        x = (
-            (5 + torch.randn(4, 3, 6, 6, dtype=torch.float64))
-            .contiguous(memory_format=layout)
-            .requires_grad_()
-        )
-        (norm(x) * torch.randn(4, 3, 6, 6, dtype=torch.float64)).sum().backward()
-        results.append(
-            [x.grad, norm.weight.grad, norm.bias.grad, norm(x), *norm.state_dict().values(), norm.eval()(x)]
-        )
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_two_processes_leave_the_weights_and_the_record_of_one(alone, together):
@@ -123,16 +105,7 @@ def test_one_process_goes_on_where_two_were_stopped(data, bones, alone, tmp_path
     watched = threading.Thread(target=_kill_a_process_after_an_epoch, args=(tmp_path,))
     watched.start()
     with pytest.raises(StudyError, match=r"killed by the system \(SIGKILL\)") as caught:
-        fit(
-            settings(epochs=200),
-            data,
-            tmp_path,
-            device="cpu",
-            workers=1,
-            bones=bones,
-            progress=False,
-            processes=2,
-        )
+        fit(settings(epochs=200), data, tmp_path, bones=bones, runtime=replace(TWO, workers=1))
     watched.join()
     message = str(caught.value)
     assert str(tmp_path / "devices.log") in message
@@ -159,7 +132,7 @@ def _trainers(folder):
             continue
         if (
             alive
-            and "hpe_study.training.launcher" in words
+            and "hpe_study.training.worker" in words
             and str(folder / "job.json") in words
             and "torch.distributed.run" not in words
         ):
@@ -175,7 +148,7 @@ def _wait_for(condition, seconds=60):
 
 
 def _fit_for_long(data, bones, folder):
-    fit(settings(epochs=500), data, folder, device="cpu", bones=bones, progress=False, processes=2)
+    fit(settings(epochs=500), data, folder, bones=bones, runtime=TWO)
 
 
 @pytest.mark.skipif(
@@ -195,7 +168,7 @@ def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp
     """Started, and orphaned while it still imports: no signal comes any more, so it must see for itself."""
     write_json(tmp_path / "job.json", {"starter": os.getpid()})
     start = (
-        "import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.training.launcher',"
+        "import subprocess, sys; subprocess.Popen([sys.executable, '-m', 'hpe_study.training.worker',"
         f" {str(tmp_path / 'job.json')!r}])"
     )
     with open(tmp_path / "words", "w") as words:
@@ -206,50 +179,21 @@ def test_a_process_whose_torchrun_died_before_it_could_follow_trains_nothing(tmp
 
 
 @pytest.mark.parametrize(
-    ("lines", "status", "told"),
+    ("lines", "status", "message"),
     [
         (["noise", "error: run: no finite loss", "more noise"], 1, r"^run: no finite loss \(log: x.log\)$"),
         (
             ["Signal 15 (SIGTERM) received by PID 7", "Signal 11 (SIGSEGV) received by PID 8"],
             1,
-            r"\(pid 8\) crashed",
+            r"\(pid 8\) was ended by SIGSEGV \(Segmentation fault\)",
         ),
         ([], -9, "torchrun, .* killed by the system"),
+        ([], -15, r"torchrun, .* was ended by SIGTERM"),
         (["RuntimeError: something"], 1, "(?s)a training process failed;.*Log: x.log.*something"),
     ],
 )
-def test_what_a_log_says_of_an_end(lines, status, told):
-    assert re.search(told, launcher._what_happened(lines, status, "x.log"))
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_parts_are_a_batch_and_shards_are_all_once(monkeypatch, count):
-    pairs = np.stack([np.zeros(20, int), np.arange(20)], 1)
-    monkeypatch.setattr(distributed, "size", lambda: count)
-    parts, shards = [], []
-    for rank in range(count):
-        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        part, size = shard_batches(pairs, 6)
-        assert size == 6 // count
-        parts.append(part.reshape(3, size, 2))  # three whole batches of six; two samples are left out
-        shards.append(distributed.own_shard(pairs))
-    assert np.array_equal(np.concatenate(parts, 1).reshape(-1, 2), pairs[:18])
-    assert np.array_equal(np.concatenate(shards), pairs)
-
-
-def test_more_devices_than_there_are_is_said(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(
-        StudyError, match="devices: 4 asked for, but this machine has 1 GPU; set devices to 1 or less"
-    ):
-        devices.check_count(4)
-    with pytest.raises(StudyError, match="device 'cuda:0' is a single one"):
-        devices.check_count(2, "cuda:0")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    devices.check_count(os.cpu_count())
-    with pytest.raises(StudyError, match=r"devices: \d+ asked for, but this machine has \d+ processor core"):
-        devices.check_count(os.cpu_count() + 1)
+def test_what_a_log_says_of_an_end(lines, status, message):
+    assert re.search(message, launcher._failure_message(lines, status, "x.log"))
 
 
 def test_the_number_of_devices_is_no_part_of_what_a_run_is():

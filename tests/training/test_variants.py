@@ -1,4 +1,4 @@
-"""The ways of a training, corrected and published, each in numbers on known input."""
+"""The variants of a training, corrected and published, each in numbers on known input."""
 
 from types import SimpleNamespace
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from hpe_study.config import AugmentationConfig
+from hpe_study.config import AugmentationConfig, StageConfig
 from hpe_study.data.augmentation import assemble, sample_augmentation
 from hpe_study.data.loading import Samples, loader
 from hpe_study.data.sampling import MixedSampler
@@ -16,7 +16,9 @@ from hpe_study.datasets.reading import reading
 from hpe_study.losses import geometric_loss, heatmap_loss
 from hpe_study.skeletons import BONE_GROUPS, FLIC29, MPII16
 from hpe_study.study import Run
-from hpe_study.training import trainer
+from hpe_study.training.fit import fit
+from hpe_study.training.job import RunData, TrainingJob
+from hpe_study.training.trainer import Trainer
 from hpe_study.training.variants import (
     BEST,
     LAST,
@@ -30,9 +32,9 @@ from hpe_study.training.variants import (
     init_checkpoint,
     labelled_bones,
     labelled_joints,
-    recipe_of,
+    variant_for,
 )
-from tests.training.test_trainer import stage
+from tests.training.stick_runs import ON_CPU, stage
 
 SET_2D, SET_3D, BATCH = 3000, 20_000, 32
 
@@ -88,9 +90,9 @@ def test_the_first_n_of_the_3d_set_are_all_that_is_ever_seen():
 
 
 def test_stuck_augmentation_repeats_in_every_worker_and_epoch():
-    def drawn(way, batch, epoch):
+    def drawn(keyed, batch, epoch):
         sample = np.stack([np.zeros(4, int), np.arange(4) + 4 * batch], 1)
-        names, epoch = way.keys(sample, batch, epoch)
+        names, epoch = keyed.keys(sample, batch, epoch)
         change = sample_augmentation(AugmentationConfig(), names, np.ones(4, bool), 0, epoch)
         return torch.cat([change.scale, change.angle, change.flip.float()])
 
@@ -149,26 +151,29 @@ def test_most_bones_that_the_published_geometry_sees_on_flic_are_not_real(real_d
     assert 85 < 100 * (1 - np.mean(real)) < 97
 
 
-def test_a_recipe_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_stores):
+def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_stores):
     stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
-    plain = recipe_of(stage(), stores, [40, 40])
-    assert (type(plain.mix), type(plain.pairing), type(plain.augmentation)) == (
+    plain = variant_for(stage(), stores)
+    assert (type(plain.sampler), type(plain.pairing), type(plain.augmentation)) == (
         MixedSampler,
         OwnLabels,
         KeyedBySample,
     )
-    assert (plain.targets, plain.geometry, plain.keeps_best) == (labelled_joints, labelled_bones, False)
-    everything = trainer.StageConfig(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
-    published = recipe_of(everything, stores, [40, 40])
-    assert (type(published.mix), type(published.pairing), type(published.augmentation)) == (
+    assert (plain.heatmap_joints, plain.geometry_inputs, plain.keeps_best) == (
+        labelled_joints,
+        labelled_bones,
+        False,
+    )
+    everything = StageConfig(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
+    published = variant_for(everything, stores)
+    assert (type(published.sampler), type(published.pairing), type(published.augmentation)) == (
         FirstOf3D,
         PermutedLabels,
         KeyedByWorker,
     )
-    assert (published.targets, published.geometry) == (every_joint, every_bone)
+    assert (published.heatmap_joints, published.geometry_inputs) == (every_joint, every_bone)
     assert (
-        type(recipe_of(everything.model_copy(update={"three_d": "h36m"}), stores, [40, 40]).pairing)
-        is OwnLabels
+        type(variant_for(everything.model_copy(update={"three_d": "h36m"}), stores).pairing) is OwnLabels
     )  # that set pairs rightly
 
 
@@ -176,24 +181,22 @@ def test_stage_3_starts_from_the_best_validation_score_where_the_published_one_d
     assert init_checkpoint(Run(2, None, "h36m"), ("stage3_from_best",)) == BEST
     assert init_checkpoint(Run(2, None, "h36m"), ()) == LAST
     assert init_checkpoint(Run(2, "mpii", "h36m"), ("stage3_from_best",)) == LAST
-    data = trainer.Data(None, stick_stores["3d", "train"], None, stick_stores["3d", "test"])
+    data = RunData(None, stick_stores["3d", "train"], None, stick_stores["3d", "test"])
     settings = stage(2, two_d=None, epochs=4, drop_after=(), learning_rate=0.03).model_copy(
         update={"legacy": ("stage3_from_best",)}
     )
-    trainer.fit(settings, data, tmp_path, device="cpu", progress=False)
+    fit(settings, data, tmp_path, runtime=ON_CPU)
     scores = pd.read_csv(tmp_path / "history.csv")["validation_pck_crop"]
     best, last = (torch.load(tmp_path / name, weights_only=True)["model"] for name in (BEST, LAST))
     same = all(torch.equal(best[key], last[key]) for key in last)
     assert same == (scores.iloc[-1] == scores.max())
-    trainer.fit(
-        stage(2, two_d=None, epochs=1, drop_after=()), data, tmp_path / "plain", device="cpu", progress=False
-    )
+    fit(stage(2, two_d=None, epochs=1, drop_after=()), data, tmp_path / "plain", runtime=ON_CPU)
     assert not (tmp_path / "plain" / BEST).exists()
 
 
 def stick_data(stick_stores):
     """A run's data; 16 samples in 2D, 40 in 3D."""
-    return trainer.Data(
+    return RunData(
         *(stick_stores[key] for key in (("2d", "test"), ("3d", "train"), ("2d", "test"), ("3d", "test")))
     )
 
@@ -205,7 +208,7 @@ def test_a_switch_trains_other_weights_and_the_record_names_it(stick_stores, tmp
     for names in ((), (switch,)):
         folder = tmp_path / str(len(names))
         changed = settings.model_copy(update={"legacy": names})
-        records.append(trainer.fit(changed, stick_data(stick_stores), folder, device="cpu", progress=False))
+        records.append(fit(changed, stick_data(stick_stores), folder, runtime=ON_CPU))
         weights.append(torch.load(folder / LAST, weights_only=True)["model"])
     assert [record["parameters"]["legacy"] for record in records] == [[], [switch]]
     assert records[0]["hash"] != records[1]["hash"]
@@ -220,12 +223,12 @@ def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, 
     raw = next(iter(loader(data.train, np.array([[0, 0], [0, 1], [1, 0]]), 3)))
     raw["labelled"][0, MPII16.index("r_ankle")] = False
     for names in ((), (switch,)):
-        learner = trainer.Trainer(
-            stage().model_copy(update={"legacy": names}), data, tmp_path, None, {}, "cpu", 0, None, False
-        )
-        learner.model.eval()
-        batch = assemble(*learner._sent({key: value.clone() for key, value in raw.items()}, 0), 64)
+        changed = stage().model_copy(update={"legacy": names})
+        trainer = Trainer(TrainingJob(changed, data, tmp_path, runtime=ON_CPU))
+        trainer.model.eval()
+        batch = assemble(*trainer._to_device({key: value.clone() for key, value in raw.items()}, 0), 64)
         with torch.no_grad():
-            losses.append([float(value) for value in learner._losses(learner.model(batch.images), batch)])
+            loss, values = trainer.objective(trainer.model(batch.images), batch)
+        losses.append([float(value) for value in (loss, *values.values())])
     different = {number for number, (off, on) in enumerate(zip(*losses, strict=True)) if abs(off - on) > 1e-7}
     assert different == {0, part}  # the total, and the loss that the switch is about

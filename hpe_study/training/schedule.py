@@ -1,0 +1,29 @@
+"""The learning rate: what it is in a step, and after which epochs it drops."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hpe_study.config import TrainingConfig
+
+
+def learning_rate(config: TrainingConfig, epoch: int, step: int) -> float:
+    """Linear warm-up, then constant, times `drop_factor` after each epoch of `drop_after`.
+
+    Args:
+        config: the stage's settings.
+        epoch: whole epochs before this step.
+        step: steps before this one, in all epochs.
+    """
+    drops = sum(epoch >= drop for drop in config.drop_after)
+    warm_up = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+    return config.learning_rate * config.drop_factor**drops * warm_up
+
+
+def drop_epochs(rates: Sequence[float]) -> np.ndarray:
+    """Find the epochs after which the learning rate drops, from those recorded at the end of epochs 1, 2, …
+
+    A line that marks a drop after epoch n belongs at n + 0.5.
+    """
+    rates = np.asarray(rates, float)
+    return 1 + np.flatnonzero(rates[1:] < rates[:-1])

@@ -1,0 +1,33 @@
+"""The objective: names, sums, stacks."""
+
+import pytest
+import torch
+
+from hpe_study.training.objective import Objective, Term
+
+
+def test_names_and_values_follow_from_the_terms():
+    terms = {
+        "heatmap": Term(lambda read, batch: read["x"] + batch),
+        "depth": Term(lambda read, batch: read["x"] * batch, 0.5),
+    }
+    objective = Objective(terms, lambda outputs, batch: outputs)
+    assert objective.columns == ["loss", "loss_heatmap", "loss_depth"]
+    total, values = objective({"x": torch.tensor(3.0)}, 2.0)
+    assert float(total) == 5 + 0.5 * 6
+    assert {name: float(value) for name, value in values.items()} == {"heatmap": 5, "depth": 6}
+
+
+def test_stacks_are_summed_and_each_is_read_once():
+    reads = []
+
+    def read(outputs, batch):
+        reads.append(float(outputs["x"]))
+        return outputs["x"]
+
+    terms = {"a": Term(lambda x, batch: x), "b": Term(lambda x, batch: x**2, 0.1)}
+    stacks = [{"x": torch.tensor(1.0)}, {"x": torch.tensor(2.0)}]
+    total, values = Objective(terms, read)({"x": stacks[-1]["x"], "stacks": stacks}, None)
+    assert reads == [1, 2]
+    assert (float(values["a"]), float(values["b"])) == (3, 5)
+    assert float(total) == pytest.approx(3 + 0.1 * 5)

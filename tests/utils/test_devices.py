@@ -1,0 +1,63 @@
+"""Where a run computes, and what its record says about it."""
+
+import importlib.metadata
+import os
+import subprocess
+
+import pytest
+import torch
+
+from hpe_study.errors import StudyError
+from hpe_study.utils import devices
+
+
+def test_more_devices_than_there_are_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(
+        StudyError, match="devices: 4 asked for, but this machine has 1 GPU; set devices to 1 or less"
+    ):
+        devices.check_count(4)
+    with pytest.raises(StudyError, match="device 'cuda:0' is a single one"):
+        devices.check_count(2, "cuda:0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    devices.check_count(os.cpu_count())
+    with pytest.raises(StudyError, match=r"devices: \d+ asked for, but this machine has \d+ processor core"):
+        devices.check_count(os.cpu_count() + 1)
+
+
+@pytest.fixture
+def a_mere_folder(monkeypatch):
+    """The package used from a folder: no git, not installed."""
+
+    def no_git(*args, **options):
+        raise FileNotFoundError("git")
+
+    def not_installed(name):
+        if name in ("hpe_study", "opencv-python-headless"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return importlib.metadata.version(name)
+
+    monkeypatch.setattr(subprocess, "run", no_git)
+    monkeypatch.setattr(devices, "version", not_installed)
+    devices.code_version.cache_clear()
+    yield
+    devices.code_version.cache_clear()
+
+
+def test_what_is_not_known_of_a_mere_folder_is_said_so(a_mere_folder):
+    record = devices.provenance(torch.device("cpu"), "fp32")
+    assert record["code"] == "unknown"
+    assert record["libraries"]["opencv-python-headless"] == "unknown"
+    assert torch.__version__.startswith(record["libraries"]["torch"])
+
+
+def test_code_that_is_not_in_git_is_named_by_its_version(monkeypatch):
+    def outside(*args, **options):
+        raise subprocess.CalledProcessError(128, "git")
+
+    monkeypatch.setattr(subprocess, "run", outside)
+    monkeypatch.setattr(devices, "version", lambda name: "1.2")
+    devices.code_version.cache_clear()
+    assert devices.code_version() == "1.2"
+    devices.code_version.cache_clear()
