@@ -22,9 +22,9 @@ from benchmarks.material import AUGMENTATION
 from benchmarks.timing import circumstances
 from hpe_study.config import NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.store import Store, prepare
-from simulated_people import StandInSpec, make
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
+from simulated_people import StandInSpec, make
 
 PROJECT = Path(__file__).resolve().parents[1]
 IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}

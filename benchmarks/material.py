@@ -9,9 +9,9 @@ import numpy as np
 from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.augmentation import sample_augmentation
 from hpe_study.data.store import Store, prepare
-from simulated_people import StandInSpec, make
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
+from simulated_people import StandInSpec, make
 
 AUGMENTATION = AugmentationConfig()  # the published limits
 PICTURE = 646  # px of a simulated person's crop: makes pictures of 1000 px, as real Human3.6M's are

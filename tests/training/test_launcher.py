@@ -16,12 +16,7 @@ import pandas as pd
 import pytest
 import torch
 
-<<<<<<< HEAD
 from hpe_study.config import Profile
-from hpe_study.data.sampling import shard_batches
-=======
-from hpe_study.config import Profile, read_profile
->>>>>>> 68b56af (Training in modules of one task each: job, fit, trainer, objective of named terms, one rule of the learning rate; nothing hangs on a full shared memory, and causes are shown)
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
