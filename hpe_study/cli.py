@@ -1,22 +1,38 @@
-"""The command line: `python -m hpe_study study params/demo.yaml` runs a whole profile; the other commands are
-its single steps."""
+"""The command line. `hpe-study study params/demo.yaml` runs a whole profile; other commands are single steps.
+
+`python -m hpe_study …` is the same.
+"""
 
 import argparse
 import sys
+import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpe_study.errors import StudyError
+from hpe_study.study import Study
 from hpe_study.utils.processes import end_with_parent
 
+DEFAULT = "params/demo.yaml"
+FORWARDED = {  # command → the module whose own command line it is
+    "data": "the data sets under a data root: check, recipes, contact-sheet",
+    "simulate": "write the simulated stand-in of a data set",
+}
 
-def main(words=None):
-    """Parse and run one command; returns the exit status. What the user can mend is one line on stderr, never
-    a traceback."""
-    words = list(sys.argv[1:] if words is None else words)
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse and run one command; returns the exit status.
+
+    What the user can mend is one line on stderr, which begins with "error: ". A fault of the study's own is one
+    such line, too, below its traceback.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] in FORWARDED:
+        return _forward(argv[0], argv[1:])
     # argparse itself loses what comes after an option and --
-    own = words.index("--") if words[:1] == ["study"] and "--" in words else len(words)
-    arguments = _parser().parse_args(words[:own])
-    arguments.snakemake = words[own + 1 :]
+    own = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
+    arguments = _parser().parse_args(argv[:own])
+    arguments.snakemake = argv[own + 1 :]
     try:
         arguments.command(arguments)
     except StudyError as error:
@@ -25,35 +41,59 @@ def main(words=None):
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
+    except MemoryError:
+        print(
+            "error: out of memory; close other programs, or take fewer cores or a smaller set",
+            file=sys.stderr,
+        )
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        text = " ".join(str(error).split())[:300]
+        print(
+            f"error: a fault of the study itself, {type(error).__name__} at {where}: {text}", file=sys.stderr
+        )
+        return 1
     return 0
 
 
-def _parser():
-    parser = argparse.ArgumentParser(prog="python -m hpe_study", description=__doc__)
-    parser.add_argument("--profile", default="params/demo.yaml", help="parameter file (default: %(default)s)")
+def _forward(command: str, argv: list[str]) -> int:
+    if command == "data":
+        from hpe_study.datasets.__main__ import main as data_main
+
+        return data_main(argv)
+    from simulated_people.__main__ import main as simulate_main
+
+    return simulate_main(["make", *argv])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hpe-study", description=__doc__)
+    parser.add_argument("--profile", default=DEFAULT, help="parameter file (default: %(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    after = "What comes after -- are words for Snakemake: -- --dry-run"
+    after = "What comes after -- goes to Snakemake: -- --dry-run"
     study = commands.add_parser(
         "study", help="run everything of a profile that is not up to date", epilog=after
     )
-    study.add_argument("profile", nargs="?", default="params/demo.yaml")
+    study.add_argument("profile", nargs="?", default=DEFAULT)
     study.add_argument("--cores", type=int, help="processor cores to use (default: all)")
     study.add_argument(
-        "--kernel",
-        default="python3",
-        help="Jupyter kernel that executes the notebooks (default: %(default)s)",
+        "--kernel", default="python3", help="Jupyter kernel of the notebooks (default: %(default)s)"
     )
     study.add_argument(
-        "--cluster",
-        metavar="DIR",
-        help="make jobs of the steps, as this Snakemake profile says: profiles/slurm, …",
+        "--cluster", metavar="DIR", help="run steps as jobs, as this Snakemake profile says: profiles/slurm"
     )
     study.set_defaults(command=_study)
 
+    show = commands.add_parser("show", help="print a parameter file with what it inherits")
+    show.add_argument("profile", nargs="?", default=DEFAULT)
+    show.set_defaults(command=_show)
+
     prepare = commands.add_parser(
-        "prepare",
-        help="make the stores of one data set (and its simulated stand-in, where the profile asks for one)",
+        "prepare", help="make the stores of one data set, and its stand-in where asked for"
     )
     prepare.add_argument("name")
     prepare.add_argument("--workers", type=int, default=1)
@@ -65,7 +105,7 @@ def _parser():
     execute.add_argument("--run", help="name of the run that it executes")
     execute.add_argument("--kernel", default="python3")
     execute.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs for it and show it no others"
+        "--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others"
     )
     execute.set_defaults(command=_execute)
 
@@ -74,10 +114,7 @@ def _parser():
     )
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
     predict.add_argument(
-        "--run",
-        required=True,
-        type=Path,
-        help="folder of a finished run, such as runs/demo/stage3-mpii-h36m-h36m-seed0",
+        "--run", required=True, type=Path, help="folder of a finished run, such as runs/demo/stage3-…"
     )
     predict.add_argument(
         "--out", required=True, type=Path, help="folder for drawings, joints.csv and joints.json"
@@ -85,13 +122,7 @@ def _parser():
     predict.add_argument(
         "--box", default="detector", help="x,y,width,height in px, or detector (default), or whole"
     )
-    predict.add_argument(
-        "--every",
-        type=int,
-        default=1,
-        metavar="N",
-        help="take one of N frames of a video (default: %(default)s)",
-    )
+    predict.add_argument("--every", type=int, default=1, metavar="N", help="take one of N frames of a video")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
     predict.set_defaults(command=_predict)
 
@@ -103,17 +134,13 @@ def _parser():
     export.set_defaults(command=_export)
 
     rescore = commands.add_parser(
-        "rescore", help="score finished runs again from their predictions, under any protocol, without a GPU"
+        "rescore", help="score finished runs again under any protocol, without a GPU"
     )
     rescore.add_argument(
         "runs", nargs="+", metavar="RUN", help="name of a run of the profile, or the folder of any run"
     )
     rescore.add_argument(
-        "--protocol",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="may be repeated (default: all that fit)",
+        "--protocol", action="append", default=[], metavar="NAME", help="may be repeated (default: all)"
     )
     rescore.add_argument("--align", choices=("scale", "procrustes"), help="align 3D predictions first")
     rescore.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there, too")
@@ -123,34 +150,47 @@ def _parser():
         "collect", help="gather all run records into runs.csv, history.csv and floors.csv"
     )
     collect.set_defaults(command=_collect)
+    for name, text in FORWARDED.items():
+        commands.add_parser(name, help=f"{text} ({name} -h)", add_help=False)
     return parser
 
 
-def _open(arguments):
-    from hpe_study.study import Study
-
-    return Study(arguments.profile)
+# Each command imports what it needs itself: torch, Snakemake and plotting take seconds to load.
 
 
-def _study(arguments):
+def _study(arguments: argparse.Namespace) -> None:
     from hpe_study.study.workflow import run_study
 
-    run_study(_open(arguments), arguments.cores, arguments.kernel, arguments.snakemake, arguments.cluster)
+    study = Study(arguments.profile)
+    run_study(study, arguments.cores, arguments.kernel, arguments.snakemake, arguments.cluster)
 
 
-def _prepare(arguments):
+def _show(arguments: argparse.Namespace) -> None:
+    import yaml
+
+    from hpe_study.parameter_files import read_profile, read_values
+
+    read_profile(arguments.profile)
+    values = read_values(arguments.profile)
+    print(
+        yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None),
+        end="",
+    )
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
     from hpe_study.study.steps import prepare_set
 
     end_with_parent()
-    prepare_set(_open(arguments), arguments.name, arguments.workers)
+    prepare_set(Study(arguments.profile), arguments.name, arguments.workers)
 
 
-def _execute(arguments):
+def _execute(arguments: argparse.Namespace) -> None:
     from hpe_study.study.gpus import assigned
     from hpe_study.study.notebooks import execute_notebook
 
     end_with_parent()
-    study = _open(arguments)
+    study = Study(arguments.profile)
     notebook = study.home / "notebooks" / f"{arguments.notebook}.ipynb"
     if not notebook.exists():
         raise StudyError(f"{notebook}: no such notebook")
@@ -159,56 +199,52 @@ def _execute(arguments):
         execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
 
 
-def _predict(arguments):
+def _predict(arguments: argparse.Namespace) -> None:
     from hpe_study.photos import boxes, predict
 
     if arguments.every < 1:
         raise StudyError(f"--every {arguments.every}: must be 1 or more")
     box = arguments.box if arguments.box in ("detector", "whole") else boxes.parse(arguments.box)
     results = predict(arguments.images, arguments.run, arguments.out, box, arguments.every, arguments.device)
-    skipped = f", {len(results.skipped)} files skipped" if results.skipped else ""
+    skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
     print(
-        f"{len(results.pictures)} files drawn{skipped}; joints in {arguments.out / 'joints.csv'} and"
-        " joints.json"
+        f"{len(results.pictures)} files drawn{skipped}; joints in {arguments.out / 'joints.csv'} and joints.json"
     )
 
 
-def _export(arguments):
+def _export(arguments: argparse.Namespace) -> None:
     from hpe_study.evaluation.onnx import export_onnx
 
     difference = export_onnx(arguments.run, arguments.out)
     print(f"{arguments.out}: ONNX, differs from torch by at most {difference:.1e}")
 
 
-def _rescore(arguments):
+def _rescore(arguments: argparse.Namespace) -> None:
     from hpe_study.evaluation.rescore import protocol_spread, readable, rescore
     from hpe_study.utils.files import atomic
 
-    folders = [Path(run) if Path(run).is_dir() else _open(arguments).folder / run for run in arguments.runs]
+    folders = [
+        Path(run) if Path(run).is_dir() else Study(arguments.profile).folder / run for run in arguments.runs
+    ]
     rows = rescore(folders, arguments.protocol, arguments.align)
     people = "simulated people" if rows["simulated"].any() else "real data"
-    print(
-        "Scores with 95 % intervals over sequences (images where a set names none),"
-        f" {people}\n{readable(rows).to_string()}"
-    )
+    print(f"Scores with 95 % intervals over sequences (images where a set names none), {people}")
+    print(readable(rows).to_string())
     if rows.loc[rows["metric"] == "mpjpe", "protocol"].nunique() > 1:
-        print(
-            "\nHow far the protocol alone moves MPJPE (mm),"
-            f" {people}\n{protocol_spread(rows).round(1).to_string()}"
-        )
-    for name, note in (
-        rows.loc[rows["value"].isna(), ["protocol", "note"]].drop_duplicates().itertuples(index=False)
-    ):
+        print(f"\nHow far the protocol alone moves MPJPE (mm), {people}")
+        print(protocol_spread(rows).round(1).to_string())
+    not_scored = rows.loc[rows["value"].isna(), ["protocol", "note"]].drop_duplicates()
+    for name, note in not_scored.itertuples(index=False):
         print(f"{name}: not scored; {note}")
     if arguments.csv:
         with atomic(arguments.csv) as part:
             rows.to_csv(part, index=False)
 
 
-def _collect(arguments):
+def _collect(arguments: argparse.Namespace) -> None:
     from hpe_study.study.records import collect
 
-    collect(_open(arguments))
+    collect(Study(arguments.profile))
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ import signal
 class StudyError(Exception):
     """Something the user can mend: a wrong parameter, a missing folder, a broken file."""
 
-    def _render_traceback_(self):
-        """What IPython shows of it, a list of lines: the message alone. IPython asks by this name."""
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it: the message alone. IPython asks by this name."""
         return [f"{type(self).__name__}: {self}"]
 
 
-def killed(who):
-    """What is said of a process that the system ended."""
+def killed(who: str) -> str:
+    """The message for a process that the system ended."""
     return f"{who} was killed by the system (SIGKILL), which it does when memory runs out"
 
 

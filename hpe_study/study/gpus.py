@@ -1,18 +1,19 @@
-"""Which GPUs of this machine a run gets: a free one is assigned by a lock that the kernel of the operating
-system lets go of with the run.
+"""Which GPUs of this machine a run gets: a free one is held by a lock that ends with the run, however it ends.
 
-Snakemake counts GPUs (`--resources gpu=…`) but does not say which; so the run takes the first that nobody
-holds and is shown no other. On a cluster the scheduler has chosen already, and what it left visible is all
-there is to take from.
+Snakemake counts GPUs (`--resources gpu=…`) but does not say which; so the run takes the first that is free and is
+shown no other. On a cluster the scheduler has chosen already, and what it left visible is all there is to take.
 """
 
 import contextlib
-import fcntl
 import os
+import stat
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from hpe_study.errors import StudyError
 
@@ -20,15 +21,14 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 PAUSE = 1.0  # seconds between two looks for a free GPU
 
 
-def visible_gpus():
-    """Names of the GPUs that this process may use, as CUDA takes them: UUIDs, which mean the same in every
-    process of the machine.
+def visible_gpus() -> tuple[str, ...]:
+    """UUIDs of the GPUs that this process may use, each once; they mean the same in every process of the machine.
 
-    An empty tuple where there are none (or no driver that could say so).
+    Empty where there are none, or no driver that could say so.
     """
+    query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
     try:
-        words = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-        listed = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+        listed = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
     uuids = dict(line.split(", ") for line in listed.splitlines() if ", " in line)
@@ -36,37 +36,42 @@ def visible_gpus():
         return tuple(uuids.values())
     known = uuids | {uuid: uuid for uuid in uuids.values()}
     chosen = [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
-    named = [known.get(name, name if name.startswith(("GPU-", "MIG-")) else None) for name in chosen]
-    return tuple(
-        named[: named.index(None)] if None in named else named
-    )  # CUDA stops at the first that is none: -1, NoDevFiles, 7 of 2
+    gpus = [known.get(name, name if name.startswith(("GPU-", "MIG-")) else None) for name in chosen]
+    if None in gpus:  # CUDA stops at the first that is none: -1, NoDevFiles, 7 of 2
+        gpus = gpus[: gpus.index(None)]
+    return tuple(dict.fromkeys(gpus))
 
 
 @contextlib.contextmanager
-def assigned(count, runs_per_gpu=1, gpus=None, folder=None):
-    """Hold `count` of the GPUs for this process and its children, and show them no others; waits until so
-    many are free.
+def assigned(
+    count: int, runs_per_gpu: int = 1, gpus: Sequence[str] | None = None, folder: str | Path | None = None
+) -> Iterator[tuple[str, ...]]:
+    """Hold `count` GPUs for this process and its children, and show them no others; wait until so many are free.
 
-    runs_per_gpu: how many runs may hold one GPU; the emptiest are taken first. gpus: their names, by default
-    `visible_gpus()`; where there are none, nothing is held. folder: of the locks, by default one a user and
-    machine. Yields the names. Raises `StudyError` where there are fewer than `count` at all.
+    Args:
+        count: How many.
+        runs_per_gpu: How many runs may hold one GPU; the emptiest are taken first.
+        gpus: Their names (default: `visible_gpus()`); where there are none, nothing is held.
+        folder: Of the locks (default: one for each user of the machine).
+
+    Yields:
+        The names of the GPUs that are held.
+
+    Raises:
+        StudyError: There are fewer than `count`, or the folder of locks is not this user's alone.
     """
-    gpus = visible_gpus() if gpus is None else gpus
+    gpus = visible_gpus() if gpus is None else tuple(dict.fromkeys(gpus))
     if not gpus or not count:
         yield ()
         return
     if count > len(gpus):
         raise StudyError(
-            f"devices: {count} GPUs asked for, but this process may use {len(gpus)}; lower devices to"
-            f" {len(gpus)}"
+            f"devices: {count} GPUs asked for, but this process may use {len(gpus)}; lower devices to {len(gpus)}"
         )
-    folder = Path(folder or Path(tempfile.gettempdir()) / f"hpe_study-gpus-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = _private(Path(folder or Path(tempfile.gettempdir()) / f"hpe_study-gpus-{os.getuid()}"))
     before = os.environ.get(VISIBLE)
     while True:
-        with (
-            contextlib.ExitStack() as held
-        ):  # all or none: who waits holds nothing, so that no two wait for each other
+        with contextlib.ExitStack() as held:  # all or none, so that no two runs wait for each other
             taken = _take(count, runs_per_gpu, gpus, folder, held)
             if len(taken) == count:
                 os.environ[VISIBLE] = ",".join(taken)
@@ -78,14 +83,33 @@ def assigned(count, runs_per_gpu=1, gpus=None, folder=None):
         time.sleep(PAUSE)
 
 
-def _take(count, runs_per_gpu, gpus, folder, held):
+def _private(folder: Path) -> Path:
+    """The folder, made where it is not there, and no link; this user's, and nobody else may write into it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise StudyError(
+            f"{folder}: locks of GPUs lie there, but the folder is not yours alone; remove it or set TMPDIR"
+        )
+    return folder
+
+
+def _take(
+    count: int, runs_per_gpu: int, gpus: Sequence[str], folder: Path, held: contextlib.ExitStack
+) -> tuple[str, ...]:
     """Lock a place on up to `count` different GPUs; `held` keeps the locks. Returns the GPUs' names."""
     taken = []
     for place in range(runs_per_gpu):
         for gpu in gpus:
             if len(taken) < count and gpu not in taken:
-                stream = held.enter_context((folder / f"{gpu}-{place}.lock").open("w"))
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    taken.append(gpu)
+                path = folder / f"{gpu.replace('/', '_')}-{place}.lock"
+                lock = FileLock(path, mode=0o600)
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    continue
+                except OSError as error:
+                    raise StudyError(f"{path}: cannot be a lock ({error.strerror}); remove it") from error
+                held.callback(lock.release)
+                taken.append(gpu)
     return tuple(taken)

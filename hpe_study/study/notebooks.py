@@ -1,28 +1,77 @@
-"""One executed notebook a run: papermill on a named kernel, written whole or not at all.
+"""Executed notebooks: papermill on a named kernel, written whole or not at all.
 
-The process asks the kernel of the operating system to end it with its parent, and Jupyter's kernels end with
-theirs, so killing the study at any point leaves nobody training behind.
+The process asks the operating system's kernel to end it with its parent, and Jupyter's kernels end with theirs,
+so killing the study at any point leaves no training behind.
 """
 
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hpe_study.errors import StudyError, killed
+from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import AsyncKernelManager
+
+from hpe_study.errors import StudyError, ended_by
 from hpe_study.utils.files import atomic
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
-def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
+
+def check_kernel(name: str) -> None:
+    """Raise `StudyError` where no Jupyter kernel of that name is installed."""
+    try:
+        KernelSpecManager().get_kernel_spec(name)
+    except NoSuchKernel as error:
+        raise StudyError(f"kernel {name!r} is not installed; {_kernels()}") from error
+
+
+def _kernels() -> str:
+    return f"there are: {', '.join(sorted(KernelSpecManager().find_kernel_specs()))}"
+
+
+class _WatchedKernel(AsyncKernelManager):
+    """A kernel that leaves its exit status, so that its death can be named."""
+
+    exit_status: int | None = None
+
+    async def is_alive(self) -> bool:
+        alive = await super().is_alive()
+        process = getattr(self.provisioner, "process", None)
+        if not alive and process is not None:
+            _WatchedKernel.exit_status = process.poll()
+        return alive
+
+
+def execute_notebook(
+    notebook: str | Path,
+    output: str | Path,
+    parameters: dict,
+    kernel: str = "python3",
+    cwd: str | Path | None = None,
+) -> Path:
     """Execute `notebook` with `parameters` into `output`, without widget state.
 
-    A cell that fails leaves `<output>.failed.ipynb` to look at and raises `StudyError` with the cell's own
-    message.
+    A cell that fails leaves `<output>.failed.ipynb` to look at.
+
+    Args:
+        notebook: The notebook.
+        output: The file to write.
+        parameters: Values of its parameters cell.
+        kernel: Name of the Jupyter kernel.
+        cwd: Where it is executed; the notebook's own folder by default.
+
+    Returns:
+        The path of the file written.
+
+    Raises:
+        StudyError: A cell failed (its own message), or the kernel cannot be had or died.
     """
     import nbformat
     import papermill
-    from nbclient.exceptions import DeadKernelError
 
     notebook, output = Path(notebook), Path(output)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
@@ -32,28 +81,25 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     os.environ[FOR_THE_RECORD] = "1"
     with atomic(output) as part:
         try:
-            papermill.execute_notebook(
-                str(notebook),
-                str(part),
-                parameters=parameters,
-                kernel_name=kernel,
-                cwd=str(cwd or notebook.parent),
-                progress_bar=False,
-                log_output=False,
-                stderr_file=sys.stderr,  # bars, so that the study's log tells how a training goes
-            )
+            with _kernel_deaths(notebook, kernel):
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(part),
+                    parameters=parameters,
+                    kernel_name=kernel,
+                    cwd=str(cwd or notebook.parent),
+                    progress_bar=False,
+                    log_output=False,
+                    stderr_file=sys.stderr,  # bars, so that the study's log shows how a training goes
+                    kernel_manager_class=_WatchedKernel,
+                )
         except papermill.exceptions.PapermillExecutionError as error:
             part.replace(failed)
             part.touch()
-            message = re.sub(r"\x1b\[[0-9;]*m", "", f"{error.evalue}").strip()
-            told = message if error.ename == "StudyError" else f"{error.ename}: {message}"
+            message = COLOURS.sub("", f"{error.evalue}").strip()
+            cause = message if error.ename == "StudyError" else f"{error.ename}: {message}"
             raise StudyError(
-                f"{told}\n  (in {notebook.name}; the notebook as it failed: {failed})"
-            ) from error
-        except DeadKernelError as error:
-            who = f"the process of {notebook.name}"
-            raise StudyError(
-                f"{killed(who)}, or it crashed; the same command goes on from its last whole epoch"
+                f"{cause}\n  (in {notebook.name}; the notebook as it failed: {failed})"
             ) from error
         executed = nbformat.read(part, as_version=4)
         executed.metadata.pop("widgets", None)
@@ -62,9 +108,28 @@ def execute_notebook(notebook, output, parameters, kernel="python3", cwd=None):
     return output
 
 
-def _plain_streams(notebook):
-    """Keep what a progress bar ended with, not every line it drew; what a stream said piece by piece becomes
-    one output."""
+@contextmanager
+def _kernel_deaths(notebook: Path, kernel: str) -> Iterator[None]:
+    """What goes wrong with the kernel itself becomes one line."""
+    from nbclient.exceptions import DeadKernelError
+
+    _WatchedKernel.exit_status = None
+    try:
+        yield
+    except NoSuchKernel as error:
+        raise StudyError(f"kernel {kernel!r} is not installed; {_kernels()}") from error
+    except DeadKernelError as error:
+        status, subject = _WatchedKernel.exit_status, f"the process of {notebook.name}"
+        ended = ended_by(subject, -status if status is not None and status < 0 else None)
+        raise StudyError(f"{ended}; the same command goes on from its last whole epoch") from error
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "kernel" not in str(error).lower():
+            raise
+        raise StudyError(f"kernel {kernel!r} does not start ({error}); {_kernels()}") from error
+
+
+def _plain_streams(notebook: "nbformat.NotebookNode") -> None:  # noqa: F821  (loaded where it is used)
+    """Keep what a progress bar ended with, not every state; a stream that came in pieces becomes one output."""
     for cell in notebook.cells:
         whole = []
         for output in cell.get("outputs", []):

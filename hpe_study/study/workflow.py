@@ -1,206 +1,264 @@
-"""Run the whole graph by Snakemake: one study at a time a profile, a live count, and at the end what came out
-and where."""
+"""Run the whole graph by Snakemake: one study per profile at a time, a live count, and what came out and where."""
 
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, ended_by
 from hpe_study.study.availability import find_data_sets
 from hpe_study.study.eta import RemainingTime
 from hpe_study.study.gpus import visible_gpus
+from hpe_study.study.notebooks import check_kernel
+from hpe_study.study.study import Study
 from hpe_study.utils import devices
-from hpe_study.utils.files import lock
+from hpe_study.utils.files import lock, writable
 from hpe_study.utils.processes import end_with_parent
 from hpe_study.utils.progress import progress_bar
 
 STEP_DONE = re.compile(r"^(\d+) of (\d+) steps")
-SAID = ("error: ", "  (in ")  # how our own messages begin
-RULE_FAILED = re.compile(r"^Error in rule (\w+):")
+OWN_MESSAGE = ("error: ", "  (in ")  # how messages of our own steps begin
+RULE_FAILED = re.compile(r"^\s*Error in rule (\w+):")
+DIED = re.compile(r"died with <Signals\.SIG\w+: (\d+)>")
 JOB_LOG = re.compile(r"^\s+log: (\S+)")
-PREPARING_CORES = 4  # that a job which prepares a data set asks a cluster for, unless told otherwise
+PREPARING_CORES = 4  # that a cluster's job of preparation asks for, unless `cores` says otherwise
+MODIFIED = "--rerun-triggers", "mtime", "params", "input"
 
 
-def run_study(study, cores=None, kernel="python3", extra=(), cluster=None):
-    """Bring everything of a profile up to date. Raises `StudyError` where a step failed (what finished
-    stays).
+def run_study(
+    study: Study,
+    cores: int | None = None,
+    kernel: str = "python3",
+    extra: Sequence[str] = (),
+    cluster: str | None = None,
+) -> None:
+    """Bring everything of a profile up to date.
 
-    cores: of this machine, by default all. cluster: folder of a Snakemake profile (`profiles/slurm`) that
-    makes jobs of the steps; then `cores` are those that a job of preparation asks for.
+    Args:
+        study: The study.
+        cores: Of this machine (default: all). On a cluster: those that a job of preparation asks for.
+        kernel: Jupyter kernel that executes the notebooks.
+        extra: Further arguments of Snakemake.
+        cluster: Folder of a Snakemake profile (`profiles/slurm`) that turns the steps into jobs.
+
+    Raises:
+        StudyError: Something that is needed is not there, or a step failed (what finished stays).
     """
     if study.profile.records:
+        records = study.profile.records
         raise StudyError(
-            f"{study.profile_path}: shows published records ({study.profile.records}); run the profile they"
-            " came from instead"
+            f"{study.profile_path}: shows published records ({records}); run the profile they came from"
         )
-    where, cores, places = _on_cluster(study, cluster, cores) if cluster else _on_this_machine(study, cores)
+    _check_place(study)
+    check_kernel(kernel)
+    place = _cluster(study, cluster, cores) if cluster else _this_machine(study, cores)
     with lock(
         study.folder
-    ):  # held by this process alone, so Snakemake's own lock (which a kill leaves behind) is not needed
+    ):  # held by this process alone, so Snakemake's own lock, which a kill leaves, is not needed
         study = find_data_sets(study)
-        outlook = RemainingTime(study, cores, places)
-        _announce(study, outlook)
+        _forget_incomplete(study)
+        remaining = RemainingTime(study, place.cores, place.at_a_time)
+        _announce(study, remaining)
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "snakemake",
-                "--snakefile",
-                str(study.home / "Snakefile"),
-                "--directory",
-                str(study.home),
-            ),
-            *(
-                "--nolock",
-                "--rerun-incomplete",
-                "--keep-going",
-                "--rerun-triggers",
-                "mtime",
-                "params",
-                "input",
-            ),
-            *(
-                *where,
-                *extra,
-                "--config",
-                f"profile={study.profile_path}",
-                f"kernel={kernel}",
-                f"cores={cores}",
-            ),
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile")),
+            *("--directory", str(study.home), "--nolock", "--rerun-incomplete", "--keep-going", *MODIFIED),
+            *(*place.arguments, *extra, "--config", f"profile={study.profile_path}"),
+            *(f"kernel={kernel}", f"cores={place.cores}"),
         ]
         start = time.time()
         log = study.folder / "snakemake.log"
-        steps, errors = _follow(command, log, study, outlook)
+        steps, errors = _follow(command, log, study, remaining)
         if errors is not None:
             raise StudyError(
-                "some steps failed; all that finished stays, and the same command goes on from"
-                f" there.\n{errors}\n(whole log: {log})"
+                "some steps failed; all that finished stays, and the same command goes on from there."
+                f"\n{errors}\n(whole log: {log})"
             )
         _report(study, steps, time.time() - start)
 
 
-def _on_this_machine(study, cores):
-    """(Snakemake's words, cores, runs at a time): no more of these than cores, or than places on its GPUs.
-    What it lacks is said first."""
+@dataclass(frozen=True)
+class _Place:
+    """Where the steps run: Snakemake's arguments, cores, and runs at a time (None: not known)."""
+
+    arguments: tuple[str, ...]
+    cores: int
+    at_a_time: int | None
+
+
+def _check_place(study: Study) -> None:
+    if not (study.home / "Snakefile").exists():
+        raise StudyError(
+            f"{study.profile_path}: {study.home} is no checkout of the study; use its own params/"
+        )
+    if wrong := sorted(set(str(study.home)) & set("{}\n")):
+        raise StudyError(
+            f"{study.home}: Snakemake cannot work in a folder with {wrong[0]!r} in its name; move it"
+        )
+
+
+def _forget_incomplete(study: Study) -> None:
+    """A run whose record or weights are gone is to be trained again, although its notebook stands."""
+    for run in study.runs:
+        folder = study.run_folder(run)
+        if not all((folder / name).exists() for name in ("run.json", "checkpoint.pt")):
+            (folder / "stage.ipynb").unlink(missing_ok=True)
+
+
+def _this_machine(study: Study, cores: int | None) -> _Place:
+    """No more runs at a time than cores, or than places on the GPUs. What the machine lacks is said first."""
     devices.check_count(study.profile.devices)
     cores, on_gpus = cores or os.cpu_count(), len(visible_gpus()) * study.profile.runs_per_gpu
     resources = ("--resources", f"gpu={on_gpus}") if on_gpus else ()
-    return ("--cores", str(cores), *resources), cores, min(cores, on_gpus or cores)
+    return _Place(("--cores", str(cores), *resources), cores, min(cores, on_gpus or cores))
 
 
-def _on_cluster(study, cluster, cores):
-    """(Snakemake's words, cores of a job of preparation, None: how many runs at a time is not known)."""
+def _cluster(study: Study, cluster: str, cores: int | None) -> _Place:
     folder = Path(cluster) if Path(cluster).is_dir() else study.home / cluster
     if not (folder / "config.yaml").exists():
-        at_hand = (
-            ", ".join(sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml")))
-            or "none here"
-        )
-        raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (at hand: {at_hand})")
-    executor = yaml.safe_load((folder / "config.yaml").read_text()).get("executor", "local")
-    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+        profiles = sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))
         raise StudyError(
-            f"{folder}: needs snakemake-executor-plugin-{executor}; install it: .venv/bin/pip install -e"
-            f" '.[{folder.name}]'"
+            f"{folder}: holds no config.yaml of a Snakemake profile (there are: {', '.join(profiles) or 'none'})"
         )
-    return ("--profile", str(folder)), cores or PREPARING_CORES, None
+    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    executor = settings.get("executor", "local")
+    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+        command = f".venv/bin/pip install -e '.[{folder.name}]'"
+        raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: {command}")
+    return _Place(("--profile", str(folder)), cores or PREPARING_CORES, None)
 
 
-def _announce(study, outlook):
-    done = len(study.runs) - len(outlook.runs_left)
-    kind = "simulated people" if study.simulated else f"the data sets in {study.raw}"
-    done = f", {done} of them done before" if study.runs else ""
-    what = f"{len(study.runs)} trainings" if study.runs else f"notebook {', '.join(study.analyses)}"
-    print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {kind}{done}")
-    for name, words in study.absent.items():
-        print(f"left out, with every row that needs it: {name} ({words})")
-    if outlook.first and study.runs:
+def _announce(study: Study, remaining: RemainingTime) -> None:
+    names = study.profile.set_names
+    simulated = [name for name in names if study.is_simulated(name)]
+    real = [name for name in names if name not in simulated]
+    parts = ["simulated people"] if simulated else []
+    parts += [f"the data sets in {study.raw}"] if real else []
+    what = f"notebook {', '.join(study.analyses)}"
+    if study.runs:
+        done = len(study.runs) - len(remaining.runs_left)
+        what = f"{len(study.runs)} trainings ({done} done before)"
+    print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {' and '.join(parts)}")
+    for name, reason in study.absent.items():
+        print(f"left out, with every row that needs it: {name} ({reason})")
+    if remaining.first and study.runs:
+        minutes = math.ceil(remaining.first / 60)
         print(
-            f"about {math.ceil(outlook.first / 60)} minutes on {outlook.cores} cores, by the images to be"
-            " seen and this machine's rate"
+            f"about {minutes} minutes on {remaining.cores} cores, by the number of images and this machine's rate"
         )
     sys.stdout.flush()
 
 
-def _follow(command, log, study, outlook):
-    """Run Snakemake, its words into `log`, a bar from its counts. Returns the steps done, and the failed
-    steps' messages or None."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment.get("PATH", "")])
+# ---------------------------------------------------------------- Snakemake's output
+
+
+def _environment(study: Study) -> dict[str, str]:
+    """Of Snakemake and its steps: one thread each, this Python first, a cache that can be written to."""
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    environment = {**os.environ, **threads, "PYTHONUNBUFFERED": "1", "PATH": path}
+    try:
+        writable(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser())
+    except StudyError:
+        environment["XDG_CACHE_HOME"] = str(study.home / ".snakemake" / "cache")
+    return environment
+
+
+@dataclass
+class _Messages:
+    """The causes of failures in what Snakemake prints: the steps' own messages, and deaths by a signal."""
+
+    errors: list[str] = field(default_factory=list)
+    rule: str = ""
+
+    def add(self, line: str) -> None:
+        if line.startswith(OWN_MESSAGE):
+            self.errors.append(line.rstrip())
+        elif match := RULE_FAILED.match(line):
+            self.rule = match[1]
+        elif match := DIED.search(line):
+            message = f"error: {ended_by('the step ' + (self.rule or 'in hand'), int(match[1]))}"
+            self.errors += [message] if message not in self.errors else []
+        elif self.rule and (match := JOB_LOG.match(line)):
+            self.errors += self._of_job(Path(match[1]))
+
+    def _of_job(self, log: Path) -> list[str]:
+        """A cluster's job; its log lies where the job ran."""
+        try:
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        own = [line for line in lines if line.startswith(OWN_MESSAGE)]
+        return own or [
+            f"error: a job of {self.rule} ended without a message: killed or cancelled (its log: {log})"
+        ]
+
+
+def _follow(command: list[str], log: Path, study: Study, remaining: RemainingTime) -> tuple[int, str | None]:
+    """Run Snakemake, its output into `log`, with a bar from its counts.
+
+    Returns:
+        The number of steps done, and the failed steps' messages or None.
+    """
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=environment,
-        preexec_fn=partial(end_with_parent, parent=os.getpid()),
+        encoding="utf-8",
+        errors="replace",
+        env=_environment(study),
+        preexec_fn=partial(
+            end_with_parent, signal.SIGKILL, os.getpid()
+        ),  # a polite signal is waited out by jobs
         cwd=study.home,
     )
-    bar = progress_bar(
-        total=None,
-        desc="study",
-        bar_format="{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}",
-        dynamic_ncols=True,
-    )
-    errors, rule = [], ""
-    with open(log, "w") as words, process, bar:
+    look = "{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}"
+    bar = progress_bar(total=None, desc="study", bar_format=look, dynamic_ncols=True)
+    messages = _Messages()
+    with open(log, "w", encoding="utf-8") as copy, process, bar:
         for line in process.stdout:
-            words.write(line)
-            words.flush()
-            if line.startswith(SAID):
-                errors.append(line.rstrip())
-            elif match := RULE_FAILED.match(line):
-                rule = match[1]
-            elif rule and (match := JOB_LOG.match(line)):
-                errors += _errors_of_job(rule, Path(match[1]))
+            copy.write(line)
+            copy.flush()
+            messages.add(line)
             if match := STEP_DONE.match(line):
                 bar.total = int(match[2])
-                bar.set_postfix_str(_progress(study, outlook), refresh=False)
+                bar.set_postfix_str(_progress(study, remaining), refresh=False)
                 bar.update(int(match[1]) - bar.n)
     if process.returncode == 0:
         return bar.n, None
-    return bar.n, "\n".join(errors or log.read_text().splitlines()[-15:])
+    last = log.read_text(encoding="utf-8").splitlines()[-15:]
+    return bar.n, "\n".join(messages.errors or last)
 
 
-def _errors_of_job(rule, log):
-    """What a cluster's job said of its failure; its log lies where the job ran."""
-    try:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.startswith(SAID)]
-    except OSError:
-        lines = []
-    return lines or [f"error: a job of {rule} ended without a word: killed or cancelled (its log: {log})"]
-
-
-def _progress(study, outlook):
+def _progress(study: Study, remaining: RemainingTime) -> str:
     if not study.runs:
         return ""
-    left = outlook.seconds()
-    told = f", about {math.ceil(left / 60)} min left" if left else ""
-    return f"{len(study.runs) - len(outlook.runs_left)} of {len(study.runs)} trainings done{told}"
+    seconds = remaining.seconds()
+    left = f", about {math.ceil(seconds / 60)} min left" if seconds else ""
+    return f"{len(study.runs) - len(remaining.runs_left)} of {len(study.runs)} trainings done{left}"
 
 
-def _report(study, steps, seconds):
+def _report(study: Study, steps: int, seconds: float) -> None:
     if not steps:
         print("Everything is up to date; nothing was done.")
     else:
         print(f"Done: {steps} steps in {seconds / 60:.1f} minutes.")
     here = study.home
-    for label, pattern in (
-        ("tables", "table[0-9].html"),
-        ("figures", "*.png"),
-        ("notebooks to open", "*.ipynb"),
-    ):
-        found = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
-        if found:
-            print(f"  {label}: " + ", ".join(str(path) for path in found))
+    made = (("tables", "table[0-9].html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb"))
+    for label, pattern in made:
+        paths = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
+        if paths:
+            print(f"  {label}: " + ", ".join(map(str, paths)))
     if study.runs:
-        print(f"  all numbers, a row each: {study.records[0].relative_to(here)}")
+        print(f"  all numbers, one row each: {study.records[0].relative_to(here)}")
     print(f"Open them: make lab, then {study.figures.relative_to(here)}/{study.analyses[0]}.ipynb")
