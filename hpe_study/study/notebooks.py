@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_path
 
 from hpe_study.errors import StudyError, ended_by
 from hpe_study.utils.files import atomic
@@ -24,13 +25,17 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def check_kernel(name: str) -> None:
     """Raise `StudyError` where no Jupyter kernel of that name is installed."""
     try:
-        KernelSpecManager().get_kernel_spec(name)
+        _kernel_specs().get_kernel_spec(name)
     except NoSuchKernel as error:
         raise StudyError(f"kernel {name!r} is not installed; {_kernels()}") from error
 
 
+def _kernel_specs() -> KernelSpecManager:
+    return KernelSpecManager(kernel_dirs=jupyter_path("kernels"))  # by default it makes a folder in HOME
+
+
 def _kernels() -> str:
-    return f"there are: {', '.join(sorted(KernelSpecManager().find_kernel_specs()))}"
+    return f"there are: {', '.join(sorted(_kernel_specs().find_kernel_specs()))}"
 
 
 class _WatchedKernel(AsyncKernelManager):

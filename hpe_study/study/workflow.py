@@ -162,14 +162,15 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
 
 
 def _environment(study: Study) -> dict[str, str]:
-    """Of Snakemake and its steps: one thread each, this Python first, a cache that can be written to."""
+    """Of Snakemake and its steps: one thread each, this Python first, caches that can be written to."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     environment = {**os.environ, **threads, "PYTHONUNBUFFERED": "1", "PATH": path}
     try:
         writable(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser())
-    except StudyError:
-        environment["XDG_CACHE_HOME"] = str(study.home / ".snakemake" / "cache")
+    except StudyError:  # a home that cannot be written to
+        places = ("XDG_CACHE_HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR")
+        environment |= {name: str(study.home / ".snakemake" / "home" / name.lower()) for name in places}
     return environment
 
 

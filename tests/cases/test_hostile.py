@@ -6,7 +6,6 @@ Each is refused in one line that names it; nothing hangs, fills the memory, or r
 import os
 import struct
 import zlib
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import load_run_model
 from hpe_study.parameter_files import read_profile
 from hpe_study.photos.files import Video, read_photo
-from hpe_study.study.gpus import assigned
 from hpe_study.utils.files import read_json
 from tests.datasets import raw_layouts as raw
 
@@ -109,44 +107,3 @@ def test_postscript_called_jpg_is_not_run(tmp_path, monkeypatch):
     with pytest.raises(StudyError, match="me.jpg"):
         read_photo(path)
     assert not (tmp_path / "called").exists()
-
-
-# ---------------------------------------------------------------- the locks of GPUs
-
-
-@pytest.fixture
-def locks(tmp_path, monkeypatch):
-    """The folder of this user's locks, made by somebody else before the study."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = tmp_path / f"hpe_study-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700)
-    return folder
-
-
-def hold():
-    with assigned(1, gpus=("GPU-1234",)):
-        pass
-
-
-@pytest.mark.xfail(strict=True, reason="a lock is opened for writing whatever it is, and so cut to nothing")
-def test_a_link_among_the_locks_does_not_cost_the_file_it_points_to(locks, tmp_path):
-    victim = tmp_path / "thesis.txt"
-    victim.write_text("years of work\n")
-    (locks / "GPU-1234-0.lock").symlink_to(victim)
-    with suppress(StudyError):
-        hold()
-    assert victim.read_text() == "years of work\n"
-
-
-@pytest.mark.xfail(strict=True, reason="the folder of locks is taken as it is found")
-def test_a_folder_of_locks_that_everybody_writes_to_is_refused(refused, locks):
-    locks.chmod(0o777)
-    refused(hold, names=locks)
-
-
-@pytest.mark.xfail(strict=True, reason="the folder of locks is taken as it is found")
-def test_a_folder_of_locks_that_is_another_user_s_is_refused(refused, locks):
-    if os.getuid() != 0:
-        pytest.skip("only root can give a folder to another user")
-    os.chown(locks, 12345, -1)
-    refused(hold, names=locks)

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -144,3 +145,41 @@ def test_what_cuda_would_see_is_counted(monkeypatch, chosen, seen):
     if chosen is not None:
         monkeypatch.setenv(VISIBLE, chosen)
     assert gpus.visible_gpus() == seen
+
+
+# ---------------------------------------------------------------- the locks of GPUs
+
+
+@pytest.fixture
+def locks(tmp_path, monkeypatch):
+    """The folder of this user's locks, made by somebody else before the study."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = tmp_path / f"hpe_study-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def hold():
+    with assigned(1, gpus=("GPU-1234",)):
+        pass
+
+
+def test_a_link_among_the_locks_does_not_cost_the_file_it_points_to(locks, tmp_path):
+    victim = tmp_path / "thesis.txt"
+    victim.write_text("years of work\n")
+    (locks / "GPU-1234-0.lock").symlink_to(victim)
+    with suppress(StudyError):
+        hold()
+    assert victim.read_text() == "years of work\n"
+
+
+def test_a_folder_of_locks_that_everybody_writes_to_is_refused(refused, locks):
+    locks.chmod(0o777)
+    refused(hold, names=locks)
+
+
+def test_a_folder_of_locks_that_is_another_user_s_is_refused(refused, locks):
+    if os.getuid() != 0:
+        pytest.skip("only root can give a folder to another user")
+    os.chown(locks, 12345, -1)
+    refused(hold, names=locks)
