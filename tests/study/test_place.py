@@ -45,7 +45,7 @@ def profile_at(path, changes=(), more=""):
     [
         ({}, "\nseeds: [1, 2]\n", "seeds"),
         ({"sigma: 1.0": "sigma: 1.0, sigma: 2.0"}, "", "sigma"),
-        ({"h36m: {train: 48": "h36m: {train: 48, train: 9"}, "", "train"),
+        ({"h36m: {simulate: {train: 48": "h36m: {simulate: {train: 48, train: 9"}, "", "train"),
     ],
     ids=["at the top", "in a section", "in a section's section"],
 )

@@ -26,6 +26,7 @@ runs_per_gpu: 2
 def study(tmp_path):
     (tmp_path / "params").mkdir()
     (tmp_path / "params" / "several.yaml").write_text(PROFILE)
+    (tmp_path / "Snakefile").touch()
     return Study(tmp_path / "params" / "several.yaml")
 
 
@@ -44,19 +45,17 @@ def test_four_devices_on_a_machine_with_one_are_refused_before_anything_runs(stu
 
 def test_snakemake_is_told_how_many_runs_the_gpus_hold(study, monkeypatch):
     machine(monkeypatch, 4)
-    assert workflow._on_this_machine(study, 3) == (("--cores", "3", "--resources", "gpu=8"), 3, 3)
+    assert workflow._this_machine(study, 3) == workflow._Place(("--cores", "3", "--resources", "gpu=8"), 3, 3)
 
 
 def test_without_gpus_only_cores_count(study, monkeypatch):
     machine(monkeypatch, 0)
     monkeypatch.setattr(workflow.os, "cpu_count", lambda: 4)
-    assert workflow._on_this_machine(study, None) == (("--cores", "4"), 4, 4)
+    assert workflow._this_machine(study, None) == workflow._Place(("--cores", "4"), 4, 4)
 
 
 def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
-    with pytest.raises(
-        StudyError, match=r"nowhere: holds no config.yaml .*at hand: profiles/kubernetes, profiles/slurm"
-    ):
+    with pytest.raises(StudyError, match=r"nowhere: holds no config.yaml .*there are: .*profiles/slurm"):
         run_study(study, cluster="nowhere")
     (tmp_path / "profiles" / "other").mkdir(parents=True)
     (tmp_path / "profiles" / "other" / "config.yaml").write_text("executor: not-there\n")
@@ -69,13 +68,13 @@ def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
 def test_a_job_is_told_by_its_own_error_or_as_killed(tmp_path):
     log = tmp_path / "3.log"
     log.write_text("rule stage\nerror: run: the loss is not finite\n  (in stage1.ipynb; …)\nShutting down\n")
-    assert workflow._errors_of_job("stage", log) == [
+    assert workflow._Messages(rule="stage")._of_job(log) == [
         "error: run: the loss is not finite",
         "  (in stage1.ipynb; …)",
     ]
     log.write_text("slurmstepd: error: *** JOB 3 CANCELLED ***\n")
-    assert workflow._errors_of_job("stage", log) == [
-        f"error: a job of stage ended without a word: killed or cancelled (its log: {log})"
+    assert workflow._Messages(rule="stage")._of_job(log) == [
+        f"error: a job of stage ended without a message: killed or cancelled (its log: {log})"
     ]
 
 
@@ -89,3 +88,14 @@ def test_words_for_snakemake_come_after_two_dashes(words, monkeypatch):
     )
     assert main(["study", str(PROJECT / "params" / "quick.yaml"), *words, "--", "--until", "stage"]) == 0
     assert asked == [("quick", ["--until", "stage"])]
+
+
+def test_a_steps_death_is_named_by_its_signal_once():
+    messages = workflow._Messages()
+    death = "CalledProcessError: Command 'x' died with <Signals.SIGSEGV: 11>."
+    for line in ("Error in rule stage:\n", death, death, "error: 2: no crop\n"):
+        messages.add(line)
+    assert messages.errors == [
+        "error: the step stage was ended by SIGSEGV (Segmentation fault)",
+        "error: 2: no crop",
+    ]
