@@ -5,7 +5,7 @@ import json
 
 import h5py
 
-from hpe_study.datasets.reading import reading
+from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.utils.files import digest, digest_of
 
 VERSION = 1  # raised when the same files and settings come to mean another store

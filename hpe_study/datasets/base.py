@@ -1,4 +1,4 @@
-"""What all readers share: a sequence of records over label arrays, and the count of what had to be left out.
+"""What all readers share: a sequence of records over label arrays, and the count of what is left out.
 
 A reader keeps its labels as arrays and makes a `Record` when it is asked for one, so that a million frames
 cost no objects. Whether an image exists is found by listing its folder once, never by asking file by file.
@@ -8,96 +8,116 @@ import hashlib
 import inspect
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from hpe_study.datasets.fit import check_numbers
+from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.limits import AGAIN, brief, too_large
+from hpe_study.datasets.record import Record, crop_extent, has_crop
 from hpe_study.errors import StudyError
-from hpe_study.skeletons import MPII16, convert
+from hpe_study.skeletons import MPII16, Skeleton, convert
+from hpe_study.utils.files import require_regular_file
 
 SPLITS = ("train", "test")
 IMAGE_ABSENT = "image absent"
-AGAIN = "obtain the file again"
-SHOWN = 3  # paths given as examples in a message
+MAX_EXAMPLES = 3  # paths given in a message
 _LONGEST_NAME = 255  # of a file or folder, as file systems have it
+_HEAD_PER_NECK = 0.75
 
 
 class MissingSet(StudyError):
     """The data set, or the labels of it, are not where they were looked for."""
 
 
-def missing(path, info, root):
-    """The error for a path that is not there: what was looked for, where the set is obtained, what stands in
-    for it."""
+def missing_set(path: Path, info: DatasetInfo, root: Path) -> MissingSet:
+    """The error for a path that is not there: where to obtain the set, and what stands in for it."""
     return MissingSet(f"{path}: not there. {info.how_to_get(root)}")
 
 
-def safe_relative(name, source):
-    """A path as labels give it, or a `StudyError` where it could leave the data root (absolute, or with
-    "..").
+def safe_relative(name: str, source: str | Path) -> PurePosixPath:
+    """A path as labels give it. A linked folder that the user made is fine.
 
-    name: the text in the label file; source: the label file, for the message. A linked folder that the user
-    made is fine.
+    Args:
+        name: The text in the label file.
+        source: The label file, for the message.
+
+    Raises:
+        StudyError: The path could leave the data root (it is absolute, or has "..").
     """
     name = str(name)
     path = PurePosixPath(name)
     odd = not name or "\\" in name or "\0" in name or max(map(len, path.parts), default=0) > _LONGEST_NAME
     if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise StudyError(
-            f"{source}: image path {name!r} is not a path inside the data set's image folder; the labels are"
-            " not to be trusted"
+            f"{source}: image path {name[:_LONGEST_NAME]!r} is not a path inside the data set's image folder; the"
+            " labels are not to be trusted"
         )
     return path
 
 
-def unreadable(path):
-    """The error for what is there and may not be read."""
-    return StudyError(f"{path}: is there and may not be read by this user; ask its owner, or copy it")
+def every_nth(count: int, every: int) -> np.ndarray:
+    """Row numbers 0, n, 2n, … below `count`. Raises `StudyError` where n is not a positive whole number."""
+    if type(every) is not int or every < 1:
+        raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
+    return np.arange(0, count, every)
 
 
 @contextmanager
-def understood(files):
-    """Whatever goes wrong inside comes out as a `StudyError` that names the label file being read, the last
-    of the list `files`.
+def label_errors(files: list[str | Path]) -> Iterator[None]:
+    """Turn whatever goes wrong inside into a `StudyError` that names the label file being read.
 
     Label files come from anywhere, and NumPy, SciPy and h5py raise a dozen kinds of errors for what is
-    damaged or of another kind.
+    damaged or of another kind. Errors that only our own code can make come through.
+
+    Args:
+        files: Label files, the one being read last; may grow meanwhile.
+
+    Raises:
+        StudyError: Something went wrong.
     """
     try:
         yield
-    except (StudyError, MemoryError):
+    except (StudyError, AssertionError, ImportError, NameError, NotImplementedError, Warning):
         raise
-    except (AssertionError, ImportError, NameError, NotImplementedError, Warning):
-        raise  # ours
+    except MemoryError as error:
+        if not files:
+            raise
+        raise too_large(files[-1]) from error
     except OSError as error:
         if error.filename is None and not files:
             raise
         path = error.filename or files[-1]
         raise (
-            unreadable(path)
+            _unreadable(path)
             if isinstance(error, PermissionError)
-            else StudyError(f"{path}: cannot be read ({error})")
+            else StudyError(f"{path}: cannot be read ({brief(error)})")
         ) from error
     except Exception as error:
         if not files:
             raise
         raise StudyError(
-            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {error}); it is"
+            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {brief(error)}); it is"
             f" damaged or the file of another data set or download; {AGAIN}"
         ) from error
 
 
-class Listing:
-    """Which files are under a folder; each folder is listed once."""
+def _unreadable(path):
+    return StudyError(f"{path}: is there and may not be read by this user; ask its owner, or copy it")
 
-    def __init__(self, folder):
+
+class Listing:
+    """The names of the files under a folder; each folder is listed once."""
+
+    def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self._names = {}
 
-    def names(self, sub=""):
+    def names(self, sub: str = "") -> set[str]:
         """File names in one folder below; empty where there is no such folder."""
         if sub not in self._names:
             try:
@@ -106,44 +126,47 @@ class Listing:
                 self._names[sub] = set()
         return self._names[sub]
 
-    def present(self, paths):
-        """(N,) bool: which of the relative paths exist."""
+    def present(self, paths: Iterable[str | PurePosixPath]) -> np.ndarray:
+        """(N,) bool: which of the N relative paths exist."""
         split = (os.path.split(str(path)) for path in paths)
         return np.fromiter((name in self.names(sub) for sub, name in split), bool)
 
 
 class Records(Sequence):
-    """The records of one data set and split. `records[i]` is a `Record`; see the attributes below.
+    """The records of one data set and split: `records[i]` is a `Record`.
 
-    name, split, root, strict   as opened
-    skeleton, info              the set's own joints; its `DatasetInfo`
-    left_out                    reason → number of records that the labels have and this sequence has not
-    missing_parts               folders and files of the set that are not there at all
-    examples                    a few paths of absent images
-    simulated                   the set's folder carries SIMULATED.json: people are simulated
-    label_files                 the files that the labels come from (digests are taken over these)
+    A reader sets `info` and `skeleton` and writes `load` and `record`; keyword parameters of `load` are the
+    set's options.
+
+    Attributes:
+        info: The set's `DatasetInfo`.
+        skeleton: The set's own joints.
+        root, split, strict: As opened.
+        left_out: Reason → number of records that the labels have and this sequence has not.
+        missing_parts: Folders and files of the set that are not there at all.
+        examples: A few paths of absent images.
+        simulated: The set's folder carries SIMULATED.json: its people are simulated.
+        label_files: The files that the labels come from (digests are taken over these).
     """
 
-    info = None
-    skeleton = None
+    info: DatasetInfo = None
+    skeleton: Skeleton = None
 
-    def __init__(self, root, split, strict=False, **options):
+    def __init__(self, root: str | Path, split: str, strict: bool = False, **options: Any):
         if split not in SPLITS:
             raise StudyError(f"{self.info.name}: split {split!r} is not one of {', '.join(SPLITS)}")
         self.root, self.split, self.strict = Path(root), split, strict
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
         self.simulated = self._is_simulated(self.info.folders)
         self._rows = np.zeros(0, np.int64)
-        self._places = (
-            None  # (rows, …) int: what a row means, where a set's rows are not those of one label file
-        )
+        self._places = None  # (rows, …) int: what a row means, where rows are not those of one label file
         known = list(inspect.signature(self.load).parameters)
         if unknown := sorted(set(options) - set(known)):
             raise StudyError(
                 f"{self.info.name}: no option {', '.join(unknown)}; this data set has"
                 f" {', '.join(known) or 'none'}"
             )
-        with understood(self.label_files):
+        with label_errors(self.label_files):
             self.load(**options)
         self.simulated = self._is_simulated(
             {path.relative_to(self.root).parts[0] for path in self.label_files}
@@ -151,15 +174,15 @@ class Records(Sequence):
         self._report()
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name that `open_dataset` knows the set by."""
         return self.info.name
 
-    def load(self, **options):
+    def load(self, **options: Any) -> None:
         """Read the labels into arrays and set `_rows`, the label rows that are kept."""
         raise NotImplementedError
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """The `Record` of one label row."""
         raise NotImplementedError
 
@@ -169,71 +192,89 @@ class Records(Sequence):
     def __getitem__(self, i):
         if not -len(self) <= i < len(self):
             raise IndexError(f"{self.name} {self.split} has {len(self)} records, there is no number {i}")
-        return self.record(self._rows[i])
+        record = self.record(self._rows[i])
+        check_numbers(record)
+        return record
 
-    def meta(self, row, **known):
-        """The record's `meta`: which set, split and label row, and what else is known."""
+    def meta(self, row: int, **known: Any) -> dict:
+        """The record's `meta`: its set, split and label row, and what else is known."""
         return {"dataset": self.name, "split": self.split, "index": int(row), **known}
 
     # ------------------------------------------------ for `load`
 
-    def folder(self, *parts):
-        """A folder of the set; `MissingSet` where it is not there."""
+    def folder(self, *parts: str) -> Path:
+        """A folder of the set. Raises `MissingSet` where it is not there."""
         path = self.root.joinpath(*parts)
         if not path.is_dir():
-            raise missing(path, self.info, self.root)
+            raise missing_set(path, self.info, self.root)
         if not os.access(path, os.R_OK | os.X_OK):
-            raise unreadable(path)
+            raise _unreadable(path)
         return path
 
-    def label_file(self, path):
-        """A label file, noted in `label_files`; `MissingSet` where it is not there."""
-        if not path.is_file():
-            raise missing(path, self.info, self.root)
+    def label_file(self, path: Path) -> Path:
+        """A label file, noted in `label_files`. Raises `MissingSet` where it is not there."""
+        if not path.exists() or path.is_dir():
+            raise missing_set(path, self.info, self.root)
+        require_regular_file(path)
         if not os.access(path, os.R_OK):
-            raise unreadable(path)
+            raise _unreadable(path)
         self.label_files.append(path)
         return path
 
-    def part_missing(self, path):
-        """Note a part of the set that is not there. A stand-in is complete as it is, however few sequences it
-        has."""
+    def note_missing(self, path: str | Path) -> None:
+        """Note a part of the set that is not there. A stand-in is complete, however few sequences it has."""
         if not self.simulated:
             self.missing_parts.append(path)
 
-    def parts_found(self, folder, found, usual, what):
-        """Note that `found` of the `usual` number of parts are in a folder, where that is fewer."""
-        if found < usual:
-            self.part_missing(f"{folder} ({usual - found} of {usual} {what})")
+    def note_missing_parts(self, folder: Path, count: int, usual: int, what: str) -> None:
+        """Note that a folder has `count` parts, where that is fewer than the `usual` number."""
+        if count < usual:
+            self.note_missing(f"{folder} ({usual - count} of {usual} {what})")
 
-    def leave_out(self, reason, count):
+    def leave_out(self, reason: str, count: int) -> None:
         """Count records that are not used, and why."""
         if count:
             self.left_out[reason] = self.left_out.get(reason, 0) + int(count)
 
-    def keep(self, rows, reason, condition):
-        """The rows where `condition` (an array as long as `rows`) holds; the others are counted under
-        `reason`."""
+    def keep(self, rows: np.ndarray, reason: str, condition: np.ndarray) -> np.ndarray:
+        """The rows where `condition` (as many as rows) holds; the others are counted under `reason`."""
         condition = np.asarray(condition, bool)
         self.leave_out(reason, (~condition).sum())
         return rows[condition]
 
-    def keep_present(self, rows, listing, paths):
-        """The rows whose image is there. paths: a relative path a row, aligned with `rows`."""
-        there = listing.present(paths)
-        absent = np.flatnonzero(~there)
-        self.examples += [listing.folder / str(paths[i]) for i in absent[: SHOWN - len(self.examples)]]
-        return self.keep(rows, IMAGE_ABSENT, there)
+    def keep_labelled(
+        self, rows: np.ndarray, joints2d: np.ndarray, box_given: np.ndarray | bool = False
+    ) -> np.ndarray:
+        """The rows that have a labelled joint, and a box or joints apart enough to make one.
+
+        Args:
+            rows: N label rows.
+            joints2d: (N, J, 2) px of these rows, NaN where not labelled.
+            box_given: (N,) bool, the rows for which the set gives a usable box.
+        """
+        labelled = ~np.isnan(joints2d).any(-1).all(-1)
+        self.leave_out("no joint labelled", (~labelled).sum())
+        cropped = has_crop(crop_extent(joints2d)) | box_given
+        self.leave_out("labelled joints too close together for a crop", (labelled & ~cropped).sum())
+        return rows[labelled & cropped]
+
+    def keep_present(self, rows: np.ndarray, listing: Listing, paths: list) -> np.ndarray:
+        """The rows whose image is there. paths: one relative path per row."""
+        present = listing.present(paths)
+        absent = np.flatnonzero(~present)
+        self.examples += [listing.folder / str(paths[i]) for i in absent[: MAX_EXAMPLES - len(self.examples)]]
+        return self.keep(rows, IMAGE_ABSENT, present)
 
     def _is_simulated(self, folders):
         return any(os.path.exists(self.root / folder / "SIMULATED.json") for folder in folders)
 
-    def fingerprint(self):
-        """SHA-256 (hex) of which label rows these records are."""
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the label rows that these records are."""
         places = () if self._places is None else self._places
         return hashlib.sha256(np.asarray(self._rows).tobytes() + np.asarray(places).tobytes()).hexdigest()
 
     def _report(self):
+        """Warn of parts and images that are not there; an error where `strict` is on."""
         lines = []
         if self.missing_parts:
             lines.append(f"not there: {', '.join(map(str, self.missing_parts))}")
@@ -254,59 +295,19 @@ class Records(Sequence):
         warnings.warn(message, stacklevel=4)
 
 
-def image_size(path):
-    """(width, height) in px from the file's header; a `StudyError` where it is no image."""
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError as error:
-        raise StudyError(
-            f"{path}: truncated or not an image; replace it, or delete it to leave its record out"
-        ) from error
+def head_size_of(joints2d: np.ndarray, skeleton: Skeleton) -> float:
+    """The head size that PCKh's threshold is a fraction of, from a person's joints.
 
+    It is 0.75 · |head_top − upper_neck| in MPII's joints, which is 0.6 · the diagonal of MPII's head box
+    (measured there: the diagonal is 1.25 times that distance).
 
-def head_size_of(joints2d, skeleton):
-    """px: 0.75 · |head_top − upper_neck| in MPII's joints, which is 0.6 · the diagonal of MPII's head box
-    (measured there: the diagonal is 1.25 times that distance). NaN where a skeleton or a record lacks either.
+    Args:
+        joints2d: (J, 2) px.
+        skeleton: Of the joints.
+
+    Returns:
+        px; NaN where the skeleton or the person lacks either joint.
     """
     common = convert(joints2d, skeleton, MPII16)
     ends = common[MPII16.indices("head_top upper_neck")]
-    return float(0.75 * np.linalg.norm(ends[0] - ends[1]))
-
-
-def column(rows, key, shape, path, dtype=np.float64):
-    """One value of a list of dicts as an array (N, *shape); a `StudyError` names file, row and key where it
-    does not fit.
-
-    shape: of one value; () for a number; -1 for a length that may be any, but the same in all. Dimensions of
-    1 may be there or not.
-    """
-    wanted = tuple(length for length in shape if length != 1)
-    values = []
-    for i, row in enumerate(rows):
-        if not isinstance(row, dict) or key not in row:
-            raise StudyError(f"{path}: record {i} has no {key!r}; this is not the file it should be")
-        try:
-            value = np.asarray(row[key], dtype)
-            if value.dtype.kind == "i" and (value != np.asarray(row[key])).any():
-                raise ValueError("not whole")
-        except (TypeError, ValueError, OverflowError) as error:
-            raise StudyError(
-                f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({error})"
-            ) from error
-        squeezed = tuple(length for length in value.shape if length != 1)
-        fits = value.shape[:1] == shape[:1] if -1 in shape else squeezed == wanted
-        if not fits or (values and value.size != values[0].size):
-            raise StudyError(
-                f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}"
-            )
-        values.append(value.reshape(shape))
-    return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
-
-
-def text_column(rows, key, path):
-    """One text of a list of dicts, as a list of str."""
-    for i, row in enumerate(rows):
-        if not isinstance(row, dict) or not isinstance(row.get(key), str):
-            raise StudyError(f"{path}: record {i} has no text {key!r}; this is not the file it should be")
-    return [row[key] for row in rows]
+    return float(_HEAD_PER_NECK * np.linalg.norm(ends[0] - ends[1]))

@@ -1,5 +1,4 @@
-"""FLIC, FLIC-Full and FLIC-plus: upper bodies from feature films. 2D, 29 columns of which 11 are ever
-labelled.
+"""FLIC, FLIC-Full and FLIC-plus: upper bodies from feature films. 2D, 29 columns, 11 of them labelled.
 
 Facts relied on (the set's page; the counts and columns measured on all 5,003 people of FLIC):
 - `examples.mat`, struct array `examples`, read by field name: `coords` (2, 29) px, `filepath`, `imgdims`
@@ -11,18 +10,21 @@ Facts relied on (the set's page; the counts and columns measured on all 5,003 pe
   people).
 - FLIC: 3,987 train, 1,016 test; two image files are in both. Several people can share an image.
 - FLIC-Full is a superset of FLIC and holds its test people: training on it leaves out every test image, and
-people marked as bad.
+  people marked as bad.
 - FLIC-plus: `tr_plus_indices` (17,380), **1-based** into FLIC-Full, without the scenes of the test images.
 - Crop: around the torso box and the labelled joints together, 1.25 times the longer extent.
 - Head size: the set's own measure is PCK at 0.2 of the torso |l_shoulder − r_hip|. `head_size` is 0.4 torso,
   so that the usual threshold of half a head size is that measure. A PCKh printed for FLIC has to say so.
 """
 
+from pathlib import Path
+
 import numpy as np
 
+from hpe_study.datasets.arrays import expect_shape, integers
 from hpe_study.datasets.base import Listing, Records, safe_relative
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape, load_mat, whole_numbers
+from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29
@@ -54,8 +56,8 @@ class Flic(Records):
     info = INFO
     skeleton = FLIC29
 
-    def load(self, variant="flic"):
-        """Labels as arrays: coords (N, 29, 2) px, torso (N, 4), image size (N, 2), and texts."""
+    def load(self, variant: str = "flic") -> None:
+        """Read the labels as arrays (see `read_examples`)."""
         if variant not in VARIANTS:
             raise StudyError(f"flic: variant {variant!r} is not one of {', '.join(VARIANTS)}")
         self._folder = self.folder("flic" if variant == "flic" else "flic_full")
@@ -70,7 +72,9 @@ class Flic(Records):
             rows = self._training_rows_of_full(variant, rows)
         images = [f"images/{self._labels['filepath'][row]}" for row in rows]
         rows = self.keep_present(rows, Listing(self._folder), images)
-        self._rows = self.keep(rows, "no joint labelled", ~np.isnan(self._labels["coords"][rows]).all((1, 2)))
+        self._rows = self.keep_labelled(
+            rows, self._labels["coords"][rows], np.isfinite(self._labels["torsobox"][rows]).all(1)
+        )
 
     def _training_rows_of_full(self, variant, rows):
         labels = self._labels
@@ -93,7 +97,7 @@ class Flic(Records):
 
     def _plus_rows(self, count):
         path = self.label_file(self._folder / "tr_plus_indices.mat")
-        indices = whole_numbers(load_mat(path, "tr_plus_indices")["tr_plus_indices"], path, "tr_plus_indices")
+        indices = integers(load_mat(path, "tr_plus_indices")["tr_plus_indices"], path, "tr_plus_indices")
         if len(indices) == 0 or indices.min() < 1 or indices.max() > count:
             raise StudyError(
                 f"{path}: its indices are not within 1 … {count}, the people of"
@@ -101,14 +105,11 @@ class Flic(Records):
             )
         return np.unique(indices) - 1
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One person."""
         labels = self._labels
         joints = labels["coords"][row].copy()
-        torso_box = labels["torsobox"][row].reshape(2, 2)
-        if not (torso_box[1] > torso_box[0]).all():
-            torso_box = np.full((2, 2), np.nan)  # no box
-        center, side = crop_of(np.concatenate([joints, torso_box]))
+        center, side = crop_of(np.concatenate([joints, labels["torsobox"][row].reshape(2, 2)]))
         torso = np.linalg.norm(joints[FLIC29.index("l_shoulder")] - joints[FLIC29.index("r_hip")])
         height, width = labels["imgdims"][row][:2]
         frame = labels["currframe"][row]
@@ -129,9 +130,20 @@ class Flic(Records):
         )
 
 
-def read_examples(path, full=False):
-    """`examples.mat` as arrays, N people: coords (N, 29, 2) px, torsobox (N, 4), imgdims (N, 3), texts and
-    marks (N,)."""
+def read_examples(path: str | Path, full: bool = False) -> dict:
+    """Read `examples.mat`.
+
+    Args:
+        path: Of the file.
+        full: It is FLIC-Full's, which has two marks more.
+
+    Returns:
+        Of N people: coords (N, 29, 2) px; torsobox (N, 4) px, NaN where it is none; imgdims (N, 3); texts and
+        marks (N,).
+
+    Raises:
+        StudyError: It is another file.
+    """
     examples = np.atleast_1d(load_mat(path, "examples", squeeze_me=True)["examples"])
     fields = _FIELDS + (("isbad", "isunchecked") if full else ())
     absent = [name for name in fields if name not in (examples.dtype.names or ())]
@@ -145,11 +157,13 @@ def read_examples(path, full=False):
     filepath = np.array([_text(name) for name in examples["filepath"]], object)
     for name in set(filepath):
         safe_relative(name, path)
+    torso = _stack(examples["torsobox"], (4,), path, "torsobox")
+    torso[~(torso[:, 2:] > torso[:, :2]).all(1)] = np.nan
     return {
         "coords": coords,
         "filepath": filepath,
         "imgdims": _stack(examples["imgdims"], (3,), path, "imgdims"),
-        "torsobox": _stack(examples["torsobox"], (4,), path, "torsobox"),
+        "torsobox": torso,
         "moviename": [_text(name) for name in examples["moviename"]],
         "currframe": _stack(examples["currframe"], (), path, "currframe"),
         **{mark: np.array([bool(np.any(value)) for value in examples[mark]]) for mark in fields[6:]},

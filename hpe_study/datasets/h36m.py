@@ -1,5 +1,4 @@
-"""Human3.6M: one laboratory, four cameras, one person an image. 3D, 17 joints. Two layouts, which are two
-benchmarks.
+"""Human3.6M: one laboratory, four cameras, one person per image. 3D, 17 joints. Two layouts, two benchmarks.
 
 `layout: challenge` (the default) is the subset of the ECCV 2018 challenge, as the study uses it:
 - `ECCV18_Challenge/{Train,Val}/IMG/%05d.jpg` and `POSE/%05d.csv`, 1-based; a CSV is 17 lines of x, y, z in
@@ -20,21 +19,24 @@ benchmarks.
   the poses; all cameras of a sequence one after the other. Images
   `S1/Directions-1/imageSequence/<camera>/img_%06d.jpg`.
 - 17 of the 32 joints are the common set; a file that holds just 17 is taken in their order. S1, 5, 6, 7, 8
-train; S9, 11 test.
+  train; S9, 11 test.
 """
 
 import re
+from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
-from hpe_study.datasets.base import Listing, MissingSet, Records, column, head_size_of, missing, text_column
+from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
+from hpe_study.datasets.base import Listing, MissingSet, Records, every_nth, head_size_of, missing_set
+from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape, whole_numbers
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import H36M17
+from hpe_study.utils.files import require_regular_file
 
 INFO = DatasetInfo(
     name="h36m",
@@ -65,43 +67,21 @@ INFO = DatasetInfo(
 )
 CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}
 FULL_SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
-COMMON_17 = [
-    0,
-    1,
-    2,
-    3,
-    6,
-    7,
-    8,
-    12,
-    13,
-    14,
-    15,
-    17,
-    18,
-    19,
-    25,
-    26,
-    27,
-]  # of the 32 joints, in H36M17's order
+# of the 32 joints, in H36M17's order
+COMMON_17 = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 _SEQUENCES = 30  # of a subject: 15 actions, twice
+_LARGEST_CSV = 100_000  # bytes
 _COMPARED = 16  # poses compared with their CSV files
 
 
-def open_h36m(root, split, strict=False, layout="challenge", **options):
-    """The reader of the chosen layout: "challenge" or "full". Both take `every`: only every n-th label
-    row."""
+def open_h36m(
+    root: str | Path, split: str, strict: bool = False, layout: str = "challenge", **options: Any
+) -> Records:
+    """Open the chosen layout: "challenge" or "full". Both take `every`: only every n-th label row."""
     readers = {"challenge": H36MChallenge, "full": H36MFull}
     if layout not in readers:
         raise StudyError(f"h36m: layout {layout!r} is not one of {', '.join(readers)}")
     return readers[layout](root, split, strict, **options)
-
-
-def every_nth(count, every):
-    """Row numbers 0, n, 2n, …; a `StudyError` where n is not a positive whole number."""
-    if not isinstance(every, int) or every < 1:
-        raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
-    return np.arange(0, count, every)
 
 
 class H36MChallenge(Records):
@@ -110,13 +90,11 @@ class H36MChallenge(Records):
     info = INFO
     skeleton = H36M17
 
-    def load(self, every=1):
-        """Labels as arrays, one row a cache entry."""
+    def load(self, every: int = 1) -> None:
+        """Read the labels as arrays, one row per cache entry."""
         part = CHALLENGE_FOLDERS[self.split]
-        challenge, cache = (
-            self.root / "h36m" / "ECCV18_Challenge" / part,
-            self.root / "h36m" / "msra_cache" / f"HM36_eccv_challenge_{part}_cache",
-        )
+        challenge = self.root / "h36m" / "ECCV18_Challenge" / part
+        cache = self.root / "h36m" / "msra_cache" / f"HM36_eccv_challenge_{part}_cache"
         self.folder("h36m")
         if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
             raise MissingSet(
@@ -139,6 +117,7 @@ class H36MChallenge(Records):
         self._folder = challenge
         self._compare_with_csv(path)
         kept = every_nth(len(rows), every)
+        kept = self.keep_labelled(kept, self._joints2d[kept], has_crop(self._boxes[kept, 2:].max(1)))
         self._rows = self.keep_present(kept, Listing(challenge / "IMG"), [self._images[row] for row in kept])
 
     def _cache_file(self, cache, part):
@@ -170,7 +149,7 @@ class H36MChallenge(Records):
                     " belong together"
                 )
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One image's person."""
         joints2d = self._joints2d[row].copy()
         x, y, width, height = self._boxes[row]
@@ -188,8 +167,11 @@ class H36MChallenge(Records):
         )
 
 
-def read_pose(path):
-    """(17, 3) mm of a challenge CSV; a `StudyError` where it is not that."""
+def read_pose(path: str | Path) -> np.ndarray:
+    """(17, 3) mm of a challenge CSV. Raises `StudyError` where it is not that."""
+    path = require_regular_file(path)
+    if path.stat().st_size > _LARGEST_CSV:
+        raise StudyError(f"{path}: not 17 lines of x, y, z, but far more")
     try:
         pose = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError as error:
@@ -203,19 +185,19 @@ class H36MFull(Records):
     info = INFO
     skeleton = H36M17
 
-    def load(self, every=1):
-        """Labels of all sequences as arrays, one row a frame of a camera (float32: 7e-5 px, 5e-4 mm)."""
+    def load(self, every: int = 1) -> None:
+        """Read all sequences as arrays, one row per frame of a camera (float32: 7e-5 px, 5e-4 mm)."""
         folder = self.folder("h36m")
         self._sequences = []  # (subject, name); rows hold their number
         for subject in FULL_SUBJECTS[self.split]:
             found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
             if found:
-                self.parts_found(folder / f"S{subject}", len(found), _SEQUENCES, "sequences")
+                self.note_missing_parts(folder / f"S{subject}", len(found), _SEQUENCES, "sequences")
             else:
-                self.part_missing(folder / f"S{subject}")
+                self.note_missing(folder / f"S{subject}")
             self._sequences += [(f"S{subject}", path.parent.name) for path in found]
         if not self._sequences:
-            raise missing(
+            raise missing_set(
                 folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5",
                 self.info,
                 self.root,
@@ -224,31 +206,18 @@ class H36MFull(Records):
             self._read(number, folder / subject / name / "annot.h5")
             for number, (subject, name) in enumerate(self._sequences)
         ]
-        self._labels = {
-            key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])
-        }  # never held twice
+        # never held twice
+        self._labels = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
         rows = every_nth(len(self._labels["frame"]), every)
+        rows = self.keep_labelled(rows, self._labels["joints2d"][rows])
         self._rows = self.keep_present(rows, Listing(folder), [self._image(row) for row in rows])
 
     def _read(self, sequence, path):
         """The arrays of one sequence's file."""
-        self.label_file(path)
-        try:
-            with h5py.File(path) as file:
-                absent = [
-                    key for key in ("pose/2d", "pose/3d", "frame", "camera", "intrinsics") if key not in file
-                ]
-                if absent:
-                    raise StudyError(
-                        f"{path}: has no {', '.join(absent)}; make it again with a present h36m-fetch"
-                    )
-                joints2d, joints3d, frame, camera = (
-                    file[key][()] for key in ("pose/2d", "pose/3d", "frame", "camera")
-                )
-                intrinsics = {int(key): value[()] for key, value in file["intrinsics"].items()}
-        except (OSError, RuntimeError, KeyError, ValueError) as error:  # h5py's words for what is damaged
-            raise StudyError(f"{path}: truncated or not an HDF5 file ({error}); make it again") from error
-        frame, camera = whole_numbers(frame, path, "frame"), whole_numbers(camera, path, "camera")
+        names = ("pose/2d", "pose/3d", "frame", "camera", "intrinsics")
+        joints2d, joints3d, frame, camera, intrinsics = read_hdf5(self.label_file(path), *names).values()
+        intrinsics = {int(key): expect_shape(value, (4,), path, key) for key, value in intrinsics.items()}
+        frame, camera = integers(frame, path, "frame"), integers(camera, path, "camera")
         if absent := sorted(set(camera.tolist()) - set(intrinsics)):
             raise StudyError(f"{path}: has frames but no intrinsics of camera {absent}")
         common = COMMON_17 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else list(range(17))
@@ -272,7 +241,7 @@ class H36MFull(Records):
         subject, name = self._sequences[sequence]
         return f"{subject}/{name}/imageSequence/{camera}/img_{frame:06d}.jpg"
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One frame of one camera."""
         labels = self._labels
         subject, sequence = self._sequences[labels["sequence"][row]]

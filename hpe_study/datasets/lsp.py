@@ -19,11 +19,15 @@ Facts relied on (the sets' pages and README files):
 so and takes the other.
 """
 
+from pathlib import Path
+
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, head_size_of, image_size
+from hpe_study.datasets.arrays import expect_shape
+from hpe_study.datasets.base import Listing, Records, head_size_of
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape, load_mat
+from hpe_study.datasets.matfiles import load_mat
+from hpe_study.datasets.pictures import image_size
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
@@ -63,10 +67,8 @@ EXTENDED_INFO = DatasetInfo(
     quirks=("the flag means labelled", "all of it is training data"),
 )
 _COMPARED = 40  # images whose size is compared with their labels
-_FITS = (
-    0.4,
-    1.15,
-)  # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
+# of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
+_FITS = (0.4, 1.15)
 
 
 class _Images:
@@ -80,7 +82,7 @@ class _Images:
     def rows(self, numbers):
         names = [self.image(row).name for row in numbers]
         rows = self.records.keep_present(numbers, Listing(self.folder / "images"), names)
-        rows = self.records.keep(rows, "no joint labelled", ~np.isnan(self.joints[rows]).all((1, 2)))
+        rows = self.records.keep_labelled(rows, self.joints[rows])
         self._check_fit(rows)
         return rows
 
@@ -88,15 +90,12 @@ class _Images:
         return self.folder / "images" / f"im{row + 1:0{self.digits}d}.jpg"
 
     def _check_fit(self, rows):
-        """A `StudyError` where the labels are not for images of this size: they come from the other
-        download."""
+        """Refuse labels that are not for images of this size: they come from the other download."""
         if len(rows) == 0:
             return
         sample = rows[np.unique(np.linspace(0, len(rows) - 1, _COMPARED).astype(int))]
         reach = [np.nanmax(np.nanmax(self.joints[row], 0) / image_size(self.image(row))) for row in sample]
-        lowest = (
-            _FITS[0] if self.digits == 4 else 0
-        )  # LSP-Extended has one download only, so its labels are never too small
+        lowest = _FITS[0] if self.digits == 4 else 0  # LSP-Extended has one download only: never too small
         if not lowest <= np.median(reach) <= _FITS[1]:
             raise StudyError(
                 f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in"
@@ -105,7 +104,7 @@ class _Images:
             )
 
 
-def read_lsp(path):
+def read_lsp(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """LSP's labels: joints (N, 14, 2) px, occluded (N, 14) int8."""
     labels = (
         expect_shape(load_mat(path, "joints")["joints"], (3, 14, None), path, "joints")
@@ -117,7 +116,7 @@ def read_lsp(path):
     return joints, np.where(np.isnan(joints).any(-1), UNKNOWN, flag > 0).astype(np.int8)
 
 
-def read_extended(path):
+def read_extended(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """LSP-Extended's labels: joints (N, 14, 2) px, occluded (N, 14) int8, which it does not say."""
     labels = (
         expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints")
@@ -135,21 +134,23 @@ class LspExtended(Records):
     info = EXTENDED_INFO
     skeleton = LSP14
 
-    def load(self):
-        """Labels as arrays; `_parts` are the folders, `_places` (folder, row of its labels) by record."""
+    def load(self) -> None:
+        """Read the labels as arrays."""
         images = _Images(self, self.folder("lsp_extended"), digits=5)
-        self.take([(images, np.arange(len(images.joints)) if self.split == "train" else np.zeros(0, int))])
+        rows = np.arange(len(images.joints)) if self.split == "train" else np.zeros(0, int)
+        self._set_rows([(images, rows)])
 
-    def take(self, parts):
-        """Set the records: the rows of one folder after those of another. parts: (images, row numbers)."""
+    def _set_rows(self, parts):
+        """Set the records: the rows of one folder after those of another. parts: (`_Images`, row numbers)."""
         self._parts = [images for images, _ in parts]
         rows = [images.rows(numbers) for images, numbers in parts]
+        # (part, row of its labels) by record
         self._places = np.array([(part, row) for part, kept in enumerate(rows) for row in kept], int).reshape(
             -1, 2
         )
         self._rows = np.arange(len(self._places))
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One image's person."""
         part, number = self._places[row]
         images = self._parts[part]
@@ -174,15 +175,15 @@ class Lsp(LspExtended):
 
     info = INFO
 
-    def load(self):
-        """Labels as arrays, of those of the two folders that are there."""
+    def load(self) -> None:
+        """Read the labels of those of the two folders that are there."""
         parts = []
         if self.split == "train":
             if (self.root / "lsp_extended").is_dir():
                 extended = _Images(self, self.root / "lsp_extended", digits=5)
                 parts.append((extended, np.arange(len(extended.joints))))
             else:
-                self.part_missing(self.root / "lsp_extended")
+                self.note_missing(self.root / "lsp_extended")
         if self.split == "test" or not parts or (self.root / "lsp").is_dir():
             images = _Images(self, self.folder("lsp"), digits=4)
             half = len(images.joints) // 2
@@ -190,5 +191,5 @@ class Lsp(LspExtended):
                 (images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints)))
             )
         else:
-            self.part_missing(self.root / "lsp")
-        self.take(parts)
+            self.note_missing(self.root / "lsp")
+        self._set_rows(parts)

@@ -1,90 +1,213 @@
-"""MATLAB files: versions 5 to 7 through SciPy, 7.3 through h5py; wrong or broken files become errors that
-name the file."""
+"""MATLAB files of versions 5 to 7 (version 7.3 is HDF5: see `hdf5`).
 
+SciPy reads them, and trusts them: a wrong type code is used as an index without a bound, a declared shape is
+allocated before its content is looked for, and nesting has no limit. So each variable is checked first, tag by
+tag, the way SciPy will walk over it; SciPy then gets exactly the bytes that were checked. The format: "MAT-File
+Format", The MathWorks.
+"""
+
+import io
+import math
+import struct
 import zlib
+from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import scipy.io
 
+from hpe_study.datasets.limits import AGAIN, brief, limited_memory, memory_for
 from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
+
+_HEADER = 128  # bytes before the first variable
+_HEAD = 4096  # bytes of a variable that hold its name and shape
+_MATRIX, _COMPRESSED = 14, 15  # type codes of a variable
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # type code of numbers → bytes
+_TEXT_SIZES = {1: 1, 2: 1, 4: 2, 16: 1, 17: 2, 18: 4}  # the same of texts
+_CELL, _STRUCT, _CHAR, _NUMBERS = 1, 2, 4, range(6, 16)  # classes of arrays
+_MAX_DEPTH, _MAX_DIMENSIONS = 16, 8
 
 
-def load_mat(path, *names, **options):
-    """The variables `names` of a .mat file (version 7.2 or older), as a dict.
+class _Damaged(Exception):
+    """A variable is not built as the format says."""
 
-    Raises `StudyError` where the file is truncated, no .mat, or lacks one of the variables: it is another
-    data set's then.
+
+def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndarray]:
+    """Load variables of a .mat file.
+
+    Args:
+        path: Of the file, version 5 to 7.
+        names: Of the variables.
+        options: Of `scipy.io.loadmat`.
+
+    Raises:
+        StudyError: The file is damaged, no .mat of these versions, or lacks one of the variables.
     """
+    path = require_regular_file(path)
     try:
-        found = scipy.io.loadmat(path, variable_names=list(names), **options)
-        absent = [name for name in names if name not in found]
-        others = sorted(name for name, *_ in scipy.io.whosmat(path)) if absent else []
-    except Exception as error:  # SciPy raises a dozen kinds for broken files, none of them its own
-        if isinstance(error, MemoryError):
-            raise
-        detail = (
-            str(error)
-            if isinstance(error, (ValueError, TypeError, NotImplementedError, OSError, zlib.error))
-            else type(error).__name__
-        )
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+            variables, others = _variables(file, header, names, memory_for(path.stat().st_size))
+        if absent := [name for name in names if name not in variables]:
+            raise StudyError(
+                f"{path}: has no {', '.join(absent)} but {', '.join(sorted(others)) or 'nothing'}; this is the"
+                " file of another data set, or truncated"
+            )
+        loaded = {}
+        for name in names:
+            content = variables.pop(name)
+            with limited_memory(path, len(content)):
+                loaded |= scipy.io.loadmat(io.BytesIO(header + content), variable_names=[name], **options)
+        return {name: loaded[name] for name in names}
+    except StudyError:
+        raise
+    except Exception as error:  # SciPy raises a dozen kinds for what is damaged, none of them its own
+        told = isinstance(error, (_Damaged, ValueError, TypeError, NotImplementedError, OSError, zlib.error))
         raise StudyError(
-            f"{path}: truncated or not a MATLAB file of version 5 to 7 ({detail}); obtain it again"
+            f"{path}: truncated or not a MATLAB file of version 5 to 7 "
+            f"({brief(error) if told else type(error).__name__}); {AGAIN}"
         ) from error
-    if absent:
-        raise StudyError(
-            f"{path}: has no {', '.join(absent)} but {', '.join(others) or 'nothing'}; this is the file of"
-            " another data set, or truncated"
-        )
-    return {name: found[name] for name in names}
 
 
-def load_mat73(path, *names):
-    """The variables `names` of a version 7.3 .mat file (HDF5), as arrays in HDF5's order (MATLAB's dimensions
-    reversed)."""
-    try:
-        with h5py.File(path) as file:
-            absent = [name for name in names if name not in file]
-            if absent:
-                raise StudyError(
-                    f"{path}: has no {', '.join(absent)} but {', '.join(file) or 'nothing'}; this is the file"
-                    " of another data set"
-                )
-            return {name: file[name][()] for name in names}
-    except OSError as error:
-        raise StudyError(f"{path}: truncated or not a MATLAB 7.3 file ({error}); obtain it again") from error
+def _variables(file, header, names, limit):
+    """{name: checked bytes, uncompressed} of the variables `names`, and the names of the others."""
+    order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
+    if order is None or header[124:126] != (b"\x00\x01" if order == "<" else b"\x01\x00"):
+        raise _Damaged("its header is not that of such a file")
+    tag = struct.Struct(f"{order}II")
+    remaining = file.seek(0, io.SEEK_END) - _HEADER
+    file.seek(_HEADER)
+    variables, others = {}, set()
+    while remaining > 0:
+        kind, size = tag.unpack(file.read(8).ljust(8, b"\0"))
+        remaining -= 8 + size
+        if kind not in (_MATRIX, _COMPRESSED) or remaining < 0:
+            raise _Damaged("cut short, or not built as such a file is")
+        start = file.tell()
+        head = file.read(min(size, _HEAD))
+        check = _Check(order, _inflated(head, _HEAD) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + head)
+        name = check.name()
+        file.seek(start)
+        if name in names:
+            content = file.read(size)
+            content = _inflated(content, limit) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + content
+            check = _Check(order, content)
+            if check.matrix(0, 0) != len(content):
+                raise _Damaged(f"{name} is longer or shorter than it says")
+            variables[name] = content
+        else:
+            others.add(name)
+            file.seek(start + size)
+    return variables, others
 
 
-_WHOLE = 2**53  # from here on reals leave out whole numbers
+def _inflated(data, limit):
+    """At most `limit` bytes of compressed data."""
+    stream = zlib.decompressobj()
+    inflated = stream.decompress(data, limit)
+    if len(inflated) >= limit > _HEAD:
+        raise _Damaged("a variable is larger than a file of this size can need")
+    return inflated
 
 
-def whole_numbers(array, path, name):
-    """(N,) int64 of numbers that may be stored as reals or in a matrix of one row or column; a `StudyError`
-    where they are not whole."""
-    array = np.asarray(array)
-    is_list = array.size in (0, max(array.shape, default=1))
-    if (
-        not is_list
-        or array.dtype.kind not in "biuf"
-        or not (np.abs(array) < _WHOLE).all()
-        or not np.array_equal(array, np.rint(array))
-    ):
-        raise StudyError(
-            f"{path}: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype}); obtain the"
-            " file again"
-        )
-    return array.ravel().astype(np.int64)
+class _Check:
+    """Walks over a variable as SciPy does and raises `_Damaged` where SciPy could stumble."""
 
+    def __init__(self, order, data):
+        self.data = data
+        self.words = struct.Struct(f"{order}II").unpack_from
+        self.flags = struct.Struct(f"{order}4I").unpack_from
+        self.order = order
 
-def expect_shape(array, shape, path, name):
-    """`array` itself, or a `StudyError` where its shape is not `shape` (None: any length)."""
-    array = np.asarray(array)
-    if len(array.shape) != len(shape) or any(
-        want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
-    ):
-        wanted = " × ".join("any" if want is None else str(want) for want in shape)
-        raise StudyError(
-            f"{path}: {name} has shape {array.shape}, not {wanted}; this is the file of another data set or"
-            " download"
-        )
-    return array
+    def name(self):
+        """A variable's name."""
+        *_, name, _ = self._head(8, len(self.data))
+        return name.decode("latin1")
+
+    def matrix(self, position, depth):
+        """Check the array at `position`; returns the position after it."""
+        if position + 8 > len(self.data):
+            raise _Damaged("cut short")
+        kind, size = self.words(self.data, position)
+        end = position + 8 + size
+        if kind != _MATRIX or end > len(self.data) or depth > _MAX_DEPTH:
+            raise _Damaged("an array is cut short, of no known kind, or nested too deep")
+        if size == 0:
+            return end
+        array_class, parts, dimensions, _, at = self._head(position + 8, end)
+        count = math.prod(dimensions)
+        if array_class in _NUMBERS:
+            for _ in range(parts):
+                at = self._items(at, end, _SIZES, count)
+        elif array_class == _CHAR:
+            at = self._items(at, end, _TEXT_SIZES, count)
+        elif array_class in (_CELL, _STRUCT):
+            if array_class == _STRUCT:
+                at, fields = self._fields(at, end)
+                count *= fields
+            if 8 * count > end - at:
+                raise _Damaged("a cell array or struct declares more than it holds")
+            for _ in range(count):
+                at = self.matrix(at, depth + 1)
+        else:
+            raise _Damaged(f"an array of class {array_class}, which labels have no use for")
+        if at != end:
+            raise _Damaged("an array is longer or shorter than it says")
+        return end
+
+    def _head(self, position, end):
+        """Class, parts (2 where complex), shape, name and the position after them."""
+        if position + 16 > end or position + 16 > len(self.data):
+            raise _Damaged("cut short")
+        kind, size, flags, _ = self.flags(self.data, position)
+        if (kind, size) != (6, 8):
+            raise _Damaged("an array without flags")
+        kind, start, size, at = self._element(position + 16, end)
+        if kind not in (5, 6) or size % 4 or not 2 <= size // 4 <= _MAX_DIMENSIONS:
+            raise _Damaged("an array without a shape")
+        dimensions = struct.unpack_from(f"{self.order}{size // 4}i", self.data, start)
+        if min(dimensions) < 0:
+            raise _Damaged("an array of negative length")
+        kind, start, size, at = self._element(at, end)
+        if kind not in (1, 2, 16) or size > _HEAD:
+            raise _Damaged("an array without a name")
+        return flags & 0xFF, 1 + (flags >> 11 & 1), dimensions, self.data[start : start + size], at
+
+    def _element(self, position, end):
+        """Type code, start, size in bytes of the element at `position`, and the position after it."""
+        if position + 8 > end or position + 8 > len(self.data):
+            raise _Damaged("cut short")
+        kind, size = self.words(self.data, position)
+        if kind >> 16:  # a small element: all in eight bytes
+            kind, size, start, after = kind & 0xFFFF, kind >> 16, position + 4, position + 8
+            if size > 4:
+                raise _Damaged("a small element of more than four bytes")
+        else:
+            start = position + 8
+            after = start + size + -size % 8
+        if start + size > min(end, len(self.data)):
+            raise _Damaged("cut short")
+        return kind, start, size, min(after, end)
+
+    def _items(self, position, end, sizes, count):
+        """Check the numbers, or characters, of an array; returns the position after them."""
+        kind, _, size, after = self._element(position, end)
+        if kind not in sizes:
+            raise _Damaged(f"numbers or text of type {kind}, which the format does not have")
+        utf8 = kind == 16  # a character may take up to four bytes
+        if not (size <= 4 * count and count <= size if utf8 else size == count * sizes[kind]):
+            raise _Damaged("an array has more or fewer items than its shape")
+        return after
+
+    def _fields(self, position, end):
+        """The position after a struct's field names, and how many they are."""
+        kind, start, size, at = self._element(position, end)
+        if kind not in (5, 6) or size != 4:
+            raise _Damaged("a struct without fields")
+        (length,) = struct.unpack_from(f"{self.order}i", self.data, start)
+        kind, _, size, at = self._element(at, end)
+        if kind not in (1, 2, 16) or length < 1 or size % length:
+            raise _Damaged("a struct without names of fields")
+        return at, size // length
+

@@ -9,19 +9,21 @@ microsoft/human-pose-estimation.pytorch):
   validation person has four joints at (0, 0) that are marked as annotated.)
 - Crop: the centre moves down by 15 · scale, scale × 1.25, side = scale · 200 px.
 - Head size: 0.6 · diagonal of the head box = 0.75 · |head_top − upper_neck| (measured on 2,932 people); the
-JSON has no box.
+  JSON has no box.
 - The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the
-validation split.
+  validation split.
 """
 
 from contextlib import suppress
 
 import numpy as np
 
-from hpe_study.datasets.base import AGAIN, Listing, Records, column, head_size_of, safe_relative, text_column
+from hpe_study.datasets.arrays import column, text_column
+from hpe_study.datasets.base import Listing, Records, head_size_of, safe_relative
 from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.mpii_mat import MAT_NAME, read_mat
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import read_json
@@ -54,12 +56,12 @@ INFO = DatasetInfo(
     download_gb=12.9,
     layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
 )
+_BOX_PER_SCALE = 250  # px of a crop's side: 1.25 · 200
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
 
 def _numbers_as_arrays(person):
-    """A person of the JSON with lists as arrays, which take a tenth of the memory; what is no numbers stays,
-    for `column` to name."""
+    """A person of the JSON with lists as arrays, a tenth of the memory; what is no numbers stays as it is."""
     for key in ("joints", "joints_vis", "center"):
         with suppress(KeyError, TypeError, ValueError):
             person[key] = np.asarray(person[key], np.float64)
@@ -67,15 +69,16 @@ def _numbers_as_arrays(person):
 
 
 class Mpii(Records):
-    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat. Beside valid.json alone
-    the .mat trains."""
+    """Option `layout`: "json", "mat", or None: JSON where it is there, else the .mat.
+
+    Beside valid.json alone the .mat trains.
+    """
 
     info = INFO
     skeleton = MPII16
 
-    def load(self, layout=None):
-        """Labels as arrays: joints (N, 16, 2) px 0-based, occluded (N, 16), centre (N, 2), scale (N,), head
-        size (N,)."""
+    def load(self, layout: str | None = None) -> None:
+        """Read the labels as arrays (N people): joints, occluded, center, scale, head_size, image."""
         folder = self.folder("mpii")
         if layout is None:
             has_json = self._json_path(folder, "train").is_file() or (
@@ -92,8 +95,9 @@ class Mpii(Records):
         images = self._labels["image"]
         for name in set(images):
             safe_relative(name, self.label_files[0])
-        rows = np.arange(len(images))
-        rows = self.keep(rows, "no joint labelled", ~np.isnan(self._labels["joints"]).all((1, 2)))
+        centers, scales = self._labels["center"], self._labels["scale"]
+        box_given = np.isfinite(centers).all(1) & has_crop(_BOX_PER_SCALE * scales)
+        rows = self.keep_labelled(np.arange(len(images)), self._labels["joints"], box_given)
         self._rows = self.keep_present(rows, Listing(folder / "images"), [images[row] for row in rows])
 
     @staticmethod
@@ -120,13 +124,13 @@ class Mpii(Records):
             "head_size": np.array([head_size_of(pose, MPII16) for pose in joints]),
         }
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One person."""
         labels = self._labels
         joints = labels["joints"][row].copy()
         scale = 1.25 * labels["scale"][row]
         center, side = labels["center"][row] + [0, 15 * labels["scale"][row]], 200 * scale
-        if not (scale > 0 and np.isfinite(center).all()):  # a few derivatives lack centre and scale
+        if not (has_crop(side) and np.isfinite(center).all()):  # a few derivatives lack centre and scale
             center, side = crop_of(joints)
         image = labels["image"][row]
         return Record(

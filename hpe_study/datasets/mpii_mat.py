@@ -3,6 +3,7 @@
 Struct `RELEASE` with `annolist` (1 × N images). `annolist(i).image.name`; `annolist(i).annorect(r)` has the
 head box `x1, y1, x2, y2`, `scale`, `objpos.{x, y}` and `annopoints.point(k).{x, y, id, is_visible}`. Pixels
 are 1-based, `id` 0-based in MPII-16's order.
+
 Traps, all met: `annorect` may be empty; `annopoints` is missing (the field, or its content) for test images
 and unfinished people, also in some training images; `is_visible` may be missing, empty, a char or a number
 (missing counts as 1); points come in any order.
@@ -16,10 +17,13 @@ Such a split is sound but is not the published one.
 
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 
-from hpe_study.datasets.base import AGAIN, column, text_column
+from hpe_study.datasets.arrays import column, text_column
+from hpe_study.datasets.base import Records
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
@@ -29,10 +33,20 @@ MAT_NAME = "mpii_human_pose_v1_u12_1.mat"
 TEST_SHARE = 117  # of 1,000: 2,958 of 25,204 people
 
 
-def read_mat(records, path, validation_json):
-    """The labels of `records.split` as arrays, 0-based px (see `mpii.Mpii.load`).
+def read_mat(records: Records, path: Path, validation_json: Path) -> dict:
+    """Read the labels of `records.split`, N people.
 
-    validation_json: the path of valid.json, used for the split where it is there.
+    Args:
+        records: The data set being opened; what is left out is counted there.
+        path: Of the .mat file.
+        validation_json: Of valid.json, used for the split where it is there.
+
+    Returns:
+        joints (N, 16, 2) px 0-based, occluded (N, 16) int8, center (N, 2) px, scale (N,), head_size (N,) px,
+        and image, N names.
+
+    Raises:
+        StudyError: It is another file.
     """
     release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
     if (
@@ -68,8 +82,7 @@ def _is_test(group):
 
 
 def _split_by_json(people, records, path):
-    """Test: the people of valid.json. Train: the people of images that valid.json does not name. path: of
-    valid.json."""
+    """Test: the people of valid.json (at `path`). Train: the people of images that it does not name."""
     validation = read_json(path, advice=AGAIN)
     images, centers = text_column(validation, "image", path), column(validation, "center", (2,), path)
     wanted = {(image, *np.round(center).tolist()) for image, center in zip(images, centers, strict=True)}
@@ -78,13 +91,13 @@ def _split_by_json(people, records, path):
         return (person["image"], *np.round(np.nan_to_num(person["center"], nan=np.inf) + 1).tolist())
 
     if records.split == "test":
-        found = [person for person in people if place(person) in wanted]
-        records.leave_out("in valid.json, not in the .mat", len(wanted - set(map(place, found))))
-        return found
-    there = set(images)
-    others = [person for person in people if person["image"] in there and place(person) not in wanted]
+        chosen = [person for person in people if place(person) in wanted]
+        records.leave_out("in valid.json, not in the .mat", len(wanted - set(map(place, chosen))))
+        return chosen
+    validated = set(images)
+    others = [person for person in people if person["image"] in validated and place(person) not in wanted]
     records.leave_out("beside somebody of valid.json", len(others))
-    return [person for person in people if person["image"] not in there]
+    return [person for person in people if person["image"] not in validated]
 
 
 def _field(struct, name, default=None):

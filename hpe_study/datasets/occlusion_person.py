@@ -1,5 +1,6 @@
-"""Occlusion-Person: rendered people in rooms whose furniture hides about a fifth of their joints, eight
-cameras. 3D, 15 joints.
+"""Occlusion-Person: rendered people in rooms, a fifth of their joints hidden by furniture. 3D, 15 joints.
+
+Eight cameras see each room.
 
 Facts relied on (github.com/zhezh/occlusion_person):
 - `unrealcv_train.pkl`, `unrealcv_validation.pkl`: a list of dicts. Used: `image` (under `images/`),
@@ -8,7 +9,7 @@ Facts relied on (github.com/zhezh/occlusion_person):
   (2,) = box size / 200 without padding, `camera` (fx, fy, cx, cy, …), `subject`, `action`, `subaction`,
   `image_id`, `camera_id` (whole numbers; `video_id`, a text, is not needed: `image` begins with it).
 - A joint outside the image is not labelled in 2D (its 3D is kept); one that is hidden is labelled and
-`occluded`.
+  `occluded`.
 - `neck` is at shoulder height, and there is no head joint: upper_neck and head_top stay missing.
 - Units are not documented; by all evidence mm. The median thigh decides: 250–600 mm is right, metres and
   centimetres are converted, anything else is refused.
@@ -16,10 +17,12 @@ Facts relied on (github.com/zhezh/occlusion_person):
 """
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, column, head_size_of, safe_relative, text_column
+from hpe_study.datasets.arrays import column, text_column
+from hpe_study.datasets.base import Listing, Records, head_size_of, safe_relative
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.datasets.record import UNKNOWN, Record
@@ -57,8 +60,8 @@ class OcclusionPerson(Records):
     info = INFO
     skeleton = UNREALCV15
 
-    def load(self):
-        """Labels as arrays, one row an entry of the pickle."""
+    def load(self) -> None:
+        """Read the labels as arrays, one row per entry of the pickle."""
         folder = self.folder("occlusion_person")
         inner = folder / "annot" / _FILES[self.split]  # as the set's page draws the tree
         path = self.label_file(inner if inner.is_file() else folder / _FILES[self.split])
@@ -76,12 +79,12 @@ class OcclusionPerson(Records):
         self._center, self._scale = column(people, "center", (2,), path), column(people, "scale", (2,), path)
         cameras = [person.get("camera") for person in people]
         self._intrinsics = np.stack([column(cameras, key, (), path) for key in ("fx", "fy", "cx", "cy")], -1)
-        self._doubt_projection(inside, path)
+        self._warn_of_projection(inside, path)
         self._numbers = {key: column(people, key, (), path, np.int64) for key in _NUMBERS}
         rows = self.keep(np.arange(len(people)), "no joint inside the image", inside.any(1))
         self._rows = self.keep_present(rows, Listing(folder / "images"), [self._images[row] for row in rows])
 
-    def _doubt_projection(self, inside, path):
+    def _warn_of_projection(self, inside, path):
         """A warning where the 3D joints, seen by the record's camera, are not where its 2D joints are."""
         depth = self._joints3d[..., 2:]
         seen = (
@@ -98,7 +101,7 @@ class OcclusionPerson(Records):
                 stacklevel=5,
             )
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One person."""
         joints2d = self._joints2d[row].copy()
         number = {key: int(values[row]) for key, values in self._numbers.items()}
@@ -124,9 +127,16 @@ class OcclusionPerson(Records):
         )
 
 
-def in_millimetres(joints3d, path):
-    """Poses (N, 15, 3) in mm, by the length of their thighs; a `StudyError` where no unit makes them 250–600
-    mm."""
+def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
+    """Convert poses to mm by the length of their thighs.
+
+    Args:
+        joints3d: (N, 15, 3) in mm, cm or m.
+        path: Of the label file, for the message.
+
+    Raises:
+        StudyError: In no unit is the median thigh 250–600 mm long.
+    """
     if len(joints3d) == 0:
         return joints3d
     ends = UNREALCV15.indices("r_hip r_knee l_hip l_knee")

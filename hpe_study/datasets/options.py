@@ -1,22 +1,24 @@
-"""A data set's own options on a command line: `--option layout=full --option every=5 --option
-matlab=true`."""
+"""A data set's own options on a command line: `--option layout=full --option every=5 --option matlab=true`."""
+
+import argparse
 
 from hpe_study.errors import StudyError
 
-HELP = "an option of the set, such as {}; may be given several times"
+_HELP = "an option of the set, such as {}; may be given several times"
 
 
-def add_option_flag(command, example):
-    """Give an `argparse` command the flag `--option KEY=VALUE`."""
+def add_option_flag(command: argparse.ArgumentParser, example: str) -> None:
+    """Give a command the flag `--option KEY=VALUE`."""
     command.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help=HELP.format(example)
+        "--option", action="append", default=[], metavar="KEY=VALUE", help=_HELP.format(example)
     )
 
 
-def parsed_options(texts):
-    """["layout=full", "every=5", "matlab=true"] → {"layout": "full", "every": 5, "matlab": True}.
+def parsed_options(texts: list[str]) -> dict[str, int | bool | str]:
+    """Parse ["layout=full", "every=5", "matlab=true"] into {"layout": "full", "every": 5, "matlab": True}.
 
-    Raises `StudyError` for a text that is not KEY=VALUE; what a set does not know it refuses itself.
+    Raises:
+        StudyError: A text is not KEY=VALUE. What a set does not know it refuses itself.
     """
     options = {}
     for text in texts:
@@ -24,6 +26,6 @@ def parsed_options(texts):
         if not (key and equals):
             raise StudyError(f"--option {text}: is not KEY=VALUE")
         options[key] = (
-            int(value) if value.isdigit() else {"true": True, "false": False}.get(value.lower(), value)
+            int(value) if value.isdecimal() else {"true": True, "false": False}.get(value.lower(), value)
         )
     return options

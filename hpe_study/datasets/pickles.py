@@ -1,119 +1,194 @@
-"""Pickles of strangers: NumPy arrays and plain containers are let in, anything else is refused by name.
+"""Label pickles: NumPy arrays and plain containers are let in, anything else is refused by name.
 
-A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays,
-scalars and dtypes, and how Python rebuilds plain containers. None of these runs code of the file's choice. An
-array of objects holds addresses in memory, so it is filled from a list only, never from bytes that the file
-chooses.
+A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays, scalars
+and dtypes, and how Python rebuilds plain containers. Three rules keep a file from choosing memory addresses:
+
+- A dtype is rebuilt from its code ("f8", "U12"). What the pickle says of it afterwards is compared, never
+  applied; structured and sub-array dtypes are refused.
+- An array of objects is filled from a list of exactly as many objects as its shape has, never from bytes.
+- An array is filled once. Filling it again would free memory that views of it still use.
 """
 
 import collections
+import math
 import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy._core import multiarray, numeric
+from numpy._core import multiarray
 
+from hpe_study.datasets.limits import AGAIN, brief, limited_memory
 from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
+
+_MAX_DIMENSIONS = 8
+_MAX_DIGITS = 9  # of an item's size in a dtype's code
 
 
-class Refused(Exception):
+class _Refused(Exception):
     """A pickle asks for something that is not on the list."""
 
 
-def _holds_objects(dtype):
-    """By its kind: what a pickled dtype says of itself (`hasobject`) can be forged."""
-    parts = [part for part, *_ in (dtype.fields or {}).values()] + (
-        [dtype.subdtype[0]] if dtype.subdtype else []
-    )
-    return dtype.kind == "O" or any(map(_holds_objects, parts))
+class _Function:
+    """A function that a pickle may call and not change: an ordinary one would take a new state."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable):
+        self._function = function
+
+    def __call__(self, *arguments):
+        return self._function(*arguments)
+
+    def __setstate__(self, state):
+        raise _Refused("a change to a function")
+
+
+class _Dtype:
+    """A dtype as a pickle describes it: numbers, texts, bytes or objects of one size."""
+
+    __slots__ = ("_code", "_order")
+
+    def __init__(self, code):
+        if not isinstance(code, str) or not re.fullmatch(rf"[biufcSUO]\d{{0,{_MAX_DIGITS}}}", code):
+            raise _Refused(f"a dtype {code!r:.60}")
+        self._code, self._order = code, "="
+
+    def __setstate__(self, state):
+        _, order, subtype, names, fields, *_ = state
+        if order not in ("<", ">", "|", "=") or (subtype, names, fields) != (None, None, None):
+            raise _Refused("a structured dtype")
+        self._order = order
+
+    def resolve(self):
+        """The NumPy dtype."""
+        return np.dtype(self._code) if self._order == "|" else np.dtype(self._code).newbyteorder(self._order)
 
 
 class _Array(np.ndarray):
-    """An array that a pickle fills. A pickle may name it, and may not call it: `numpy.ndarray` can be laid
-    over any bytes."""
-
-    def __new__(cls, *arguments, **options):
-        raise Refused("numpy.ndarray over bytes of the file's choice")
+    """An array that a pickle fills."""
 
     def __setstate__(self, state):
-        if _holds_objects(state[2]) and not isinstance(state[4], list):
-            raise Refused("an array of objects made of bytes")
-        super().__setstate__(state)
+        if not self.__dict__.pop("_unfilled", False):
+            raise _Refused("an array that is filled twice")
+        _, shape, dtype, fortran, items = state
+        dtype = _resolved(dtype)
+        count = _count(shape)
+        if dtype.kind == "O":
+            if not isinstance(items, list) or len(items) != count:
+                raise _Refused("an array of objects that is not made of as many objects")
+        elif not isinstance(items, (bytes, str)) or len(items) != count * dtype.itemsize:
+            raise _Refused("an array with more or fewer bytes than its shape needs")
+        super().__setstate__((1, shape, dtype, bool(fortran), items))
 
     def __reduce_ex__(self, protocol):
         return self.view(np.ndarray).__reduce_ex__(protocol)  # written again, it is an array like any other
 
 
+_NDARRAY = _Function(lambda *_: _refuse("numpy.ndarray over bytes of the file's choice"))
+
+
+def _refuse(what):
+    raise _Refused(what)
+
+
+def _resolved(dtype):
+    return dtype.resolve() if isinstance(dtype, _Dtype) else _refuse("an array without a dtype")
+
+
+def _count(shape):
+    """How many items an array of this shape has."""
+    whole = isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
+    return math.prod(shape) if whole and len(shape) <= _MAX_DIMENSIONS else _refuse("an array of odd shape")
+
+
 def _reconstruct(kind, shape, typecode):
-    return multiarray._reconstruct(_Array, shape, typecode)
+    if kind is not _NDARRAY:
+        raise _Refused("an array of another kind")
+    array = multiarray._reconstruct(_Array, (0,), b"b")
+    array._unfilled = True
+    return array
 
 
 def _scalar(dtype, *value):
-    if _holds_objects(dtype):
-        raise Refused("an object made of bytes")
+    dtype = _resolved(dtype)
+    if dtype.kind == "O":
+        raise _Refused("an object made of bytes")
     return multiarray.scalar(dtype, *value)
 
 
 def _frombuffer(buffer, dtype, shape, order):
-    if _holds_objects(dtype):
-        raise Refused("an array of objects made of bytes")
-    return numeric._frombuffer(buffer, dtype, shape, order)
-
-
-_NUMPY = {"_reconstruct": _reconstruct, "scalar": _scalar}
-_CONTAINERS = {kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, bytes, bytearray, complex)}
-ADMITTED = {
-    **{
-        (f"numpy.{core}.multiarray", name): value
-        for core in ("core", "_core")
-        for name, value in _NUMPY.items()
-    },
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _frombuffer for core in ("core", "_core")},
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): np.dtype,
-    **{(module, name): kind for module in ("builtins", "__builtin__") for name, kind in _CONTAINERS.items()},
-    ("collections", "OrderedDict"): collections.OrderedDict,
-}
+    dtype = _resolved(dtype)
+    if dtype.kind == "O" or not isinstance(buffer, (bytes, bytearray)) or order not in ("C", "F"):
+        raise _Refused("an array of objects made of bytes")
+    if len(buffer) != _count(shape) * dtype.itemsize:
+        raise _Refused("an array with more or fewer bytes than its shape needs")
+    return np.frombuffer(bytes(buffer), dtype).reshape(shape, order=order).copy(order)
 
 
 def _encode(text, encoding="latin1"):
-    """How Python 3 writes bytes into an old-protocol pickle: only the encodings it uses, nothing that looks
-    up a codec."""
+    """How Python 3 writes bytes into an old-protocol pickle: no encoding that looks up a codec."""
     if encoding not in ("latin1", "ascii", "utf-8"):
         raise pickle.UnpicklingError(f"encoding {encoding!r}")
     return text.encode(encoding)
 
 
-ADMITTED["_codecs", "encode"] = _encode
+def _bytes(kind):
+    """Bytes of a text or of bytes; `bytes(10**12)` would be a terabyte of zeros."""
+
+    def make(value=b"", encoding="latin1"):
+        if not isinstance(value, (str, bytes)):
+            raise _Refused(f"{kind.__name__} that are not written in the file")
+        return kind(_encode(value, encoding.replace("latin-1", "latin1")) if isinstance(value, str) else value)
+
+    return make
+
+
+_NUMPY = {"_reconstruct": _reconstruct, "scalar": _scalar}
+_PLAIN = {kind.__name__: kind for kind in (set, frozenset, list, tuple, dict, complex)}
+_PLAIN |= {kind.__name__: _Function(_bytes(kind)) for kind in (bytes, bytearray)}
+_ADMITTED = {
+    ("numpy", "ndarray"): _NDARRAY,
+    ("numpy", "dtype"): _Function(lambda code, *_: _Dtype(code)),
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("_codecs", "encode"): _Function(_encode),
+}
+for _core in ("numpy.core", "numpy._core"):
+    _ADMITTED |= {(f"{_core}.multiarray", name): _Function(value) for name, value in _NUMPY.items()}
+    _ADMITTED[f"{_core}.numeric", "_frombuffer"] = _Function(_frombuffer)
+for _builtins in ("builtins", "__builtin__"):
+    _ADMITTED |= {(_builtins, name): kind for name, kind in _PLAIN.items()}
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
-        if (module, name) not in ADMITTED:
-            raise Refused(f"{module}.{name}")
-        return ADMITTED[module, name]
+        if (module, name) not in _ADMITTED:
+            raise _Refused(f"{module}.{name}")
+        return _ADMITTED[module, name]
 
     def persistent_load(self, key):
-        raise Refused(f"a persistent object ({key!r})")
+        raise _Refused("a persistent object")
 
 
-def load_pickle(path):
-    """What a pickle file holds. Texts of Python 2 are read as latin1.
+def load_pickle(path: str | Path) -> Any:
+    """Load arrays and plain containers from a pickle file; texts of Python 2 are read as latin1.
 
-    Raises `StudyError` naming the file when it is absent, truncated, or asks for anything but arrays and
-    plain containers.
+    Raises:
+        StudyError: The file is absent, truncated, needs far more memory than its size justifies, or asks for
+            anything but arrays and plain containers.
     """
-    path = Path(path)
+    path = require_regular_file(path)
     try:
-        with path.open("rb") as stream:
+        with limited_memory(path), path.open("rb") as stream:
             return _Unpickler(stream, encoding="latin1").load()
-    except Refused as error:
+    except _Refused as error:
         raise StudyError(
-            f"{path}: asks to load {error}; a label file holds arrays and plain containers only, so it is not"
+            f"{path}: asks to load {brief(error)}; a label file holds arrays and plain containers only, so it is not"
             " opened"
         ) from error
-    except FileNotFoundError as error:
-        raise StudyError(f"{path}: no such file") from error
     except (
         pickle.UnpicklingError,
         EOFError,
@@ -123,8 +198,9 @@ def load_pickle(path):
         TypeError,
         ValueError,
         OverflowError,
-        MemoryError,
+        RecursionError,
+        BufferError,
     ) as error:
         raise StudyError(
-            f"{path}: truncated or not a pickle ({error or type(error).__name__}); obtain the file again"
+            f"{path}: truncated or not a pickle ({brief(error)}); {AGAIN}"
         ) from error

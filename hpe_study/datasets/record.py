@@ -8,6 +8,7 @@ import numpy as np
 from hpe_study.skeletons import Skeleton
 
 UNKNOWN = -1
+_SMALLEST = 4.0  # px: joints within less give no crop that could show a person
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,41 +17,66 @@ class Record:
 
     Image coordinates are 0-based px of `image`, x right, y down; the integer is the *centre* of a pixel.
     Missing is NaN plus a False flag, never 0.
+
+    Attributes:
+        image: Path of the picture.
+        skeleton: The data set's own joints, J of them.
+        joints2d: (J, 2) float64 px; NaN where not labelled.
+        labelled: (J,) bool: joints2d is given.
+        occluded: (J,) int8: 1 hidden in the image, 0 seen, -1 (`UNKNOWN`) not said.
+        center: (2,) px, the crop's centre.
+        side: px, the square crop's side.
+        joints3d: (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D
+            sets.
+        joints3d_universal: (J, 3) mm, MPI-INF-3DHP's univ_annot3; None elsewhere.
+        intrinsics: fx, fy, cx, cy in px; NaN where the set gives no camera.
+        head_size: px, the length that PCKh's threshold is a fraction of; NaN where undefined.
+        image_size: (width, height) in px as the labels state it; None where they do not.
+        meta: dataset, split, index, subject, sequence, action, camera, frame, person (those known).
     """
 
     image: Path
     skeleton: Skeleton
-    joints2d: np.ndarray  # (J, 2) float64 px; NaN where not labelled
-    labelled: np.ndarray  # (J,) bool: joints2d is given
-    occluded: np.ndarray  # (J,) int8: 1 hidden in the image, 0 seen, -1 (UNKNOWN) not said
-    center: np.ndarray  # (2,) px, the crop's centre
-    side: float  # px, the square crop's side
-    joints3d: (
-        np.ndarray
-    )  # (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D sets
-    joints3d_universal: np.ndarray | None = None  # (J, 3) mm, MPI-INF-3DHP's univ_annot3; None elsewhere
-    intrinsics: np.ndarray = field(
-        default_factory=lambda: np.full(4, np.nan)
-    )  # fx, fy, cx, cy in px; NaN where the set gives no camera
-    head_size: float = np.nan  # px, the length that PCKh's threshold is a fraction of; NaN where undefined
-    image_size: tuple | None = None  # (width, height) in px as the labels state it; None where they do not
-    meta: dict = field(
-        default_factory=dict
-    )  # dataset, split, index, subject, sequence, action, camera, frame, person (those known)
+    joints2d: np.ndarray
+    labelled: np.ndarray
+    occluded: np.ndarray
+    center: np.ndarray
+    side: float
+    joints3d: np.ndarray
+    joints3d_universal: np.ndarray | None = None
+    intrinsics: np.ndarray = field(default_factory=lambda: np.full(4, np.nan))
+    head_size: float = np.nan
+    image_size: tuple[int, int] | None = None
+    meta: dict = field(default_factory=dict)
 
 
-def head_size_from(joints2d, skeleton, top="head_top", neck="upper_neck", factor=1.0):
-    """factor · |top − neck| in px; NaN where either joint is missing. joints2d: (J, 2) px."""
-    ends = joints2d[skeleton.indices([top, neck])]
-    return float(factor * np.linalg.norm(ends[0] - ends[1]))
+def crop_of(joints2d: np.ndarray, padding: float = 1.25) -> tuple[np.ndarray, float]:
+    """The square around the labelled joints, for sets that give no box.
 
+    Both extents count: a person can be wider than tall.
 
-def crop_of(joints2d, padding=1.25):
-    """(center (2,), side) in px: the square around the labelled joints, the longer extent times `padding`.
+    Args:
+        joints2d: (J, 2) px; NaN where not labelled.
+        padding: The longer extent is multiplied by it.
 
-    For sets that give no box. Both extents count: a person can be wider than tall. All NaN gives NaN.
+    Returns:
+        Centre (2,) and side in px; NaN where the joints are too few or too close together.
     """
-    if np.isnan(joints2d).all():
+    extent = crop_extent(joints2d)
+    if not has_crop(extent):
         return np.full(2, np.nan), np.nan
     low, high = np.nanmin(joints2d, 0), np.nanmax(joints2d, 0)
-    return (low + high) / 2, float(max((high - low).max() * padding, 1.0))
+    return (low + high) / 2, float(extent * padding)
+
+
+def crop_extent(joints2d: np.ndarray) -> np.ndarray:
+    """(…,) px: the longer extent of labelled joints (…, J, 2); -inf where there is none."""
+    missing = np.isnan(joints2d)
+    high, low = np.where(missing, -np.inf, joints2d).max(-2), np.where(missing, np.inf, joints2d).min(-2)
+    with np.errstate(invalid="ignore"):  # of two infinities
+        return (high - low).max(-1)
+
+
+def has_crop(extent: np.ndarray) -> np.ndarray:
+    """Whether joints of this extent (px) make a crop."""
+    return extent >= _SMALLEST

@@ -19,12 +19,12 @@ there is no head top.
 
 import numpy as np
 
-from hpe_study.datasets.base import Listing, Records, head_size_of, missing, safe_relative
+from hpe_study.datasets.arrays import expect_shape
+from hpe_study.datasets.base import Listing, Records, every_nth, head_size_of, missing_set, safe_relative
 from hpe_study.datasets.fit import LARGEST
 from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.matfiles import expect_shape
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import SMPL24
 
@@ -50,20 +50,25 @@ INFO = DatasetInfo(
         "no head top",
     ),
 )
-_LARGEST = (
-    0.8 * LARGEST
-    # times the picture, whose size is only guessed: somebody's hand before the lens makes a box that shows nobody
-)
+# times the picture, whose size is only guessed: a hand before the lens makes a box that shows nobody
+_LARGEST = 0.8 * LARGEST
 _SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
 
-def in_view(world, cam_poses, intrinsics):
-    """(F,) bool: where a person's joints (F, 24, 3) m lie before the camera, in a box of no more than
-    `_LARGEST` pictures.
+def in_view(world: np.ndarray, cam_poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    """The frames in which a person's joints lie before the camera, in a box of no more than four pictures.
 
     The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the
     camera do not count.
+
+    Args:
+        world: (F, 24, 3) m, a person's joints.
+        cam_poses: (F, 4, 4), world → camera, m.
+        intrinsics: (3, 3) px.
+
+    Returns:
+        (F,) bool.
     """
     camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
     depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)
@@ -73,7 +78,9 @@ def in_view(world, cam_poses, intrinsics):
         np.where(np.isnan(joints), -np.inf, joints).max(1),
     )
     size = 2 * intrinsics[:2, 2].max()
-    return (high >= low).all(1) & ((1.25 * (high - low).max(1) <= _LARGEST * size) | (size <= 0))
+    with np.errstate(invalid="ignore"):  # of two infinities, where no joint is before the camera
+        extent = (high - low).max(1)
+    return has_crop(extent) & ((1.25 * extent <= _LARGEST * size) | (size <= 0))
 
 
 class ThreeDPW(Records):
@@ -82,19 +89,16 @@ class ThreeDPW(Records):
     info = INFO
     skeleton = SMPL24
 
-    def load(self, every=1):
-        """Labels of all sequences: world joints (m), cameras, and one row (sequence, person, frame) a
-        record."""
-        if not isinstance(every, int) or every < 1:
-            raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
+    def load(self, every: int = 1) -> None:
+        """Read all sequences: world joints (m), cameras, and one row (sequence, person, frame) per record."""
+        every_nth(0, every)
         folder = self.folder("3dpw")
         labels = self.folder("3dpw", "sequenceFiles", self.split)
-        files = sorted(
-            path for path in labels.glob("*.pkl") if not path.name.startswith(".")
-        )  # macOS leaves ._x.pkl beside x.pkl
+        # macOS leaves ._x.pkl beside x.pkl
+        files = sorted(path for path in labels.glob("*.pkl") if not path.name.startswith("."))
         if not files:
-            raise missing(labels / "*.pkl", self.info, self.root)
-        self.parts_found(labels, len(files), _SEQUENCES[self.split], "sequences")
+            raise missing_set(labels / "*.pkl", self.info, self.root)
+        self.note_missing_parts(labels, len(files), _SEQUENCES[self.split], "sequences")
         self._sequences = [self._read(self.label_file(path)) for path in files]
         names = [sequence["name"] for sequence in self._sequences]
         for path, name in zip(files, names, strict=True):
@@ -105,7 +109,7 @@ class ThreeDPW(Records):
                 )
         places = []
         for number, sequence in enumerate(self._sequences):
-            frames = np.arange(0, len(sequence["cam_poses"]), every)
+            frames = every_nth(len(sequence["cam_poses"]), every)
             for person in range(len(sequence["joints"])):
                 kept = self.keep(frames, "camera pose not valid", sequence["valid"][person][frames])
                 kept = self.keep(
@@ -128,7 +132,7 @@ class ThreeDPW(Records):
         absent = [key for key in (*_KEYS, poses2d_key) if not isinstance(data, dict) or key not in data]
         if absent:
             raise StudyError(f"{path}: has no {', '.join(absent)}; this is not a sequence file of 3DPW")
-        cam_poses = expect_shape(np.asarray(data["cam_poses"], float), (None, 4, 4), path, "cam_poses")
+        cam_poses = expect_shape(data["cam_poses"], (None, 4, 4), path, "cam_poses").astype(float)
         count = len(cam_poses)
         people = range(len(data["jointPositions"]))
         if any(len(data[key]) != len(people) for key in ("campose_valid", poses2d_key)):
@@ -138,12 +142,12 @@ class ThreeDPW(Records):
 
         def each(key, *shape):
             return [
-                expect_shape(np.asarray(data[key][person], float), (count, *shape), path, f"{key}[{person}]")
+                expect_shape(data[key][person], (count, *shape), path, f"{key}[{person}]").astype(float)
                 for person in people
             ]
 
         joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
-        intrinsics = expect_shape(np.asarray(data["cam_intrinsics"], float), (3, 3), path, "cam_intrinsics")
+        intrinsics = expect_shape(data["cam_intrinsics"], (3, 3), path, "cam_intrinsics").astype(float)
         return {
             "name": str(safe_relative(data.get("sequence", path.stem), path)),
             "joints": joints,
@@ -158,7 +162,7 @@ class ThreeDPW(Records):
         number, _, frame = self._places[row]
         return f"{self._sequences[number]['name']}/image_{frame:05d}.jpg"
 
-    def record(self, row):
+    def record(self, row: int) -> Record:
         """One person of one frame."""
         number, person, frame = self._places[row]
         sequence = self._sequences[number]

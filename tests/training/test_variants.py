@@ -12,7 +12,7 @@ from hpe_study.data.augmentation import assemble, sample_augmentation
 from hpe_study.data.loading import Samples, loader
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.datasets.flic import read_examples
-from hpe_study.datasets.reading import reading
+from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.losses import geometric_loss, heatmap_loss
 from hpe_study.skeletons import BONE_GROUPS, FLIC29, MPII16
 from hpe_study.study import Run

@@ -1,0 +1,134 @@
+"""Values from label files as arrays of a known shape; whatever does not fit is named with its file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpe_study.datasets.limits import AGAIN, brief
+from hpe_study.errors import StudyError
+
+_INTEGER_LIMIT = 2**53  # from here on float64 leaves out whole numbers
+_MAX_ITEMS = 1_000_000  # in the nested lists of one value
+
+
+def column(
+    rows: list[dict],
+    key: str,
+    shape: tuple[int, ...],
+    path: str | Path,
+    dtype: type[np.generic] = np.float64,
+) -> np.ndarray:
+    """Stack one value of each dict of a list.
+
+    Args:
+        rows: N dicts.
+        key: Of the value.
+        shape: Of one value; () for a number; -1 for a length that may be any, but the same in all.
+            Dimensions of 1 may be there or not.
+        path: Of the label file, for the message.
+        dtype: Of the result.
+
+    Returns:
+        (N, *shape).
+
+    Raises:
+        StudyError: A value is missing or does not fit; names file, row and key.
+    """
+    wanted = tuple(length for length in shape if length != 1)
+    values = []
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict) or key not in row:
+            raise StudyError(f"{path}: record {i} has no {key!r}; this is not the file it should be")
+        try:
+            raw = _bounded(row[key])
+            value = np.asarray(raw, dtype)
+            if value.dtype.kind == "i" and (value != np.asarray(raw)).any():
+                raise ValueError("not whole")
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StudyError(
+                f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({brief(error)})"
+            ) from error
+        squeezed = tuple(length for length in value.shape if length != 1)
+        fits = value.shape[:1] == shape[:1] if -1 in shape else squeezed == wanted
+        if not fits or (values and value.size != values[0].size):
+            raise StudyError(
+                f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}"
+            )
+        values.append(value.reshape(shape))
+    return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
+
+
+def text_column(rows: list[dict], key: str, path: str | Path) -> list[str]:
+    """One text of each dict of a list. Raises `StudyError` naming file, row and key where there is none."""
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict) or not isinstance(row.get(key), str):
+            raise StudyError(f"{path}: record {i} has no text {key!r}; this is not the file it should be")
+    return [row[key] for row in rows]
+
+
+def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
+    """Read whole numbers, which may be stored as reals or in a matrix of one row or column.
+
+    Args:
+        array: Anything that NumPy takes for an array.
+        path: Of the label file, for the message.
+        name: Of the array, for the message.
+
+    Returns:
+        (N,) int64.
+
+    Raises:
+        StudyError: They are no numbers, not whole, or too large.
+    """
+    array = np.asarray(array)
+    is_list = array.size in (0, max(array.shape, default=1))
+    if (
+        not is_list
+        or array.dtype.kind not in "biuf"
+        or not (np.abs(array) < _INTEGER_LIMIT).all()
+        or not np.array_equal(array, np.rint(array))
+    ):
+        raise StudyError(
+            f"{path}: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype}); {AGAIN}"
+        )
+    return array.ravel().astype(np.int64)
+
+
+def expect_shape(array: Any, shape: tuple[int | None, ...], path: str | Path, name: str) -> np.ndarray:
+    """Return numbers as an array of a known shape.
+
+    Args:
+        array: Anything that NumPy takes for an array.
+        shape: What it must have; None for any length.
+        path: Of the label file, for the message.
+        name: Of the array, for the message.
+
+    Raises:
+        StudyError: The shape is another, or the items are no numbers.
+    """
+    array = np.asarray(_bounded(array))
+    if len(array.shape) != len(shape) or any(
+        want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
+    ):
+        wanted = " × ".join("any" if want is None else str(want) for want in shape)
+        raise StudyError(
+            f"{path}: {name} has shape {array.shape}, not {wanted}; this is the file of another data set or"
+            " download"
+        )
+    if array.dtype.kind not in "biuf":
+        raise StudyError(f"{path}: {name} holds no numbers but {array.dtype}; {AGAIN}")
+    return array
+
+
+def _bounded(value):
+    """`value`, or ValueError for nested lists of very many items: a list in itself has endless."""
+    items, budget = [value], _MAX_ITEMS
+    while items:
+        item = items.pop()
+        if isinstance(item, (list, tuple)):
+            budget -= len(item)
+            if budget < 0:
+                raise ValueError("more items than any label")
+            items += [inner for inner in item if isinstance(inner, (list, tuple))]
+    return value

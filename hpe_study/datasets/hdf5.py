@@ -1,0 +1,97 @@
+"""HDF5 label files, MATLAB 7.3 among them: arrays that lie in the file itself, of a size that it can hold.
+
+An HDF5 file can name other files (external links, external storage, virtual data sets) and declare arrays of any
+size: both are refused. The library may crash or loop on damaged files, so it runs in a child process.
+"""
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory, too_large
+from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
+
+_MOST_COMPRESSED = 1032  # deflate cannot shrink more
+_SLACK = 1 << 20  # bytes an array may have that the file does not hold (MATLAB leaves out what is zero)
+_LARGEST_CHUNK = 1 << 28  # bytes
+
+Arrays = dict[str, "np.ndarray | dict[str, np.ndarray]"]
+
+
+def read_hdf5(path: str | Path, *names: str) -> Arrays:
+    """Read arrays of an HDF5 file, in HDF5's order (MATLAB's dimensions reversed).
+
+    Args:
+        path: Of the file.
+        names: Of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them.
+
+    Raises:
+        StudyError: The file is damaged, lacks a name, reaches for other files, or declares more than it holds.
+    """
+    path = require_regular_file(path)
+    return in_child(path, _read, path, names)
+
+
+def _read(path, names):
+    try:
+        with limited_memory(path), h5py.File(path, "r") as file:
+            if absent := [name for name in names if not _is_there(file, name, path)]:
+                raise StudyError(
+                    f"{path}: has no {', '.join(absent)} but {', '.join(file) or 'nothing'}; this is the file"
+                    " of another data set, or truncated"
+                )
+            return {name: _content(file[name], path) for name in names}
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:  # h5py's words
+        raise StudyError(f"{path}: truncated or not an HDF5 file ({brief(error)}); {AGAIN}") from error
+
+
+def _is_there(file, name, path):
+    """Whether a name is in the file. Raises `StudyError` where a link leads there."""
+    place = file
+    for part in name.split("/"):
+        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
+        if link is None:
+            return False
+        if not isinstance(link, h5py.HardLink):
+            raise _reaches_out(path, name, "a link")
+        place = place[part]
+    return True
+
+
+def _content(place, path):
+    """An array, or the arrays of a group."""
+    if isinstance(place, h5py.Dataset):
+        return _array(place, path)
+    if not isinstance(place, h5py.Group):
+        raise StudyError(f"{path}: {place.name} is no array; this is the file of another data set")
+    arrays = {}
+    for name in place:
+        if not isinstance(place.get(name, getlink=True), h5py.HardLink):
+            raise _reaches_out(path, f"{place.name}/{name}", "a link")
+        if isinstance(place[name], h5py.Dataset):
+            arrays[name] = _array(place[name], path)
+    return arrays
+
+
+def _array(data, path):
+    """All of an array, once its size is known to be possible."""
+    properties = data.id.get_create_plist()
+    if data.is_virtual or properties.get_external_count():
+        raise _reaches_out(path, data.name, "a virtual data set or external storage")
+    if data.dtype.kind not in "biuf" or data.shape is None:
+        raise StudyError(f"{path}: {data.name} holds no numbers but {data.dtype}; {AGAIN}")
+    size = math.prod(data.shape) * data.dtype.itemsize
+    held = data.id.get_storage_size()
+    chunk = math.prod(data.chunks or (0,)) * data.dtype.itemsize
+    if size > _MOST_COMPRESSED * held + _SLACK or chunk > _LARGEST_CHUNK or held > path.stat().st_size:
+        raise too_large(path)
+    return data[()]
+
+
+def _reaches_out(path, name, how):
+    return StudyError(
+        f"{path}: {name} is {how}, which can reach for other files; labels must lie in the file itself; {AGAIN}"
+    )

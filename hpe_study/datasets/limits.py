@@ -1,0 +1,132 @@
+"""Label files come from anywhere: how much memory and time reading one may take, and what a crash becomes."""
+
+import contextlib
+import os
+import pickle
+import resource
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from hpe_study.errors import StudyError
+from hpe_study.utils.processes import end_with_parent
+
+AGAIN = "obtain the file again"
+_LONGEST = 200  # characters of another library's message
+_FREE = 1 << 30  # bytes that reading any file may take
+_PER_BYTE = 40  # bytes in memory for each byte of the file: Python objects take about 30
+_CPU_SECONDS = 10  # that a child may compute; its waiting for a disk does not count
+_BYTES_PER_SECOND = 5_000_000
+
+
+def brief(error: Exception) -> str:
+    """What an error says, on one line of a readable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def memory_for(size: int) -> int:
+    """How many bytes of memory reading `size` bytes of labels may take."""
+    return _FREE + _PER_BYTE * size
+
+
+@contextlib.contextmanager
+def limited_memory(path: str | Path, size: int | None = None) -> Iterator[None]:
+    """Let a file's reader take a multiple of the file's size in memory, and no more.
+
+    A file of 200 bytes can declare an array of gigabytes. The limit is on the process's address space, on top
+    of what it has now; where the system does not tell, only `MemoryError` is caught.
+
+    Args:
+        path: Of the file.
+        size: Bytes, where the file is compressed and this is known; else the file's.
+
+    Raises:
+        StudyError: What happens inside takes more.
+    """
+    before, used = resource.getrlimit(resource.RLIMIT_AS), _address_space()
+    allowed = used + memory_for(Path(path).stat().st_size if size is None else size)
+    narrower = used > 0 and all(limit == resource.RLIM_INFINITY or allowed < limit for limit in before)
+    if narrower:
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, before[1]))
+    try:
+        yield
+    except MemoryError as error:
+        raise too_large(path) from error
+    finally:
+        if narrower:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def too_large(path: str | Path) -> StudyError:
+    """The error for a file whose content takes more memory than its size can explain, or than there is."""
+    return StudyError(
+        f"{path}: reading it takes more memory than there is, or than a file of its size can need; it is damaged"
+        f" or another file than it should be; {AGAIN}"
+    )
+
+
+def in_child(path: str | Path, function: Callable, *arguments: Any) -> Any:
+    """Call a function that reads a file in a child process, so that a crash or an endless loop is an error.
+
+    The child is forked (milliseconds), computes for a limited time and hands its result back through memory.
+    On systems other than Linux the function is called here.
+
+    Raises:
+        StudyError: The child crashed or computed for too long. Other errors are the function's own.
+    """
+    if not hasattr(os, "memfd_create"):
+        return function(*arguments)
+    parent, handle = os.getpid(), os.memfd_create("labels")
+    with open(handle, "r+b") as stream:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the child touches nothing of other threads
+            child = os.fork()
+        if child == 0:
+            _answer(stream, parent, path, function, arguments)
+        status = _waited_for(child)
+        if status:
+            reason = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "no answer"
+            raise StudyError(f"{path}: reading it crashes or never ends ({reason}); it is damaged; {AGAIN}")
+        succeeded, result = pickle.load(stream)
+    if not succeeded:
+        raise result
+    return result
+
+
+def _answer(stream, parent, path, function, arguments):
+    """What the child does: never returns."""
+    try:
+        end_with_parent(signal.SIGKILL, parent)
+        seconds = _CPU_SECONDS + os.path.getsize(path) // _BYTES_PER_SECOND
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        try:
+            answer = True, function(*arguments)
+        except Exception as error:
+            answer = False, error
+        pickle.dump(answer, stream, protocol=5)
+        stream.seek(0)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _waited_for(child):
+    """The child's exit status; the child is ended where waiting is interrupted."""
+    try:
+        return os.waitpid(child, 0)[1]
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+
+
+def _address_space():
+    """Bytes of this process's address space; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
