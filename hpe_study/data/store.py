@@ -35,11 +35,12 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.store_key import VERSION, settings_of, store_key, stored_key
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.fit import check_fit
-from hpe_study.datasets.reading import CORRECTED, reading
+from hpe_study.datasets.fit import LARGEST_PICTURE, check_fit
+from hpe_study.datasets.label_mapping import CORRECT, label_mapping
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, by_name
 from hpe_study.utils.files import ask_for_room, atomic, lock
+from hpe_study.utils.pictures import read_picture
 from hpe_study.utils.processes import pool
 from hpe_study.utils.progress import progress_bar
 
@@ -96,42 +97,19 @@ def cut(image, region, size):
     return cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
 
 
-def read_image(path):
-    """(H, W, 3) uint8 RGB. Raises `StudyError` naming the file when it is absent, truncated or no image."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
-    # a JPEG ends with its end-of-image marker, or with nothing but zeros after it
-    whole = (
-        not data.startswith(b"\xff\xd8")
-        or b"\xff\xd9" in data[-4096:]
-        or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
-    )
-    # EXIF rotation is ignored on purpose: labels are in the file's own pixels
-    try:
-        image = (
-            cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-            if whole and data
-            else None
-        )
-    except cv2.error:  # a header that speaks of more pixels than any picture has
-        image = None
-    if image is None:
-        raise StudyError(
-            f"{path}: truncated or not an image; replace it, or delete it to leave its records out"
-        )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a picture of a data set as (H, W, 3) uint8 RGB. Raises `StudyError` as `read_picture` does."""
+    return read_picture(path, LARGEST_PICTURE)
 
 
 # ---------------------------------------------------------------- preparation
 
 
-def record_to_row(record, root, size, margin, encoding, image, way=CORRECTED):
-    """One record as the store's values (see the module's list). way: the `Reading` of its data set."""
-    center, side = way.box(record)
-    common2d = way.joints(record.joints2d, record.skeleton)
-    common3d = way.joints(record.joints3d, record.skeleton)
+def record_to_row(record, root, size, margin, encoding, image, mapping=CORRECT):
+    """One record as the store's values (see the module's list). mapping: of its data set."""
+    center, side = mapping.box(record)
+    common2d = mapping.joints(record.joints2d, record.skeleton)
+    common3d = mapping.joints(record.joints3d, record.skeleton)
     scale = similarity_scale(record.joints3d, record.joints2d)
     root_depth = common3d[MPII16.index(MPII16.root), 2]
     region = stored_region(center, side, margin)
@@ -145,7 +123,7 @@ def record_to_row(record, root, size, margin, encoding, image, way=CORRECTED):
         if record.joints3d_universal is not None
         else np.full_like(record.joints3d, np.nan)
     )
-    occluded = way.joints(
+    occluded = mapping.joints(
         np.where(record.occluded < 0, np.nan, record.occluded)[:, None].astype(float), record.skeleton
     )[:, 0]
     meta = record.meta
@@ -183,7 +161,7 @@ def check_record(record):
         raise StudyError(f"{record.image}: a joint marked as labelled has no finite coordinates")
 
 
-def _write_part(path, records, root, size, margin, encoding, way):
+def _write_part(path, records, root, size, margin, encoding, mapping):
     """Prepare a chunk of records into one part file; returns how many they are."""
     rows, image, image_path = [], None, None
     for record in records:
@@ -191,7 +169,7 @@ def _write_part(path, records, root, size, margin, encoding, way):
         if record.image != image_path:  # several people of one image often stand next to each other
             image, image_path = read_image(record.image), record.image
         check_fit(record, image.shape[1], image.shape[0])
-        rows.append(record_to_row(record, root, size, margin, encoding, image, way))
+        rows.append(record_to_row(record, root, size, margin, encoding, image, mapping))
     with atomic(path) as part, h5py.File(part, "w") as file:
         for key in rows[0]:
             values = [row[key] for row in rows]
@@ -230,8 +208,8 @@ def prepare(
     settings = settings_of(
         name, split, legacy, input_size=input_size, margin=margin, encoding=encoding, strict=strict, **options
     )
-    way = reading(name, legacy)
-    records = open_dataset(name, root, split, strict=strict, **options, **way.options)
+    mapping = label_mapping(name, legacy)
+    records = open_dataset(name, root, split, strict=strict, **options, **mapping.options)
     if len(records) == 0:
         raise StudyError(
             f"{root}: {name} has no usable record in its {split} split (left out:"
@@ -263,7 +241,7 @@ def prepare(
             unit="crop",
             disable=not progress,
         ) as bar:
-            for done in _write_parts(records, missing, (root, size, margin, encoding, way), workers):
+            for done in _write_parts(records, missing, (root, size, margin, encoding, mapping), workers):
                 bar.update(done)
         _join(chunks, path, _attributes(records, settings, key, size))
         shutil.rmtree(parts)

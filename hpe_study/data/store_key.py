@@ -40,8 +40,8 @@ def settings_of(name, split, legacy=(), *, input_size, margin=1.5, encoding="jpe
         "strict": strict,
         **options,
     }
-    way = reading(name, legacy)
-    return settings | ({"legacy": list(way.legacy)} if way.legacy else {})
+    mapping = label_mapping(name, legacy)
+    return settings | ({"legacy": list(mapping.defects)} if mapping.defects else {})
 
 
 def made_with(path, settings):

@@ -1,11 +1,15 @@
 """The seven data sets: raw layout → records. Nothing else in the project knows a raw layout.
 
-One module a data set; each documents the facts it relies on and keeps the set's page, terms, citation and
+One module per data set; each documents the facts it relies on and keeps the set's page, terms, citation and
 quirks (`INFO`).
 """
 
 import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from hpe_study.datasets.base import Records
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.record import Record
 from hpe_study.errors import StudyError
@@ -25,7 +29,8 @@ _READERS = {  # name → module, class
 NAMES = tuple(_READERS)
 
 
-def _module(name):
+def _module(name: str) -> tuple[ModuleType, Any]:
+    """A data set's module, and what opens it."""
     if name not in _READERS:
         raise StudyError(f"no data set is called {name!r}; there are {', '.join(NAMES)}")
     module, opener = _READERS[name]
@@ -33,22 +38,27 @@ def _module(name):
     return module, getattr(module, opener)
 
 
-def open_dataset(name, root, split, strict=False, **options):
-    """The records of a data set, as a sequence of `Record` (`len`, `[i]`, iteration; see `base.Records` for
-    its attributes).
-
-    name: one of `NAMES`; root: the data root, which holds one folder a set; split: "train" or "test".
-    strict: an absent image is an error instead of a record left out, counted and reported once.
-    options: the set's own (see its module): `layout`, `every`, `cameras`, `truth`, `variant`.
+def open_dataset(name: str, root: str | Path, split: str, strict: bool = False, **options: Any) -> Records:
+    """Open a data set as a sequence of `Record` (`len`, `[i]`, iteration).
 
     Image coordinates are 0-based px with the integer at the pixel's centre; 3D is mm in the camera frame;
-    missing is NaN. Raises `StudyError` for an unknown name, split or option, a missing folder, and label
-    files that are broken or another set's.
+    missing is NaN.
+
+    Args:
+        name: One of `NAMES`.
+        root: The data root, which holds one folder per set.
+        split: "train" or "test".
+        strict: An absent image is an error instead of a record left out, counted and reported once.
+        options: The set's own (see its module): `layout`, `every`, `cameras`, `truth`, `variant`.
+
+    Raises:
+        StudyError: Unknown name, split or option, a missing folder, or label files that are broken or another
+            set's.
     """
     return _module(name)[1](root, split, strict, **options)
 
 
-def info(name):
+def info(name: str) -> DatasetInfo:
     """The `DatasetInfo` of a data set: page, terms, citation, expected counts, quirks."""
     module, _ = _module(name)
     return module.EXTENDED_INFO if name == "lsp_extended" else module.INFO

@@ -13,11 +13,7 @@ _MAX_ITEMS = 1_000_000  # in the nested lists of one value
 
 
 def column(
-    rows: list[dict],
-    key: str,
-    shape: tuple[int, ...],
-    path: str | Path,
-    dtype: type[np.generic] = np.float64,
+    rows: list[dict], key: str, shape: tuple[int, ...], path: str | Path, dtype: type[np.generic] = np.float64
 ) -> np.ndarray:
     """Stack one value of each dict of a list.
 
@@ -107,7 +103,10 @@ def expect_shape(array: Any, shape: tuple[int | None, ...], path: str | Path, na
     Raises:
         StudyError: The shape is another, or the items are no numbers.
     """
-    array = np.asarray(_bounded(array))
+    try:
+        array = np.asarray(_bounded(array))
+    except (TypeError, ValueError) as error:
+        raise StudyError(f"{path}: {name} is not an array ({brief(error)}); {AGAIN}") from error
     if len(array.shape) != len(shape) or any(
         want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
     ):

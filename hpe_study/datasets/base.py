@@ -30,13 +30,13 @@ _LONGEST_NAME = 255  # of a file or folder, as file systems have it
 _HEAD_PER_NECK = 0.75
 
 
-class MissingSet(StudyError):
+class MissingSetError(StudyError):
     """The data set, or the labels of it, are not where they were looked for."""
 
 
-def missing_set(path: Path, info: DatasetInfo, root: Path) -> MissingSet:
+def missing_set(path: Path, info: DatasetInfo, root: Path) -> MissingSetError:
     """The error for a path that is not there: where to obtain the set, and what stands in for it."""
-    return MissingSet(f"{path}: not there. {info.how_to_get(root)}")
+    return MissingSetError(f"{path}: not there. {info.how_to_get(root)}")
 
 
 def safe_relative(name: str, source: str | Path) -> PurePosixPath:
@@ -54,8 +54,8 @@ def safe_relative(name: str, source: str | Path) -> PurePosixPath:
     odd = not name or "\\" in name or "\0" in name or max(map(len, path.parts), default=0) > _LONGEST_NAME
     if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise StudyError(
-            f"{source}: image path {name[:_LONGEST_NAME]!r} is not a path inside the data set's image folder; the"
-            " labels are not to be trusted"
+            f"{source}: image path {name[:_LONGEST_NAME]!r} is not a path inside the data set's image folder;"
+            " the labels are not to be trusted"
         )
     return path
 
@@ -203,7 +203,7 @@ class Records(Sequence):
     # ------------------------------------------------ for `load`
 
     def folder(self, *parts: str) -> Path:
-        """A folder of the set. Raises `MissingSet` where it is not there."""
+        """A folder of the set. Raises `MissingSetError` where it is not there."""
         path = self.root.joinpath(*parts)
         if not path.is_dir():
             raise missing_set(path, self.info, self.root)
@@ -212,7 +212,7 @@ class Records(Sequence):
         return path
 
     def label_file(self, path: Path) -> Path:
-        """A label file, noted in `label_files`. Raises `MissingSet` where it is not there."""
+        """A label file, noted in `label_files`. Raises `MissingSetError` where it is not there."""
         if not path.exists() or path.is_dir():
             raise missing_set(path, self.info, self.root)
         require_regular_file(path)

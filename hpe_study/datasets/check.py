@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.base import IMAGE_ABSENT, SHOWN, SPLITS, MissingSet
+from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, SPLITS, MissingSetError
 from hpe_study.errors import StudyError
 
 COLUMNS = (
@@ -22,25 +22,34 @@ COLUMNS = (
 _SHARES = (0.115, 0.08, 0.07, 0.07, 0.14, 0.21, 0.2, 0.115)  # of the table's width
 
 
-def check(root):
-    """One row (dict, keys `COLUMNS`) a data set; sets that are there in several layouts have a row for each.
+def check(root: str | Path) -> list[dict]:
+    """Look for every data set.
 
-    state: "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file
-    is not readable). Raises `StudyError` where there is no such root.
+    Args:
+        root: The data root.
+
+    Returns:
+        One row (keys `COLUMNS`) per data set, or per layout of those that are there in several. `state` is
+        "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file is
+        not readable).
+
+    Raises:
+        StudyError: There is no such root.
     """
     if not Path(root).is_dir():
         raise StudyError(
-            f"{root}: no such folder; name the data root, which holds one folder a set ({', '.join(NAMES)})"
+            f"{root}: no such folder; name the data root, which holds one folder per set ({', '.join(NAMES)})"
         )
     rows = []
     for name in NAMES:
         layouts = info(name).layouts or {"": {}}
-        found = [_look(name, layout, options, root) for layout, options in layouts.items()]
-        rows += [row for row in found if row["state"] != "missing"] or found[:1]
+        candidates = [_row(name, layout, options, root) for layout, options in layouts.items()]
+        rows += [row for row in candidates if row["state"] != "missing"] or candidates[:1]
     return rows
 
 
-def _look(name, layout, options, root):
+def _row(name, layout, options, root):
+    """The row of one data set in one layout."""
     about = info(name)
     row = dict.fromkeys(COLUMNS, "")
     row |= {
@@ -54,7 +63,7 @@ def _look(name, layout, options, root):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is left out stands in the table
                 records = open_dataset(name, root, split, **options)
-        except MissingSet as error:
+        except MissingSetError as error:
             problems[split] = "missing"
             absent.append(str(error).split(": not there")[0])
             continue
@@ -78,21 +87,22 @@ def _look(name, layout, options, root):
         row["state"] += ", simulated"
     row["left out, and why"] = "; ".join(left_out)
     shown = [text.removeprefix(f"{root}/") for text in dict.fromkeys(absent)]
-    more = f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else ""
-    row["missing (first few)"] = ", ".join(shown[:SHOWN]) + more
+    more = f" and {len(shown) - MAX_EXAMPLES} more" if len(shown) > MAX_EXAMPLES else ""
+    row["missing (first few)"] = ", ".join(shown[:MAX_EXAMPLES]) + more
     return row
 
 
 def _count(kept, left_out, expected):
-    """A split's records, and the original's number where the labels hold another: that counts what is left
-    out for an absent image, and in some sets what is left out for other reasons."""
+    """A split's records, and the original's number where the labels hold another.
+
+    The original's counts what is left out for an absent image, and in some sets for other reasons.
+    """
     differs = expected not in (None, kept + left_out.get(IMAGE_ABSENT, 0), kept + sum(left_out.values()))
     return f"{kept:,} (original {expected:,})" if differs else f"{kept:,}"
 
 
-def as_table(rows, width=None):
-    """The rows as text, cells wrapped so that the table is `width` characters wide (default: the
-    terminal's)."""
+def as_table(rows: list[dict], width: int | None = None) -> str:
+    """The rows as text, wrapped to `width` characters (default: the terminal's)."""
     width = max(width or shutil.get_terminal_size((180, 24)).columns, 120)
     widths = [int(share * (width - 2 * len(COLUMNS))) for share in _SHARES]
     lines = _lines(COLUMNS, widths) + ["  ".join("-" * cell for cell in widths)]
@@ -112,8 +122,7 @@ def _lines(cells, widths):
 
 
 def _wrapped(text, width):
-    """Lines of at most `width` characters, broken at spaces and after slashes (of paths and addresses),
-    elsewhere only where one must."""
+    """Lines of at most `width` characters, broken at spaces and slashes, elsewhere only where one must."""
     lines = [""]
     for piece in re.split(r"(?<=[/\s])", text):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:

@@ -9,6 +9,7 @@ from hpe_study.datasets.record import Record
 from hpe_study.errors import StudyError
 
 LARGEST = 5  # times the image's longer side: beyond it no crop shows anybody (MPII's largest box is 2.4)
+LARGEST_PICTURE = 64_000_000  # px in all: no set's pictures have a tenth of it
 _FARTHEST_PX = 1e5  # from the image's corner
 _FARTHEST_MM = 1e5  # from the camera
 _REACH_MM = 5000  # of a joint from the person's middle, along an axis

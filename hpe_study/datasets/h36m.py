@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
-from hpe_study.datasets.base import Listing, MissingSet, Records, every_nth, head_size_of, missing_set
+from hpe_study.datasets.base import Listing, MissingSetError, Records, every_nth, head_size_of, missing_set
 from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.pickles import load_pickle
@@ -97,7 +97,7 @@ class H36MChallenge(Records):
         cache = self.root / "h36m" / "msra_cache" / f"HM36_eccv_challenge_{part}_cache"
         self.folder("h36m")
         if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
-            raise MissingSet(
+            raise MissingSetError(
                 f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another"
                 " benchmark: S9/S11)"
             )

@@ -1,7 +1,7 @@
 """HDF5 label files, MATLAB 7.3 among them: arrays that lie in the file itself, of a size that it can hold.
 
-An HDF5 file can name other files (external links, external storage, virtual data sets) and declare arrays of any
-size: both are refused. The library may crash or loop on damaged files, so it runs in a child process.
+An HDF5 file can name other files (external links, external storage, virtual data sets) and declare arrays of
+any size: both are refused. The library may crash or loop on damaged files, so it runs in a child process.
 """
 
 import math
@@ -29,7 +29,7 @@ def read_hdf5(path: str | Path, *names: str) -> Arrays:
         names: Of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them.
 
     Raises:
-        StudyError: The file is damaged, lacks a name, reaches for other files, or declares more than it holds.
+        StudyError: The file is damaged, lacks a name, reaches for other files or declares more than it holds.
     """
     path = require_regular_file(path)
     return in_child(path, _read, path, names)
@@ -93,5 +93,6 @@ def _array(data, path):
 
 def _reaches_out(path, name, how):
     return StudyError(
-        f"{path}: {name} is {how}, which can reach for other files; labels must lie in the file itself; {AGAIN}"
+        f"{path}: {name} is {how}, which can reach for other files; labels must lie in the file itself;"
+        f" {AGAIN}"
     )

@@ -1,8 +1,8 @@
 """From a record's own joints and box to what a model learns from.
 
 There is the correct mapping, and beside each part of it the published code's (see
-`hpe_study.published_defects`). Only the labels that a model learns from are touched. The data set's own joints
-stay true, so any model can be scored against them.
+`hpe_study.published_defects`). Only the labels that a model learns from are touched. The data set's own
+joints stay true, so any model can be scored against them.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,9 +28,9 @@ SPINE_AS_THORAX = {  # MPII-16 joint ← the set's own joint that is taken for i
     "occlusion_person": {"head_top": "neck"},
 }
 
-# Which two joints the published code used is not known. Of all pairs these come closest to what was measured of
-# its crops on the 5,003 people of FLIC: 169 px off in the median, 21.5 % of the labelled joints inside (these:
-# 170 px, 21.4 %).
+# Which two joints the published code used is not known. Of all pairs these come closest to what was measured
+# of its crops on the 5,003 people of FLIC: 169 px off in the median, 21.5 % of the labelled joints inside
+# (these: 170 px, 21.4 %).
 FLIC_CROP_JOINTS = ("r_eye", "l_elbow")
 
 
@@ -69,7 +69,7 @@ def own_box(record: Record) -> Box:
 
 
 def box_of_height(record: Record) -> Box:
-    """The published crop of LSP and FLIC: 0.68 times the height of the labelled joints, however wide they are."""
+    """The published crop of LSP and FLIC: 0.68 times the height of the joints, however wide they are."""
     low, high = np.nanmin(record.joints2d, 0), np.nanmax(record.joints2d, 0)
     return (low + high) / 2, float(max(PADDING * (high - low)[1], 1.0))
 
@@ -101,7 +101,7 @@ class LabelMapping:
 
 
 def label_mapping(data_set: str, defects: Iterable[str] = ()) -> LabelMapping:
-    """The mapping of a data set under a `legacy:` list; defects that do not concern this set change nothing."""
+    """The mapping of a data set under a `legacy:` list; defects of other sets change nothing."""
     defects = published_defects.of_reading(defects, data_set)
     joints, box, options = common_joints, own_box, {}
     if "spine_as_thorax" in defects:

@@ -63,8 +63,8 @@ def limited_memory(path: str | Path, size: int | None = None) -> Iterator[None]:
 def too_large(path: str | Path) -> StudyError:
     """The error for a file whose content takes more memory than its size can explain, or than there is."""
     return StudyError(
-        f"{path}: reading it takes more memory than there is, or than a file of its size can need; it is damaged"
-        f" or another file than it should be; {AGAIN}"
+        f"{path}: reading it takes more memory than there is, or than a file of its size can need; it is"
+        f" damaged or another file than it should be; {AGAIN}"
     )
 
 

@@ -27,10 +27,10 @@ from hpe_study.datasets.arrays import expect_shape
 from hpe_study.datasets.base import Listing, Records, head_size_of
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.pictures import image_size
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
+from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
     name="lsp",
@@ -94,7 +94,7 @@ class _Images:
         if len(rows) == 0:
             return
         sample = rows[np.unique(np.linspace(0, len(rows) - 1, _COMPARED).astype(int))]
-        reach = [np.nanmax(np.nanmax(self.joints[row], 0) / image_size(self.image(row))) for row in sample]
+        reach = [np.nanmax(np.nanmax(self.joints[row], 0) / picture_size(self.image(row))) for row in sample]
         lowest = _FITS[0] if self.digits == 4 else 0  # LSP-Extended has one download only: never too small
         if not lowest <= np.median(reach) <= _FITS[1]:
             raise StudyError(

@@ -1,9 +1,10 @@
 """MATLAB files of versions 5 to 7 (version 7.3 is HDF5: see `hdf5`).
 
 SciPy reads them, and trusts them: a wrong type code is used as an index without a bound, a declared shape is
-allocated before its content is looked for, and nesting has no limit. So each variable is checked first, tag by
-tag, the way SciPy will walk over it; SciPy then gets exactly the bytes that were checked. The format: "MAT-File
-Format", The MathWorks.
+allocated before its content is looked for, and nesting has no limit. So each variable is checked first, tag
+by tag, the way SciPy will walk over it; SciPy then gets exactly the bytes that were checked.
+
+The format: "MAT-File Format", The MathWorks.
 """
 
 import io
@@ -29,7 +30,7 @@ _CELL, _STRUCT, _CHAR, _NUMBERS = 1, 2, 4, range(6, 16)  # classes of arrays
 _MAX_DEPTH, _MAX_DIMENSIONS = 16, 8
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """A variable is not built as the format says."""
 
 
@@ -51,8 +52,8 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
             variables, others = _variables(file, header, names, memory_for(path.stat().st_size))
         if absent := [name for name in names if name not in variables]:
             raise StudyError(
-                f"{path}: has no {', '.join(absent)} but {', '.join(sorted(others)) or 'nothing'}; this is the"
-                " file of another data set, or truncated"
+                f"{path}: has no {', '.join(absent)} but {', '.join(sorted(others)) or 'nothing'}; this is"
+                " the file of another data set, or truncated"
             )
         loaded = {}
         for name in names:
@@ -63,7 +64,9 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
     except StudyError:
         raise
     except Exception as error:  # SciPy raises a dozen kinds for what is damaged, none of them its own
-        told = isinstance(error, (_Damaged, ValueError, TypeError, NotImplementedError, OSError, zlib.error))
+        told = isinstance(
+            error, (_DamagedError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
+        )
         raise StudyError(
             f"{path}: truncated or not a MATLAB file of version 5 to 7 "
             f"({brief(error) if told else type(error).__name__}); {AGAIN}"
@@ -74,7 +77,7 @@ def _variables(file, header, names, limit):
     """{name: checked bytes, uncompressed} of the variables `names`, and the names of the others."""
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None or header[124:126] != (b"\x00\x01" if order == "<" else b"\x01\x00"):
-        raise _Damaged("its header is not that of such a file")
+        raise _DamagedError("its header is not that of such a file")
     tag = struct.Struct(f"{order}II")
     remaining = file.seek(0, io.SEEK_END) - _HEADER
     file.seek(_HEADER)
@@ -83,10 +86,12 @@ def _variables(file, header, names, limit):
         kind, size = tag.unpack(file.read(8).ljust(8, b"\0"))
         remaining -= 8 + size
         if kind not in (_MATRIX, _COMPRESSED) or remaining < 0:
-            raise _Damaged("cut short, or not built as such a file is")
+            raise _DamagedError("cut short, or not built as such a file is")
         start = file.tell()
         head = file.read(min(size, _HEAD))
-        check = _Check(order, _inflated(head, _HEAD) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + head)
+        check = _Check(
+            order, _inflated(head, _HEAD) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + head
+        )
         name = check.name()
         file.seek(start)
         if name in names:
@@ -94,7 +99,7 @@ def _variables(file, header, names, limit):
             content = _inflated(content, limit) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + content
             check = _Check(order, content)
             if check.matrix(0, 0) != len(content):
-                raise _Damaged(f"{name} is longer or shorter than it says")
+                raise _DamagedError(f"{name} is longer or shorter than it says")
             variables[name] = content
         else:
             others.add(name)
@@ -107,12 +112,12 @@ def _inflated(data, limit):
     stream = zlib.decompressobj()
     inflated = stream.decompress(data, limit)
     if len(inflated) >= limit > _HEAD:
-        raise _Damaged("a variable is larger than a file of this size can need")
+        raise _DamagedError("a variable is larger than a file of this size can need")
     return inflated
 
 
 class _Check:
-    """Walks over a variable as SciPy does and raises `_Damaged` where SciPy could stumble."""
+    """Walks over a variable as SciPy does and raises `_DamagedError` where SciPy could stumble."""
 
     def __init__(self, order, data):
         self.data = data
@@ -128,11 +133,11 @@ class _Check:
     def matrix(self, position, depth):
         """Check the array at `position`; returns the position after it."""
         if position + 8 > len(self.data):
-            raise _Damaged("cut short")
+            raise _DamagedError("cut short")
         kind, size = self.words(self.data, position)
         end = position + 8 + size
         if kind != _MATRIX or end > len(self.data) or depth > _MAX_DEPTH:
-            raise _Damaged("an array is cut short, of no known kind, or nested too deep")
+            raise _DamagedError("an array is cut short, of no known kind, or nested too deep")
         if size == 0:
             return end
         array_class, parts, dimensions, _, at = self._head(position + 8, end)
@@ -147,67 +152,66 @@ class _Check:
                 at, fields = self._fields(at, end)
                 count *= fields
             if 8 * count > end - at:
-                raise _Damaged("a cell array or struct declares more than it holds")
+                raise _DamagedError("a cell array or struct declares more than it holds")
             for _ in range(count):
                 at = self.matrix(at, depth + 1)
         else:
-            raise _Damaged(f"an array of class {array_class}, which labels have no use for")
+            raise _DamagedError(f"an array of class {array_class}, which labels have no use for")
         if at != end:
-            raise _Damaged("an array is longer or shorter than it says")
+            raise _DamagedError("an array is longer or shorter than it says")
         return end
 
     def _head(self, position, end):
         """Class, parts (2 where complex), shape, name and the position after them."""
         if position + 16 > end or position + 16 > len(self.data):
-            raise _Damaged("cut short")
+            raise _DamagedError("cut short")
         kind, size, flags, _ = self.flags(self.data, position)
         if (kind, size) != (6, 8):
-            raise _Damaged("an array without flags")
+            raise _DamagedError("an array without flags")
         kind, start, size, at = self._element(position + 16, end)
         if kind not in (5, 6) or size % 4 or not 2 <= size // 4 <= _MAX_DIMENSIONS:
-            raise _Damaged("an array without a shape")
+            raise _DamagedError("an array without a shape")
         dimensions = struct.unpack_from(f"{self.order}{size // 4}i", self.data, start)
         if min(dimensions) < 0:
-            raise _Damaged("an array of negative length")
+            raise _DamagedError("an array of negative length")
         kind, start, size, at = self._element(at, end)
         if kind not in (1, 2, 16) or size > _HEAD:
-            raise _Damaged("an array without a name")
+            raise _DamagedError("an array without a name")
         return flags & 0xFF, 1 + (flags >> 11 & 1), dimensions, self.data[start : start + size], at
 
     def _element(self, position, end):
         """Type code, start, size in bytes of the element at `position`, and the position after it."""
         if position + 8 > end or position + 8 > len(self.data):
-            raise _Damaged("cut short")
+            raise _DamagedError("cut short")
         kind, size = self.words(self.data, position)
         if kind >> 16:  # a small element: all in eight bytes
             kind, size, start, after = kind & 0xFFFF, kind >> 16, position + 4, position + 8
             if size > 4:
-                raise _Damaged("a small element of more than four bytes")
+                raise _DamagedError("a small element of more than four bytes")
         else:
             start = position + 8
             after = start + size + -size % 8
         if start + size > min(end, len(self.data)):
-            raise _Damaged("cut short")
+            raise _DamagedError("cut short")
         return kind, start, size, min(after, end)
 
     def _items(self, position, end, sizes, count):
         """Check the numbers, or characters, of an array; returns the position after them."""
         kind, _, size, after = self._element(position, end)
         if kind not in sizes:
-            raise _Damaged(f"numbers or text of type {kind}, which the format does not have")
+            raise _DamagedError(f"numbers or text of type {kind}, which the format does not have")
         utf8 = kind == 16  # a character may take up to four bytes
         if not (size <= 4 * count and count <= size if utf8 else size == count * sizes[kind]):
-            raise _Damaged("an array has more or fewer items than its shape")
+            raise _DamagedError("an array has more or fewer items than its shape")
         return after
 
     def _fields(self, position, end):
         """The position after a struct's field names, and how many they are."""
         kind, start, size, at = self._element(position, end)
         if kind not in (5, 6) or size != 4:
-            raise _Damaged("a struct without fields")
+            raise _DamagedError("a struct without fields")
         (length,) = struct.unpack_from(f"{self.order}i", self.data, start)
         kind, _, size, at = self._element(at, end)
         if kind not in (1, 2, 16) or length < 1 or size % length:
-            raise _Damaged("a struct without names of fields")
+            raise _DamagedError("a struct without names of fields")
         return at, size // length
-

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP: a green-screen studio with 14 cameras to train on, six scenes to test on. 3D, 28 and 17 joints.
+"""MPI-INF-3DHP: a green-screen studio with 14 cameras to train on, six test scenes. 3D, 28 and 17 joints.
 
 Two of the test scenes are outdoors.
 
@@ -46,16 +46,11 @@ from hpe_study.datasets.base import (
 from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.mpi_inf_3dhp_video import (
-    VideoFrames,
-    fit_intrinsics,
-    frame_folder,
-    read_calibration,
-)
-from hpe_study.datasets.pictures import image_size
+from hpe_study.datasets.mpi_inf_3dhp_video import VideoFrames, fit_intrinsics, frame_folder, read_calibration
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
+from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
     name="mpi_inf_3dhp",
@@ -145,8 +140,8 @@ class _Sequences(Records):
     def _set_rows(self, places):
         """Set the rows.
 
-        places: (sequence, camera, label rows, image numbers, `VideoFrames`) of each video; arrays with one entry
-        per record.
+        places: (sequence, camera, label rows, image numbers, `VideoFrames`) of each video; arrays with one
+        entry per record.
         """
         kept = []
         for sequence, camera, rows, numbers, frames in places:
@@ -182,12 +177,12 @@ class _Sequences(Records):
 
 
 class TrainingSet(_Sequences):
-    """Options: `cameras` ("vnect", "chest", "ceiling" or numbers), `every` (only every n-th frame), `truth`."""
+    """Options: `cameras` ("vnect", "chest", "ceiling" or numbers), `every` (only every n-th), `truth`."""
 
     skeleton = MPI_INF_3DHP28
 
     def load(self, cameras: str | list[int] = "vnect", every: int = 1, truth: str = "univ") -> None:
-        """Find the frames of the chosen cameras; label arrays stay in their files until a record is asked for."""
+        """Find the chosen cameras' frames; label arrays stay in their files until a record is asked for."""
         self._check_options(truth, every)
         self.cameras = chosen_cameras(cameras)
         folder = self.folder("mpi_inf_3dhp")
@@ -339,5 +334,5 @@ def _all_inside(path, images):
     joints = expect_shape(read_hdf5(path, "annot2")["annot2"], (None, 1, 17, 2), path, "annot2")[:, 0]
     if len(images.numbers) == 0:
         return np.ones(len(joints), bool)  # no picture, no record: they are left out as absent
-    size = np.array(image_size(images.path(images.numbers[0])))
+    size = np.array(picture_size(images.path(images.numbers[0])))
     return ((joints >= 0) & (joints <= size - 1)).all((1, 2))

@@ -1,4 +1,4 @@
-"""A data set's own options on a command line: `--option layout=full --option every=5 --option matlab=true`."""
+"""A data set's own options on a command line: `--option layout=full --option every=5`."""
 
 import argparse
 

@@ -1,7 +1,8 @@
 """Label pickles: NumPy arrays and plain containers are let in, anything else is refused by name.
 
-A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays, scalars
-and dtypes, and how Python rebuilds plain containers. Three rules keep a file from choosing memory addresses:
+A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and Python 2) rebuild arrays,
+scalars and dtypes, and how Python rebuilds plain containers. Three rules keep a file from choosing memory
+addresses:
 
 - A dtype is rebuilt from its code ("f8", "U12"). What the pickle says of it afterwards is compared, never
   applied; structured and sub-array dtypes are refused.
@@ -25,10 +26,11 @@ from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
 _MAX_DIMENSIONS = 8
+_UNFILLED = (0,)  # shape of an array that waits for its items
 _MAX_DIGITS = 9  # of an item's size in a dtype's code
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A pickle asks for something that is not on the list."""
 
 
@@ -44,44 +46,41 @@ class _Function:
         return self._function(*arguments)
 
     def __setstate__(self, state):
-        raise _Refused("a change to a function")
+        raise _RefusedError("a change to a function")
 
 
 class _Dtype:
     """A dtype as a pickle describes it: numbers, texts, bytes or objects of one size."""
 
-    __slots__ = ("_code", "_order")
+    __slots__ = ("resolved",)
 
     def __init__(self, code):
         if not isinstance(code, str) or not re.fullmatch(rf"[biufcSUO]\d{{0,{_MAX_DIGITS}}}", code):
-            raise _Refused(f"a dtype {code!r:.60}")
-        self._code, self._order = code, "="
+            raise _RefusedError(f"a dtype {code:.60}" if isinstance(code, str) else "a dtype without a code")
+        self.resolved = np.dtype(code)
 
     def __setstate__(self, state):
         _, order, subtype, names, fields, *_ = state
         if order not in ("<", ">", "|", "=") or (subtype, names, fields) != (None, None, None):
-            raise _Refused("a structured dtype")
-        self._order = order
-
-    def resolve(self):
-        """The NumPy dtype."""
-        return np.dtype(self._code) if self._order == "|" else np.dtype(self._code).newbyteorder(self._order)
+            raise _RefusedError("a structured dtype")
+        if order != "|":
+            self.resolved = self.resolved.newbyteorder(order)
 
 
 class _Array(np.ndarray):
     """An array that a pickle fills."""
 
     def __setstate__(self, state):
-        if not self.__dict__.pop("_unfilled", False):
-            raise _Refused("an array that is filled twice")
+        if self.shape != _UNFILLED:
+            raise _RefusedError("an array that is filled twice")
         _, shape, dtype, fortran, items = state
         dtype = _resolved(dtype)
         count = _count(shape)
         if dtype.kind == "O":
             if not isinstance(items, list) or len(items) != count:
-                raise _Refused("an array of objects that is not made of as many objects")
+                raise _RefusedError("an array of objects that is not made of as many objects")
         elif not isinstance(items, (bytes, str)) or len(items) != count * dtype.itemsize:
-            raise _Refused("an array with more or fewer bytes than its shape needs")
+            raise _RefusedError("an array with more or fewer bytes than its shape needs")
         super().__setstate__((1, shape, dtype, bool(fortran), items))
 
     def __reduce_ex__(self, protocol):
@@ -92,47 +91,49 @@ _NDARRAY = _Function(lambda *_: _refuse("numpy.ndarray over bytes of the file's 
 
 
 def _refuse(what):
-    raise _Refused(what)
+    raise _RefusedError(what)
 
 
 def _resolved(dtype):
-    return dtype.resolve() if isinstance(dtype, _Dtype) else _refuse("an array without a dtype")
+    return dtype.resolved if isinstance(dtype, _Dtype) else _refuse("an array without a dtype")
 
 
 def _count(shape):
     """How many items an array of this shape has."""
-    whole = isinstance(shape, tuple) and all(type(length) is int and length >= 0 for length in shape)
-    return math.prod(shape) if whole and len(shape) <= _MAX_DIMENSIONS else _refuse("an array of odd shape")
+    if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS:
+        raise _RefusedError("an array of odd shape")
+    for length in shape:
+        if type(length) is not int or length < 0:
+            raise _RefusedError("an array of odd shape")
+    return math.prod(shape)
 
 
 def _reconstruct(kind, shape, typecode):
     if kind is not _NDARRAY:
-        raise _Refused("an array of another kind")
-    array = multiarray._reconstruct(_Array, (0,), b"b")
-    array._unfilled = True
-    return array
+        raise _RefusedError("an array of another kind")
+    return multiarray._reconstruct(_Array, _UNFILLED, b"b")
 
 
 def _scalar(dtype, *value):
     dtype = _resolved(dtype)
     if dtype.kind == "O":
-        raise _Refused("an object made of bytes")
+        raise _RefusedError("an object made of bytes")
     return multiarray.scalar(dtype, *value)
 
 
 def _frombuffer(buffer, dtype, shape, order):
     dtype = _resolved(dtype)
     if dtype.kind == "O" or not isinstance(buffer, (bytes, bytearray)) or order not in ("C", "F"):
-        raise _Refused("an array of objects made of bytes")
+        raise _RefusedError("an array of objects made of bytes")
     if len(buffer) != _count(shape) * dtype.itemsize:
-        raise _Refused("an array with more or fewer bytes than its shape needs")
+        raise _RefusedError("an array with more or fewer bytes than its shape needs")
     return np.frombuffer(bytes(buffer), dtype).reshape(shape, order=order).copy(order)
 
 
 def _encode(text, encoding="latin1"):
     """How Python 3 writes bytes into an old-protocol pickle: no encoding that looks up a codec."""
     if encoding not in ("latin1", "ascii", "utf-8"):
-        raise pickle.UnpicklingError(f"encoding {encoding!r}")
+        raise pickle.UnpicklingError("an unusual encoding")
     return text.encode(encoding)
 
 
@@ -141,8 +142,10 @@ def _bytes(kind):
 
     def make(value=b"", encoding="latin1"):
         if not isinstance(value, (str, bytes)):
-            raise _Refused(f"{kind.__name__} that are not written in the file")
-        return kind(_encode(value, encoding.replace("latin-1", "latin1")) if isinstance(value, str) else value)
+            raise _RefusedError(f"{kind.__name__} that are not written in the file")
+        return kind(
+            _encode(value, encoding.replace("latin-1", "latin1")) if isinstance(value, str) else value
+        )
 
     return make
 
@@ -166,11 +169,11 @@ for _builtins in ("builtins", "__builtin__"):
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _ADMITTED:
-            raise _Refused(f"{module}.{name}")
+            raise _RefusedError(f"{module}.{name}")
         return _ADMITTED[module, name]
 
     def persistent_load(self, key):
-        raise _Refused("a persistent object")
+        raise _RefusedError("a persistent object")
 
 
 def load_pickle(path: str | Path) -> Any:
@@ -184,10 +187,10 @@ def load_pickle(path: str | Path) -> Any:
     try:
         with limited_memory(path), path.open("rb") as stream:
             return _Unpickler(stream, encoding="latin1").load()
-    except _Refused as error:
+    except _RefusedError as error:
         raise StudyError(
-            f"{path}: asks to load {brief(error)}; a label file holds arrays and plain containers only, so it is not"
-            " opened"
+            f"{path}: asks to load {brief(error)}; a label file holds arrays and plain containers only, so it"
+            " is not opened"
         ) from error
     except (
         pickle.UnpicklingError,
@@ -201,6 +204,4 @@ def load_pickle(path: str | Path) -> Any:
         RecursionError,
         BufferError,
     ) as error:
-        raise StudyError(
-            f"{path}: truncated or not a pickle ({brief(error)}); {AGAIN}"
-        ) from error
+        raise StudyError(f"{path}: truncated or not a pickle ({brief(error)}); {AGAIN}") from error

@@ -1,113 +1,120 @@
-"""How far joints that are made by an approximate recipe lie from the labelled ones, wherever a set labels
-both.
+"""How far joints that are derived by an approximate recipe lie from the labelled ones.
 
 The sets name no place twice, so most recipes cannot be measured on real people: nobody labelled LSP's neck
-and MPII's upper neck on the same person. What can is what this module measures, on whatever data root it is
-given, simulated or real.
+and MPII's upper neck on the same person. What can be measured, on any data root, are sets that label both the
+joint and those it is derived from.
 """
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.base import SPLITS, MissingSet
+from hpe_study.datasets.base import SPLITS, MissingSetError, Records
+from hpe_study.datasets.contact_sheet import evenly_spaced
 from hpe_study.errors import StudyError
-from hpe_study.skeletons import ALL, MPII16, convert, sources
+from hpe_study.skeletons import ALL, MPII16, Recipe, Skeleton, convert, sources
 
 COLUMNS = ["set", "joint", "made of", "n", "median", "lower quartile", "upper quartile", "unit"]
 RECORDS = 2000  # of a set, evenly spaced
 MM, HEAD_SIZES = "mm", "head sizes"
 
 
-def approximate():
-    """{(joint, its parents' weights): `Recipe`}: every recipe that only comes close, by joints' keys (see
-    `Skeleton.key`)."""
-    found = {}
+def approximate() -> dict[tuple, Recipe]:
+    """All recipes that are not exact: (joint's key, its parents' keys and weights) → recipe.
+
+    For keys see `Skeleton.key`.
+    """
+    recipes = {}
     for source in ALL:
         for target in ALL:
             for joint, recipe in zip(target.joints, sources(source, target), strict=True):
                 if recipe and not recipe.exact:
                     weights = tuple((source.key(parent), weight) for parent, weight in recipe.weights.items())
-                    found[target.key(joint), weights] = recipe
-    return found
+                    recipes[target.key(joint), weights] = recipe
+    return recipes
 
 
-def recipe_errors(places):
-    """[(joint, {parent: weight}, distances (N,))] of every approximate recipe whose joint and parents are
-    known.
+def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, float], np.ndarray]]:
+    """Measure every approximate recipe whose joint and parents are known.
 
-    places: joint's key → (N, D) of N people, in any one unit; NaN where missing. Distances are in that unit,
-    NaN where a joint is missing.
+    Args:
+        places: Joint's key → (N, D) of N people, in any one unit; NaN where missing.
+
+    Returns:
+        (joint, {parent: weight}, distances (N,)) of each recipe, in that unit; NaN where a joint is missing.
     """
     rows = []
     for joint, weights in approximate():
         if joint in places and all(parent in places for parent, _ in weights):
-            made = sum(weight * places[parent] for parent, weight in weights)
-            rows.append((joint, dict(weights), np.linalg.norm(made - places[joint], axis=-1)))
+            derived = sum(weight * places[parent] for parent, weight in weights)
+            rows.append((joint, dict(weights), np.linalg.norm(derived - places[joint], axis=-1)))
     return rows
 
 
-def places_of(joints, skeleton):
-    """{key: (N, D)} of joints (N, J, D) of a skeleton: its own, and those of MPII-16 that follow from them
-    exactly."""
-    places = dict(
-        zip(map(MPII16.key, MPII16.joints), np.moveaxis(convert(joints, skeleton, MPII16), 1, 0), strict=True)
-    )
-    followed = [recipe is not None and recipe.exact for recipe in sources(skeleton, MPII16)]
-    exact = {key: place for (key, place), follows in zip(places.items(), followed, strict=True) if follows}
+def places_of(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
+    """Joints (N, J, D) of a skeleton by key, {key: (N, D)}.
+
+    They are its own, and those of MPII-16 that follow from them exactly.
+    """
+    common = np.moveaxis(convert(joints, skeleton, MPII16), 1, 0)
+    recipes = sources(skeleton, MPII16)
+    exact = {
+        MPII16.key(joint): place
+        for joint, place, recipe in zip(MPII16.joints, common, recipes, strict=True)
+        if recipe is not None and recipe.exact
+    }
     return exact | dict(zip(map(skeleton.key, skeleton.joints), np.moveaxis(joints, 1, 0), strict=True))
 
 
-def measured(records, layout=""):
-    """Rows (dicts of `COLUMNS`) of a reader's records, in mm where they have 3D, else in the person's head
-    sizes. layout: for the name."""
-    chosen = [
-        records[i]
-        for i in np.unique(np.linspace(0, len(records) - 1, min(len(records), RECORDS)).round().astype(int))
-    ]
-    deep = any(np.isfinite(record.joints3d).any() for record in chosen)
-    joints = np.stack([record.joints3d if deep else record.joints2d / record.head_size for record in chosen])
+def measured(records: Records, layout: str = "") -> list[dict]:
+    """Measure a reader's records.
+
+    Args:
+        records: Of an opened data set.
+        layout: Of the set, for its name in the rows.
+
+    Returns:
+        Rows of `COLUMNS`; distances in mm where the set has 3D, else in the person's head sizes.
+    """
+    chosen = [records[i] for i in evenly_spaced(len(records), RECORDS)]
+    is_3d = any(np.isfinite(record.joints3d).any() for record in chosen)
+    joints = np.stack([record.joints3d if is_3d else record.joints2d / record.head_size for record in chosen])
     layout = f" ({layout})" if layout else ""
-    people = f"{records.name}{layout} {records.split}, {len(chosen):,} people" + (
-        ", simulated" if records.simulated else ""
-    )
+    simulated = ", simulated" if records.simulated else ""
+    people = f"{records.name}{layout} {records.split}, {len(chosen):,} people{simulated}"
     rows = []
     for joint, weights, distances in recipe_errors(places_of(joints, records.skeleton)):
         known = distances[np.isfinite(distances)]
         if known.size:
             low, middle, high = np.percentile(known, [25, 50, 75])
-            made = " + ".join(f"{weight:g} {parent}" for parent, weight in weights.items())
-            rows.append(
-                dict(
-                    zip(
-                        COLUMNS,
-                        [people, joint, made, known.size, middle, low, high, MM if deep else HEAD_SIZES],
-                        strict=True,
-                    )
-                )
-            )
+            parents = " + ".join(f"{weight:g} {parent}" for parent, weight in weights.items())
+            values = [people, joint, parents, known.size, middle, low, high, MM if is_3d else HEAD_SIZES]
+            rows.append(dict(zip(COLUMNS, values, strict=True)))
     return rows
 
 
-def measured_under(root):
-    """A table (`COLUMNS`) of all that can be measured of the sets under a data root. Raises `StudyError`
-    where there is no set."""
-    rows, found = [], False
+def measured_under(root: str | Path) -> pd.DataFrame:
+    """A table (`COLUMNS`) of all that can be measured of the sets under a data root.
+
+    Raises:
+        StudyError: There is no set.
+    """
+    rows, any_set = [], False
     for name in NAMES:
         for layout, options in (info(name).layouts or {"": {}}).items():
             for split in SPLITS:
                 try:
                     records = open_dataset(name, root, split, **options)
-                except MissingSet:
+                    rows += measured(records, layout) if len(records) else []
+                    any_set = True
+                except MissingSetError:
                     continue
                 except StudyError as error:
                     warnings.warn(f"{name} {split} is left out: {error}", stacklevel=2)
-                    continue
-                found = True
-                rows += measured(records, layout) if len(records) else []
-    if not found:
+    if not any_set:
         raise StudyError(
             f"{root}: none of the data sets is there; `python -m hpe_study.datasets check {root}` says what"
             " is looked for"

@@ -23,6 +23,7 @@ from hpe_study.datasets.arrays import expect_shape
 from hpe_study.datasets.base import Listing, Records, every_nth, head_size_of, missing_set, safe_relative
 from hpe_study.datasets.fit import LARGEST
 from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
 from hpe_study.errors import StudyError
@@ -146,10 +147,12 @@ class ThreeDPW(Records):
                 for person in people
             ]
 
+        if not isinstance(name := data.get("sequence", path.stem), str):
+            raise StudyError(f"{path}: sequence is not a text; {AGAIN}")
         joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
         intrinsics = expect_shape(data["cam_intrinsics"], (3, 3), path, "cam_intrinsics").astype(float)
         return {
-            "name": str(safe_relative(data.get("sequence", path.stem), path)),
+            "name": str(safe_relative(name, path)),
             "joints": joints,
             "in_view": [in_view(person, cam_poses, intrinsics) for person in joints],
             "valid": [values > 0 for values in each("campose_valid")],

@@ -10,7 +10,7 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.store import record_to_row
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.base import MissingSet
+from hpe_study.datasets.base import MissingSetError
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from simulated_people import StandInSpec, make
 
@@ -52,7 +52,7 @@ def labels_and_bones(study, name):
         make(StandInSpec(reader, SIMULATED, SIMULATED, size=SIZE, options=options), root, progress=False)
     try:
         train, test = (Labels(open_dataset(reader, root, split, **options)) for split in ("train", "test"))
-    except MissingSet:
+    except MissingSetError:
         return None
     bones = mean_bone_lengths(train["joints3d"])
     return test, {"bones": bones, "bones_universal": np.full_like(bones, np.nan)}

@@ -12,7 +12,7 @@ import warnings
 
 from hpe_study.data.store_key import source_of
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.base import SPLITS, MissingSet
+from hpe_study.datasets.base import SPLITS, MissingSetError
 from hpe_study.errors import StudyError
 from hpe_study.study import Study
 from hpe_study.utils.files import digest_of, write_json
@@ -52,7 +52,7 @@ def _looked_for(study):
         prepared = all(study.store_path(name, split).exists() for split in SPLITS)
         try:
             found = _found(study, name)
-        except MissingSet as error:
+        except MissingSetError as error:
             if not prepared:
                 absent[name] = str(error)
             continue

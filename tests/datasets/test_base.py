@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.base import MissingSet, column, safe_relative, text_column, understood
-from hpe_study.datasets.matfiles import expect_shape, load_mat, load_mat73, whole_numbers
+from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
+from hpe_study.datasets.base import MissingSetError, label_errors, safe_relative
+from hpe_study.datasets.hdf5 import read_hdf5
+from hpe_study.datasets.matfiles import load_mat
 from hpe_study.errors import StudyError
 from tests.datasets import raw_layouts
 
@@ -17,7 +19,7 @@ from tests.datasets import raw_layouts
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_folder_says_what_to_do(tmp_path, name):
     about = info(name)
-    with pytest.raises(MissingSet) as caught:
+    with pytest.raises(MissingSetError) as caught:
         open_dataset(name, tmp_path, "train")
     message = str(caught.value)
     assert str(tmp_path / about.folders[0]) in message
@@ -126,14 +128,14 @@ def test_mat_files_of_others_and_broken_ones_are_named(tmp_path):
         path.write_bytes(whole[:kept])
         with pytest.raises(StudyError, match="joints.mat: truncated or not a MATLAB file"):
             load_mat(path, "x")
-    with pytest.raises(StudyError, match="joints.mat: truncated or not a MATLAB 7.3 file"):
-        load_mat73(path, "x")
+    with pytest.raises(StudyError, match="joints.mat: truncated or not an HDF5 file"):
+        read_hdf5(path, "x")
 
 
 def test_whole_numbers_are_whole():
-    assert whole_numbers(np.array([[1.0], [2.0]]), "f", "n").tolist() == [1, 2]
+    assert integers(np.array([[1.0], [2.0]]), "f", "n").tolist() == [1, 2]
     for empty in ((0, 0), (0, 1), (1, 0), (0,)):
-        assert whole_numbers(np.zeros(empty), "f", "n").tolist() == []
+        assert integers(np.zeros(empty), "f", "n").tolist() == []
     for wrong in (
         [1.5],
         [np.nan],
@@ -145,7 +147,7 @@ def test_whole_numbers_are_whole():
         "text",
     ):
         with pytest.raises(StudyError, match="f: n is not a list of whole numbers"):
-            whole_numbers(np.asarray(wrong), "f", "n")
+            integers(np.asarray(wrong), "f", "n")
     with pytest.raises(StudyError, match="'a' of record 0 is not numbers of shape"):
         column([{"a": 1.7}], "a", (), "f", np.int64)
 
@@ -158,8 +160,10 @@ def test_errors_while_reading_name_what_cannot_be_read():
         (OSError(5, "Input/output error"), "labels.h5: cannot be read .*Input/output error"),
         (PermissionError(13, "Permission denied", "images"), "images: is there and may not be read"),
     ):
-        with pytest.raises(StudyError, match=message), understood(files):
+        with pytest.raises(StudyError, match=message), label_errors(files):
             raise error
-    for ours in (NameError("x"), AssertionError(), KeyboardInterrupt(), MemoryError()):
-        with pytest.raises(type(ours)), understood(files):
+    with pytest.raises(StudyError, match="labels.h5: reading it takes more memory"), label_errors(files):
+        raise MemoryError
+    for ours in (NameError("x"), AssertionError(), KeyboardInterrupt()):
+        with pytest.raises(type(ours)), label_errors(files):
             raise ours

@@ -7,8 +7,8 @@ import pytest
 from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.__main__ import main
 from hpe_study.datasets.check import COLUMNS, as_table, check
+from hpe_study.datasets.contact_sheet import contact_sheet
 from hpe_study.datasets.mpi_inf_3dhp import INFO
-from hpe_study.datasets.sheet import contact_sheet
 from hpe_study.skeletons.palette import COLOURS
 from tests.datasets import raw_layouts
 

@@ -4,11 +4,13 @@ name."""
 import collections
 import os
 import pickle
+import struct
 
 import numpy as np
 import pytest
 from numpy._core import multiarray, numeric
 
+from hpe_study.datasets.arrays import column, expect_shape
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
 
@@ -159,3 +161,115 @@ def test_what_was_read_can_be_written_and_read_again(tmp_path):
     ((rows,),) = (load_pickle(path),)
     np.testing.assert_array_equal(rows["joints"], np.arange(6.0).reshape(3, 2))
     assert type(pickle.loads(pickle.dumps(rows))["joints"]) is np.ndarray
+
+
+def state_of(shape, dtype, items):
+    """An array as a pickle rebuilds it."""
+    return Built(multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, shape, dtype, False, items))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        state_of((200,), np.dtype("O"), [1, 2]),
+        state_of((1,), np.dtype("O"), [1, 2]),
+        state_of((2, 3), np.dtype("O"), [1, 2]),
+        state_of((), np.dtype("O"), []),
+        state_of((-1,), np.dtype("O"), []),
+        state_of((True,), np.dtype("O"), [1]),
+        state_of((1,), np.dtype("O"), (1,)),
+        state_of((4,), np.dtype("f8"), bytes(8)),
+        state_of((2**40,), np.dtype("V0"), b""),
+        state_of((2**62, 4), np.dtype("f8"), b""),
+        state_of((1,) * 9, np.dtype("f8"), bytes(8)),
+        state_of((1,), np.dtype("f8"), [1.0]),
+        state_of((1,), np.dtype([("a", "f8")]), bytes(8)),
+        state_of((1,), np.dtype(("f8", (2,))), bytes(16)),
+        state_of((1,), np.dtype("M8[s]"), bytes(8)),
+        state_of((1,), np.dtype("V8"), bytes(8)),
+        state_of((1,), "f8", bytes(8)),
+        Calls(multiarray._reconstruct, np.matrix, (0,), b"b"),
+        Calls(bytes, 10**12),
+        Calls(bytearray, 10**12),
+    ],
+)
+def test_arrays_are_as_large_as_what_fills_them(tmp_path, value):
+    path = tmp_path / "labels.pkl"
+    path.write_bytes(pickle.dumps([value], protocol=4))
+    with pytest.raises(StudyError, match="labels.pkl: asks to load"):
+        load_pickle(path)
+
+
+RECONSTRUCT = b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tC\x01btR"
+
+
+def text(value):
+    return b"X" + struct.pack("<I", len(value)) + value
+
+
+def dtype_of(code):
+    return b"cnumpy\ndtype\n(" + text(code) + b"\x89\x88tR"
+
+
+FIELDS = b"N(" + text(b"a") + b"t}" + text(b"a") + b"(" + dtype_of(b"O") + b"K\x00tsK\x08K\x01K\x3ft"
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (b"V8", b"(K\x03" + text(b"|") + FIELDS),
+        (b"f8", b"(K\x03" + text(b"|") + FIELDS),
+        (b"S8", b"(K\x03" + text(b"|") + b"NNNJ\x40\x00\x00\x00K\x01K\x00t"),
+    ],
+    ids=["object fields", "object fields on numbers", "longer text"],
+)
+def test_a_dtype_changed_after_the_check_changes_no_array(tmp_path, code, state):
+    path = tmp_path / "labels.pkl"
+    array = RECONSTRUCT + b"(K\x01(K\x01th\x01\x89C\x08AAAAAAAAtb"
+    path.write_bytes(
+        b"\x80\x05" + dtype_of(code) + b"q\x010" + array + b"q\x020h\x01" + state + b"b0]h\x02a."
+    )
+    try:
+        (loaded,) = load_pickle(path)
+    except StudyError:
+        return
+    assert loaded.tobytes() == b"AAAAAAAA"
+    assert not loaded.dtype.hasobject
+
+
+def test_an_array_is_filled_once(tmp_path):
+    """To fill it again would free what its rows, taken as a list, still use."""
+    path = tmp_path / "labels.pkl"
+    state = b"(K\x01(K\x02K\x01t" + dtype_of(b"f8") + b"\x89C\x10" + bytes(16) + b"tb"
+    rows = b"cbuiltins\nlist\n(h\x02tR"
+    path.write_bytes(b"\x80\x05" + RECONSTRUCT + state + b"q\x02" + rows + b"0h\x02" + state[:-1] + b"b.")
+    with pytest.raises(StudyError, match="an array that is filled twice"):
+        load_pickle(path)
+
+
+@pytest.mark.parametrize("target", [b"cnumpy\ndtype\n", b"cnumpy\nndarray\n", b"c_codecs\nencode\n"])
+def test_what_a_pickle_may_call_it_may_not_change(tmp_path, target):
+    path = tmp_path / "labels.pkl"
+    path.write_bytes(b"\x80\x05" + target + b"(N}" + text(b"__defaults__") + b"(Nts" + b"tb.")
+    with pytest.raises(StudyError, match="labels.pkl: asks to load a change to a function"):
+        load_pickle(path)
+
+
+def test_depth_loops_and_memory_are_one_line(tmp_path):
+    path = tmp_path / "labels.pkl"
+    path.write_bytes(b"]" * 100_000 + b"a" * 99_999 + b".")
+    deep = load_pickle(path)  # nothing wrong with it as a pickle
+    with pytest.raises(StudyError, match="labels.pkl: "):
+        column([{"a": deep}], "a", (2,), path)
+    path.write_bytes(b"]q\x00h\x00a.")
+    with pytest.raises(StudyError, match="more items than any label"):
+        column([{"a": load_pickle(path)}], "a", (2,), path)
+    doubled = [0.0, 0.0]
+    for _ in range(60):
+        doubled = [doubled, doubled]
+    path.write_bytes(pickle.dumps(doubled))
+    with pytest.raises(StudyError, match="more items than any label"):
+        expect_shape(load_pickle(path), (2,), path, "joints")
+    path.write_bytes(b"\x80\x02Nr\xff\xff\xff\xff.")  # remembered under a number of its choice
+    with pytest.raises(StudyError, match="labels.pkl: reading it takes more memory"):
+        load_pickle(path)

@@ -143,7 +143,7 @@ def test_most_bones_that_the_published_geometry_sees_on_flic_are_not_real(real_d
     bones = np.array(
         [[MPII16.index(joint) for joint in bone] for group in BONE_GROUPS.values() for bone in group]
     )
-    way, real = reading("flic", ["all"]), []
+    way, real = label_mapping("flic", ["all"]), []
     for joints in coords:
         center, side = way.box(SimpleNamespace(joints2d=joints))
         there = (np.abs(way.joints(joints, FLIC29) - center) <= side / 2).all(-1)

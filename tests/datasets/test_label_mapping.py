@@ -7,8 +7,8 @@ import pytest
 from hpe_study.data.store import Store, prepare
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.flic import read_examples
+from hpe_study.datasets.label_mapping import CORRECT, box_of_height, box_of_two_joints, label_mapping
 from hpe_study.datasets.mpii import Mpii
-from hpe_study.datasets.reading import CORRECTED, box_of_height, box_of_two_joints, reading
 from hpe_study.datasets.record import Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29, H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, convert
@@ -44,21 +44,21 @@ def shares(joints, center, side):
 def test_the_corrected_reading_is_the_conversion_and_the_readers_box():
     joints = np.random.default_rng(0).normal(size=(14, 2))
     record = person(joints, LSP14, (3.0, 4.0), 5.0)
-    np.testing.assert_array_equal(CORRECTED.joints(joints, LSP14), convert(joints, LSP14, MPII16))
-    assert CORRECTED.box(record) == (record.center, 5.0)
-    assert reading("lsp", ["first_n_3d", "crop_pck"]) == CORRECTED
+    np.testing.assert_array_equal(CORRECT.joints(joints, LSP14), convert(joints, LSP14, MPII16))
+    assert CORRECT.box(record) == (record.center, 5.0)
+    assert label_mapping("lsp", ["first_n_3d", "crop_pck"]) == CORRECT
 
 
 def test_off_by_one_sends_the_left_eye_to_the_right_ankle(flic):
     """On the real labels: eight channels, each another joint's; the other eight never exist."""
-    read = reading("flic", ["flic_off_by_one"]).joints
+    wrongly = label_mapping("flic", ["flic_off_by_one"]).joints
     legs, arms = (
         {"r_ankle": 12, "l_ankle": 9},
         {"r_wrist": 6, "r_elbow": 5, "r_shoulder": 4, "l_shoulder": 1, "l_elbow": 2, "l_wrist": 3},
     )
     taken = legs | arms  # column, 0-based
     for joints in flic["coords"][::500]:
-        wrong = read(joints, FLIC29)
+        wrong = wrongly(joints, FLIC29)
         for joint, column in taken.items():
             np.testing.assert_array_equal(wrong[MPII16.index(joint)], joints[column])
         assert {MPII16.joints[i] for i in np.flatnonzero(np.isnan(wrong).any(1))} == set(MPII16.joints) - set(
@@ -112,7 +112,7 @@ def test_the_thorax_is_the_spine_and_a_head_top_is_a_neck():
     ):
         joints = np.random.default_rng(1).normal(size=(len(skeleton), 3))
         wrong, right = (
-            reading(name, ["spine_as_thorax"]).joints(joints, skeleton),
+            label_mapping(name, ["spine_as_thorax"]).joints(joints, skeleton),
             convert(joints, skeleton, MPII16),
         )
         np.testing.assert_array_equal(wrong[MPII16.index(ours)], joints[skeleton.index(theirs)])
@@ -122,7 +122,7 @@ def test_the_thorax_is_the_spine_and_a_head_top_is_a_neck():
 
 def test_all_frames_with_every_joint_inside_are_tested(tmp_path):
     arrays = raw_layouts.mpi_inf_3dhp_test(tmp_path)  # four frames, the second is not valid
-    options = reading("mpi_inf_3dhp", ["all_test_frames"]).options
+    options = label_mapping("mpi_inf_3dhp", ["all_test_frames"]).options
     inside = ((arrays["annot2"] >= 0) & (arrays["annot2"] <= np.array([63, 47]))).all((1, 2))
     found = [record.meta["frame"] for record in open_quietly(tmp_path, "test", **options)]
     assert found == np.flatnonzero(inside).tolist() != [0, 2, 3]

@@ -1,0 +1,57 @@
+"""The data sets' commands, for `hpe-study data …` and `python -m hpe_study.datasets …` alike."""
+
+import argparse
+
+import matplotlib
+
+from hpe_study.datasets import NAMES, open_dataset, recipes
+from hpe_study.datasets.base import SPLITS
+from hpe_study.datasets.check import as_table, check
+from hpe_study.datasets.contact_sheet import contact_sheet
+from hpe_study.datasets.options import add_option_flag, parsed_options
+from hpe_study.errors import StudyError
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add check, recipes and contact-sheet; each sets `command`, a function of the parsed arguments.
+
+    Args:
+        commands: What `ArgumentParser.add_subparsers` returned.
+    """
+    command = commands.add_parser("check", help="one table: what is there, what is missing, where to get it")
+    command.add_argument("root", metavar="ROOT", help="the data root, which holds one folder per set")
+    command.set_defaults(command=_check)
+
+    command = commands.add_parser(
+        "recipes", help="how far joints derived by an approximate recipe lie from the labelled ones"
+    )
+    command.add_argument("root", metavar="ROOT", help="the data root")
+    command.set_defaults(command=_recipes)
+
+    command = commands.add_parser("contact-sheet", help="draw records with their skeletons, to look at")
+    command.add_argument("name", metavar="NAME", help=", ".join(NAMES))
+    command.add_argument("root", metavar="ROOT", help="the data root")
+    command.add_argument("--split", choices=SPLITS, default="train")
+    command.add_argument("--n", type=int, default=24, metavar="N", help="records to draw (default 24)")
+    command.add_argument("--out", metavar="FILE", help="the picture to write (default NAME-SPLIT.png)")
+    add_option_flag(command, "layout=full")
+    command.set_defaults(command=_contact_sheet)
+
+
+def _check(arguments):
+    print(as_table(check(arguments.root)))
+
+
+def _recipes(arguments):
+    print(recipes.measured_under(arguments.root).round(3).to_string(index=False))
+
+
+def _contact_sheet(arguments):
+    matplotlib.use("Agg")
+    if arguments.n < 1:
+        raise StudyError(f"--n {arguments.n}: at least 1 record is needed")
+    options = parsed_options(arguments.option)
+    path = arguments.out or f"{arguments.name}-{arguments.split}.png"
+    records = open_dataset(arguments.name, arguments.root, arguments.split, **options)
+    contact_sheet(records, arguments.n, path)
+    print(path)
