@@ -60,9 +60,11 @@ class _Dtype:
         self.resolved = np.dtype(code)
 
     def __setstate__(self, state):
-        _, order, subtype, names, fields, *_ = state
+        _, order, subtype, names, fields, size, *_ = state
         if order not in ("<", ">", "|", "=") or (subtype, names, fields) != (None, None, None):
             raise _RefusedError("a structured dtype")
+        if size not in (-1, self.resolved.itemsize):
+            raise _RefusedError("a dtype of another size")
         if order != "|":
             self.resolved = self.resolved.newbyteorder(order)
 

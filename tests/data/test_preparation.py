@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PEOPLE = 600  # half of them train
 PREPARE = """
 import sys
-from hpe_study import store
+from hpe_study.data import store
 store.CHUNK = 2
 if __name__ == "__main__":
     store.prepare("lsp", sys.argv[1], "train", sys.argv[2], input_size=32, workers=2, progress=False)

@@ -1,4 +1,4 @@
-"""The worked example in hpe_study/datasets/ADDING.md, applied to a copy of the package and run."""
+"""The worked example in docs/add_a_data_set.md, applied to a copy of the package and run."""
 
 import json
 import os
@@ -27,10 +27,10 @@ record = records[0]
 assert record.joints2d[5].tolist() == [20, 15] and np.isnan(record.joints2d[0]).all()
 assert record.occluded[[0, 5, 6]].tolist() == [-1, 0, 1]
 common = convert(record.joints2d, record.skeleton, MPII16)
-assert common[MPII16.index("thorax")].tolist() == [25, 15] and
-np.isnan(common[MPII16.index("head_top")]).all() store = Store(prepare("coco", sys.argv[1], "train",
-sys.argv[2], input_size=64, progress=False)) assert store["labelled"][0].sum() == 14 and
-store.own_skeleton.name == "coco17"
+assert common[MPII16.index("thorax")].tolist() == [25, 15]
+assert np.isnan(common[MPII16.index("head_top")]).all()
+store = Store(prepare("coco", sys.argv[1], "train", sys.argv[2], input_size=64, progress=False))
+assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
 """
 
 
@@ -38,9 +38,7 @@ store.own_skeleton.name == "coco17"
 def blocks():
     """{what to do with it: code} of the document."""
     found = re.findall(
-        r"^`(.+?)`\n```python\n(.+?)^```",
-        (PROJECT / "hpe_study" / "datasets" / "ADDING.md").read_text(),
-        re.M | re.S,
+        r"^`(.+?)`\n```python\n(.+?)^```", (PROJECT / "docs" / "add_a_data_set.md").read_text(), re.M | re.S
     )
     assert len(found) == 3
     return dict(found)
