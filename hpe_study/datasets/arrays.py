@@ -9,7 +9,7 @@ from hpe_study.datasets.limits import AGAIN, brief
 from hpe_study.errors import StudyError
 
 _INTEGER_LIMIT = 2**53  # from here on float64 leaves out whole numbers
-_MAX_ITEMS = 1_000_000  # in the nested lists of one value
+_MAX_ITEMS = 200_000  # in the nested lists of one value
 
 
 def column(
