@@ -1,9 +1,9 @@
-"""The arrows of the study, one function each: raw files → store → run → scores. Each does nothing where its
-result stands already."""
+"""The steps of the study: raw files → store → run → scores. Each does nothing where its result stands already."""
 
 from pathlib import Path
 
 import h5py
+import pandas as pd
 
 from hpe_study.config import TrainingConfig
 from hpe_study.data.store import Store, prepare
@@ -12,6 +12,7 @@ from hpe_study.datasets.base import SPLITS
 from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData, Runtime
@@ -21,9 +22,12 @@ from hpe_study.utils.files import atomic
 from simulated_people import StandInSpec, make
 
 
-def prepare_set(study, name, workers=1, progress=True):
-    """Make or reuse the stores of a data set, {split: path}; first its simulated stand-in, where the profile
-    asks for one."""
+def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True) -> dict[str, Path]:
+    """Make or reuse the stores of a data set, first its simulated stand-in where the profile asks for one.
+
+    Returns:
+        {split: path of the store}.
+    """
     profile, source = study.profile, study.profile.source(name)
     if source.simulate:
         counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size
@@ -45,7 +49,7 @@ def prepare_set(study, name, workers=1, progress=True):
     }
 
 
-def store_settings(study, name):
+def store_settings(study: Study, name: str) -> dict:
     """The settings of `store.prepare` that a profile asks for."""
     profile = study.profile
     return {
@@ -58,8 +62,8 @@ def store_settings(study, name):
     }
 
 
-def copy_labels(store_path, path):
-    """All of a store but its pictures, unless `path` holds that already."""
+def copy_labels(store_path: Path, path: Path) -> None:
+    """Copy all of a store but its pictures to `path`, unless that holds them already."""
     if path.exists() and stored_key(path) == stored_key(store_path):
         return
     with h5py.File(store_path) as store, atomic(path) as part, h5py.File(part, "w") as labels:
@@ -69,8 +73,8 @@ def copy_labels(store_path, path):
                 store.copy(key, labels)
 
 
-def open_store(study, name, split):
-    """The prepared store; made first where it is not there yet, or was made with other settings."""
+def open_store(study: Study, name: str, split: str) -> Store:
+    """Open a prepared store; it is made first where it is absent or was made with other settings."""
     path = study.store_path(name, split)
     if stored_key(path) is None or not made_with(
         path, settings_of(study.profile.source(name).reader, split, **store_settings(study, name))
@@ -79,47 +83,50 @@ def open_store(study, name, split):
     return Store(path, in_memory=study.profile.in_memory)
 
 
-def data_of(study, run):
+def data_of(study: Study, run: Run) -> RunData:
     """The stores that a run learns from and is validated on."""
-    deep = run.trained_3d
+    set_3d = run.trained_3d
     stores = {
         (name, split): open_store(study, name, split)
-        for name in {run.two_d, deep} - {None}
+        for name in {run.two_d, set_3d} - {None}
         for split in SPLITS
     }
     return RunData(
         train_2d=stores.get((run.two_d, "train")),
-        train_3d=stores.get((deep, "train")),
+        train_3d=stores.get((set_3d, "train")),
         test_2d=stores.get((run.two_d, "test")),
-        test_3d=stores.get((deep, "test")),
+        test_3d=stores.get((set_3d, "test")),
     )
 
 
-def train(study, run, device="auto", progress=True, **changes):
-    """Train one run, after its ancestors where they have not been trained; returns the run record.
+def train(
+    study: Study, run: Run, device: str = "auto", progress: bool = True, **changes: float | int | None
+) -> dict:
+    """Train one run, after its ancestors where they have not been trained.
 
-    changes: settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`); such a run has
-    a folder of its own, so it never takes the place of the profile's run.
+    Args:
+        study: The study.
+        run: One of its runs.
+        device: auto, cpu, cuda, …
+        progress: Whether to show a bar.
+        changes: Settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`). Such a run
+            has a folder of its own, so it never takes the place of the profile's run.
+
+    Returns:
+        The run record.
     """
-    if run.parent and not (study.run_folder(run.parent) / "checkpoint.pt").exists():
-        train(study, run.parent, device, progress)
-    init = (
-        study.run_folder(run.parent) / init_checkpoint(run.parent, study.profile.legacy)
-        if run.parent
-        else None
-    )
+    profile, init = study.profile, None
+    if run.parent:
+        if not (study.run_folder(run.parent) / "checkpoint.pt").exists():
+            train(study, run.parent, device, progress)
+        init = study.run_folder(run.parent) / init_checkpoint(run.parent, profile.legacy)
     stage, folder = study.stage(run), study.run_folder(run)
-    changes = {key: value for key, value in changes.items() if value is not None}
-    if changes:
-        stage = stage.model_copy(
-            update={
-                "training": checked(TrainingConfig, stage.training.model_dump() | changes, "parameters cell")
-            }
-        )
+    if changes := {key: value for key, value in changes.items() if value is not None}:
+        training = checked(TrainingConfig, stage.training.model_dump() | changes, "parameters cell")
+        stage = stage.model_copy(update={"training": training})
         folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
-    profile = study.profile
     runtime = Runtime(
         device, profile.devices, profile.workers, profile.compile, profile.exact_batch_norm, progress
     )
@@ -137,9 +144,12 @@ def evaluated(study: Study, name: str, device: str = "auto") -> Path:
     return folder
 
 
-def evaluate(study, run, device="auto", progress=True):
-    """Score one run on its test sets: writes `predictions.h5` and `metrics.csv` into its folder; returns the
-    metrics (a data frame)."""
+def evaluate(study: Study, run: Run, device: str = "auto", progress: bool = True) -> pd.DataFrame:
+    """Score one run on its test sets; writes `predictions.h5` and `metrics.csv` into its folder.
+
+    Returns:
+        The rows of `metrics.csv`.
+    """
     folder = study.run_folder(run)
     if not (folder / "checkpoint.pt").exists():
         train(study, run, device, progress)
