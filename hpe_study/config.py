@@ -20,6 +20,7 @@ from pydantic import (
 
 from hpe_study import published_defects
 from hpe_study.errors import StudyError
+from hpe_study.models.registry import check_network, parse_network
 from hpe_study.utils.files import digest_of
 
 SETS_2D = ("mpii", "lsp", "flic")
@@ -152,9 +153,11 @@ class NetworkConfig(Frozen):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     @model_validator(mode="after")
-    def _size_fits(self) -> "NetworkConfig":
-        if self.input_size % 32:
-            raise ValueError(f"input_size {self.input_size} must be a multiple of 32")
+    def _network_can_be_built(self) -> "NetworkConfig":
+        try:
+            check_network(self.model, self.input_size, width=self.width)
+        except StudyError as error:
+            raise ValueError(str(error)) from error
         return self
 
 
@@ -199,9 +202,7 @@ class Size(Frozen):
     two_d: str = "mpii"
     three_d: str = "h36m"
     # "resnet50", or "narrow18:24" with the first layer's channels
-    backbones: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+(:[1-9][0-9]{0,4})?$")], ...], Field(min_length=1)
-    ]
+    backbones: Annotated[tuple[str, ...], Field(min_length=1)]
     shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
 
 
@@ -281,6 +282,12 @@ class Profile(Frozen):
     def _stages_fit(self) -> "Profile":
         if uneven := [name for name, part in self._trainings() if part.batch_size % self.devices]:
             raise ValueError(f"devices: {self.devices} does not divide the batch_size of {', '.join(uneven)}")
+        for backbone in self.size.backbones if self.size else ():
+            try:
+                name, options = parse_network(backbone)
+                check_network(name, self.network.input_size, **options)
+            except StudyError as error:
+                raise ValueError(f"size.backbones: {error}") from error
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self

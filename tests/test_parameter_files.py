@@ -21,6 +21,10 @@ def written(tmp_path, change):
     return path
 
 
+def size(*backbones):
+    return {"backbones": list(backbones)}
+
+
 @pytest.mark.parametrize("name", [path.stem for path in sorted(Path("params").glob("*.yaml"))])
 def test_shipped_profiles_are_read(name):
     assert read_profile(f"params/{name}.yaml").name == name
@@ -36,7 +40,17 @@ def test_shipped_profiles_are_read(name):
         (lambda v: v["stage2"].update(drop_after=[5]), ["stage2", "drop_after [5]", "2 epochs"]),
         (lambda v: v.update(two_d=["coco"]), ["two_d", "'coco'", "mpii, lsp, flic"]),
         (lambda v: v.update(seeds=[]), ["seeds", "at least 1"]),
-        (lambda v: v["network"].update(input_size=50), ["network", "input_size 50", "multiple of 32"]),
+        (lambda v: v["network"].update(input_size=40), ["network", "input_size 40", "multiple of 16"]),
+        (lambda v: v["network"].update(model="resnet51"), ["network", "'resnet51'", "resnet50"]),
+        (lambda v: v["network"].update(model="resnet50"), ["network", "no option 'width'", "skips"]),
+        (lambda v: v["network"].update(width=513), ["network", "width", "from 1 to 512", "513"]),
+        (
+            lambda v: v.update(network={"model": "hourglass8", "input_size": 96}),
+            ["network", "input_size 96", "multiple of 64"],
+        ),
+        (lambda v: v.update(size=size("resnet51:x")), ["size.backbones", "'resnet51:x'", "narrow18:24"]),
+        (lambda v: v.update(size=size("narrow18:8", "resnet50:8")), ["size.backbones", "'width'"]),
+        (lambda v: v.update(size=size("hourglass2:x; true")), ["size.backbones", "'hourglass2:x; true'"]),
         (lambda v: v.pop("data_root"), ["'data_root' is missing"]),
         (lambda v: v.update(simulate={"h36m": {}}), ["'simulate' is called otherwise now", "sets:"]),
         (lambda v: v.update(datasets={}), ["'datasets'", "options"]),
@@ -57,6 +71,11 @@ def test_a_wrong_file_is_one_line_that_says_what_to_do(tmp_path, change, named):
     assert message.startswith(str(path))
     assert "\n" not in message
     assert all(part in message for part in named), message
+
+
+def test_the_narrow_network_may_have_48_px(tmp_path):
+    profile = read_profile(written(tmp_path, lambda v: v["network"].update(input_size=48)))
+    assert profile.network.input_size == 48
 
 
 def test_absent_and_unreadable_files_are_named(tmp_path):

@@ -31,7 +31,7 @@ from hpe_study.evaluation.scoring import (
 )
 from hpe_study.metrics import joint_errors
 from hpe_study.models import build_model, load_weights
-from hpe_study.models.inference import ready
+from hpe_study.models.inference import fuse_for_inference
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.utils import devices, distributed
@@ -56,7 +56,7 @@ def predictions(model, store, samples, network, device, precision, flip, workers
     """Yield (joints (B, 16, 2) box fractions, depth (B, 16) box sides, score (B, 16), sample (B, 2)) over
     `samples` of a store, in
     order: indices (N,), or (N, 2 | 3) as `loading.Samples` are addressed."""
-    model = ready(model, torch.device(device), precision)
+    model = fuse_for_inference(model, torch.device(device), precision)
     pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
     for raw in loader([store], pairs, BATCH, workers):
         batch = assemble(

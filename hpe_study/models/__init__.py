@@ -1,6 +1,24 @@
-"""The networks: images in, 16 heat maps and 16 depth maps out."""
+"""The networks: images in, 16 joints with depth out."""
 
-from hpe_study.models.checkpoints import load_weights
-from hpe_study.models.pose_resnet import NAMES, PoseResNet, build_model, model_from_checkpoint
+from typing import Any
 
-__all__ = ["NAMES", "PoseResNet", "build_model", "load_weights", "model_from_checkpoint"]
+from hpe_study.models import networks  # noqa: F401  (registers them)
+from hpe_study.models.registry import build_model, check_network, network_names, parse_network
+
+__all__ = [
+    "build_model",
+    "check_network",
+    "load_weights",
+    "model_from_checkpoint",
+    "network_names",
+    "parse_network",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """`load_weights` and `model_from_checkpoint`, which import torch only when they are asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from hpe_study.models import checkpoints
+
+    return getattr(checkpoints, name)

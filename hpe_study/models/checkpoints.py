@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from hpe_study.errors import StudyError
 from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR, Preprocessing
+from hpe_study.models.registry import build_model
 
 SHOWN = 4  # keys named in a message
 _DEPTHS = {
@@ -188,3 +189,10 @@ def _check_fit(wanted, given, required, path):
 def _first(keys):
     keys = [str(key) for key in keys]
     return ", ".join(keys[:SHOWN]) + (f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
+
+
+def model_from_checkpoint(path):
+    """The network that a checkpoint holds, told from its keys, with its weights loaded. Raises `StudyError`
+    as `load_weights` does."""
+    name, options = describe(read_state(path), path)
+    return load_weights(build_model(name, **options), path)

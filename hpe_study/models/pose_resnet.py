@@ -1,47 +1,38 @@
-"""The networks: images in, 16 heat maps and 16 depth maps at a quarter of their size out.
+"""A backbone, deconvolutions and two 1×1 heads: Simple Baselines (Xiao et al. 2018) with a head for depth.
 
-    build_model("resnet50")     the study's: timm's ResNet-18/34/50/101/152, three deconvolutions (256
-                                channels, kernel 4), 1×1 heads
-    build_model("narrow18")     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a
-                                stem of stride 2 without max-pool, two deconvolutions of 64 channels, lateral
-                                1×1 skips
-    build_model("hourglass8")   stacked hourglass of 1, 2, 4 or 8 stacks, see `hpe_study.models.hourglass`
-
-Every model: forward(images (B, 3, H, W), normalised by `model.preprocessing`) → {"heatmap": (B, 16, H/4,
-W/4), "depth": same}; H and W multiples of `model.divisor`. Heat maps are linear (no sigmoid); depth is in
-units of `depth_unit` crop sides, root-relative. `model.weights_source` is "random", "imagenet" or the path
-that weights were loaded from.
+Every network gives maps of a quarter of the picture's size. Heat maps are linear (no sigmoid); depth maps are
+root-relative, in units of `depth_unit` crop sides.
 """
+
+import math
 
 import timm
 import torch
+from timm.models import FeatureListNet
 from timm.models.resnet import BasicBlock, ResNet
-from torch import nn
+from torch import Tensor, nn
 
-from hpe_study.errors import StudyError
-from hpe_study.models.checkpoints import describe, load_weights, read_state
-from hpe_study.models.heads import HeatmapHead
-from hpe_study.models.hourglass import StackedHourglass
-from hpe_study.models.normalization import Preprocessing, check_size
+from hpe_study.models.heads import HeatmapHead, Outputs
+from hpe_study.models.normalization import check_size
 
-__all__ = ["NAMES", "PoseResNet", "Preprocessing", "build_model", "load_weights", "model_from_checkpoint"]
-
-RESNETS = tuple(f"resnet{depth}" for depth in (18, 34, 50, 101, 152))
-HOURGLASSES = tuple(f"hourglass{stacks}" for stacks in (1, 2, 4, 8))
-NAMES = (*RESNETS, "narrow18", *HOURGLASSES)
+LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
+POINTWISE_CHANNELS = (
+    8  # up to so many input channels oneDNN's convolution is at fault, see `_without_faulty_convolutions`
+)
 
 
 class Upsampling(nn.Module):
     """Deconvolution of kernel 4 to twice the size, batch norm, an optional lateral 1×1 connection, ReLU."""
 
-    def __init__(self, channels, out_channels, lateral_channels=None):
+    def __init__(self, channels: int, out_channels: int, lateral_channels: int | None = None):
         super().__init__()
         self.conv = nn.ConvTranspose2d(channels, out_channels, 4, stride=2, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(out_channels)
         self.lateral = nn.Conv2d(lateral_channels, out_channels, 1) if lateral_channels else None
         nn.init.normal_(self.conv.weight, std=0.001)  # as Simple Baselines (Xiao et al. 2018)
 
-    def forward(self, x, skip):
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(B, C, h, w) and the backbone's (B, C', 2h, 2w) → (B, out_channels, 2h, 2w)."""
         x = self.norm(self.conv(x))
         if self.lateral is not None:
             x = x + self.lateral(skip)
@@ -49,14 +40,28 @@ class Upsampling(nn.Module):
 
 
 class PoseResNet(HeatmapHead):
-    """A timm ResNet, `deconvs` upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a
-    second head for depth)."""
+    """A backbone, upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a head for depth).
 
-    def __init__(self, backbone, joints=16, deconvs=3, deconv_channels=256, skips=False):
+    Args:
+        backbone: timm's feature maps: a list of four, each half the size of the one before.
+        joints: number of joints.
+        deconvs: upsamplings; the last one's map is a quarter of the picture.
+        deconv_channels: channels of each.
+        skips: whether the backbone's maps are added on the way up.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        joints: int = 16,
+        deconvs: int = 3,
+        deconv_channels: int = 256,
+        skips: bool = False,
+    ):
         super().__init__()
-        self.backbone = backbone
+        self.backbone = _without_faulty_convolutions(backbone)
         # Deepest first: the map that upsampling starts from, then the ones it meets on its way up.
-        channels = [stage["num_chs"] for stage in backbone.feature_info[:0:-1]]
+        channels = backbone.feature_info.channels()[::-1]
         inputs = [channels[0], *[deconv_channels] * (deconvs - 1)]
         laterals = channels[1 : deconvs + 1] if skips else [None] * deconvs
         self.upsamplings = nn.ModuleList(
@@ -65,67 +70,47 @@ class PoseResNet(HeatmapHead):
         self.add_head(deconv_channels, joints, std=0.001)  # as Simple Baselines
         self.divisor = 4 * 2**deconvs  # the deepest map is a whole number of cells wide
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Outputs:
+        """(B, 3, H, W) → {"heatmap", "depth"} (B, J, H/4, W/4); H and W multiples of `divisor`."""
         check_size(images, self.divisor)
-        net = self.backbone
-        x = net.maxpool(net.act1(net.bn1(net.conv1(images))))
-        levels = []
-        for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
-            x = layer(x)
-            levels.append(x)
-        for upsampling, skip in zip(self.upsamplings, reversed(levels[:-1]), strict=False):
+        *skips, x = self.backbone(images)
+        for upsampling, skip in zip(self.upsamplings, reversed(skips), strict=False):
             x = upsampling(x, skip)
         return self.head(x)
 
 
-def build_model(name, pretrained=False, joints=16, **options):
-    """A network by name (`NAMES`), ready to train; its parameters come from torch's global random state.
+def pose_network(
+    name: str, joints: int, pretrained: bool, deconv_channels: int, skips: bool, weights: str = ""
+) -> PoseResNet:
+    """A `PoseResNet` on any network of timm that offers feature maps (`features_only`).
 
-    pretrained: start the backbone from ImageNet (torchvision's weights, through timm). Where they cannot be
-    had one line says so and the weights stay random. options: "resnet…": deconv_channels=256, skips=False;
-    "narrow18": width=16, deconv_channels=64, skips=True; "hourglass…": features=256. Raises `StudyError` for
-    an unknown name or option.
+    Args:
+        name: timm's name.
+        joints: number of joints.
+        pretrained: start from ImageNet weights. Where they cannot be had, one line says so.
+        deconv_channels: see `PoseResNet`.
+        skips: see `PoseResNet`.
+        weights: timm's name of the weights ("tv_in1k": torchvision's); "": timm's default.
     """
-    if name not in NAMES:
-        raise StudyError(f"model {name!r} is not one of {', '.join(NAMES)}")
-    try:
-        if name in RESNETS:
-            model = _resnet(name, pretrained, joints, **options)
-        elif name == "narrow18":
-            model = _narrow18(joints, **options)
-        else:
-            model = StackedHourglass(int(name.removeprefix("hourglass")), joints, **options)
-    except TypeError as error:
-        raise StudyError(f"model {name}: an option does not fit ({error})") from error
-    if pretrained and model.weights_source == "random" and name not in RESNETS:
-        print(f"{name}: there are no ImageNet weights for this network; training starts from random weights")
+    options = {"features_only": True, "out_indices": LEVELS, "num_classes": 0}
+    backbone = _imagenet_backbone(name, weights, options) if pretrained else None
+    source = "imagenet" if backbone else "random"
+    backbone = backbone or timm.create_model(name, **options)
+    deconvs = int(math.log2(backbone.feature_info.reduction()[-1] // 4))
+    model = PoseResNet(backbone, joints, deconvs, deconv_channels, skips)
+    model.weights_source = source
     return model
 
 
-def _resnet(name, pretrained, joints, deconv_channels=256, skips=False):
-    backbone = _imagenet_backbone(name) if pretrained else None
-    model = PoseResNet(
-        backbone or timm.create_model(name, num_classes=0, global_pool=""),
-        joints,
-        deconv_channels=deconv_channels,
-        skips=skips,
-    )
-    model.weights_source = "imagenet" if backbone else "random"
-    return model
-
-
-def _imagenet_backbone(name):
-    """torchvision's ImageNet weights in timm's network, or None after one line that says why not."""
+def _imagenet_backbone(name, weights, options):
     try:
-        # From torchvision's own server: where there is no network it fails at once; the hub's client would
-        # try for 45 s first.
-        overlay = {"hf_hub_id": None}
-        return timm.create_model(
-            f"{name}.tv_in1k", pretrained=True, pretrained_cfg_overlay=overlay, num_classes=0, global_pool=""
-        )
-    except (
-        Exception
-    ) as error:  # whatever keeps a download away: no network, no space; the study goes on without
+        # From the weights' own server where they have one (torchvision's): without a network it fails at once;
+        # the hub's client would try for 45 s first.
+        options = {**options, "pretrained": True}
+        if weights:
+            options["pretrained_cfg_overlay"] = {"hf_hub_id": None}
+        return timm.create_model(f"{name}.{weights}" if weights else name, **options)
+    except Exception as error:  # no network, no space, …: the study goes on without
         reason = str(error).strip().split("\n")[0][:120]
         print(
             f"{name}: ImageNet weights cannot be had ({type(error).__name__}: {reason}); training starts from"
@@ -134,15 +119,31 @@ def _imagenet_backbone(name):
         return None
 
 
-def _narrow18(joints, width=16, deconv_channels=64, skips=True):
+def narrow_backbone(width: int) -> FeatureListNet:
+    """ResNet-18 of 1, 2, 4, 8 × `width` channels without max-pool: its maps are 1/2 to 1/16 of the picture."""
     channels = tuple(width * factor for factor in (1, 2, 4, 8))
     backbone = ResNet(BasicBlock, [2, 2, 2, 2], channels=channels, num_classes=0, global_pool="")
     backbone.maxpool = nn.Identity()
-    return PoseResNet(backbone, joints, deconvs=2, deconv_channels=deconv_channels, skips=skips)
+    return FeatureListNet(backbone, out_indices=LEVELS)
 
 
-def model_from_checkpoint(path):
-    """The network that a checkpoint holds, told from its keys, with its weights loaded. Raises `StudyError`
-    as `load_weights` does."""
-    name, options = describe(read_state(path), path)
-    return load_weights(build_model(name, **options), path)
+def _without_faulty_convolutions(backbone):
+    """Take a fault of oneDNN 3.12 out of a backbone's way; its results stay the same.
+
+    With AVX-512 the backward pass of a 1×1 convolution of stride 2 with up to 8 input channels, channels last,
+    writes outside its memory from about 56 × 56 cells on (pytorch issue 136348): the process dies. Such a
+    convolution gets every second cell and stride 1 instead.
+    """
+    for module in backbone.modules():
+        if (
+            isinstance(module, nn.Conv2d)
+            and (module.kernel_size, module.stride, module.padding) == ((1, 1), (2, 2), (0, 0))
+            and module.in_channels <= POINTWISE_CHANNELS
+        ):
+            module.stride = (1, 1)
+            module.register_forward_pre_hook(_every_second_cell)
+    return backbone
+
+
+def _every_second_cell(module, inputs):
+    return (inputs[0][..., ::2, ::2],)

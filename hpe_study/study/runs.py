@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hpe_study.config import NetworkConfig, Profile, StageConfig, TrainingConfig
+from hpe_study.models.registry import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
 SAME = "same"
@@ -214,5 +215,5 @@ def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> Trai
 def _network(profile: Profile, backbone: str) -> NetworkConfig:
     if not backbone:
         return profile.network
-    model, _, width = backbone.partition(":")
-    return profile.network.model_copy(update={"model": model, "width": int(width) if width else None})
+    name, options = parse_network(backbone)
+    return profile.network.model_copy(update={"model": name, "width": options.get("width")})

@@ -1,12 +1,15 @@
+import subprocess
+import sys
+
 import pytest
 import timm
 import torch
 
 from hpe_study.errors import StudyError
-from hpe_study.models import NAMES, build_model
+from hpe_study.models import build_model, network_names
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", network_names())
 def test_maps_are_a_quarter_of_the_image(name):
     model = build_model(name).eval()
     with torch.no_grad():
@@ -74,3 +77,30 @@ def test_imagenet_weights_are_named(monkeypatch, capsys):
     )
     assert build_model("resnet18", pretrained=True).weights_source == "imagenet"
     assert capsys.readouterr().out == ""
+
+
+NARROW = """
+import torch
+from hpe_study.models import build_model
+torch.set_num_threads(1)
+model = build_model("narrow18", width=8).to(memory_format=torch.channels_last)
+images = torch.rand(16, 3, 128, 128).contiguous(memory_format=torch.channels_last)
+for _ in range(3):
+    model(images)["heatmap"].square().mean().backward()
+"""
+
+
+def test_a_narrow_network_learns_from_large_pictures():
+    """Where a library writes beside its memory the process dies, so it is one of its own."""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", NARROW]).returncode == 0
+
+
+@pytest.mark.parametrize("channels", [4, 8])
+def test_every_second_cell_is_what_a_stride_of_two_gives(channels):
+    torch.manual_seed(0)
+    layer = build_model("narrow18", width=channels).backbone.layer2[0].downsample[0]
+    plain = torch.nn.Conv2d(channels, 2 * channels, 1, stride=2, bias=False)
+    plain.load_state_dict(layer.state_dict())
+    for size in (9, 16):
+        images = torch.randn(2, channels, size, size)
+        torch.testing.assert_close(layer(images), plain(images), rtol=0, atol=0)

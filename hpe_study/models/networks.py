@@ -1,0 +1,44 @@
+"""The networks of the study, one registered function each. `docs/add_a_backbone.md` shows how to add one.
+
+torch and timm are imported where a network is built: checking a parameter file needs the names alone.
+
+    resnet18, 34, 50, 101, 152   the study's: a ResNet, three deconvolutions, two 1×1 heads
+    narrow18                     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a stem
+                                 of stride 2 without max-pool, two deconvolutions, lateral 1×1 skips
+    hourglass1, 2, 4, 8          as many stacked hourglasses of `features` channels
+"""
+
+from hpe_study.models.registry import register
+
+DECONVOLUTIONS = {"deconv_channels": (1, 1024), "skips": (False, True)}
+
+
+def _register_resnet(name):
+    @register(name, input_multiple=32, options=DECONVOLUTIONS, imagenet=True)
+    def resnet(joints, pretrained, deconv_channels=256, skips=False):
+        from hpe_study.models.pose_resnet import pose_network
+
+        return pose_network(name, joints, pretrained, deconv_channels, skips, weights="tv_in1k")
+
+
+for _depth in (18, 34, 50, 101, 152):
+    _register_resnet(f"resnet{_depth}")
+
+
+@register("narrow18", input_multiple=16, options={"width": (1, 512), **DECONVOLUTIONS})
+def narrow18(joints, width=16, deconv_channels=64, skips=True):
+    from hpe_study.models.pose_resnet import PoseResNet, narrow_backbone
+
+    return PoseResNet(narrow_backbone(width), joints, 2, deconv_channels, skips)
+
+
+def _register_hourglass(stacks):
+    @register(f"hourglass{stacks}", input_multiple=64, options={"features": (4, 1024)})
+    def hourglass(joints, features=256):
+        from hpe_study.models.hourglass import StackedHourglass
+
+        return StackedHourglass(stacks, joints, features)
+
+
+for _stacks in (1, 2, 4, 8):
+    _register_hourglass(_stacks)
