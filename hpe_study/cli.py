@@ -200,12 +200,14 @@ def _execute(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from hpe_study.photos import boxes, predict
+    from hpe_study.photos import boxes
+    from hpe_study.photos.results import Batch
 
     if arguments.every < 1:
         raise StudyError(f"--every {arguments.every}: must be 1 or more")
     box = arguments.box if arguments.box in ("detector", "whole") else boxes.parse(arguments.box)
-    results = predict(arguments.images, arguments.run, arguments.out, box, arguments.every, arguments.device)
+    batch = Batch(arguments.run, arguments.out, box, arguments.device)
+    results = batch.predict(arguments.images, arguments.every)
     skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
     print(
         f"{len(results.pictures)} files drawn{skipped}; joints in {arguments.out / 'joints.csv'} and joints.json"

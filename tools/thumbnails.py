@@ -18,8 +18,8 @@ from PIL import Image
 
 from hpe_study import photos
 from hpe_study.datasets import open_dataset
+from hpe_study.photos.drawing import draw
 from hpe_study.photos.reader import PADDING
-from hpe_study.photos.results import draw
 from hpe_study.report import cost
 from hpe_study.report.rates import rates
 from hpe_study.study import Study

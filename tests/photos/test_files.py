@@ -82,17 +82,17 @@ def refused(path, match):
 
 
 def test_ten_px_are_too_few(tmp_path):
-    refused(saved(tmp_path / "a.png", np.zeros((10, 10, 3), np.uint8)), "10×10 px; a person cannot be told")
+    refused(saved(tmp_path / "a.png", np.zeros((10, 10, 3), np.uint8)), "10×10 px; nobody can be recognised")
 
 
 def test_text_called_jpg(tmp_path):
     (tmp_path / "a.jpg").write_text("not a picture at all")
-    refused(tmp_path / "a.jpg", "not a picture")
+    refused(tmp_path / "a.jpg", "truncated or not an image")
 
 
 def test_heic_without_a_decoder(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(200))
-    refused(tmp_path / "a.heic", "HEIC picture, and no decoder")
+    refused(tmp_path / "a.heic", "is a HEIC picture")
 
 
 def test_a_truncated_picture(tmp_path):
@@ -103,8 +103,8 @@ def test_a_truncated_picture(tmp_path):
 
 def test_an_empty_file_and_one_that_is_not_there(tmp_path):
     (tmp_path / "a.png").touch()
-    refused(tmp_path / "a.png", "not a picture")
-    refused(tmp_path / "b.png", "No such file")
+    refused(tmp_path / "a.png", "truncated or not an image")
+    refused(tmp_path / "b.png", "no such file")
 
 
 def test_folders_give_their_photos_and_videos(tmp_path):

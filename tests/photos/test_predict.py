@@ -16,9 +16,9 @@ from hpe_study.errors import StudyError
 from hpe_study.photos import PoseReader, boxes, predict, read_photo
 from hpe_study.photos.boxes import BoxPicker, Detector, inside, parse, whole
 from hpe_study.photos.reader import PADDING
-from hpe_study.photos.results import UNITS
+from hpe_study.photos.tables import UNITS
 from hpe_study.skeletons import MPII16
-from hpe_study.viewer.runs import RunFolder, RunPeople
+from hpe_study.study.run_folder import PredictedPeople, RunFolder
 from tests.tiny_study import RUN
 
 
@@ -44,14 +44,14 @@ def box_of(record):
 
 
 def test_a_photo_gives_what_the_test_set_gave(reader, records, tiny_study):
-    people = RunPeople([RunFolder(tiny_study.folder / RUN)], "h36m")
-    found = [reader(read_photo(record.image), box_of(record)) for record in records]
-    joints = np.stack([(person.joints - person.center) / person.side + 0.5 for person in found])
-    same = (np.abs(joints - people.joints[0]) < 0.03).all(-1)
+    people = PredictedPeople([RunFolder(tiny_study.folder / RUN)], "h36m")
+    predicted = [reader(read_photo(record.image), box_of(record)) for record in records]
+    joints = np.stack([(person.joints - person.center) / person.side + 0.5 for person in predicted])
+    same = (np.abs(joints - people.joints_2d[0]) < 0.03).all(-1)
     assert same.mean() > 0.9  # the rest: of two equal peaks the other one won
     sure = same.all(1)
     np.testing.assert_allclose(
-        np.stack([person.pose for person in found])[sure], people.poses[0][sure], atol=40
+        np.stack([person.pose for person in predicted])[sure], people.joints_3d[0][sure], atol=40
     )
 
 
@@ -114,13 +114,13 @@ def test_everything_a_folder_holds(run, records, tmp_path, no_detector, capsys):
         writer.write(cv2.resize(cv2.imread(str(records[number].image)), (96, 96)))
     writer.release()
     assert main(["predict", str(folder), "--run", str(run), "--out", str(out), "--every", "2"]) == 0
-    told = capsys.readouterr()
-    assert "b.jpg: not a picture" in told.err
-    assert "c.png: is 10×10 px" in told.err
-    assert "Traceback" not in told.err
+    output = capsys.readouterr()
+    assert "b.jpg: truncated or not an image" in output.err
+    assert "c.png: is 10×10 px" in output.err
+    assert "Traceback" not in output.err
     table = pd.read_csv(out / "joints.csv")
     assert len(table) == 3 * 16  # one photo, two frames of the video
-    assert list(table.columns) == ["file", "frame", "person", "joint", *UNITS]
+    assert list(table.columns) == ["file", "frame", "person", "joint", *UNITS, "remark"]
     assert sorted(table["frame"].dropna().unique()) == [0, 2]
     about = json.loads((out / "joints.json").read_text())
     assert about["trained_on_simulated_people"] is True
@@ -153,14 +153,14 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_any_work(
 
 def test_what_cannot_be_done_is_one_line(run, tmp_path, no_detector, capsys):
     (tmp_path / "a.jpg").write_text("no picture")
-    for words, told in (
+    for arguments, message in (
         ([str(tmp_path / "a.jpg"), "--run", str(run)], "none of 1 files could be used"),
         ([str(tmp_path / "b.jpg"), "--run", str(run)], "no such file or folder"),
         ([str(tmp_path / "a.jpg"), "--run", str(tmp_path)], "has not finished training"),
         ([str(tmp_path / "a.jpg"), "--run", str(run), "--box", "1,2"], "x,y,width,height"),
         ([str(tmp_path / "a.jpg"), "--run", str(run), "--every", "0"], "must be 1 or more"),
     ):
-        assert main(["predict", *words, "--out", str(tmp_path / "out")]) == 1
+        assert main(["predict", *arguments, "--out", str(tmp_path / "out")]) == 1
         error = capsys.readouterr().err
-        assert told in error
+        assert message in error
         assert "Traceback" not in error
