@@ -201,7 +201,7 @@ def _box_finder(box: str | Box) -> Callable[[np.ndarray], list[tuple[Box, float]
         return lambda image: [(boxes.inside(box, image), PADDING)]
     detector = boxes.Detector.load() if box == "detector" else None
 
-    def find_boxes(image):
+    def find_boxes(image: np.ndarray) -> list[tuple[Box, float]]:
         people = detector(image) if detector else []
         return [(person, PADDING) for person in people] or [(boxes.whole(image), 1.0)]
 
@@ -213,7 +213,7 @@ def _webm(path, fps):
     """A function that appends a frame, (H, W, 3) uint8 BGR, to a video."""
     writer = None
 
-    def write(frame):
+    def write(frame: np.ndarray) -> None:
         nonlocal writer
         if writer is None:
             codec = cv2.VideoWriter_fourcc(*"VP80")

@@ -7,12 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
-from PIL import EpsImagePlugin
 
-from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import load_run_model
 from hpe_study.parameter_files import read_profile
-from hpe_study.photos.files import Video, read_photo
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -23,12 +20,7 @@ def read_checkpoint(path):
     return load_run_model(path.parent)
 
 
-READERS = {
-    "photo.jpg": read_photo,
-    "video.mp4": Video,
-    "profile.yaml": read_profile,
-    "checkpoint.pt": read_checkpoint,
-}
+READERS = {"profile.yaml": read_profile, "checkpoint.pt": read_checkpoint}
 
 
 @pytest.mark.xfail(strict=True, reason="nobody asks for a regular file: to open a FIFO waits for ever")
@@ -43,22 +35,3 @@ def test_a_fifo_is_refused_at_once(refused, tmp_path, name):
 def test_a_link_to_a_device_is_refused_at_once(refused, tmp_path, name):
     (tmp_path / name).symlink_to("/dev/zero")
     refused(READERS[name], tmp_path / name, names=tmp_path / name, seconds=5, memory=256 << 20)
-
-
-# ---------------------------------------------------------------- pictures
-
-
-@pytest.mark.xfail(strict=True, reason="Pillow opens every format that it knows, some by other programs")
-def test_postscript_called_jpg_is_not_run(tmp_path, monkeypatch):
-    stand_in = tmp_path / "bin" / "gs"
-    stand_in.parent.mkdir()
-    stand_in.write_text(f"#!/bin/sh\necho \"$@\" >> '{tmp_path}/called'\necho 10.0\n")
-    stand_in.chmod(0o755)
-    monkeypatch.setenv("PATH", str(stand_in.parent), prepend=os.pathsep)
-    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # not looked for yet
-    path = tmp_path / "me.jpg"
-    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\nshowpage\n%%EOF\n"
-    path.write_bytes(page)
-    with pytest.raises(StudyError, match="me.jpg"):
-        read_photo(path)
-    assert not (tmp_path / "called").exists()
