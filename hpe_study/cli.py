@@ -23,8 +23,8 @@ FORWARDED = {  # command → the module whose own command line it is
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run one command; returns the exit status.
 
-    What the user can mend is one line on stderr, which begins with "error: ". A fault of the study's own is one
-    such line, too, below its traceback.
+    What the user can mend is one line on stderr, which begins with "error: ". A fault of the study's own is
+    one such line, too, below its traceback.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in FORWARDED:
@@ -209,9 +209,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     batch = Batch(arguments.run, arguments.out, box, arguments.device)
     results = batch.predict(arguments.images, arguments.every)
     skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
-    print(
-        f"{len(results.pictures)} files drawn{skipped}; joints in {arguments.out / 'joints.csv'} and joints.json"
-    )
+    joints = f"joints in {arguments.out / 'joints.csv'} and joints.json"
+    print(f"{len(results.pictures)} files drawn{skipped}; {joints}")
 
 
 def _export(arguments: argparse.Namespace) -> None:

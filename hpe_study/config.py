@@ -89,9 +89,7 @@ class DataSetConfig(Frozen):
 
 
 class TrainingConfig(Frozen):
-    """One stage. The learning rate is constant after the warm-up, times `drop_factor` after each epoch of
-    `drop_after`.
-    """
+    """One stage; the learning rate is multiplied by `drop_factor` after each epoch of `drop_after`."""
 
     epochs: PositiveInt = 1
     seconds: PositiveFloat | None = None  # of training, after which no epoch is begun (Table 4's equal times)

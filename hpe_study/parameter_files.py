@@ -29,7 +29,7 @@ def read_profile(path: str | Path) -> Profile:
 
 
 def read_values(path: str | Path) -> dict:
-    """The keys of a parameter file, those of its bases included. Raises `StudyError` as `read_profile` does."""
+    """Read the keys of a parameter file and of its bases. Raises `StudyError` as `read_profile` does."""
     path, chain = Path(path), []
     values: dict = {}
     while True:

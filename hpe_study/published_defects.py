@@ -4,8 +4,8 @@ in the paper's tables.
 A parameter file turns defects on by `legacy: [name, …]` (`all`: every one). What a switch does stands as an
 object beside the corrected one, in the module named under `where`; it is chosen once, when a store is
 prepared, a run is set up or a run is scored:
-    reading    `datasets/label_mapping.py`   joints and crops of a record; which records; such stores have a file of
-               their own
+    reading    `datasets/label_mapping.py`   joints and crops of a record; which records; such stores have a
+               file of their own
     recipe     `recipe.py`             pairing, mixing, targets, geometry, augmentation, the weights that are
                handed on
     scoring    `scoring.py`            the protocol of the headline scores

@@ -1,63 +1,63 @@
-"""The audit's runs: for every switch the same trainings with it off and on, and the whole stack of switches
-against the corrected study.
+"""The audit's runs: trainings with each defect of the published code off and on, and with all of them.
 
-A trial names a run and the switches that it is trained with. What no switch acts on is trained once and
-shared: a trial with a switch of stage 2 starts from the corrected stage 1. Every run is scored on the
+A trial names a run and the defects that it is trained with. What no defect acts on is trained once and
+shared: a trial with a defect of stage 2 starts from the corrected stage 1. Every run is scored on the
 corrected labels and on those that the published code read (test set "flic as read").
 """
 
 import shutil
+from pathlib import Path
 
 from hpe_study import published_defects
-from hpe_study.config import SETS_2D, SETS_3D
-from hpe_study.evaluation import evaluate
-from hpe_study.study import Run, Study, steps
+from hpe_study.config import SETS_2D, SETS_3D, Profile
+from hpe_study.data.store import Store
+from hpe_study.evaluation.evaluate import evaluate
+from hpe_study.study import steps
 from hpe_study.study.audit_measures import ALL, MEASURES, NONE, Trial
+from hpe_study.study.runs import Run
+from hpe_study.study.study import Study
 from hpe_study.training.variants import LAST
 from hpe_study.utils.processes import pool
 from hpe_study.utils.progress import progress_bar
 
 
-def acts_on(name, run):
-    """Whether a switch changes a training itself, not only what it is scored on."""
-    found = published_defects.switch(name)
-    if found.where == published_defects.READING and name != "all_test_frames":
-        return bool({run.two_d, run.trained_3d} & set(found.sets))
-    return {
-        "mispaired_images": run.trained_3d in found.sets,
+def acts_on(name: str, run: Run) -> bool:
+    """Whether a defect changes a training itself, not only what it is scored on."""
+    defect = published_defects.switch(name)
+    if defect.where == published_defects.READING and name != "all_test_frames":
+        return bool({run.two_d, run.trained_3d} & set(defect.sets))
+    special = {
+        "mispaired_images": run.trained_3d in defect.sets,
         "first_n_3d": run.scheme == "fusion",
         "missing_joints_in_geometry": run.stage == 3 and run.scheme == "fusion",
         "stage3_from_best": run.stage >= 2 and run.scheme == "3d",
-    }.get(name, found.where == published_defects.RECIPE)
+    }
+    return special.get(name, defect.where == published_defects.RECIPE)
 
 
-def trials(profile):
+def trials(profile: Profile) -> list[Trial]:
     """Every training that the audit's tables need, each once, parents first."""
     seeds, first = profile.seeds, profile.seeds[0]
     wanted = [trial.seeded(seed) for measure in MEASURES for trial in measure.trials for seed in seeds]
     wanted += [Trial(run, switches) for switches in (NONE, ALL) for run in stack_runs(first)]
-    lines = [Trial(run, trial.switches) for trial in wanted for run in trial.run.lineage]
-    return sorted(dict.fromkeys(map(simplest, lines)), key=lambda trial: trial.run.stage)
+    lineages = [Trial(run, trial.switches) for trial in wanted for run in trial.run.lineage]
+    return sorted(dict.fromkeys(map(simplest, lineages)), key=lambda trial: trial.run.stage)
 
 
-def simplest(trial):
-    """The trial with the switches that act on its run or an ancestor; the others change nothing."""
-    return Trial(
-        trial.run,
-        tuple(name for name in trial.switches if any(acts_on(name, run) for run in trial.run.lineage)),
-    )
+def simplest(trial: Trial) -> Trial:
+    """The trial with the defects that act on its run or an ancestor; the others change nothing."""
+    acting = (name for name in trial.switches if any(acts_on(name, run) for run in trial.run.lineage))
+    return Trial(trial.run, tuple(acting))
 
 
-def stack_runs(seed):
-    """The runs behind three conclusions of the paper: FLIC's rank, what 2D pre-training gains, how synthetic
-    data transfer."""
-    pairs = [(flat, "h36m") for flat in SETS_2D] + [("mpii", "occlusion_person"), (None, "h36m")]
-    return [Run(3, flat, deep, deep, seed=seed) for flat, deep in pairs]
+def stack_runs(seed: int) -> list[Run]:
+    """The runs behind three conclusions: FLIC's rank, the gain of pre-training, transfer of synthetic data."""
+    pairs = [(set_2d, "h36m") for set_2d in SETS_2D] + [("mpii", "occlusion_person"), (None, "h36m")]
+    return [Run(3, set_2d, set_3d, set_3d, seed=seed) for set_2d, set_3d in pairs]
 
 
-def make(study, workers=2, progress=True):
-    """Make every store and run of the audit that is not there yet, in `workers` processes of one thread
-    each."""
+def make(study: Study, workers: int = 2, progress: bool = True) -> None:
+    """Make what is missing of the audit's stores and runs, in `workers` processes of one thread each."""
     wanted, corrected = trials(study.profile), study.with_legacy(NONE)
     for variant in map(study.with_legacy, dict.fromkeys([NONE, ALL, *(trial.switches for trial in wanted)])):
         for name in (*SETS_2D, *SETS_3D):
@@ -69,14 +69,13 @@ def make(study, workers=2, progress=True):
         pool(workers) as processes,
     ):
         for stage in (1, 2, 3):  # a stage's runs need nothing of each other
-            for _ in processes.map(
-                train_and_score, [(study.profile_path, trial) for trial in wanted if trial.run.stage == stage]
-            ):
+            jobs = [(study.profile_path, trial) for trial in wanted if trial.run.stage == stage]
+            for _ in processes.map(train_and_score, jobs):
                 bar.update()
 
 
-def train_and_score(job):
-    """Train and score one trial, unless that is done. job: (the profile's path, the trial)."""
+def train_and_score(job: tuple[Path, Trial]) -> None:
+    """Train and score one trial of the profile at a path, unless that is done."""
     path, trial = job
     study = Study(path)
     variant = study.with_legacy(trial.switches)
@@ -84,19 +83,16 @@ def train_and_score(job):
     if trial.run.parent:
         _share_parent(study, variant, Trial(trial.run.parent, trial.switches))
     steps.train(variant, trial.run, "cpu", progress=False)
-    if (
-        not (folder / "predictions.h5").exists()
-        or (folder / "predictions.h5").stat().st_mtime < (folder / LAST).stat().st_mtime
-    ):
+    scored = folder / "predictions.h5"
+    if not scored.exists() or scored.stat().st_mtime < (folder / LAST).stat().st_mtime:
         train_3d = steps.open_store(variant, trial.run.trained_3d, "train") if trial.run.stage > 1 else None
-        evaluate.evaluate(
+        evaluate(
             folder, test_stores(study, trial.run), train_3d, "cpu", progress=False, legacy=trial.switches
         )
 
 
-def _share_parent(study, variant, parent):
-    """Have the variant start from the run that has the same switches in effect, where that lies in another
-    variant's folder."""
+def _share_parent(study: Study, variant: Study, parent: Trial) -> None:
+    """Have a variant start from the run with the same defects in effect, where another variant has it."""
     source = study.with_legacy(simplest(parent).switches).run_folder(parent.run)
     target = variant.run_folder(parent.run)
     if source == target:
@@ -106,13 +102,12 @@ def _share_parent(study, variant, parent):
         shutil.copy2(path, target / path.name)
 
 
-def test_stores(study, run):
-    """{name: test store} that a run is scored on: corrected labels, and those that the published code
-    read."""
+def test_stores(study: Study, run: Run) -> dict[str, Store]:
+    """{name: test store} of a run: corrected labels, and those that the published code read."""
     names = dict.fromkeys([run.two_d, "mpii"]) if run.stage == 1 else (*SETS_2D, *SETS_3D)
     corrected, published = study.with_legacy(NONE), study.with_legacy(ALL)
     stores = {name: steps.open_store(corrected, name, "test") for name in names}
-    read = [
+    other = [
         name for name in names if published.store_path(name, "test") != corrected.store_path(name, "test")
     ]
-    return stores | {f"{name} as read": steps.open_store(published, name, "test") for name in read}
+    return stores | {f"{name} as read": steps.open_store(published, name, "test") for name in other}

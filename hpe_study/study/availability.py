@@ -1,9 +1,10 @@
-"""Which of a profile's data sets are at hand. Rows whose data are absent are left out of the graph; others go on.
+"""Which of a profile's data sets are at hand; rows whose data are absent are left out of the graph.
 
 `runs/<profile>/absent.json` holds {data set: what was looked for and where it is obtained}; `sources.json`
-{data set: digest of its labels and of which of them have a picture, how many, and by what options}, so that the
-graph, its jobs on whatever machine and the tables agree. `make study` looks again each time it starts: a set that
-has changed is prepared again, and all after it follows; one that has lost records stays as it was prepared.
+{data set: digest of its labels and of which of them have a picture, how many, and by what options}, so that
+the graph, its jobs on whatever machine and the tables agree. `make study` looks again each time it starts: a
+set that has changed is prepared again, and all after it follows; one that has lost records stays as it was
+prepared.
 """
 
 import warnings
@@ -40,7 +41,7 @@ def find_data_sets(study: Study) -> Study:
 
 
 def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
-    """What is missing of absent sets, and what the others are; of a set that is gone, its last state stays."""
+    """What is missing of absent sets, and the state of the others (of one that is gone: its last)."""
     absent, sources = {}, dict(study.sources)
     for name in study.profile.set_names:
         if study.is_simulated(name):
@@ -59,16 +60,16 @@ def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
             prepared and before and before["options"] == now["options"] and before["digest"] != now["digest"]
         )
         if changed and any(a < b for a, b in zip(now["records"], before["records"], strict=True)):
+            stores = study.store_path(name, "train").parent
             print(
-                f"{name}: has {_counts(now)} records under {study.root_of(name)}, was prepared from {_counts(before)},"
-                f" and stays as it is (delete its stores in {study.store_path(name, 'train').parent} to take what is"
-                " there now)"
+                f"{name}: has {_counts(now)} records under {study.root_of(name)}, was prepared from"
+                f" {_counts(before)}, and stays as it is (delete its stores in {stores} to take what is there now)"
             )
             continue
         if changed:
             print(
-                f"{name}: its files under {study.root_of(name)} are others than it was prepared from; it is prepared"
-                " and learnt from again"
+                f"{name}: its files under {study.root_of(name)} are others than it was prepared from;"
+                " it is prepared and learnt from again"
             )
         sources[name] = now
     return absent, sources

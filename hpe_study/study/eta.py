@@ -1,4 +1,4 @@
-"""How long a study will take, before it starts: images still to be seen over the rate that this machine trains at."""
+"""How long a study will take: images still to be seen over the rate that this machine trains at."""
 
 import statistics
 import time

@@ -1,7 +1,8 @@
-"""Which GPUs of this machine a run gets: a free one is held by a lock that ends with the run, however it ends.
+"""Which GPUs of this machine a run gets: free ones, held by a lock that ends with the run.
 
-Snakemake counts GPUs (`--resources gpu=…`) but does not say which; so the run takes the first that is free and is
-shown no other. On a cluster the scheduler has chosen already, and what it left visible is all there is to take.
+Snakemake counts GPUs (`--resources gpu=…`) but does not say which; so the run takes the first that is free
+and is shown no other. On a cluster the scheduler has chosen already, and what it left visible is all there is
+to take.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ PAUSE = 1.0  # seconds between two looks for a free GPU
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """UUIDs of the GPUs that this process may use, each once; they mean the same in every process of the machine.
+    """UUIDs of the GPUs that this process may use, each once; the same in every process of the machine.
 
     Empty where there are none, or no driver that could say so.
     """
@@ -46,7 +47,7 @@ def visible_gpus() -> tuple[str, ...]:
 def assigned(
     count: int, runs_per_gpu: int = 1, gpus: Sequence[str] | None = None, folder: str | Path | None = None
 ) -> Iterator[tuple[str, ...]]:
-    """Hold `count` GPUs for this process and its children, and show them no others; wait until so many are free.
+    """Hold `count` GPUs for this process and its children and show them no others; wait for free ones.
 
     Args:
         count: How many.
@@ -66,7 +67,7 @@ def assigned(
         return
     if count > len(gpus):
         raise StudyError(
-            f"devices: {count} GPUs asked for, but this process may use {len(gpus)}; lower devices to {len(gpus)}"
+            f"devices: {count} GPUs asked for, but this process may use {len(gpus)}; set devices to that"
         )
     folder = _private(Path(folder or Path(tempfile.gettempdir()) / f"hpe_study-gpus-{os.getuid()}"))
     before = os.environ.get(VISIBLE)

@@ -1,7 +1,7 @@
 """Executed notebooks: papermill on a named kernel, written whole or not at all.
 
-The process asks the operating system's kernel to end it with its parent, and Jupyter's kernels end with theirs,
-so killing the study at any point leaves no training behind.
+The process asks the operating system's kernel to end it with its parent, and Jupyter's kernels end with
+theirs, so killing the study at any point leaves no training behind.
 """
 
 import os
@@ -134,7 +134,7 @@ def _kernel_deaths(notebook: Path, kernel: str) -> Iterator[None]:
 
 
 def _plain_streams(notebook: "nbformat.NotebookNode") -> None:  # noqa: F821  (loaded where it is used)
-    """Keep what a progress bar ended with, not every state; a stream that came in pieces becomes one output."""
+    """Keep the last state of each bar; a stream that came in pieces becomes one output."""
     for cell in notebook.cells:
         whole = []
         for output in cell.get("outputs", []):

@@ -1,5 +1,6 @@
-"""The paper's own numbers, as printed: `published_numbers/*.csv`. They are of the real data sets and never
-share a column with ours.
+"""The paper's own numbers, as printed: `published_numbers/*.csv`.
+
+They are of the real data sets and never share a column with ours.
 
 table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN where the paper prints nothing;
                          `note` says what is odd
@@ -32,14 +33,13 @@ TITLES = {key: title for title, key in KEYS.items()}
 
 
 @lru_cache
-def _read(name):
+def _read(name: str) -> pd.DataFrame:
     with (files("hpe_study.study") / "published_numbers" / f"{name}.csv").open() as stream:
         return pd.read_csv(stream)
 
 
-def published(name):
-    """One of `NAMES` as a data frame, data sets by the names that runs carry. Raises ValueError for another
-    name."""
+def published(name: str) -> pd.DataFrame:
+    """One of `NAMES` as a data frame, data sets by the names that runs carry; ValueError for another name."""
     if name not in NAMES:
         raise ValueError(f"no published table {name!r}; there are {', '.join(NAMES)}")
     table = _read(name).copy()
@@ -50,9 +50,8 @@ def published(name):
 
 
 @lru_cache
-def data_sheet():
-    """{data set: `config.Counts` of its splits}, of the paper's data sheet; sets without counts are left
-    out."""
+def data_sheet() -> dict[str, Counts]:
+    """{data set: counts of its splits} of the paper's data sheet; sets without counts are left out."""
     sheet = published("datasets").dropna(subset=["train_images", "test_images"])
     return {
         row.dataset: Counts(train=int(row.train_images), test=int(row.test_images))
@@ -60,14 +59,13 @@ def data_sheet():
     }
 
 
-def training_images():
+def training_images() -> dict[str, int]:
     """{data set: images in its training split}, of the paper's data sheet."""
     return {name: counts.train for name, counts in data_sheet().items()}
 
 
-def total_minutes():
-    """{(comparison, scheme): minutes} of the paper's four totals: minutes per epoch × epochs, summed over
-    stages."""
+def total_minutes() -> dict[tuple[str, str], float]:
+    """{(comparison, scheme): minutes}, the paper's four totals over stages: minutes per epoch × epochs."""
     table = published("timing")
     return (
         (table["minutes_per_epoch"] * table["epochs"])

@@ -13,8 +13,8 @@ runs.csv, one row per run, test set, scorer and metric:
     images_per_second, peak_memory_mb, weights_from, legacy:
         how it was made.
 history.csv, one row per run and epoch: which run, then the columns of the run's own history.
-floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`): floor,
-    the MPJPE in mm that it scores; low, high: the middle 90 % of people; n people; simulated.
+floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`):
+    floor, the MPJPE in mm that it scores; low, high: the middle 90 % of people; n people; simulated.
 """
 
 from pathlib import Path

@@ -53,7 +53,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Folder and label, such as `stage3-lsp-x2-h36m-occlusion_person-seed0`, `stage2-only3d-h36m-seed0`."""
+        """Folder and label, such as `stage3-lsp-x2-h36m-occlusion_person-seed0`."""
         parts = (
             f"stage{self.stage}",
             self.two_d or "only3d",

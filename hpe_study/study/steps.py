@@ -1,4 +1,4 @@
-"""The steps of the study: raw files → store → run → scores. Each does nothing where its result stands already."""
+"""The steps raw files → store → run → scores. Each does nothing where its result stands already."""
 
 from pathlib import Path
 
@@ -109,8 +109,8 @@ def train(
         run: One of its runs.
         device: auto, cpu, cuda, …
         progress: Whether to show a bar.
-        changes: Settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`). Such a run
-            has a folder of its own, so it never takes the place of the profile's run.
+        changes: Settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`). Such
+            a run has a folder of its own, so it never takes the place of the profile's run.
 
     Returns:
         The run record.

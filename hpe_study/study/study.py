@@ -124,7 +124,7 @@ class Study:
         return self.home / place
 
     def data_settings(self, name: str) -> str:
-        """Digest of all that a set's stores depend on: how its stand-in is made, read and cropped, its files."""
+        """Digest of all that a set's stores depend on: its files, and how it is made, read and cropped."""
         profile, source = self.profile, self.profile.source(name)
         stand_in = None
         if source.simulate:
@@ -168,7 +168,7 @@ class Study:
         return self.home / "figures" / self.profile.name / self.variant
 
     def store_path(self, name: str, split: str) -> Path:
-        """The prepared store of a set's split; one that is read as the published code did has its own file."""
+        """The prepared store of a split; one that is read as the published code did has its own file."""
         defects = published_defects.of_reading(self.profile.legacy, self.profile.source(name).reader)
         suffix = "".join(f"+{defect}" for defect in defects)
         return self.home / "data" / "prepared" / self.profile.name / f"{name}-{split}{suffix}.h5"

@@ -1,4 +1,4 @@
-"""Run the whole graph by Snakemake: one study per profile at a time, a live count, and what came out and where."""
+"""Run the whole graph by Snakemake, one study per profile at a time, with a live count."""
 
 import math
 import os
@@ -126,9 +126,8 @@ def _cluster(study: Study, cluster: str, cores: int | None) -> _Place:
     folder = Path(cluster) if Path(cluster).is_dir() else study.home / cluster
     if not (folder / "config.yaml").exists():
         profiles = sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))
-        raise StudyError(
-            f"{folder}: holds no config.yaml of a Snakemake profile (there are: {', '.join(profiles) or 'none'})"
-        )
+        known = ", ".join(profiles) or "none"
+        raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (there are: {known})")
     settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     executor = settings.get("executor", "local")
     if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
@@ -152,9 +151,7 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
         print(f"left out, with every row that needs it: {name} ({reason})")
     if remaining.first and study.runs:
         minutes = math.ceil(remaining.first / 60)
-        print(
-            f"about {minutes} minutes on {remaining.cores} cores, by the number of images and this machine's rate"
-        )
+        print(f"about {minutes} minutes on {remaining.cores} cores, by the images and this machine's rate")
     sys.stdout.flush()
 
 

@@ -3,8 +3,9 @@
 Every batch is the same as in one process, cut into equal parts, one per process. A process's loss is its part
 of the batch's: sums over its samples, divided by the counts of all. So losses and gradients add up over the
 processes (they are never averaged) to those of one process, and the statistics of batch norm are taken over
-the whole batch. In a single process everything here is the identity. What is left are differences of rounding,
-which a training magnifies; most of them are those of torch's own batch norm (see `GlobalBatchNorm2d`).
+the whole batch. In a single process everything here is the identity. What is left are differences of
+rounding, which a training magnifies; most of them are those of torch's own batch norm (see
+`GlobalBatchNorm2d`).
 """
 
 import os

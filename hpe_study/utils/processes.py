@@ -14,36 +14,32 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import forkserver
 
-_LOADED = [
-    "hpe_study.data.loading",
-    "hpe_study.data.store",
-    "simulated_people.render_jobs",
-]  # by the server; with all that they load
+# what the server loads, with all that these load in turn
+_LOADED = ["hpe_study.data.loading", "hpe_study.data.store", "simulated_people.render_jobs"]
 PR_SET_PDEATHSIG = 1
 
 
 @cache
-def context():
-    """The way in which processes are started: a `multiprocessing` context."""
+def context() -> multiprocessing.context.BaseContext:
+    """How processes are started."""
     chosen = multiprocessing.get_context("forkserver")
     chosen.set_forkserver_preload(_LOADED)
     return chosen
 
 
-def start_server():
-    """Start the server, unless it runs: whoever will want processes soon calls this first, and loads
-    meanwhile what it needs itself."""
+def start_server() -> None:
+    """Start the server, unless it runs; call this early and load meanwhile what this process needs itself."""
     context()
     forkserver.ensure_running()
 
 
-def pool(workers):
+def pool(workers: int) -> ProcessPoolExecutor:
     """An executor with so many processes."""
     return ProcessPoolExecutor(workers, context(), start_worker)
 
 
-def start_worker():
-    """What a worker process does first (an executor's `initializer`)."""
+def start_worker() -> None:
+    """Prepare a worker process (an executor's `initializer`)."""
     import cv2
     import torch
 
@@ -52,23 +48,25 @@ def start_worker():
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def start_reader(number):
-    """The same of a process of a `DataLoader` (its `worker_init_fn`)."""
+def start_reader(number: int) -> None:
+    """Prepare a process of a `DataLoader` (its `worker_init_fn`)."""
     start_worker()
 
 
-def _end_with_parent():
-    multiprocessing.parent_process().join()  # returns when the parent is gone, however it went
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()  # returns when the parent is gone, however it ended
     os._exit(1)
 
 
-def end_with_parent(sent=signal.SIGTERM, parent=None):
+def end_with_parent(signal_number: int = signal.SIGTERM, parent: int | None = None) -> None:
     """Have Linux send this process a signal when its parent dies. Elsewhere: nothing.
 
-    parent: the process id of the one meant. Who died before this call can send nothing any more: the signal
-    is then sent here, at once.
+    Args:
+        signal_number: The signal.
+        parent: Process id of the parent that is meant. A parent that died before this call can send nothing
+            any more; the signal is then sent here, at once.
     """
     if sys.platform.startswith("linux"):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, sent, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
         if parent is not None and os.getppid() != parent:
-            os.kill(os.getpid(), sent)
+            os.kill(os.getpid(), signal_number)

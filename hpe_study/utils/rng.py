@@ -12,7 +12,7 @@ import numpy as np
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mix(x):
+def _mix(x: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         x = x + _GOLDEN
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -20,8 +20,19 @@ def _mix(x):
         return x ^ (x >> np.uint64(31))
 
 
-def uniform(name, seed, epoch, samples, count):
-    """(len(samples), count) float64 in [0, 1). `samples`: (N,) integers that name the samples."""
+def uniform(name: str, seed: int, epoch: int, samples: np.ndarray, count: int) -> np.ndarray:
+    """Draw `count` numbers for each sample.
+
+    Args:
+        name: Of the stream.
+        seed: Of the run.
+        epoch: Of the training.
+        samples: (N,) integers that identify the samples.
+        count: Numbers for each.
+
+    Returns:
+        (N, count) float64 in [0, 1).
+    """
     key = np.zeros(len(samples), np.uint64)
     for part in (zlib.crc32(name.encode()), seed, epoch):
         key = _mix(key ^ np.uint64(int(part) & 0xFFFFFFFFFFFFFFFF))
@@ -32,7 +43,6 @@ def uniform(name, seed, epoch, samples, count):
     return (bits >> np.uint64(11)).astype(np.float64) / float(1 << 53)
 
 
-def generator(name, seed, epoch=0):
-    """A NumPy generator for draws that are not per sample (which samples an epoch sees, bootstrap
-    resamples)."""
+def generator(name: str, seed: int, epoch: int = 0) -> np.random.Generator:
+    """A NumPy generator for draws that are not per sample: an epoch's samples, bootstrap resamples."""
     return np.random.default_rng([zlib.crc32(name.encode()), int(seed) & 0xFFFFFFFF, int(epoch)])
