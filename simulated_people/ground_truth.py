@@ -36,7 +36,7 @@ class GroundTruth:
     head_box: np.ndarray  # (P, 4) px
     box: np.ndarray  # (P, 4) px
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.owner)
 
     def people(self, chosen: np.ndarray) -> "GroundTruth":

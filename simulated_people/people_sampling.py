@@ -22,7 +22,7 @@ Subject = tuple[int, dict]  # index of the body, clothes
 
 
 def bodies_of_split(split: str) -> np.ndarray:
-    """(N,) indices of the bodies that may appear in this split; the splits share none, whatever the data set."""
+    """(N,) indices of the bodies of this split; train and test share none, in all data sets alike."""
     people = shared_body("cpu").people
     for_test = np.arange(len(people)) % _TEST_EVERY == _TEST_EVERY - 1
     return people[for_test if split == "test" else ~for_test]

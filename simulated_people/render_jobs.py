@@ -29,6 +29,7 @@ from simulated_people.spec import StandInSpec
 
 JPEG_QUALITY = 95
 IMAGES_PER_BATCH = 32  # rendered together, and kept or lost together
+
 # Processes that share a GPU: ten were no faster than four (H100), and each takes memory.
 MAX_CUDA_PROCESSES = 8
 

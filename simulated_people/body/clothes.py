@@ -5,9 +5,11 @@ the body; `rendering.painting` colours it. Colours are sRGB in 0…1.
 """
 
 import colorsys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import numpy as np
 import torch
 
 SKIN = (
@@ -32,19 +34,30 @@ _HAIR_SHARE = (0.25, 0.2, 0.2, 0.12, 0.1, 0.08, 0.05)
 PATTERNS = ("plain", "stripes", "bars", "checks", "print", "blotches")
 _PATTERN_SHARE = (0.5, 0.14, 0.1, 0.08, 0.12, 0.06)
 _COLOURS = ("skin", "hair", "top", "top_second", "trousers", "shoes")
-_NUMBERS = ("pattern", "pattern_size", "sleeve", "trouser_length", "skirt", "skirt_length", "long_hair", "bald", "hat",
-            "top_thickness", "trouser_thickness", "hem", "seed")  # fmt: skip
+_NUMBERS = (
+    "pattern", "pattern_size", "sleeve", "trouser_length", "skirt", "skirt_length", "long_hair", "bald",
+    "hat", "top_thickness", "trouser_thickness", "hem", "seed",
+)  # fmt: skip
 
 
-def random_colour(rng, saturation=(0.1, 0.9), value=(0.12, 0.9)):
-    """A random sRGB colour, rather muted."""
+def random_colour(
+    rng: np.random.Generator,
+    saturation: tuple[float, float] = (0.1, 0.9),
+    value: tuple[float, float] = (0.12, 0.9),
+) -> tuple[float, float, float]:
+    """A random sRGB colour, rather muted; saturation and value: ranges."""
     low, high = saturation
     return colorsys.hsv_to_rgb(rng.random(), low + (high - low) * rng.beta(1.1, 2.0), rng.uniform(*value))
 
 
-def sample_clothes(rng, female=False, style="everyday"):
-    """Clothes for one person, as a plain dict of numbers and colours. style: "everyday", "sport" (shorts, no
-    skirts)."""
+def sample_clothes(rng: np.random.Generator, female: bool = False, style: str = "everyday") -> dict:
+    """Clothes for one person, as a plain dict of numbers and colours.
+
+    Args:
+        rng: Decides.
+        female: Of the body; women may wear skirts.
+        style: "everyday" or "sport" (shorts, no skirts).
+    """
     sport = style == "sport"
     hat = rng.random() < (0.05 if sport else 0.1)
     shorts = rng.random() < (0.6 if sport else 0.24)
@@ -78,8 +91,8 @@ def sample_clothes(rng, female=False, style="everyday"):
     }
 
 
-def pack_clothes(clothes, device):
-    """Many people's clothes as tensors: colours (N, 3), numbers (N,)."""
+def pack_clothes(clothes: Sequence[Mapping], device: str | torch.device) -> dict[str, torch.Tensor]:
+    """The clothes of N people as tensors: colours (N, 3), numbers (N,)."""
     rows = [
         [part for name in _COLOURS for part in worn[name]] + [worn[name] for name in _NUMBERS]
         for worn in clothes
@@ -95,7 +108,7 @@ def pack_clothes(clothes, device):
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Where on the body each vertex lies; (V,) each, from the mean body's rest pose."""
+    """Where on the body each vertex (or pixel) lies; (V,) each, from the mean body's rest pose."""
 
     head: torch.Tensor  # share of the head bone
     neck: torch.Tensor
@@ -110,17 +123,30 @@ class Regions:
     z: torch.Tensor
 
     @classmethod
-    def of(cls, vertices, points, weights, bones, point_index, part):
-        """From the mean body: vertices (V, 3), points (K, 3), skinning weights (V, bones), part (V,) of the
-        mesh."""
+    def of(
+        cls,
+        vertices: torch.Tensor,
+        points: Mapping[str, torch.Tensor],
+        weights: Mapping[str, torch.Tensor],
+        part: torch.Tensor,
+    ) -> "Regions":
+        """The regions of a mesh.
 
-        def share(*words):
-            return weights[
-                :, [index for name, index in bones.items() if any(word in name for word in words)]
-            ].sum(1)
+        Args:
+            vertices: (V, 3) of the mean body at rest, m.
+            points: {name: (3,)} joints of the mean body at rest, m.
+            weights: {bone: (V,)} skinning weights.
+            part: (V,) part of the mesh: 0 body, 1 skirt, 2 long hair.
+        """
+
+        def share(*words: str) -> torch.Tensor:
+            """(V,) total weight of the bones with one of the words in their names."""
+            bones = [weight for bone, weight in weights.items() if any(word in bone for word in words)]
+            return torch.stack(bones, 1).sum(1)
 
         def along(start, middle, end, inside, reach):
-            a, b, c = (points[point_index[name]] for name in (start, middle, end))
+            """(V,) place along a limb: 0 at its start, 1 in the middle, 2 at its end; 0 off the limb."""
+            a, b, c = points[start], points[middle], points[end]
             upper = (vertices - a) @ (b - a) / ((b - a) @ (b - a))
             lower = (vertices - b) @ (c - b) / ((c - b) @ (c - b))
             return torch.where(
@@ -133,20 +159,30 @@ class Regions:
             arm = torch.maximum(arm, along(f"{side}Arm", f"{side}ForeArm", f"{side}Hand", in_arm, 1.6))
             in_leg = share(f"{side}UpLeg", f"{side}Leg", f"{side}Foot", f"{side}ToeBase")
             leg = torch.maximum(leg, along(f"{side}UpLeg", f"{side}Leg", f"{side}Foot", in_leg, 1.3))
-        return cls(share("Head"), share("Neck"), share("Hand", "Thumb", "Finger"), share("Foot", "Toe"), arm, leg,
-                   (part == 1).float(), (part == 2).float(), *vertices.unbind(1))  # fmt: skip
+        hand, foot = share("Hand", "Thumb", "Finger"), share("Foot", "Toe")
+        skirt, long_hair = (part == 1).float(), (part == 2).float()
+        x, y, z = vertices.unbind(1)
+        return cls(share("Head"), share("Neck"), hand, foot, arm, leg, skirt, long_hair, x, y, z)
 
-    def chosen(self, rows, names):
-        """Some of the pixels, and of them these regions only."""
+    def chosen(self, rows: torch.Tensor, names: Sequence[str]) -> SimpleNamespace:
+        """Some of the rows, and of them these regions only."""
         return SimpleNamespace(**{name: getattr(self, name).index_select(0, rows) for name in names})
 
-    def table(self):
+    def table(self) -> torch.Tensor:
         """(11, V): the regions in the order of the fields."""
         return torch.stack(list(self.__dict__.values()))
 
 
-def thickness(worn, at):
-    """(N, V) m: how far clothes, hair and shoes stand off the skin. worn: from `pack`; at: `Regions`."""
+def thickness(worn: Mapping[str, torch.Tensor], at: Regions) -> torch.Tensor:
+    """How far clothes, hair and shoes stand off the skin.
+
+    Args:
+        worn: From `pack_clothes`.
+        at: Of the V vertices.
+
+    Returns:
+        (N, V) m.
+    """
     w = {name: value[:, None] for name, value in worn.items() if value.ndim == 1}
     top = (at.arm < w["sleeve"]) & (at.y > w["hem"]) & (at.head + at.neck < 0.4) & (at.hand < 0.4)
     trousers = (at.leg < w["trouser_length"]) & (at.y <= w["hem"] + 0.02) & (at.arm <= 0) & (at.foot < 0.5)

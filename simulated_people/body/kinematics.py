@@ -14,6 +14,7 @@ hip, hip_out, hip_twist flexion (thigh forward), abduction (outward), the thigh 
 knee, ankle             flexion of the knee; the foot lifted towards the shin
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -37,18 +38,21 @@ ANGLES = (
     *(f"l_{name}" for name in _SIDED), *(f"r_{name}" for name in _SIDED),
 )  # fmt: skip
 ANGLE_INDEX = {name: position for position, name in enumerate(ANGLES)}
+
 # Ranges of motion in degrees, a little inside what an agile adult reaches. The body's own attitude is free.
 LIMITS = {
     "spine_bend": (-35, 80), "spine_side": (-32, 32), "spine_twist": (-42, 42),
     "neck_bend": (-48, 48), "neck_side": (-36, 36), "neck_twist": (-72, 72),
-    "arm_lift": (0, 178), "arm_turn": (-45, 165), "arm_twist": (-90, 90), "elbow": (0, 148), "wrist": (-60, 60),
+    "arm_lift": (0, 178), "arm_turn": (-45, 165), "arm_twist": (-90, 90),
+    "elbow": (0, 148), "wrist": (-60, 60),
     "hip": (-28, 128), "hip_out": (-22, 75), "hip_twist": (-42, 48), "knee": (0, 148), "ankle": (-40, 28),
 }  # fmt: skip
 _LOW = np.array([LIMITS.get(name, LIMITS.get(name[2:], (-np.inf,)))[0] for name in ANGLES], np.float32)
 _HIGH = np.array([LIMITS.get(name, LIMITS.get(name[2:], (0, np.inf)))[1] for name in ANGLES], np.float32)
-_MIRROR_SIGN = np.array([-1 if name in ("roll", "yaw") or name.endswith(("_side",)) or name in ("spine_twist", "neck_twist") else 1
-                         for name in ANGLES], np.float32)  # fmt: skip
+_SIGN_CHANGES = ("roll", "yaw", "spine_side", "neck_side", "spine_twist", "neck_twist")  # in a mirror
+_MIRROR_SIGN = np.array([-1 if name in _SIGN_CHANGES else 1 for name in ANGLES], np.float32)
 _MIRROR = [ANGLE_INDEX.get({"l_": "r_", "r_": "l_"}.get(name[:2], name[:2]) + name[2:]) for name in ANGLES]
+
 # Elementary turns: (name, angle, axis, factor). Sided turns come in pairs, the left one first.
 _SPINE, _NECK = (0.4, 0.35, 0.25), (0.3, 0.3, 0.4)
 _TURNS = [("pitch", "pitch", 0, 1.0), ("roll", "roll", 2, 1.0), ("yaw", "yaw", 1, 1.0)]
@@ -81,6 +85,7 @@ _GENERATOR = torch.tensor(
     ]
 ).float()
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
+
 # Each moved bone's rotation as a product, from the left, of turns, of `swing` (which brings the hanging arm
 # to where it points) and of the limbs' `alignment`; .T is the inverse. Undoing the collar's turn keeps the
 # upper arm's direction, as seen from the chest, what the angles say.
@@ -99,27 +104,30 @@ _PRODUCTS = (
 )
 
 
-def clip_to_limits(angles):
-    """The pose with every angle inside the joint's range. angles: (..., P) degrees, NumPy."""
+def clip_to_limits(angles: np.ndarray) -> np.ndarray:
+    """The poses (..., P) in degrees with every angle inside its joint's range of motion."""
     return np.clip(angles, _LOW, _HIGH).astype(np.float32)
 
 
-def mirror(angles):
-    """The pose of the mirror image (left and right exchanged). angles: (..., P) degrees, NumPy."""
+def mirror(angles: np.ndarray) -> np.ndarray:
+    """The poses (..., P) in degrees of the mirror image: left and right exchanged."""
     return (angles[..., _MIRROR] * _MIRROR_SIGN).astype(np.float32)
 
 
-def pose_vector(pose):
-    """A pose given by name, {"l_knee": 90, …} (what is not named is 0), as a (P,) vector inside the joint
-    limits."""
+def pose_vector(pose: Mapping[str, float]) -> np.ndarray:
+    """A pose given by name as a (P,) vector inside the joint limits.
+
+    Args:
+        pose: {"l_knee": 90, …} in degrees; an angle that is not named is 0.
+    """
     angles = np.zeros(len(ANGLES), np.float32)
     for name, value in pose.items():
         angles[ANGLE_INDEX[name]] = value
     return clip_to_limits(angles)
 
 
-def swing(start, end):
-    """The smallest rotations that turn unit vectors `start` into `end`. (..., 3), (..., 3) → (..., 3, 3)."""
+def swing(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+    """The smallest rotations (..., 3, 3) that turn unit vectors `start` (..., 3) into `end` (..., 3)."""
     axis, cosine = torch.linalg.cross(start, end), (start * end).sum(-1)
     skew = (axis @ _GENERATOR.to(axis.device).flatten(1)).unflatten(-1, (3, 3))
     return (
@@ -127,11 +135,15 @@ def swing(start, end):
     )
 
 
-def limb_alignment(rest, joint_index):
+def limb_alignment(rest: torch.Tensor, joint_index: Mapping[str, int]) -> torch.Tensor:
     """Rotations that make the limbs of a body in its rest pose hang straight down.
 
-    rest: (N, K, 3) rest joints, m; joint_index: name → row. Returns (N, 2 sides, 4, 3, 3): upper arm,
-    forearm, thigh, shin.
+    Args:
+        rest: (N, K, 3) joints at rest, m.
+        joint_index: {name: row}.
+
+    Returns:
+        (N, 2 sides, 4, 3, 3): upper arm, forearm, thigh, shin.
     """
     start, end = (
         rest[:, rows].unflatten(1, (2, 4)) for rows in _limbs(tuple(joint_index.items()), rest.device)
@@ -142,23 +154,27 @@ def limb_alignment(rest, joint_index):
 
 @lru_cache
 def _limbs(joint_index, device):
-    """Rows of where the limbs start and end, each (8,): the left upper arm, forearm, thigh and shin, then the
-    right."""
-    row, chain = (
-        dict(joint_index),
-        (("Arm", "ForeArm"), ("ForeArm", "Hand"), ("UpLeg", "Leg"), ("Leg", "Foot")),
-    )
+    """Rows of where limbs start and end, each (8,): left upper arm, forearm, thigh, shin, then the right."""
+    row = dict(joint_index)
+    chain = (("Arm", "ForeArm"), ("ForeArm", "Hand"), ("UpLeg", "Leg"), ("Leg", "Foot"))
     return tuple(
         torch.tensor([row[side + limb[end]] for side in _SIDES for limb in chain], device=device)
         for end in (0, 1)
     )
 
 
-def bone_rotations(angles, aligned, bone_index):
+def bone_rotations(
+    angles: torch.Tensor, aligned: torch.Tensor, bone_index: Mapping[str, int]
+) -> torch.Tensor:
     """Rotation of each bone against its parent, in the world's axes of the rest pose.
 
-    angles: (N, P) degrees; aligned: (N, 2, 4, 3, 3) from `alignment`; bone_index: name → bone. Returns (N,
-    bones, 3, 3).
+    Args:
+        angles: (N, P) degrees.
+        aligned: (N, 2, 4, 3, 3) from `limb_alignment`.
+        bone_index: {name: bone}.
+
+    Returns:
+        (N, bones, 3, 3).
     """
     count, bones = len(angles), len(bone_index)
     constant = _constants(tuple(bone_index), angles.device)
@@ -194,9 +210,12 @@ def bone_rotations(angles, aligned, bone_index):
 
 @lru_cache
 def _constants(bones, device):
-    """What `bone_rotations` looks up: of the turns column (T,), factor (T,), generator (T, 3, 3) and its
-    square; identity; the sides' sign (2,); down (3,); factors (4, moved), rows of the parts that are
-    multiplied; moved (moved,), rows of `bones`."""
+    """The tensors that `bone_rotations` looks up.
+
+    Of the T turns: column (T,), factor (T,), generator (T, 3, 3) and its square; identity; the sides' sign
+    (2,); down (3,); factors (4, moved), rows of the parts that are multiplied; moved (moved,), rows of
+    `bones`.
+    """
     parts = ["identity", *(name for name, *_ in _TURNS)]
     parts += [name for name in ("swing", "upper_arm", "forearm", "thigh", "shin") for _ in _SIDES]
 
@@ -211,17 +230,26 @@ def _constants(bones, device):
             factors.append(rows + [0] * (4 - len(rows)))
     tensor = lambda values: torch.tensor(values, device=device)  # noqa: E731
     generator = _TURN_GENERATOR.to(device)
-    return SimpleNamespace(column=tensor(_TURN_COLUMN), factor=_TURN_FACTOR.to(device), generator=generator, squared=generator @ generator,
-                           identity=torch.eye(3, device=device), sign=tensor([1.0, -1.0]), down=tensor([0.0, -1.0, 0.0]),
-                           factors=tensor(factors).T.contiguous(), moved=tensor(names))  # fmt: skip
+    return SimpleNamespace(
+        column=tensor(_TURN_COLUMN),
+        factor=_TURN_FACTOR.to(device),
+        generator=generator,
+        squared=generator @ generator,
+        identity=torch.eye(3, device=device),
+        sign=tensor([1.0, -1.0]),
+        down=tensor([0.0, -1.0, 0.0]),
+        factors=tensor(factors).T.contiguous(),
+        moved=tensor(names),
+    )
 
 
-def ancestors(parents, device="cpu"):
-    """Of every bone the parent, the grandparent, the bone four up, eight up, …, as index tensors (bones +
-    1,), as long as there are any.
+def ancestors(parents: Sequence[int], device: str | torch.device = "cpu") -> list[torch.Tensor]:
+    """Index tensors (bones + 1,) of every bone's parent, grandparent, the bone four up, eight up, and so on.
 
-    parents: bone by bone, −1 for a root. What lies above a root is the number of bones, and what lies above
-    that is the same.
+    Args:
+        parents: The parent of each bone, −1 for a root. The parent of a root, and of what lies above it, is
+            written as the number of bones.
+        device: Of the tensors.
     """
     above = torch.tensor(
         [parent if parent >= 0 else len(parents) for parent in parents] + [len(parents)], device=device
@@ -233,12 +261,19 @@ def ancestors(parents, device="cpu"):
     return found
 
 
-def forward_kinematics(rotations, heads, tree):
-    """World transforms of the bones. rotations: (N, bones, 3, 3); heads: (N, bones, 3) m at rest; tree: from
-    `ancestors`.
+def forward_kinematics(
+    rotations: torch.Tensor, heads: torch.Tensor, tree: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """World transforms of the bones.
 
-    Returns (N, bones, 3, 4): a point x of the rest pose that moves with bone b goes to A[:, b, :, :3] x +
-    A[:, b, :, 3].
+    Args:
+        rotations: (N, bones, 3, 3) from `bone_rotations`.
+        heads: (N, bones, 3) the bones' heads at rest, m.
+        tree: From `ancestors`.
+
+    Returns:
+        (N, bones, 3, 4): a point x of the rest pose that moves with bone b goes to A[:, b, :, :3] x +
+        A[:, b, :, 3].
     """
     count, bones = heads.shape[:2]
     placed = torch.eye(4, dtype=heads.dtype, device=heads.device).repeat(

@@ -10,20 +10,30 @@ Where the real sets' landmarks are only known roughly, so are these: on the upri
 neck 50 mm above the mid-shoulder (27–70 in the real set); SMPL's pelvis 85 mm above the mid-hip.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from hpe_study.skeletons import ALL
+from hpe_study.skeletons import ALL, Skeleton
 
 _SIDES = {"l": "Left", "r": "Right"}
 
+# Landmarks that are the heads of bones, and limbs by the bones at whose heads they start and end.
+_BONE_HEADS = {
+    "ankle": "Foot", "knee": "Leg", "hip": "UpLeg", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand",
+    "hand": "FingerBase", "foot": "ToeBase",
+}  # fmt: skip
+_LIMBS = {
+    "upper_arm": ("Arm", "ForeArm"), "lower_arm": ("ForeArm", "Hand"),
+    "upper_leg": ("UpLeg", "Leg"), "lower_leg": ("Leg", "Foot"),
+}  # fmt: skip
+
 
 def _recipes():
-    """landmark → {point of the body model: weight}."""
+    """{landmark: {point of the body model: weight}}."""
     own = {}
     for side, word in _SIDES.items():
-        bones = {"ankle": "Foot", "knee": "Leg", "hip": "UpLeg", "shoulder": "Arm", "elbow": "ForeArm", "wrist": "Hand",
-                 "hand": "FingerBase", "foot": "ToeBase"}  # fmt: skip
-        own |= {f"{side}_{name}": {word + bone: 1.0} for name, bone in bones.items()}
+        own |= {f"{side}_{name}": {word + bone: 1.0} for name, bone in _BONE_HEADS.items()}
         own |= {f"{side}_{name}": {f"{side}_{name}": 1.0} for name in ("eye", "ear", "toe", "heel", "thumb")}
         own[f"{side}_finger"] = {f"{side}_finger": 1.0}
         own[f"{side}_clavicle"] = {f"{word}Shoulder": 1.0}
@@ -60,13 +70,12 @@ def _recipes():
     own |= {"mid_shoulder": own["thorax"], "mid_hip": own["pelvis"], "mid_ear": {"l_ear": 0.5, "r_ear": 0.5}}
     own["mid_torso"] = _mix(**_scaled(own["thorax"], 0.5), **_scaled(own["pelvis"], 0.5))
     for side, word in _SIDES.items():
-        for part, (start, end) in {"upper_arm": ("Arm", "ForeArm"), "lower_arm": ("ForeArm", "Hand"),
-                                   "upper_leg": ("UpLeg", "Leg"), "lower_leg": ("Leg", "Foot")}.items():  # fmt: skip
+        for part, (start, end) in _LIMBS.items():
             own[f"mid_{side}_{part}"] = {word + start: 0.5, word + end: 0.5}
     return own
 
 
-def _mix(**weights):
+def _mix(**weights: float) -> dict[str, float]:
     return weights
 
 
@@ -81,17 +90,21 @@ _OF_SKELETON = {
     skeleton.name: np.array([LANDMARK_INDEX[skeleton.key(joint)] for joint in skeleton.joints])
     for skeleton in ALL
 }
-# How much of the person's own flesh may lie before a landmark before it counts as hidden by the own body, in
-# mm (1.7 m tall person).
-_FLESH = {"ankle": 90, "knee": 110, "hip": 190, "shoulder": 140, "elbow": 85, "wrist": 65, "hand": 60, "thumb": 45, "finger": 40,
-          "foot": 90, "toe": 70, "heel": 70, "ear": 45, "eye": 40, "nose": 35, "head_top": 60, "clavicle": 160, "collar": 150}  # fmt: skip
+
+# A landmark counts as hidden by the person's own body where more than so much of it lies before the landmark
+# (mm, of a person 1.7 m tall).
+_FLESH = {
+    "ankle": 90, "knee": 110, "hip": 190, "shoulder": 140, "elbow": 85, "wrist": 65, "hand": 60, "thumb": 45,
+    "finger": 40, "foot": 90, "toe": 70, "heel": 70, "ear": 45, "eye": 40, "nose": 35, "head_top": 60,
+    "clavicle": 160, "collar": 150,
+}  # fmt: skip
 FLESH = np.array(
     [next((mm for part, mm in _FLESH.items() if name.endswith(part)), 200) for name in LANDMARKS], float
 )
 
 
-def mixing_matrix(points):
-    """(L, K) float64 weights that make the landmarks of the body model's K points (names in order)."""
+def mixing_matrix(points: Sequence[str]) -> np.ndarray:
+    """(L, K) float64 weights that make the landmarks of the body model's K points (names, in order)."""
     rows = {name: row for row, name in enumerate(points)}
     matrix = np.zeros((len(LANDMARKS), len(points)))
     for landmark, weights in _RECIPES.items():
@@ -100,15 +113,6 @@ def mixing_matrix(points):
     return matrix
 
 
-def rows_of(skeleton):
+def rows_of(skeleton: Skeleton) -> np.ndarray:
     """(J,) rows of `LANDMARKS` that are the joints of `skeleton`, in its order."""
     return _OF_SKELETON[skeleton.name]
-
-
-def joints(posed, skeleton, of="camera"):
-    """One quantity of a `Posed` person in the joints of `skeleton`.
-
-    of: "camera" or "world" → (J, 3) mm; "px" → (J, 2) px; "inside", "hidden" → (J,) bool; "in_front" → (J,)
-    mm.
-    """
-    return getattr(posed, of)[rows_of(skeleton)]

@@ -9,6 +9,7 @@ skirt, long hair). Linear blend skinning.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,21 +27,19 @@ class Actor:
     """One person at one moment."""
 
     body: int  # index into the body model's pool of sampled people
-    clothes: dict  # as `clothes.sample` makes it
-    pose: np.ndarray  # (P,) anatomical angles in degrees, order `poses.ANGLES`
-    position: tuple = (0.0, 0.0)  # m, world x and z of the pelvis' ground point
-    lift: float | None = (
-        # m between the floor and the body's lowest point; None: `pelvis_height` says how high the person is
-        0.0
-    )
-    pelvis_height: float = 0.0  # m between the floor and the mid-hip, where `lift` is None
+    clothes: dict  # from `sample_clothes`
+    pose: np.ndarray  # (P,) anatomical angles in degrees, in the order of `kinematics.ANGLES`
+    position: tuple = (0.0, 0.0)  # m, world x and z of the pelvis
+    lift: float = 0.0  # m between the floor and the body's lowest point
     action: str = ""
-    subject: str = ""  # who this is, in the data set's own words
+    subject: str = ""  # the data set's own name of the person
 
 
 ASSET = Path(__file__).parent / "assets" / "body.npz"
 BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
+
 # placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
+# Placed people kept at hand. Each takes about 0.1 MB, and so does a body at rest, of which all are kept.
 _REMEMBERED = 256
 
 
@@ -60,14 +59,21 @@ class _Rest:
     vertices: torch.Tensor  # (V, 3) m
     normals: torch.Tensor  # (V, 3)
     joints: torch.Tensor  # (K, 3) m
-    aligned: torch.Tensor  # (2, 4, 3, 3), see kinematics.alignment
+    aligned: torch.Tensor  # (2, 4, 3, 3), see `kinematics.limb_alignment`
 
 
 class Body:
-    """The body model on one device. `people` lists the indices that `Actor.body` may take; `female`, `height`
-    (m) describe them."""
+    """The body model on one device.
 
-    def __init__(self, device="cpu"):
+    Attributes:
+        people: Indices that `Actor.body` may take.
+        female: (N,) bool.
+        height: (N,) m.
+        faces: (F, 3) triangles of the mesh; `face_part` and `vertex_part`: BODY, SKIRT or HAIR.
+        regions: The `Regions` of the mesh.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu") -> None:
         self.device = torch.device(device)
         with np.load(ASSET) as data:
             self._data = {name: data[name] for name in data.files}
@@ -82,20 +88,24 @@ class Body:
         self._basis = torch.cat([load("basis_v"), load("basis_j")], 1)
         self._coefficients = load("coef")
         self._point_bone = load("joint_bone", torch.int64)
-        self._tree = kinematics.ancestors(self._data["parents"].astype(int).tolist(), self.device)
+        self.tree = kinematics.ancestors(self._data["parents"].astype(int).tolist(), self.device)
         self._weights = self._dense_weights()
         self._mixing = mixing_matrix(self.points)
         self.vertex_part = self._vertex_part()
         self._skin = (self.vertex_part == BODY).nonzero()[:, 0]
-        self.regions = Regions.of(self._mean[: self.vertex_count], self._mean[self.vertex_count :], self._weights,
-                                          self._bone_index, self._point_index, self.vertex_part)  # fmt: skip
+        self.regions = Regions.of(
+            self._mean[: self.vertex_count],
+            dict(zip(self.points, self._mean[self.vertex_count :], strict=True)),
+            dict(zip(self.bones, self._weights.T, strict=True)),
+            self.vertex_part,
+        )
         self.female = self._data["gender"] > 0.5
         self.height = self._heights()
         self.people = np.flatnonzero((self.height > 1.42) & (self.height < 2.0))
         self._rests, self._placed, self._elsewhere = {}, OrderedDict(), {}
 
-    def to(self, device):
-        """This model on another device (made once a device)."""
+    def to(self, device: str | torch.device) -> "Body":
+        """This model on another device (made once per device)."""
         device = torch.device(device)
         if device == self.device:
             return self
@@ -103,11 +113,10 @@ class Body:
             self._elsewhere[device] = Body(device)
         return self._elsewhere[device]
 
-    def place(self, actors):
-        """`Placed` people, one for each actor, in clothes and standing where they are to stand.
+    def place(self, actors: Sequence[Actor]) -> Placed:
+        """The people of some actors, dressed and posed, where they are to stand.
 
-        On the CPU each person is computed alone, so that the result has the same bits whoever else is in the
-        picture.
+        On the CPU each person is computed alone, so that the result has the same bits in any company.
         """
         missing = [
             actor
@@ -129,24 +138,27 @@ class Body:
             np.stack([c[3] for c in chosen]),
         )
 
-    def skin(self, actors):
-        """(N, S, 3) m, NumPy: the points of the bodies' (dressed) skin, without skirts and hair; what
-        `scene.clear` wants to know."""
+    def skin(self, actors: Sequence[Actor]) -> np.ndarray:
+        """(N, S, 3) m: points of the bodies' dressed skin, without skirts and hair."""
         return self.skin_of(self.place(actors))
 
-    def skin_of(self, placed):
-        """The same of people that are placed."""
+    def skin_of(self, placed: Placed) -> np.ndarray:
+        """(N, S, 3) m: the skin of people who are placed already."""
         return placed.vertices.index_select(1, self._skin).cpu().numpy()
 
-    def landmarks(self, actor):
-        """name → (3,) mm, world: every landmark of one actor."""
+    def landmarks(self, actor: Actor) -> dict[str, np.ndarray]:
+        """Every landmark of one actor: {name: (3,) mm, world}."""
         return dict(zip(LANDMARKS, self.place([actor]).landmarks[0] * 1000, strict=True))
 
-    def skeletons(self, people, poses):
-        """(N, L, 3) m, the hips at the origin: the landmarks of bodies (N,) in one pose (angles,) or one each
-        (N, angles).
+    def skeletons(self, people: Sequence[int], poses: np.ndarray) -> np.ndarray:
+        """The landmarks of several bodies, without the skin (which takes most of the time of `place`).
 
-        Without the skin, which takes most of the time of `place`.
+        Args:
+            people: (N,) bodies.
+            poses: (P,) degrees for all of them, or (N, P).
+
+        Returns:
+            (N, L, 3) m, the hips at the origin.
         """
         shape = torch.einsum(
             "nk,kvc->nvc", self._coefficients[torch.as_tensor(people)], self._basis[:, self.vertex_count :]
@@ -156,8 +168,8 @@ class Body:
         _, moved = self._turned(points, kinematics.limb_alignment(points, self._point_index), angles)
         return self._mixing @ moved.cpu().numpy().astype(np.float64)
 
-    def rest(self, person):
-        """The person (index) in the rest pose, undressed."""
+    def rest(self, person: int) -> _Rest:
+        """One body in the rest pose, undressed."""
         if person not in self._rests:
             points = self._mean + torch.einsum("k,kvc->vc", self._coefficients[person], self._basis)
             vertices, joints_ = points[: self.vertex_count], points[self.vertex_count :]
@@ -186,25 +198,21 @@ class Body:
         return vertices + shift[:, None], normals, landmarks
 
     def _turned(self, rest_joints, aligned, angles):
-        """The bones' transforms (N, bones, 3, 4) in poses (N, angles), and the points (N, K, 3) m of the rest
-        pose moved by them."""
+        """The bones' transforms (N, bones, 3, 4) in poses (N, P), and the rest points (N, K, 3) m moved."""
         rotations = kinematics.bone_rotations(angles, aligned, self._bone_index)
-        transforms = kinematics.forward_kinematics(rotations, rest_joints[:, : len(self.bones)], self._tree)
+        transforms = kinematics.forward_kinematics(rotations, rest_joints[:, : len(self.bones)], self.tree)
         moved = transforms[:, self._point_bone]
         return transforms, (moved[..., :3] @ rest_joints[..., None])[..., 0] + moved[..., 3]
 
     def _stand(self, vertices, points, actors):
-        """(N, 3) m: how to move each person (still with the hips at the origin) to where the actor is to
-        stand."""
+        """(N, 3) m: how to move each person, still with the hips at the origin, to its place."""
         lowest = vertices[..., 1].index_select(1, self._skin).amin(1)
         shift = torch.zeros(len(actors), 3, device=self.device)
         pelvis = points[:, [self._point_index["LeftUpLeg"], self._point_index["RightUpLeg"]]].mean(1)
         for row, actor in enumerate(actors):
             shift[row, 0] = actor.position[0] - pelvis[row, 0]
+            shift[row, 1] = actor.lift - lowest[row]
             shift[row, 2] = actor.position[1] - pelvis[row, 2]
-            shift[row, 1] = (
-                actor.pelvis_height - pelvis[row, 1] if actor.lift is None else actor.lift - lowest[row]
-            )
         return shift
 
     def _tensor(self, name, dtype=torch.float32):
@@ -226,8 +234,10 @@ class Body:
         return part
 
     def _vertex_normals(self, vertices):
-        """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners (in a fixed
-        order, on the CPU)."""
+        """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners.
+
+        On the CPU, in a fixed order.
+        """
         corners = vertices.cpu().index_select(0, self.faces.cpu().flatten()).view(-1, 3, 3)
         across = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         total = torch.zeros(self.vertex_count, 3)
@@ -244,6 +254,6 @@ class Body:
 
 
 @lru_cache(maxsize=2)
-def shared_body(device):
-    """The body model, loaded once a process and device."""
+def shared_body(device: str) -> Body:
+    """The body model, loaded once per process and device."""
     return Body(device=device)

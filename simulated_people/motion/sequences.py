@@ -14,14 +14,16 @@ from typing import NamedTuple
 import numpy as np
 
 from simulated_people.body.kinematics import ANGLE_INDEX, ANGLES, clip_to_limits, pose_vector
+from simulated_people.motion.pose_parts import pose_arm, set_angles, standing, stride, weighted_choice
 from simulated_people.motion.poses import draw_pose
 from simulated_people.motion.self_collision import TOLERANCE, SelfCollision
-from simulated_people.motion.templates_upright import pose_arm, set_angles, standing, stride, weighted_choice
 
 CYCLES = {"walk": (0.80, 1.05), "run": (1.25, 1.55)}  # strides per second
+
 # The arms and the head move, the rest stays where it is.
 _STILL_LEGS = {"sit", "sit on floor", "kneel", "lie", "squat"}
 _LEG = 0.87  # m
+
 # Done and taken back.
 _FROM_STANDING = {"kick", "throw", "jump", "lunge", "box", "swing club", "balance", "bend"}
 _LOWER_BODY = [
@@ -196,7 +198,7 @@ class Motion:
         actions: Sequence[str],
         collision: SelfCollision | None,
         clips: Clips = Clips(),
-    ):
+    ) -> None:
         """A movement.
 
         Args:

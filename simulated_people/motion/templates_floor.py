@@ -1,4 +1,4 @@
-"""Pose templates on hands, on the floor and upside down; see `templates_upright`.
+"""Pose templates on hands, on the floor and upside down; see `pose_parts`.
 
 The pitch of the body is chosen so that hands, knees or feet come down together: the whole body is then laid
 with its lowest point on the floor.
@@ -6,13 +6,7 @@ with its lowest point on the floor.
 
 import numpy as np
 
-from simulated_people.motion.templates_upright import (
-    pose_arm,
-    random_sides,
-    set_angles,
-    standing,
-    weighted_choice,
-)
+from simulated_people.motion.pose_parts import pose_arm, random_sides, set_angles, standing, weighted_choice
 
 
 def _lie(rng):
@@ -24,8 +18,10 @@ def _lie(rng):
             "spine_side": rng.normal(0, 6),
         }
         for k in "lr":
-            set_angles(pose, k, hip=rng.uniform(0, 80), knee=rng.uniform(0, 110), arm_lift=rng.uniform(20, 100), arm_turn=rng.uniform(-5, 30),
-                elbow=rng.uniform(10, 110))  # fmt: skip
+            set_angles(
+                pose, k, hip=rng.uniform(0, 80), knee=rng.uniform(0, 110), arm_lift=rng.uniform(20, 100),
+                arm_turn=rng.uniform(-5, 30), elbow=rng.uniform(10, 110),
+            )  # fmt: skip
         return pose
     pose |= {
         "pitch": rng.normal(90, 4) * (1 if on == "front" else -1),
@@ -34,9 +30,13 @@ def _lie(rng):
     }
     for k in "lr":
         bend = rng.uniform(0, 75) if on == "back" and rng.random() < 0.5 else rng.uniform(0, 12)
-        set_angles(pose, k, hip=bend if on == "back" else 0, knee=bend * 1.6 if on == "back" else abs(rng.normal(0, 25)), ankle=-25,
-            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150), elbow=rng.uniform(0, 60 if on == "back" else 10),
-            arm_turn=rng.uniform(70, 86) if on == "back" else rng.uniform(90, 102))  # fmt: skip
+        set_angles(
+            pose, k, hip=bend if on == "back" else 0,
+            knee=bend * 1.6 if on == "back" else abs(rng.normal(0, 25)), ankle=-25,
+            hip_out=rng.uniform(2, 22), arm_lift=rng.uniform(12, 150),
+            elbow=rng.uniform(0, 60 if on == "back" else 10),
+            arm_turn=rng.uniform(70, 86) if on == "back" else rng.uniform(90, 102),
+        )  # fmt: skip
         if on == "front":
             set_angles(pose, k, arm_twist=rng.uniform(-20, 20), ankle=-38)
     if on == "front":
@@ -48,8 +48,11 @@ def _crawl(rng):
     pose, phase = standing(rng, 0.5), rng.uniform(0, 2 * np.pi)
     pose |= {"pitch": rng.normal(72, 3), "spine_bend": rng.normal(4, 5), "neck_bend": rng.uniform(-40, 0)}
     for k, angle in (("l", phase), ("r", phase + np.pi)):
-        set_angles(pose, k, hip=74 + 14 * np.sin(angle), knee=106 + 6 * np.cos(angle), ankle=-38, hip_out=5,
-            arm_lift=72 + 15 * np.sin(angle + np.pi), arm_turn=rng.normal(6, 4), elbow=abs(rng.normal(0, 10)), wrist=-20)  # fmt: skip
+        set_angles(
+            pose, k, hip=74 + 14 * np.sin(angle), knee=106 + 6 * np.cos(angle), ankle=-38, hip_out=5,
+            arm_lift=72 + 15 * np.sin(angle + np.pi), arm_turn=rng.normal(6, 4), elbow=abs(rng.normal(0, 10)),
+            wrist=-20,
+        )  # fmt: skip
     return pose
 
 
@@ -74,8 +77,10 @@ def _downward_dog(rng):
     pose = standing(rng, 0.4)
     pose |= {"pitch": rng.normal(128, 5), "spine_bend": rng.normal(5, 5), "neck_bend": rng.uniform(-10, 20)}
     for k in "lr":
-        set_angles(pose, k, hip=rng.normal(98, 5), knee=abs(rng.normal(0, 12)), ankle=15, hip_out=rng.uniform(2, 12),
-            arm_lift=rng.normal(168, 4), arm_turn=40, elbow=abs(rng.normal(0, 6)))  # fmt: skip
+        set_angles(
+            pose, k, hip=rng.normal(98, 5), knee=abs(rng.normal(0, 12)), ankle=15, hip_out=rng.uniform(2, 12),
+            arm_lift=rng.normal(168, 4), arm_turn=40, elbow=abs(rng.normal(0, 6)),
+        )  # fmt: skip
     return pose
 
 
@@ -88,9 +93,11 @@ def _bridge(rng):
     }
     hands = rng.random() < 0.6
     for k in "lr":
-        set_angles(pose, k, hip=-rng.uniform(8, 26), knee=rng.normal(88, 8), hip_out=rng.uniform(4, 14), ankle=5,
+        set_angles(
+            pose, k, hip=-rng.uniform(8, 26), knee=rng.normal(88, 8), hip_out=rng.uniform(4, 14), ankle=5,
             arm_lift=rng.normal(168, 4) if hands else rng.normal(25, 8), arm_turn=60 if hands else 95,
-            elbow=rng.uniform(0, 25))  # fmt: skip
+            elbow=rng.uniform(0, 25),
+        )  # fmt: skip
     if not hands:
         pose["pitch"] = -rng.normal(122, 4)  # shoulders stay down
     return pose
@@ -106,9 +113,11 @@ def _handstand(rng):
     }
     split = rng.uniform(0, 60) if rng.random() < 0.5 else 0
     for k, sign in (("l", 1), ("r", -1)):
-        set_angles(pose, k, hip=np.clip(sign * split + rng.normal(0, 8), -26, 90), hip_out=rng.uniform(0, 35), knee=abs(rng.normal(0, 30)),
-            ankle=-30,
-            arm_lift=rng.normal(168, 5), arm_turn=70, elbow=abs(rng.normal(0, 8)))  # fmt: skip
+        set_angles(
+            pose, k, hip=np.clip(sign * split + rng.normal(0, 8), -26, 90), hip_out=rng.uniform(0, 35),
+            knee=abs(rng.normal(0, 30)), ankle=-30, arm_lift=rng.normal(168, 5), arm_turn=70,
+            elbow=abs(rng.normal(0, 8)),
+        )  # fmt: skip
     return pose
 
 
@@ -116,8 +125,11 @@ def _cartwheel(rng):
     pose = standing(rng, 0.5)
     pose |= {"roll": rng.uniform(60, 180), "spine_side": rng.normal(0, 10), "spine_bend": rng.normal(0, 6)}
     for k in "lr":
-        set_angles(pose, k, hip_out=rng.uniform(25, 62), hip=rng.normal(5, 12), knee=abs(rng.normal(0, 12)), ankle=-30,
-            arm_lift=rng.uniform(138, 172), arm_turn=rng.uniform(70, 95), elbow=abs(rng.normal(0, 10)))  # fmt: skip
+        set_angles(
+            pose, k, hip_out=rng.uniform(25, 62), hip=rng.normal(5, 12), knee=abs(rng.normal(0, 12)),
+            ankle=-30, arm_lift=rng.uniform(138, 172), arm_turn=rng.uniform(70, 95),
+            elbow=abs(rng.normal(0, 10)),
+        )  # fmt: skip
     return pose
 
 
@@ -220,6 +232,7 @@ def _roll(rng):
 
 
 FLOOR = {
-    "lie": _lie, "crawl": _crawl, "push up": _push_up, "downward dog": _downward_dog, "bridge": _bridge, "handstand": _handstand,
-    "cartwheel": _cartwheel, "somersault": _somersault, "balance": _balance, "straddle": _straddle, "split": _split, "roll": _roll,
+    "lie": _lie, "crawl": _crawl, "push up": _push_up, "downward dog": _downward_dog, "bridge": _bridge,
+    "handstand": _handstand, "cartwheel": _cartwheel, "somersault": _somersault, "balance": _balance,
+    "straddle": _straddle, "split": _split, "roll": _roll,
 }  # fmt: skip

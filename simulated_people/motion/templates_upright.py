@@ -1,70 +1,16 @@
-"""Pose templates by action, standing and sitting: anatomical angles with the spread that people show.
-
-A template draws {angle name: degrees}, and "lift" in m where the lowest point of the body is off the floor;
-see `kinematics.ANGLES`.
-"""
+"""Pose templates by action, standing and sitting; see `pose_parts`."""
 
 import numpy as np
 
-
-def weighted_choice(rng, **shares):
-    weights = np.array(list(shares.values()), float)
-    return list(shares)[rng.choice(len(weights), p=weights / weights.sum())]
-
-
-def random_sides(rng):
-    return ("l", "r") if rng.random() < 0.5 else ("r", "l")
-
-
-def standing(rng, spread=1.0):
-    """Everyday standing, the ground that every template changes."""
-
-    def about(mean, deviation):
-        return rng.normal(mean, deviation * spread)
-
-    pose = {"pitch": about(0, 3), "roll": about(0, 2), "spine_bend": about(4, 5), "spine_side": about(0, 4), "spine_twist": about(0, 6),
-            "neck_bend": about(5, 10), "neck_side": about(0, 6), "neck_twist": about(0, 18)}  # fmt: skip
-    for k in "lr":
-        set_angles(pose, k, arm_lift=about(12, 5), arm_turn=about(70, 20), arm_twist=about(0, 15), elbow=abs(about(15, 12)), wrist=about(0, 12),
-             hip=about(2, 4), hip_out=about(4, 3), hip_twist=about(6, 8), knee=abs(about(3, 4)), ankle=about(0, 3))  # fmt: skip
-    return pose
-
-
-def set_angles(pose, side, **angles):
-    for name, value in angles.items():
-        pose[f"{side}_{name}"] = value
-
-
-def pose_arm(pose, side, rng, kind):
-    """Put one arm of the pose to some use."""
-    u, n = rng.uniform, rng.normal
-    lift, turn, twist, elbow = {
-        "relaxed": lambda: (n(12, 5), n(70, 25), n(0, 15), abs(n(18, 12))),
-        "on hip": lambda: (n(40, 7), n(112, 10), n(-55, 8), n(92, 8)),
-        "busy in front": lambda: (u(25, 70), n(18, 18), n(10, 20), u(50, 115)),
-        "reach": lambda: (u(70, 120), u(-10, 60), n(0, 25), u(0, 35)),
-        "aside": lambda: (u(65, 105), u(75, 110), n(0, 30), u(0, 40)),
-        "up": lambda: (u(120, 172), u(30, 100), n(0, 30), u(0, 60)),
-        "at the head": lambda: (u(40, 75), u(30, 70), n(25, 12), u(115, 138)),
-        "folded": lambda: (u(28, 42), n(12, 9), n(40, 10), u(82, 105)),
-        "wave": lambda: (u(75, 110), u(70, 100), n(-75, 15), u(60, 110)),
-        "behind": lambda: (u(20, 45), u(120, 160), n(0, 20), u(0, 50)),
-    }[kind]()
-    set_angles(pose, side, arm_lift=lift, arm_turn=turn, arm_twist=twist, elbow=elbow, wrist=n(0, 18))
-
-
-def pose_arms(pose, rng, **shares):
-    for k in "lr":
-        pose_arm(
-            pose,
-            k,
-            rng,
-            weighted_choice(rng, **{name.replace("_", " "): share for name, share in shares.items()}),
-        )
-
-
-# ---- on the feet
-# -----------------------------------------------------------------------------------------------------------------------
+from simulated_people.motion.pose_parts import (
+    pose_arm,
+    pose_arms,
+    random_sides,
+    set_angles,
+    standing,
+    stride,
+    weighted_choice,
+)
 
 
 def _stand(rng):
@@ -87,21 +33,6 @@ def _stand(rng):
         bend = rng.uniform(5, 25)
         set_angles(pose, k, hip=bend, knee=bend * rng.uniform(1.4, 2), hip_out=rng.uniform(3, 14))
     return pose
-
-
-def stride(pose, phase, size, running=False):
-    """Legs and arms of a walking or running pose at a phase (radians) of its cycle, 0 when the left thigh is
-    level with the right."""
-    swing = (48 if running else 26) * size
-    for side, angle in (("l", phase), ("r", phase + np.pi)):
-        sine = np.sin(angle)
-        lifting = max(0.0, np.cos(angle + (0.15 if running else 0.3)))
-        set_angles(pose, side, hip=swing * sine + (14 if running else 6),
-             knee=22 + 70 * size * lifting if running else 8 + 48 * size * lifting**1.5,
-             ankle=-8 * max(0.0, -sine) * size - (10 * lifting if running else 0))  # fmt: skip
-        back = swing * (0.9 if running else 0.85) * sine  # the arm swings against the leg of its side
-        set_angles(pose, side, arm_lift=np.hypot(back, 9), arm_turn=np.degrees(np.arctan2(9, -back)))
-    pose["spine_twist"] = 8 * size * np.sin(phase)
 
 
 def _walk(rng):
@@ -197,9 +128,11 @@ def _swing_club(rng):
     }
     lift = rng.uniform(45, 125)
     for k, sign in (("l", 1), ("r", -1)):
-        set_angles(pose, k, arm_lift=lift + rng.normal(0, 6), arm_turn=np.clip(-10 + sign * turned * 1.4, -38, 60), elbow=rng.uniform(15, 80),
-             arm_twist=rng.normal(10, 12), hip=pose["pitch"] + rng.uniform(0, 25), knee=rng.uniform(10, 40),
-             hip_out=rng.uniform(10, 25))  # fmt: skip
+        set_angles(
+            pose, k, arm_lift=lift + rng.normal(0, 6), arm_turn=np.clip(-10 + sign * turned * 1.4, -38, 60),
+            elbow=rng.uniform(15, 80), arm_twist=rng.normal(10, 12), hip=pose["pitch"] + rng.uniform(0, 25),
+            knee=rng.uniform(10, 40), hip_out=rng.uniform(10, 25),
+        )  # fmt: skip
     return pose
 
 
@@ -280,14 +213,12 @@ def _climb(rng):
         "lift": rng.uniform(0.0, 0.3),
     }
     for k in "lr":
-        set_angles(pose, k, hip=rng.uniform(5, 105), hip_out=rng.uniform(5, 50), hip_twist=rng.uniform(5, 40), arm_lift=rng.uniform(85, 172),
-             arm_turn=rng.uniform(15, 80), elbow=rng.uniform(5, 100))  # fmt: skip
+        set_angles(
+            pose, k, hip=rng.uniform(5, 105), hip_out=rng.uniform(5, 50), hip_twist=rng.uniform(5, 40),
+            arm_lift=rng.uniform(85, 172), arm_turn=rng.uniform(15, 80), elbow=rng.uniform(5, 100),
+        )  # fmt: skip
         pose[f"{k}_knee"] = pose[f"{k}_hip"] * rng.uniform(0.9, 1.25)
     return pose
-
-
-# ---- sitting and kneeling
-# --------------------------------------------------------------------------------------------------------------
 
 
 def _sit(rng):
@@ -355,7 +286,7 @@ def _kneel(rng):
 
 
 UPRIGHT = {
-    "stand": _stand, "walk": _walk, "run": _run, "bend": _bend, "squat": _squat, "lunge": _lunge, "kick": _kick, "throw": _throw,
-    "swing club": _swing_club, "jump": _jump, "dance": _dance, "box": _box, "climb": _climb,
-    "sit": _sit, "sit on floor": _sit_on_floor, "kneel": _kneel,
+    "stand": _stand, "walk": _walk, "run": _run, "bend": _bend, "squat": _squat, "lunge": _lunge,
+    "kick": _kick, "throw": _throw, "swing club": _swing_club, "jump": _jump, "dance": _dance, "box": _box,
+    "climb": _climb, "sit": _sit, "sit on floor": _sit_on_floor, "kneel": _kneel,
 }  # fmt: skip

@@ -4,21 +4,31 @@ Garments are regions of the body's rest pose (see `clothes.Regions`), so their e
 resolution. Colours are sRGB in 0…1; lists of P pixels are (3, P), one component per row.
 """
 
+from collections.abc import Mapping
+
 import torch
 
-from simulated_people.body.clothes import PATTERNS
+from simulated_people.body.clothes import PATTERNS, Regions
 from simulated_people.rendering import shading
 
+# Colours of a body's surface; a pixel has the last of them that applies.
 _TONES = ("skin", "trousers", "top", "shoes", "hair", "top_second")
 _TROUSERS, _TOP, _SHOES, _HAIR, _SECOND = range(1, len(_TONES))
 
 
-def paint_bodies(worn, at, owner):
+def paint_bodies(
+    worn: Mapping[str, torch.Tensor], at: Regions, owner: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Colour and cloth of body pixels.
 
-    worn: from `pack`; at: `Regions` of (P,) tensors, interpolated at the pixels; who: (P,) person of each
-    pixel. Returns albedo (3, P) in sRGB and cloth (P,), 1 where there is fabric (which wrinkles) and 0 on
-    skin, hair and shoes.
+    Args:
+        worn: From `pack_clothes`.
+        at: Interpolated at the P pixels.
+        owner: (P,) person of each pixel.
+
+    Returns:
+        Albedo (3, P) in sRGB, and cloth (P,): 1 where there is fabric (which wrinkles), 0 on skin, hair and
+        shoes.
     """
     number = lambda name: shading.look_up(worn[name], owner)  # noqa: E731
     sleeve, hem = number("sleeve"), number("hem")
@@ -95,7 +105,7 @@ def _comb(colours, where, worn, at, owner):
 
 
 def _strands(worn, at, owner):
-    """(P,) how bright hair is."""
+    """(P,) brightness of hair."""
     return 0.8 + 0.45 * shading.noise(
         at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, shading.look_up(worn["seed"], owner)
     )
@@ -118,7 +128,7 @@ def _draw_faces(colours, where, worn, at, owner):
 
 
 def _pattern(number, at, kinds):
-    """(P,) share of the top's second colour. kinds: of the people in the picture; only theirs are drawn."""
+    """(P,) share of the top's second colour; kinds: the patterns that occur, the others are not computed."""
     across, up = (at.x * 6 + at.z * 1.5) * number["pattern_size"], at.y * 6 * number["pattern_size"]
     drawing = {
         "stripes": lambda: ((up * 2) % 1 < 0.5).float(),

@@ -16,60 +16,78 @@ SAMPLES = SUB**2  # per pixel
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """The part of each image in which people are rasterised, at twice the resolution; the samples of a pixel
-    lie side by side.
+    """The part of each image in which people are rasterised, at twice the resolution.
 
-    left, top, width, height: (S,) int64 px; start: (S,) first pixel of each window in the flat list of all
-    windows' pixels.
+    The samples of a pixel lie side by side in the flat list of all windows' samples.
     """
 
-    left: torch.Tensor
+    left: torch.Tensor  # (S,) int64 px
     top: torch.Tensor
     width: torch.Tensor
     height: torch.Tensor
-    start: torch.Tensor
+    start: torch.Tensor  # (S,) first pixel of each window in the flat list of all windows' pixels
     pixels: int
 
     @classmethod
-    def around(cls, low, high, images):
-        """Windows around boxes low…high (S, 2) px, inside images (S, 2) (width, height) px; empty where high
-        < low."""
+    def around(cls, low: torch.Tensor, high: torch.Tensor, images: torch.Tensor) -> "Windows":
+        """Windows around boxes.
+
+        Args:
+            low: (S, 2) px.
+            high: (S, 2) px; a window is empty where high < low.
+            images: (S, 2) width and height of the images, px.
+        """
         first = torch.minimum((low.floor() - 1).clamp_min(0).long(), images)
         last = torch.minimum((high.ceil() + 2).clamp_min(0).long(), images)
         size = (last - first).clamp_min(0)
         area = size[:, 0] * size[:, 1]
         return cls(first[:, 0], first[:, 1], size[:, 0], size[:, 1], area.cumsum(0) - area, int(area.sum()))
 
-    def row(self, shot, y):
-        """The part of a sample's flat index that a row of raster cells in a shot's window shares."""
+    def row(self, shot: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The part of a sample's flat index that the cells of a raster row share."""
         start, width = self.start, self.width
         if len(start) > 1:
             start, width = start.index_select(0, shot), width.index_select(0, shot)
         return (start + (y >> 1) * width) * (SUB * SUB) + ((y & 1) << 1)
 
     @staticmethod
-    def column(x):
-        """The part of the index that a column shares."""
+    def column(x: torch.Tensor) -> torch.Tensor:
+        """The part of the index that the cells of a raster column share."""
         return (x >> 1) * (SUB * SUB) + (x & 1)
 
-    def to_raster(self, shot, px):
-        """Image px (…, 2) → raster cells of the shot's window, as real numbers."""
+    def to_raster(self, shot: torch.Tensor, px: torch.Tensor) -> torch.Tensor:
+        """Image px (…, 2) as raster cells of the shot's window, real numbers."""
         return (px - torch.stack([self.left[shot], self.top[shot]], -1)) * SUB + (SUB - 1) / 2
 
 
-def cells(left, top, width, height):
-    """All cells of many rectangles: (owner, x, y), each (total,) int32, rectangle by rectangle, row by row.
-    Inputs (M,) int64."""
+def cells(
+    left: torch.Tensor, top: torch.Tensor, width: torch.Tensor, height: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """All cells of many rectangles, rectangle by rectangle, row by row.
+
+    Args:
+        left: (M,) int64.
+        top: (M,).
+        width: (M,).
+        height: (M,).
+
+    Returns:
+        Rectangle, x and y of each cell, each (total,) int32.
+    """
     of_row, y = _rows(top, height)
     row, x = _rows(left.index_select(0, of_row), width.index_select(0, of_row))
     return of_row.index_select(0, row), x, y.index_select(0, row)
 
 
 def _rows(first, count):
-    """Runs of whole numbers, one after the other: (run, number), each (total,) int32. first, count: (M,)
-    int64.
+    """Runs of whole numbers, one after the other, without a whole-number division, which is slow.
 
-    No whole-number division, which is slow.
+    Args:
+        first: (M,) int64, first number of each run.
+        count: (M,) int64, its length.
+
+    Returns:
+        Run and number, each (total,) int32.
     """
     run = torch.repeat_interleave(count).int()
     return run, torch.arange(len(run), device=count.device).int() + (
@@ -79,7 +97,7 @@ def _rows(first, count):
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What is seen of the triangles, one row for each sample that shows one."""
+    """What is seen of the triangles, one row per sample that shows one."""
 
     sample: torch.Tensor  # (P,) flat sample index
     person: torch.Tensor  # (P,)
@@ -87,15 +105,23 @@ class Hits:
     depth: torch.Tensor  # (P,) m along the optical axis
     weights: torch.Tensor  # (3, P) of the triangle's corners, corrected for perspective
 
-    def chosen(self, rows):
+    def chosen(self, rows: torch.Tensor) -> "Hits":
         """Some of the hits."""
         return Hits(
             *(getattr(self, name).index_select(0, rows) for name in ("sample", "person", "face", "depth")),
             self.weights.index_select(1, rows),
         )
 
-    def interpolate(self, values, faces):
-        """Values at the corners, (C, N, V) of each person or (C, V) of all → (C, P)."""
+    def interpolate(self, values: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """Values given at the vertices, at the hits.
+
+        Args:
+            values: (C, N, V) of each person, or (C, V) of all.
+            faces: (F, 3).
+
+        Returns:
+            (C, P).
+        """
         corners = faces.int().index_select(0, self.face).T.contiguous()
         if values.ndim == 3:
             corners += self.person.int() * values.shape[2]
@@ -107,11 +133,17 @@ class Hits:
         return first.add_(second).add_(third)
 
 
-def rasterize(points, shot, faces, drawn, windows):
-    """Hits of people's triangles.
+def rasterize(
+    points: torch.Tensor, shot: torch.Tensor, faces: torch.Tensor, drawn: torch.Tensor, windows: Windows
+) -> Hits:
+    """What is seen of people's triangles; those that turn their back on the camera are left out.
 
-    points: (N, V, 3) px, px, m (depth); shot: (N,) window of each person; faces: (F, 3); drawn: (N, F) bool;
-    windows: `Windows`. Triangles that turn their back on the camera are left out.
+    Args:
+        points: (N, V, 3) px, px, depth in m.
+        shot: (N,) window of each person.
+        faces: (F, 3).
+        drawn: (N, F) bool.
+        windows: Of the images.
     """
     count, vertices, _ = points.shape
     xy = windows.to_raster(shot[:, None], points[..., :2])
@@ -165,12 +197,21 @@ def rasterize(points, shot, faces, drawn, windows):
 
 
 def _covered(edges, left, top, wide, tall):
-    """The cells inside triangles: of each triangle's rows (R,) the triangle and y, of each cell (P,) its row
-    and x, all int32, and the three edge functions there, (3, P).
+    """The cells inside triangles.
 
-    edges: (9, T), of three functions a, b and c of a dx + b dy + c, which is not negative inside; left, top:
-    (T,) first cell; wide, tall: (T,) how far the last one is from it. In a row the functions' zeros tell from
-    where to where it is covered: bounding boxes have three times as many cells as triangles.
+    In a row the zeros of the edge functions tell from where to where it is covered: bounding boxes have three
+    times as many cells as triangles.
+
+    Args:
+        edges: (9, T), of three functions a, b and c of a dx + b dy + c, which is not negative inside.
+        left: (T,) first cell.
+        top: (T,).
+        wide: (T,) how far the last cell is from the first.
+        tall: (T,).
+
+    Returns:
+        Of each triangle's rows (R,) the triangle and y, of each cell (P,) its row and x, all int32, and the
+        three edge functions there, (3, P).
     """
     of_row, y = _rows(top.long(), tall.long() + 1)
     slope, rise, rest = edges.index_select(1, of_row).split(3)

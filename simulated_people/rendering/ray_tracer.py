@@ -4,12 +4,14 @@ The pixels of all images form one flat list, image by image, row by row. Rays ha
 parameter of a hit is its depth.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from simulated_people.rendering import rasterizer, shading
+from simulated_people.scenes.camera import Camera
 
 SKY, FLOOR, WALL, FIRST_BOX = -1, 0, 1, 2
 _FAR, _NEAR = 60.0, 0.05  # m
@@ -19,7 +21,7 @@ _CELLS_AT_ONCE = 16_000_000  # of boxes' rectangles in several images
 
 @dataclass(frozen=True, eq=False)
 class CameraTensors:
-    """Cameras of S images as tensors, and where each one's pixels lie in the flat list."""
+    """Cameras of S images as tensors, and where the pixels of each lie in the flat list."""
 
     rotation: torch.Tensor  # (S, 3, 3) world → camera
     position: torch.Tensor  # (S, 3) m
@@ -32,7 +34,9 @@ class CameraTensors:
     y: torch.Tensor
 
     @classmethod
-    def of(cls, cameras, device):
+    def of(cls, cameras: Sequence[Camera], device: str | torch.device) -> "CameraTensors":
+        """The cameras of several images, in this order."""
+
         def tensor(values, dtype=torch.float32):
             return torch.tensor(values, dtype=dtype, device=device)
 
@@ -44,27 +48,28 @@ class CameraTensors:
             y = torch.arange(cameras[0].height, device=device).repeat_interleave(cameras[0].width)
         else:
             width = size[:, 0].index_select(0, shot)
-            place = torch.arange(starts[-1], device=device) - tensor(starts[:-1], torch.int64).index_select(
-                0, shot
-            )
+            first = tensor(starts[:-1], torch.int64).index_select(0, shot)
+            place = torch.arange(starts[-1], device=device) - first
             y = torch.div(place, width, rounding_mode="floor")
             x = place - y * width
-        return cls(tensor([c.rotation.tolist() for c in cameras]), tensor([c.position.tolist() for c in cameras]),
-                   tensor([[c.fx, c.fy] for c in cameras]), tensor([[c.cx, c.cy] for c in cameras]),
-                   size, starts, shot, x.float(), y.float())  # fmt: skip
+        return cls(
+            tensor([c.rotation.tolist() for c in cameras]),
+            tensor([c.position.tolist() for c in cameras]),
+            tensor([[c.fx, c.fy] for c in cameras]),
+            tensor([[c.cx, c.cy] for c in cameras]),
+            size,
+            starts,
+            shot,
+            x.float(),
+            y.float(),
+        )
 
-    def project(self, points, shot):
-        """World points (N, V, 3) m seen by the cameras of shots (N,) → (N, V, 3): px, px, depth in m."""
+    def project(self, points: torch.Tensor, shot: torch.Tensor) -> torch.Tensor:
+        """World points (N, V, 3) m, seen by the cameras of images (N,): (N, V, 3) px, px, depth in m."""
         seen = (points - self.position[shot][:, None]) @ self.rotation[shot].mT
         depth = seen[..., 2:]
-        return torch.cat(
-            [
-                seen[..., :2] / depth.clamp_min(0.02) * self.focal[shot][:, None]
-                + self.centre[shot][:, None],
-                depth,
-            ],
-            -1,
-        )
+        px = seen[..., :2] / depth.clamp_min(0.02) * self.focal[shot][:, None] + self.centre[shot][:, None]
+        return torch.cat([px, depth], -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,133 +80,134 @@ class Background:
     surface_id: torch.Tensor  # (Npix,) SKY, FLOOR, WALL, or FIRST_BOX + number of the box
     position: torch.Tensor  # (3, Npix) m
     normal: torch.Tensor  # (3, Npix)
-    colour: torch.Tensor  # (3, Npix) albedo as light; the sky's own light where `surface_id` is SKY
+    colour: torch.Tensor  # (3, Npix) albedo as light; the sky's own light where there is SKY
 
 
-def trace_background(views, tensors):
-    """`Backdrop` of the scenes `tensors` (tensors of S scenes, see `stage.pack`) in `views`."""
-    shot = views.shot
-    in_camera = torch.stack([
-        (views.x - shading.look_up(views.centre[:, 0], shot)) / shading.look_up(views.focal[:, 0], shot),
-        (views.y - shading.look_up(views.centre[:, 1], shot)) / shading.look_up(views.focal[:, 1], shot),
-        torch.ones_like(views.x),
-    ])  # fmt: skip
-    if len(views.rotation) == 1:
-        ray = views.rotation[0].T @ in_camera  # (3, Npix)
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """The B boxes of all scenes, as their cameras see them."""
+
+    shot: torch.Tensor  # (B,) image
+    table: torch.Tensor  # (B, 8): cosine, sine of the yaw, half sizes, the camera's place in the box's axes
+    low: torch.Tensor  # (B, 2) px, the rectangle in the image; empty where out of sight
+    high: torch.Tensor
+    nearest: torch.Tensor  # (B,) m, least depth of the corners
+
+
+def trace_background(cameras: CameraTensors, tensors: Mapping[str, torch.Tensor]) -> Background:
+    """The background of S images; tensors: of their scenes, see `pack_scenes`."""
+    shot = cameras.shot
+    centre, focal = shading.look_up(cameras.centre, shot).T, shading.look_up(cameras.focal, shot).T
+    x, y = (cameras.x - centre[0]) / focal[0], (cameras.y - centre[1]) / focal[1]
+    in_camera = torch.stack([x, y, torch.ones_like(x)])
+    if len(cameras.rotation) == 1:
+        ray = cameras.rotation[0].T @ in_camera  # (3, Npix)
     else:
-        ray = (views.rotation[shot] * in_camera.T[:, :, None]).sum(1).T.contiguous()
-    origin = [shading.look_up(views.position[:, axis], shot) for axis in range(3)]
-
-    ground = -origin[1] / ray[1]
-    ground = torch.where((ground > 1e-3) & (ground < _FAR), ground, 1e3)
-    depth, surface_id = ground, torch.where(ground < 1e3, FLOOR, SKY)
-    axis_hit = torch.ones_like(surface_id)  # the axis along which the surface faces; for floors y
-    facing = torch.ones_like(depth)
-    for axis, side in ((0, "x"), (2, "z"), (1, "y")) if bool((tensors["high_y"] < _OPEN).any()) else ():
-        low, high = (
-            shading.look_up(tensors[f"low_{side}"], shot),
-            shading.look_up(tensors[f"high_{side}"], shot),
-        )
-        reach = (torch.where(ray[axis] > 0, high, low) - origin[axis]) / ray[axis]
-        nearer = (reach > 1e-3) & (reach < depth) & (high < _OPEN)
-        depth, surface_id = torch.where(nearer, reach, depth), torch.where(nearer, WALL, surface_id)
-        axis_hit, facing = (
-            torch.where(nearer, axis, axis_hit),
-            torch.where(nearer, -torch.sign(ray[axis]), facing),
-        )
-    normal = torch.stack([(axis_hit == axis) * facing for axis in range(3)])
-    depth, surface_id, normal = _boxes(views, tensors, ray, depth, surface_id, normal)
+        ray = (cameras.rotation[shot] * in_camera.T[:, :, None]).sum(1).T.contiguous()
+    origin = [shading.look_up(cameras.position[:, axis], shot) for axis in range(3)]
+    depth, surface_id, normal = _floor_and_walls(ray, origin, shot, tensors)
+    depth, surface_id, normal = _put_boxes(cameras, tensors, ray, depth, surface_id, normal)
 
     position = torch.stack([o + r * depth for o, r in zip(origin, ray, strict=True)])
     colour = shading.srgb_to_linear(_albedo(tensors, shot, surface_id, position, normal))
     outside = (surface_id == SKY).nonzero()[:, 0]
     if len(outside):
-        colour[:, outside] = shading.srgb_to_linear(
-            _sky(tensors, shot.index_select(0, outside), ray.index_select(1, outside))
-        )
+        sky = _sky(tensors, shot.index_select(0, outside), ray.index_select(1, outside))
+        colour[:, outside] = shading.srgb_to_linear(sky)
     return Background(depth, surface_id, position, normal, colour)
 
 
-def _boxes(views, tensors, ray, depth, surface_id, normal):
+def _floor_and_walls(ray, origin, shot, tensors):
+    """Depth (Npix,), surface (Npix,) and normal (3, Npix) of the floor, walls and ceiling, or of the sky."""
+    ground = -origin[1] / ray[1]
+    ground = torch.where((ground > 1e-3) & (ground < _FAR), ground, 1e3)
+    depth, surface_id = ground, torch.where(ground < 1e3, FLOOR, SKY)
+    axis_hit = torch.ones_like(surface_id)  # the axis along which the surface faces; y for floors
+    facing = torch.ones_like(depth)
+    for axis, side in ((0, "x"), (2, "z"), (1, "y")) if bool((tensors["high_y"] < _OPEN).any()) else ():
+        low = shading.look_up(tensors[f"low_{side}"], shot)
+        high = shading.look_up(tensors[f"high_{side}"], shot)
+        reach = (torch.where(ray[axis] > 0, high, low) - origin[axis]) / ray[axis]
+        nearer = (reach > 1e-3) & (reach < depth) & (high < _OPEN)
+        depth, surface_id = torch.where(nearer, reach, depth), torch.where(nearer, WALL, surface_id)
+        axis_hit = torch.where(nearer, axis, axis_hit)
+        facing = torch.where(nearer, -torch.sign(ray[axis]), facing)
+    return depth, surface_id, torch.stack([(axis_hit == axis) * facing for axis in range(3)])
+
+
+def _put_boxes(cameras, tensors, ray, depth, surface_id, normal):
     """Put the boxes before what has been hit."""
     shot = tensors["box_shot"]
     if not len(shot):
         return depth, surface_id, normal
-    low, high, nearest = _outlines(views, tensors)
+    low, high, nearest = _outlines(cameras, tensors)
     cosine, sine, half = tensors["box_yaw"].cos(), tensors["box_yaw"].sin(), tensors["box_half"]
-    away = views.position[shot] - tensors["box_centre"]
+    away = cameras.position[shot] - tensors["box_centre"]
     away = torch.stack(
         [away[:, 0] * cosine - away[:, 2] * sine, away[:, 1], away[:, 0] * sine + away[:, 2] * cosine], 1
     )
     table = torch.cat([cosine[:, None], sine[:, None], half, away], 1)
+    boxes = _Boxes(shot, table, low, high, nearest)
     seen = ((high > low).all(1) & (nearest < 1e3)).nonzero()[:, 0]
-    if len(views.starts) == 2:
-        depth, surface_id = _boxes_of_one(
-            views, ray, depth, surface_id, table, seen[nearest[seen].argsort(stable=True)], low, high, nearest
-        )
+    if len(cameras.starts) == 2:
+        order = seen[nearest[seen].argsort(stable=True)]
+        depth, surface_id = _boxes_of_one(cameras, ray, depth, surface_id, boxes, order)
     else:
-        depth, surface_id = _boxes_of_many(views, ray, depth, surface_id, table, seen, low, high, shot)
+        depth, surface_id = _boxes_of_many(cameras, ray, depth, surface_id, boxes, seen)
     return depth, _numbered(surface_id, tensors), _box_normals(ray, depth, surface_id, normal, table)
 
 
-def _boxes_of_one(views, ray, depth, surface_id, table, order, low, high, nearest):
-    """Depth and thing of one image: box after box on its own rectangle, the nearest first, those that are all
-    hidden left out."""
-    width, height = views.size[0].tolist()
-    ray, depth, surface_id = (
-        ray.view(3, height, width),
-        depth.view(height, width).clone(),
-        surface_id.view(height, width).clone(),
-    )
+def _boxes_of_one(cameras, ray, depth, surface_id, boxes, order):
+    """Depth and surface of one image: box after box on its own rectangle, in this order (the nearest first).
+
+    Boxes that are all hidden are left out.
+    """
+    width, height = cameras.size[0].tolist()
+    ray = ray.view(3, height, width)
+    depth, surface_id = depth.view(height, width).clone(), surface_id.view(height, width).clone()
     upright = _upright(ray[1])
-    outline, turns = torch.cat([low, high], 1).tolist(), table[:, :2].tolist()
+    outline, turns = torch.cat([boxes.low, boxes.high], 1).tolist(), boxes.table[:, :2].tolist()
     for box in order.tolist():
         x0, y0, x1, y1 = outline[box]
         part = (slice(y0, y1), slice(x0, x1))
-        if bool(nearest[box] > depth[part].amax()):
+        if bool(boxes.nearest[box] > depth[part].amax()):
             continue
-        enter, leave = _crossed(
-            ray[0][part], upright[part], ray[2][part], *turns[box], *table[box, 2:, None, None].chunk(2)
-        )
+        own = (ray[0][part], upright[part], ray[2][part])
+        enter, leave = _crossed(own, turns[box], *boxes.table[box, 2:, None, None].chunk(2))
         hit = (enter < leave) & (enter > _NEAR) & (enter < depth[part])
         depth[part] = torch.where(hit, enter, depth[part])
         surface_id[part] = torch.where(hit, box + FIRST_BOX, surface_id[part])
     return depth.flatten(), surface_id.flatten()
 
 
-def _boxes_of_many(views, ray, depth, surface_id, table, boxes, low, high, shot):
-    """The same of several images: the rectangles of all boxes spread out into pixels, and of each pixel the
-    nearest hit kept."""
-    first = torch.tensor(views.starts[:-1], device=depth.device)
-    areas = (high - low).index_select(0, boxes).prod(1).tolist()
-    before = (
-        depth.view(torch.int32).long() << 32
-    ) | 0xFFFFFFFF  # of positive numbers the bits sort as the numbers do
+def _boxes_of_many(cameras, ray, depth, surface_id, boxes, chosen):
+    """The same of several images: the chosen boxes' rectangles as pixels, of which the nearest hits stay."""
+    first = torch.tensor(cameras.starts[:-1], device=depth.device)
+    areas = (boxes.high - boxes.low).index_select(0, chosen).prod(1).tolist()
+    # of positive numbers the bits sort as the numbers do
+    before = (depth.view(torch.int32).long() << 32) | 0xFFFFFFFF
     best = before.clone()
-    for own in boxes.split(_lengths(areas)):
-        left, top = low.index_select(0, own).T
-        wide, tall = (high - low).index_select(0, own).T
+    for own in chosen.split(_lengths(areas)):
+        left, top = boxes.low.index_select(0, own).T
+        wide, tall = (boxes.high - boxes.low).index_select(0, own).T
         owner, x, y = rasterizer.cells(left, top, wide, tall)
-        image = shot.index_select(0, own)
-        start, row = first.index_select(0, image), views.size[:, 0].index_select(0, image)
+        image = boxes.shot.index_select(0, own)
+        start, row = first.index_select(0, image), cameras.size[:, 0].index_select(0, image)
         pixel = start.index_select(0, owner) + y * row.index_select(0, owner) + x
         rx, ry, rz = ray.index_select(1, pixel)
-        c, s, *sizes = table.index_select(0, own).T.contiguous().index_select(1, owner)
-        enter, leave = _crossed(rx, _upright(ry), rz, c, s, *torch.stack(sizes).chunk(2))
+        c, s, *sizes = boxes.table.index_select(0, own).T.contiguous().index_select(1, owner)
+        enter, leave = _crossed((rx, _upright(ry), rz), (c, s), *torch.stack(sizes).chunk(2))
         hit = ((enter < leave) & (enter > _NEAR)).nonzero()[:, 0]
-        key = (enter.index_select(0, hit).view(torch.int32).long() << 32) | own.index_select(
-            0, owner.index_select(0, hit)
-        )
+        box = own.index_select(0, owner.index_select(0, hit))
+        key = (enter.index_select(0, hit).view(torch.int32).long() << 32) | box
         best.scatter_reduce_(0, pixel.index_select(0, hit), key, "amin")
     won = best != before
-    return torch.where(won, (best >> 32).int().view(torch.float32), depth), torch.where(
-        won, (best & 0xFFFFFFFF) + FIRST_BOX, surface_id
-    )
+    depth = torch.where(won, (best >> 32).int().view(torch.float32), depth)
+    return depth, torch.where(won, (best & 0xFFFFFFFF) + FIRST_BOX, surface_id)
 
 
 def _lengths(areas):
-    """How many of the rectangles to take at a time, so that they have at most `_CELLS_AT_ONCE` pixels (or are
-    one)."""
+    """How many rectangles to take at a time: they have at most `_CELLS_AT_ONCE` pixels, or are one."""
     lengths, cells = [], _CELLS_AT_ONCE
     for area in areas:
         if cells + area > _CELLS_AT_ONCE:
@@ -213,40 +219,44 @@ def _lengths(areas):
 
 
 def _upright(ray):
+    """One over the vertical part of rays, finite."""
     return 1 / torch.where(ray.abs() < 1e-7, 1e-7, ray)
 
 
-def _crossed(rx, upright, rz, c, s, extent, origin):
-    """Where rays (in depth) enter and leave a box. c, s: of its turn; extent: half its size; origin: of the
-    rays, in the box's axes."""
+def _crossed(ray, turn, extent, origin):
+    """Where rays enter and leave a box, as depths.
+
+    Args:
+        ray: x, one over y, and z of the rays (…,).
+        turn: Cosine and sine of the box's yaw.
+        extent: (3, …) half its size, m.
+        origin: (3, …) of the rays, m, in the box's axes.
+    """
+    (rx, upright, rz), (c, s) = ray, turn
     slope = torch.stack([1 / (rx * c - rz * s), upright, 1 / (rx * s + rz * c)])
     middle, span = slope * -origin, slope.abs() * extent
     return (middle - span).amax(0), (middle + span).amin(0)
 
 
-def _outlines(views, tensors):
-    """Each box's rectangle in its image, low and high (B, 2) px (empty where out of sight), and the least
-    depth of its corners (B,) m."""
+def _outlines(cameras, tensors):
+    """Each box's rectangle in its image, low and high (B, 2) px, and the least depth of its corners (B,) m.
+
+    The rectangle is empty where the box is out of sight.
+    """
     shot, half, yaw = tensors["box_shot"], tensors["box_half"], tensors["box_yaw"]
-    signs = torch.tensor(
-        [[a, b, c] for a in (-1.0, 1.0) for b in (-1.0, 1.0) for c in (-1.0, 1.0)], device=yaw.device
-    )
+    ends = (-1.0, 1.0)
+    signs = torch.tensor([[a, b, c] for a in ends for b in ends for c in ends], device=yaw.device)
     corner, cosine, sine = signs * half[:, None], yaw.cos()[:, None], yaw.sin()[:, None]
-    turned = torch.stack(
-        [
-            corner[..., 0] * cosine + corner[..., 2] * sine,
-            corner[..., 1],
-            corner[..., 2] * cosine - corner[..., 0] * sine,
-        ],
-        -1,
+    x, y, z = corner.unbind(-1)
+    turned = torch.stack([x * cosine + z * sine, y, z * cosine - x * sine], -1)
+    seen = cameras.project(turned + tensors["box_centre"][:, None], shot)
+    nearest, size = seen[..., 2].amin(1), cameras.size[shot]
+    around = (nearest < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the image
+    first, last = (
+        edge.clamp(-1e6, 1e6).long() for edge in (seen[..., :2].amin(1).floor(), seen[..., :2].amax(1).ceil())
     )
-    seen = views.project(turned + tensors["box_centre"][:, None], shot)
-    nearest, size = seen[..., 2].amin(1), views.size[shot]
-    around = (nearest < _NEAR)[:, None]  # the box reaches behind the camera: it may fill the picture
-    low = torch.where(around, 0, seen[..., :2].amin(1).floor().clamp(-1e6, 1e6).long()).clamp_min(0)
-    high = torch.minimum(
-        torch.where(around, size, seen[..., :2].amax(1).ceil().clamp(-1e6, 1e6).long() + 1), size
-    )
+    low = torch.where(around, 0, first).clamp_min(0)
+    high = torch.minimum(torch.where(around, size, last + 1), size)
     high = torch.where((seen[..., 2].amax(1) > _NEAR)[:, None], high, 0)
     return torch.minimum(low, size), high, nearest
 
@@ -260,8 +270,10 @@ def _numbered(surface_id, tensors):
 
 
 def _box_normals(ray, depth, surface_id, normal, table):
-    """The normals with those of the boxes' sides put in: the side is the one that the hit point, in the box's
-    own axes, lies on."""
+    """The normals, with those of the boxes' sides put in.
+
+    The side is the one that the hit point, in the box's own axes, lies on.
+    """
     rows = (surface_id >= FIRST_BOX).nonzero()[:, 0]
     c, s, hx, hy, hz, ox, oy, oz = table.T.contiguous().index_select(
         1, surface_id.index_select(0, rows) - FIRST_BOX
@@ -283,11 +295,11 @@ def _albedo(tensors, shot, surface_id, position, normal):
     kind, seed, scale = (
         tensors[name].index_select(0, row) for name in ("texture", "texture_seed", "texture_scale")
     )
-    first, second = (tensors[name].index_select(1, row) for name in ("texture_first", "texture_second"))
-    flat, sideways = normal[1].abs() > 0.7, normal[0].abs() > normal[2].abs()
-    u = torch.where(flat | ~sideways, position[0], position[2]) * scale
-    v = torch.where(flat, position[2], position[1]) * scale
-    return shading.texture(kind, u, v, seed, first, second)
+    colours = [tensors[name].index_select(1, row) for name in ("texture_first", "texture_second")]
+    level, sideways = normal[1].abs() > 0.7, normal[0].abs() > normal[2].abs()
+    u = torch.where(level | ~sideways, position[0], position[2]) * scale
+    v = torch.where(level, position[2], position[1]) * scale
+    return shading.texture(kind, u, v, seed, *colours)
 
 
 def _sky(tensors, shot, ray):
@@ -298,4 +310,6 @@ def _sky(tensors, shot, ray):
         torch.atan2(unit[0], unit[2]) * 1.05, unit[1] * 2.1, shading.look_up(tensors["sky_seed"], shot)
     )
     low, high = shading.look_up(tensors["sky_low"], shot).T, shading.look_up(tensors["sky_high"], shot).T
-    return low + (high - low) * share + (cloud - 0.5).clamp_min(0) * shading.look_up(tensors["cloud"], shot)
+    return (
+        low + (high - low) * share + (cloud - 0.5).clamp_min(0) * shading.look_up(tensors["sky_cloud"], shot)
+    )

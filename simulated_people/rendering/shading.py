@@ -4,18 +4,20 @@ All functions take flat lists of P points; vectors and colours are (3, P), one c
 several times faster than (P, 3).
 """
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 
 from simulated_people.scenes.scene import BRICKS, CHECKER, PLAIN, PLANKS, STRIPES, WINDOWS
 
-_TILE = 1024  # places along a side of the noise tile
-_BLOB = 64  # places a blob
+_TILE = 1024  # cells along a side of the noise tile
+_BLOB = 64  # cells per blob
 
 
-def look_up(table, index):
-    """table (N, …) looked up at index (P,); a single row is left to broadcast, which is much cheaper."""
+def look_up(table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Rows of a table (N, …) at index (P,); a single row is left to broadcast, which is much cheaper."""
     return table if len(table) == 1 else table.index_select(0, index)
 
 
@@ -42,12 +44,16 @@ def _grain_tile(device):
     return torch.randn(1 << 18, generator=torch.Generator().manual_seed(11)).repeat(2).to(device)
 
 
-def noise(u, v, seed):
-    """Smooth noise in 0…1 at (P,) places; 1 unit of u, v is about one blob. seed: (P,) or (1,) numbers."""
-    x, y = (
-        (u * _BLOB + seed * 151.7).floor().int() & (_TILE - 1),
-        (v * _BLOB + seed * 365.3).floor().int() & (_TILE - 1),
-    )
+def noise(u: torch.Tensor, v: torch.Tensor, seed: torch.Tensor) -> torch.Tensor:
+    """Smooth noise (P,) in 0…1.
+
+    Args:
+        u: (P,) where; 1 unit is about one blob.
+        v: (P,).
+        seed: (P,) or (1,) numbers.
+    """
+    x = (u * _BLOB + seed * 151.7).floor().int() & (_TILE - 1)
+    y = (v * _BLOB + seed * 365.3).floor().int() & (_TILE - 1)
     return _noise_tile(u.device).index_select(0, y * _TILE + x)
 
 
@@ -56,9 +62,24 @@ def _scatter(x, y):
     return torch.frac(torch.sin(x * 12.9898 + y * 78.233) * 43758.5453).abs()
 
 
-def texture(kind, u, v, seed, first, second):
-    """Albedo (3, P), sRGB. kind: (P,) int; u, v: (P,) m on the surface; seed: (P,); first, second: (3, P)
-    colours."""
+def texture(
+    kind: torch.Tensor,
+    u: torch.Tensor,
+    v: torch.Tensor,
+    seed: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+) -> torch.Tensor:
+    """Albedo (3, P) of surfaces, sRGB.
+
+    Args:
+        kind: (P,) int, the texture.
+        u: (P,) m along the surface.
+        v: (P,) m across.
+        seed: (P,).
+        first: (3, P) colour.
+        second: (3, P) colour.
+    """
     base = noise(u * 1.4, v * 1.4, seed)
     mask = base * 0.25
     for wanted in kind.bincount(minlength=PLAIN + 1).nonzero()[:, 0].tolist():
@@ -86,21 +107,26 @@ def texture(kind, u, v, seed, first, second):
     return first + (second - first) * (mask * 0.85 + 0.15 * base)
 
 
-def srgb_to_linear(srgb):
+def srgb_to_linear(srgb: torch.Tensor) -> torch.Tensor:
     """Light from an sRGB colour (the square is close to the true curve and cheap)."""
     return srgb * srgb
 
 
-def dot(a, b):
-    """(P,) of two (3, P), or of (3, 1) and (3, P)."""
+def dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(P,) products of two (3, P), or of (3, 1) and (3, P)."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def illuminate(lamp, shot, normals, shadow):
-    """(3, P) light that falls on points: a sky that is brighter above, and one lamp (the sun) with shadows.
+def illuminate(
+    lamp: Mapping[str, torch.Tensor], shot: torch.Tensor, normals: torch.Tensor, shadow: torch.Tensor
+) -> torch.Tensor:
+    """Light (3, P) that falls on points: a sky that is brighter above, and one lamp (the sun) with shadows.
 
-    lamp: dict of direction (S, 3), ambient (S,), sun (S,), colour (S, 3); shot: (P,); normals: (3, P);
-    shadow: (P,) 0 lit … 1 dark.
+    Args:
+        lamp: direction (S, 3), ambient (S,), sun (S,), colour (S, 3) of S scenes.
+        shot: (P,) scene of each point.
+        normals: (3, P).
+        shadow: (P,) 0 lit … 1 dark.
     """
     direction, colour = look_up(lamp["direction"], shot).T, look_up(lamp["colour"], shot).T
     ambient = look_up(lamp["ambient"], shot) * (0.70 + 0.30 * normals[1])
@@ -108,71 +134,96 @@ def illuminate(lamp, shot, normals, shadow):
     return ambient + direct * colour
 
 
+class _Grid(NamedTuple):
+    """A square map about a person."""
+
+    size: int  # cells along a side
+    reach: float  # m from the middle to the edge
+    empty: float  # value of cells without points
+
+
+_SHADOW = _Grid(96, 1.35, -9.0)  # how far the person reaches towards the lamp, m
+_CONTACT = _Grid(48, 1.2, 0.0)  # how near the person comes to the floor, 0…1
+_NEAR_FLOOR = 0.35  # m above the floor up to which a body still darkens it
+
+
 class Shadows:
     """Shadow maps, one for each person, and a darker floor where bodies come near it.
 
-    vertices: (N, V, 3) m of which `casting` (N, V) bool throw shadows; shot: (N,) list of ints; direction:
-    (S, 3) towards the lamp.
-    Points are looked up for one person at a time, or in several pictures for one person of each: the first of
+    Points are looked up for one person at a time, or in several images for one person of each: the first of
     all, the second, …
     """
 
-    SIZE, REACH = 96, 1.35  # cells; m from the middle of the person to the map's edge
-    FLOOR_SIZE, FLOOR_REACH, NEAR = 48, 1.2, 0.35  # m: how far above the floor a body still darkens it
+    def __init__(
+        self, vertices: torch.Tensor, casting: torch.Tensor, shot: Sequence[int], direction: torch.Tensor
+    ) -> None:
+        """Shadow maps of N people.
 
-    def __init__(self, vertices, casting, shot, direction):
+        Args:
+            vertices: (N, V, 3) m.
+            casting: (N, V) bool, those that throw shadows.
+            shot: (N,) number of each person's image.
+            direction: (S, 3) towards the lamp of each image.
+        """
         count, device = len(vertices), vertices.device
-        self._around = torch.tensor([[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]], device=device)[
-            ..., None
-        ]  # cells, right and up
+        around = [[-0.7, 0.3, 0.7, -0.3], [-0.3, -0.7, 0.3, 0.7]]  # cells, right and up
+        self._around = torch.tensor(around, device=device)[..., None]
         self._turns = _turns(shot, len(direction), device)
         light = direction[torch.as_tensor(shot, device=device)]
         up = torch.tensor([0.0, 1.0, 0.0], device=device).expand_as(light)
         right = torch.nn.functional.normalize(torch.linalg.cross(up, light), dim=-1)
-        self._axes = torch.stack(
-            [right, torch.linalg.cross(light, right), light], 1
-        )  # (N, 3, 3): right, up, towards the lamp
+        # (N, 3, 3): right, up, towards the lamp
+        self._axes = torch.stack([right, torch.linalg.cross(light, right), light], 1)
         self._centre = (vertices.amin(1) + vertices.amax(1)) / 2
         relative = vertices - self._centre[:, None]
-        across, along, height = (relative @ self._axes.mT).unbind(-1)
-        self._map = self._splat(across, along, height, casting, self.SIZE, self.REACH, -9.0)
-        near = (1 - vertices[..., 1] / self.NEAR).clamp(0, 1)
-        contact = self._splat(
-            relative[..., 0], relative[..., 2], near, casting, self.FLOOR_SIZE, self.FLOOR_REACH, 0.0
-        )
-        soft = torch.nn.functional.avg_pool2d(
-            contact.view(count, 1, self.FLOOR_SIZE, self.FLOOR_SIZE), 5, 1, 2
-        )
-        self._contact = soft.flatten(1)
+        self._map = self._splat(_SHADOW, (relative @ self._axes.mT).unbind(-1), casting)
+        near = (1 - vertices[..., 1] / _NEAR_FLOOR).clamp(0, 1)
+        contact = self._splat(_CONTACT, (relative[..., 0], relative[..., 2], near), casting)
+        contact = contact.view(count, 1, _CONTACT.size, _CONTACT.size)
+        self._contact = torch.nn.functional.avg_pool2d(contact, 5, 1, 2).flatten(1)
 
     @staticmethod
-    def _splat(x, y, value, casting, size, reach, empty):
-        """(N, size²) largest value of the points in and around each cell."""
+    def _splat(grid: _Grid, points: Sequence[torch.Tensor], casting: torch.Tensor) -> torch.Tensor:
+        """(N, size²) largest value in and around each cell; points: x, y and value, each (N, V)."""
+        (x, y, value), size = points, grid.size
         count = len(x)
-        column, row = ((axis / reach * 0.5 + 0.5) * size for axis in (x, y))
+        column, row = ((axis / grid.reach * 0.5 + 0.5) * size for axis in (x, y))
         fits = casting & (column >= 0) & (column < size) & (row >= 0) & (row < size)
         cell = (
             torch.arange(count, device=x.device)[:, None] * size * size
             + row.clamp(0, size - 1).long() * size
             + column.clamp(0, size - 1).long()
         )
-        grid = torch.full((count * size * size,), empty, device=x.device)
-        grid.scatter_reduce_(0, cell[fits], value[fits], "amax")
-        return torch.nn.functional.max_pool2d(grid.view(count, 1, size, size), 3, 1, 1).flatten(1)
+        cells = torch.full((count * size * size,), grid.empty, device=x.device)
+        cells.scatter_reduce_(0, cell[fits], value[fits], "amax")
+        return torch.nn.functional.max_pool2d(cells.view(count, 1, size, size), 3, 1, 1).flatten(1)
 
-    def at(self, position, shot, bias):
-        """(P,) 0 lit … 1 dark. position: (3, P) m; shot: (P,) picture of each; bias: m, against
-        self-shadowing."""
+    def at(self, position: torch.Tensor, shot: torch.Tensor, bias: float) -> torch.Tensor:
+        """(P,) 0 lit … 1 dark.
+
+        Args:
+            position: (3, P) m.
+            shot: (P,) image of each point.
+            bias: m, against self-shadowing.
+        """
         return self._darkest(position, lambda person: self._cast(person, position, shot, bias))
 
-    def contact(self, position, shot):
-        """(P,) 0…1: how much nearby bodies take of the floor's sky light. position: (3, P) m on the floor;
-        shot: (P,) picture of each."""
+    def contact(self, position: torch.Tensor, shot: torch.Tensor) -> torch.Tensor:
+        """(P,) 0…1: how much nearby bodies take of the floor's sky light.
+
+        Args:
+            position: (3, P) m, on the floor.
+            shot: (P,) image of each point.
+        """
         return self._darkest(position, lambda person: self._touch(person, position, shot))
 
     def _darkest(self, position, of_person):
-        """The largest of what the people of a point's own picture do to it; of_person(person) → (rows,
-        values)."""
+        """The largest of what the people of a point's own image do to it.
+
+        Args:
+            position: (3, P) m.
+            of_person: Gives the (rows, values) of a person.
+        """
         result = torch.zeros(position.shape[1], device=position.device)
         for person in self._turns:
             rows, values = of_person(person)
@@ -180,7 +231,7 @@ class Shadows:
         return result
 
     def _cast(self, person, position, shot, bias):
-        size, axes, centre = self.SIZE, self._axes[person], self._centre[person]
+        size, axes, centre = _SHADOW.size, self._axes[person], self._centre[person]
         if len(axes) == 1:
             across, along, height = axes[0] @ position - (axes[0] @ centre[0])[:, None]
         else:
@@ -190,7 +241,7 @@ class Shadows:
             across, along, height = (
                 dot(look_up(axes[:, k], shot).T, position) - look_up(middle[:, k], shot) for k in range(3)
             )
-        column, row = ((axis / self.REACH * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
+        column, row = ((axis / _SHADOW.reach * 0.5 + 0.5) * size - 0.5 for axis in (across, along))
         rows = ((column > 1) & (column < size - 2) & (row > 1) & (row < size - 2)).nonzero()[:, 0]
         column, row, height = (value.index_select(0, rows) for value in (column, row, height + bias))
         dx, dy = self._around
@@ -199,11 +250,11 @@ class Shadows:
         return rows, dark.sum(0) / 4
 
     def _touch(self, person, position, shot):
-        size, centre = self.FLOOR_SIZE, self._centre[person]
+        size, centre = _CONTACT.size, self._centre[person]
         if len(centre) > 1:
             centre = torch.where(person[:, None] < 0, torch.inf, centre)
         column, row = (
-            ((position[axis] - look_up(centre[:, axis], shot)) / self.FLOOR_REACH * 0.5 + 0.5) * size - 0.5
+            ((position[axis] - look_up(centre[:, axis], shot)) / _CONTACT.reach * 0.5 + 0.5) * size - 0.5
             for axis in (0, 2)
         )
         rows = ((column > 0) & (column < size - 1) & (row > 0) & (row < size - 1)).nonzero()[:, 0]
@@ -217,7 +268,13 @@ class Shadows:
         return rows, torch.lerp(torch.lerp(a, b, fx), torch.lerp(c, d, fx), fy)
 
     @staticmethod
-    def _looked_up(maps, person, shot, rows, cell):
+    def _looked_up(
+        maps: torch.Tensor,
+        person: slice | torch.Tensor,
+        shot: torch.Tensor,
+        rows: torch.Tensor,
+        cell: torch.Tensor,
+    ) -> torch.Tensor:
         """Cells (…, P) of the maps (N, cells) of the people that points `rows` (P,) belong to."""
         if isinstance(person, slice):
             return maps[person.start].index_select(0, cell.flatten()).view(cell.shape)
@@ -226,8 +283,10 @@ class Shadows:
 
 
 def _turns(shot, shots, device):
-    """Everybody, one person of each picture at a time: tensors (S,) of people, −1 where the picture has no
-    more of them; for a single picture slices of one, which cost nothing to take."""
+    """Everybody, one person of each image at a time: tensors (S,) of people, −1 where an image has no more.
+
+    For a single image slices of one, which cost nothing to take.
+    """
     if shots == 1:
         return [slice(n, n + 1) for n in range(len(shot))]
     of_shot = [[n for n, own in enumerate(shot) if own == s] for s in range(shots)]
@@ -236,40 +295,49 @@ def _turns(shot, shots, device):
     return list(torch.tensor(padded, dtype=torch.int64, device=device).view(shots, most).T)
 
 
-def develop(light, film, brightness, seed, shot, starts):
-    """(P, 3) uint8 sRGB from light (3, P): exposure, a soft shoulder for the highlights, contrast, colour
-    cast and sensor noise.
+def develop(
+    light: torch.Tensor,
+    film: Mapping[str, torch.Tensor],
+    brightness: torch.Tensor,
+    seeds: Sequence[int],
+    shot: torch.Tensor,
+    starts: Sequence[int],
+) -> torch.Tensor:
+    """Images from light: exposure, a soft shoulder for the highlights, contrast, colour cast and noise.
 
-    film: dict of exposure, gamma, contrast, noise (S,) and white (S, 3); brightness: (S,) the light that is
-    to become `exposure`;
-    seed: list of S ints; shot: (P,) picture of each column; starts: S + 1 columns at which the pictures
-    start.
+    Args:
+        light: (3, P).
+        film: exposure, gamma, contrast, noise (S,) and white (S, 3) of S images.
+        brightness: (S,) the light that is to become `exposure`.
+        seeds: S ints, of the noise.
+        shot: (P,) image of each column.
+        starts: S + 1 columns at which the images start.
+
+    Returns:
+        (P, 3) uint8, sRGB.
     """
     gain = (film["exposure"] / brightness.clamp_min(0.01)).clamp(0.5, 2.5)
     x = light * look_up(gain, shot)
-    x = torch.where(
-        x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5)
-    )  # meets the straight part with the same slope, never reaches 1
+    # meets the straight part with the same slope, and never reaches 1
+    x = torch.where(x < 0.5, x, 1 - 0.25 / x.clamp_min(0.5))
     x = x ** look_up(1 / film["gamma"], shot)
     x = ((x - 0.5) * look_up(film["contrast"], shot) + 0.5) * look_up(film["white"], shot).T
-    x += _speckle(seed, shot, starts, light.device) * look_up(film["noise"], shot)
+    x += _speckle(seeds, shot, starts, light.device) * look_up(film["noise"], shot)
     return (x.clamp_(0, 1) * 255 + 0.5).to(torch.uint8).T.contiguous()
 
 
-def _speckle(seed, shot, starts, device):
-    """(3, P) normal deviates: each picture a piece of the tile, which begins anew where it is too short."""
+def _speckle(seeds, shot, starts, device):
+    """(3, P) normal deviates: each image a piece of the tile, which begins anew where it is too short."""
     grain = _grain_tile(device)
     period = len(grain) // 2
-    first = [(number * 7919 + 104729) % period for number in seed]
-    if len(seed) == 1:
+    first = [(seed * 7919 + 104729) % period for seed in seeds]
+    if len(seeds) == 1:
         count = 3 * starts[1]
         long_enough = grain if count <= period else grain[:period].repeat(count // period + 2)
         return long_enough[first[0] : first[0] + count].view(3, -1)
     begin, end = (torch.tensor(edges, device=device) for edges in (starts[:-1], starts[1:]))
-    place = torch.arange(starts[-1], device=device) + (
-        torch.tensor(first, device=device) - begin
-    ).index_select(0, shot)
+    offset = (torch.tensor(first, device=device) - begin).index_select(0, shot)
+    place = torch.arange(starts[-1], device=device) + offset
     length = (end - begin).index_select(0, shot)
-    return grain.index_select(
-        0, (torch.stack([place, place + length, place + 2 * length]) % period).flatten()
-    ).view(3, -1)
+    rows = torch.stack([place, place + length, place + 2 * length]) % period
+    return grain.index_select(0, rows.flatten()).view(3, -1)

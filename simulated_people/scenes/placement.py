@@ -1,20 +1,29 @@
 """People and things in one place: seats, free lines of sight, and no furniture that cuts into a body."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from simulated_people.body.landmarks import LANDMARK_INDEX
-from simulated_people.body.model import shared_body
-from simulated_people.people_sampling import landmarks_of
+from simulated_people.body.model import Actor, Body, shared_body
 from simulated_people.scenes import furniture
-from simulated_people.scenes.scene import PLANKS, Surface
+from simulated_people.scenes.camera import Camera
+from simulated_people.scenes.scene import PLANKS, Box, Scene, Spot, Surface
 
-_STEP, _STEPS = 0.15, 4  # m a step, and steps that a thing is moved aside before it is taken away
+# m per step, and steps that a thing is moved aside before it is removed.
+_STEP, _STEPS = 0.15, 4
 
 
-def add_seat(scene, body, actor, seed=0):
-    """The scene with something under a person who sits, shaped so that it does not cut into legs."""
+def add_seat(scene: Scene, body: Body, actor: Actor, seed: int = 0) -> Scene:
+    """The scene with something under a person who sits, shaped so that it does not cut into legs.
+
+    Args:
+        scene: The place.
+        body: The body model.
+        actor: The person.
+        seed: Decides on kind and colours.
+    """
     skin = body.skin([actor])[0]
     marks = body.landmarks(actor)
     hips, knees = marks["pelvis"] / 1000, (marks["l_knee"] + marks["r_knee"]) / 2000
@@ -28,30 +37,30 @@ def add_seat(scene, body, actor, seed=0):
     if top < 0.12:
         return scene
     rng = np.random.default_rng((77, seed))
-    paint = (
-        furniture.random_surface(rng)
-        if scene.kind != "laboratory"
-        else Surface(PLANKS, (0.36, 0.26, 0.17), (0.27, 0.19, 0.12), seed=9)
-    )
-    kinds = ["chair", "stool", "block", "pedestal"]
     if scene.kind == "laboratory":
-        kinds = ["chair", "pedestal"]
+        kinds, surface = (
+            ["chair", "pedestal"],
+            Surface(PLANKS, (0.36, 0.26, 0.17), (0.27, 0.19, 0.12), seed=9),
+        )
     else:
+        kinds, surface = ["chair", "stool", "block", "pedestal"], furniture.random_surface(rng)
         rng.shuffle(kinds)
-    object_id = 500 + len(scene.boxes)
+    object_id, spot = 500 + len(scene.boxes), Spot(middle[0], middle[1], yaw)
     for kind in (*kinds, "cushion"):
-        fitting = furniture.seat(kind, middle[0], middle[1], yaw, top, paint, object_id)
+        fitting = furniture.seat(kind, spot, top, surface, object_id)
         if not intersects(fitting, skin).any():
             break
     return replace(scene, boxes=scene.boxes + tuple(fitting))
 
 
-def resolve_intersections(scene, skin, move=True):
-    """The scene without furniture that cuts into people: it is moved aside where that helps, and taken away
-    where it does not.
+def resolve_intersections(scene: Scene, skin: np.ndarray, move: bool = True) -> Scene:
+    """The scene without furniture that cuts into people; the same object where nothing does.
 
-    skin: (..., 3) m, from `Body.skin`: every place that bodies take in this scene, of all people, in all
-    frames that share it. The same scene comes back when nothing is in the way.
+    Args:
+        scene: The place.
+        skin: (..., 3) m, from `Body.skin`: the bodies of all people, in all images that share the
+            scene.
+        move: Move furniture aside where that helps, instead of removing it.
     """
     points = np.asarray(skin, np.float32).reshape(-1, 3)
     cut = intersects(scene.boxes, points)
@@ -61,8 +70,8 @@ def resolve_intersections(scene, skin, move=True):
     kept = [box for box in scene.boxes if box.object_id not in bad]
     for object_id in sorted(bad) if move else ():
         pieces = [box for box in scene.boxes if box.object_id == object_id]
-        place = np.mean([box.centre for box in pieces], 0)
-        away = (place - points[np.argmin(((points - place) ** 2)[:, [0, 2]].sum(1))])[[0, 2]]
+        centre = np.mean([box.centre for box in pieces], 0)
+        away = (centre - points[np.argmin(((points - centre) ** 2)[:, [0, 2]].sum(1))])[[0, 2]]
         away = away / max(np.linalg.norm(away), 1e-3)
         for step in range(1, _STEPS + 1):
             moved = [box.moved(*(away * _STEP * step)) for box in pieces]
@@ -72,9 +81,14 @@ def resolve_intersections(scene, skin, move=True):
     return replace(scene, boxes=tuple(kept))
 
 
-def intersects(boxes, points, margin=0.02):
-    """(boxes,) bool: bodies reach into the box. Seats touch by design: they are measured without the margin,
-    a little lower."""
+def intersects(boxes: Sequence[Box], points: np.ndarray, margin: float = 0.02) -> np.ndarray:
+    """(boxes,) bool: which boxes bodies reach into.
+
+    Args:
+        boxes: Of a scene. Seats touch bodies by design: they are measured without the margin, a little lower.
+        points: (K, 3) m, on the skin.
+        margin: m that is to stay free about a box.
+    """
     result = np.zeros(len(boxes), bool)
     if not len(points) or not len(boxes):
         return result
@@ -99,53 +113,58 @@ def intersects(boxes, points, margin=0.02):
     return result
 
 
-def ground_point_at(camera, column, depth, height=0.9):
-    """The ground point (x, z) m of somebody who is seen at a column (fraction of the picture's width),
-    `depth` m from the camera.
+def ground_point_at(
+    camera: Camera, column: float, depth: float, height: float = 0.9
+) -> tuple[tuple[float, float], float]:
+    """The point of the ground where somebody stands who is seen at a column of the image.
 
-    height: m above the floor that the column is meant for. The second value is the row (fraction) where that
-    height is seen.
+    Args:
+        camera: The view.
+        column: Fraction of the image's width.
+        depth: m from the camera, along its optical axis.
+        height: m above the floor that the column is meant for.
+
+    Returns:
+        x and z (m, world), and the row (fraction) where that height is seen.
     """
     right, down, forward = camera.rotation
     across = depth * (column * camera.width - camera.cx) / camera.fx
     below = (height - camera.position[1] - across * right[1] - depth * forward[1]) / down[1]
-    place = camera.position + across * right + below * down + depth * forward
-    return (float(place[0]), float(place[2])), float((below / depth * camera.fy + camera.cy) / camera.height)
+    point = camera.position + across * right + below * down + depth * forward
+    row = (below / depth * camera.fy + camera.cy) / camera.height
+    return (float(point[0]), float(point[2])), float(row)
 
 
-def add_seats(place, actors):
+def add_seats(scene: Scene, actors: Sequence[Actor]) -> Scene:
     """The scene with something under everybody who sits."""
     for actor in actors:
         if actor.action == "sit":
-            place = add_seat(place, shared_body("cpu"), actor, seed=actor.body)
-    return place
+            scene = add_seat(scene, shared_body("cpu"), actor, seed=actor.body)
+    return scene
 
 
-def clear_view(place, view, actors):
+def clear_view(scene: Scene, camera: Camera, actors: Sequence[Actor]) -> Scene:
     """The scene without things that hide somebody's chest from the camera (what hides less stays)."""
     blocking = set()
     for actor in actors:
-        blocking |= {
-            place.boxes[k].object_id
-            for k in np.flatnonzero(boxes_on_line(place, view, landmarks_of(actor)[LANDMARK_INDEX["thorax"]]))
-        }
-    return (
-        replace(place, boxes=tuple(box for box in place.boxes if box.object_id not in blocking))
-        if blocking
-        else place
-    )
+        chest = shared_body("cpu").place([actor]).landmarks[0, LANDMARK_INDEX["thorax"]]
+        blocking |= {scene.boxes[k].object_id for k in np.flatnonzero(boxes_on_line(scene, camera, chest))}
+    if not blocking:
+        return scene
+    return replace(scene, boxes=tuple(box for box in scene.boxes if box.object_id not in blocking))
 
 
-def boxes_on_line(place, view, point):
-    """(boxes,) bool: which of the scene's boxes the line from the camera to a world point (3,) m goes
-    through."""
-    if not place.boxes:
+def boxes_on_line(scene: Scene, camera: Camera, point: np.ndarray) -> np.ndarray:
+    """(boxes,) bool: which boxes the line from the camera to a world point (3,) m goes through."""
+    if not scene.boxes:
         return np.zeros(0, bool)
     centre, half = (
-        np.array([getattr(box, name) for box in place.boxes], float) for name in ("centre", "half")
+        np.array([getattr(box, name) for box in scene.boxes], float) for name in ("centre", "half")
     )
-    yaw = np.array([box.yaw for box in place.boxes])
-    start, along = (_to_box_axes(vector, yaw) for vector in (view.position - centre, point - view.position))
+    yaw = np.array([box.yaw for box in scene.boxes])
+    start, along = (
+        _to_box_axes(vector, yaw) for vector in (camera.position - centre, point - camera.position)
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
         ends = np.stack([(-half - start) / along, (half - start) / along])
     enter, leave = np.nanmax(ends.min(0), 1), np.nanmin(ends.max(0), 1)

@@ -1,4 +1,4 @@
-"""Places where people are photographed: a laboratory, a green studio, rooms, halls, film sets, streets, fields.
+"""Places where people are photographed: a laboratory, a studio, rooms, halls, film sets, streets, fields.
 
 A scene is a plain value; the same seed gives the same scene, and many cameras and images can share it.
 World frame: metres, y up, floor at y = 0; people act around the origin unless `people` says otherwise.
@@ -8,12 +8,14 @@ World frame: metres, y up, floor at y = 0; people act around the origin unless `
 >>> scene = resolve_intersections(scene, body.skin([actor]))            # no furniture through people
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from simulated_people.body.clothes import random_colour
 from simulated_people.scenes import furniture
+from simulated_people.scenes.camera import Camera
 from simulated_people.scenes.layout import (
     against_walls,
     enlarged_room,
@@ -34,54 +36,64 @@ from simulated_people.scenes.scene import (
     Film,
     Lamp,
     Scene,
+    Spot,
     Surface,
 )
 
+_GROUNDS = (
+    (0.24, 0.38, 0.14), (0.45, 0.42, 0.38), (0.60, 0.51, 0.37), (0.34, 0.34, 0.35), (0.80, 0.82, 0.85),
+    (0.24, 0.42, 0.22), (0.58, 0.30, 0.24),
+)  # fmt: skip
+_HALL_FLOORS = (
+    (0.72, 0.52, 0.32), (0.66, 0.45, 0.27), (0.30, 0.45, 0.55), (0.62, 0.30, 0.25), (0.35, 0.52, 0.36),
+)  # fmt: skip
+
+# Equipment of the laboratory: x, z (m) and kind.
+_EQUIPMENT = (
+    (-3.9, -2.0, "cabinet"), (3.9, 1.5, "cabinet"), (1.0, 4.2, "low"), (-2.0, -4.3, "low"),
+    (3.6, -3.6, "pole"), (-3.6, 3.6, "pole"), (-4.0, 0.6, "shelf"),
+)  # fmt: skip
 KINDS = ("laboratory", "studio", "outdoor", "street", "room", "hall", "film set")
 
 
-def make_scene(kind, seed, cameras=(), people=((0.0, 0.0),), occluders=0):
-    """A scene of one of `KINDS`.
+def make_scene(
+    kind: str,
+    seed: int,
+    cameras: Sequence[Camera] = (),
+    people: Sequence[Sequence[float]] = ((0.0, 0.0),),
+    occluders: int = 0,
+) -> Scene:
+    """A scene.
 
-    cameras: the `Camera`s (or their positions) that are to look at it: walls stay behind them, furniture out
-    of their sight of the people;
-    people: where people will be, (x, z) m; occluders: how many pieces of furniture stand in the way on
-    purpose.
+    Args:
+        kind: Of `KINDS`.
+        seed: The same seed gives the same scene.
+        cameras: Those that are to look at it (or their positions): walls stay behind them, furniture out of
+            their sight of the people.
+        people: Where people will be, (x, z) m.
+        occluders: How many pieces of furniture stand in the way on purpose.
     """
     rng = np.random.default_rng((KINDS.index(kind), seed))
     eyes = [np.asarray(getattr(camera, "position", camera), float) for camera in cameras]
     spots = [np.array([x, 0.0, z], float) for x, z in people]
-    scene = {"laboratory": _laboratory, "studio": _studio, "outdoor": _outdoor, "street": _street, "room": _room, "hall": _hall,
-             "film set": _room}[kind](rng, kind, seed, eyes, spots)  # fmt: skip
+    scene = _MAKERS[kind](rng, kind, seed, eyes, spots)
     if occluders:
-        scene = replace(
-            scene, boxes=scene.boxes + tuple(in_the_way(rng, occluders, eyes, spots, len(scene.boxes) + 1000))
-        )
+        boxes = in_the_way(rng, occluders, eyes, spots, len(scene.boxes) + 1000)
+        scene = replace(scene, boxes=scene.boxes + tuple(boxes))
     return scene
 
 
-# ---- the kinds of place
-# ----------------------------------------------------------------------------------------------------------------
-
-
 def _laboratory(rng, kind, seed, eyes, spots):
-    """One laboratory for everybody: brown floor, a red carpet, grey walls, equipment along them. Only the
-    sensor differs by seed."""
+    """The one laboratory: brown floor, a red carpet, grey walls, equipment along them.
+
+    It is the same for every seed.
+    """
     fixed = np.random.default_rng(1)
-    boxes = [
-        Box(
-            (0.0, 0.004, 0.0),
-            (2.2, 0.004, 2.2),
-            0.0,
-            Surface(PLAIN, (0.55, 0.20, 0.16), (0.45, 0.16, 0.13)),
-            0,
-            walkable=True,
-        )
-    ]
+    red = Surface(PLAIN, (0.55, 0.20, 0.16), (0.45, 0.16, 0.13))
+    boxes = [Box((0.0, 0.004, 0.0), (2.2, 0.004, 2.2), 0.0, red, 0, walkable=True)]
     grey = Surface(PLAIN, (0.25, 0.25, 0.28), (0.2, 0.2, 0.2), seed=3)
-    for object_id, (x, z, piece) in enumerate(((-3.9, -2.0, "cabinet"), (3.9, 1.5, "cabinet"), (1.0, 4.2, "low"), (-2.0, -4.3, "low"),
-                                           (3.6, -3.6, "pole"), (-3.6, 3.6, "pole"), (-4.0, 0.6, "shelf")), 1):  # fmt: skip
-        boxes += furniture.piece(fixed, piece, x, z, 0.0, grey, object_id)
+    for object_id, (x, z, piece) in enumerate(_EQUIPMENT, 1):
+        boxes += furniture.piece(fixed, piece, Spot(x, z), grey, object_id)
     floor = Surface(PLAIN, (0.45, 0.30, 0.20), (0.36, 0.22, 0.15), seed=3)
     wall = Surface(PLAIN, (0.62, 0.60, 0.56), (0.5, 0.5, 0.5), seed=4)
     room, lamp = enlarged_room(eyes, spots, (-4.2, 4.2, -4.6, 4.6, 3.2)), Lamp((0.25, 0.93, 0.27), 0.62, 0.5)
@@ -89,49 +101,34 @@ def _laboratory(rng, kind, seed, eyes, spots):
 
 
 def _studio(rng, kind, seed, eyes, spots):
+    """A green-screen studio."""
     green = Surface(PLAIN, (0.22, 0.47, 0.24), (0.18, 0.40, 0.20), seed=5)
-    return Scene(
-        kind,
-        seed,
-        green,
-        green,
-        enlarged_room(eyes, spots, (-5.6, 5.6, -5.6, 5.6, 4.5)),
-        Lamp((0.2, 0.95, 0.2), 0.7, 0.4),
-        Film(0.2, noise=0.008),
-    )
+    room, lamp = enlarged_room(eyes, spots, (-5.6, 5.6, -5.6, 5.6, 4.5)), Lamp((0.2, 0.95, 0.2), 0.7, 0.4)
+    return Scene(kind, seed, green, green, room, lamp, Film(0.2, noise=0.008))
 
 
 def _room(rng, kind, seed, eyes, spots):
-    centre = np.mean(spots, 0)
-    room = (centre[0] - rng.uniform(2.2, 4.2), centre[0] + rng.uniform(2.2, 4.2), centre[2] - rng.uniform(2.2, 4.2),
-            centre[2] + rng.uniform(2.2, 4.2), rng.uniform(2.5, 3.4))  # fmt: skip
-    room = enlarged_room(eyes, spots, room)
-    base, wall = (
-        np.array(random_colour(rng, (0.1, 0.5), (0.3, 0.8))),
-        np.array(random_colour(rng, (0.02, 0.4), (0.4, 0.95))),
+    """A room with furniture; as a film set, too."""
+    u, centre = rng.uniform, np.mean(spots, 0)
+    west, east = centre[0] - u(2.2, 4.2), centre[0] + u(2.2, 4.2)
+    room = enlarged_room(
+        eyes, spots, (west, east, centre[2] - u(2.2, 4.2), centre[2] + u(2.2, 4.2), u(2.5, 3.4))
     )
-    floor = Surface(int(rng.choice([PLAIN, CHECKER, PLANKS, BLOTCHES], p=[0.25, 0.2, 0.45, 0.1])), base, base * rng.uniform(0.5, 0.92),
-                    rng.uniform(0.6, 1.5), int(rng.integers(1000)))  # fmt: skip
-    walls = Surface(int(rng.choice([PLAIN, BRICKS, STRIPES], p=[0.75, 0.13, 0.12])), wall, wall * rng.uniform(0.72, 0.96),
-                    rng.uniform(0.6, 1.5), int(rng.integers(1000)))  # fmt: skip
+    base = np.array(random_colour(rng, (0.1, 0.5), (0.3, 0.8)))
+    wall = np.array(random_colour(rng, (0.02, 0.4), (0.4, 0.95)))
+    texture = int(rng.choice([PLAIN, CHECKER, PLANKS, BLOTCHES], p=[0.25, 0.2, 0.45, 0.1]))
+    floor = Surface(texture, base, base * u(0.5, 0.92), u(0.6, 1.5), int(rng.integers(1000)))
+    texture = int(rng.choice([PLAIN, BRICKS, STRIPES], p=[0.75, 0.13, 0.12]))
+    walls = Surface(texture, wall, wall * u(0.72, 0.96), u(0.6, 1.5), int(rng.integers(1000)))
     boxes = list(against_walls(rng, room))
     for object_id in range(100, 100 + rng.integers(2, 7)):
-        angle, radius = rng.uniform(0, 2 * np.pi), rng.uniform(1.3, 2.8)
+        angle, radius = u(0, 2 * np.pi), u(1.3, 2.8)
         x, z = centre[0] + radius * np.cos(angle), centre[2] + radius * np.sin(angle)
         if out_of_sight(x, z, eyes, spots):
-            boxes += furniture.piece(
-                rng,
-                rng.choice(furniture.PIECES),
-                x,
-                z,
-                rng.uniform(0, 2 * np.pi),
-                furniture.random_surface(rng),
-                object_id,
-            )
-    warm = rng.uniform(0.72, 1.0)
-    lamp = Lamp(
-        random_direction(rng), rng.uniform(0.45, 0.8), rng.uniform(0.3, 0.7), (1.0, (1 + warm) / 2, warm)
-    )
+            piece, spot = rng.choice(furniture.PIECES), Spot(x, z, u(0, 2 * np.pi))
+            boxes += furniture.piece(rng, piece, spot, furniture.random_surface(rng), object_id)
+    warm = u(0.72, 1.0)
+    lamp = Lamp(random_direction(rng), u(0.45, 0.8), u(0.3, 0.7), (1.0, (1 + warm) / 2, warm))
     return Scene(kind, seed, floor, walls, room, lamp, random_film(rng), boxes=tuple(boxes))
 
 
@@ -139,40 +136,19 @@ def _hall(rng, kind, seed, eyes, spots):
     """A sports hall: wide and high, planks or a coloured floor with lines, stands along the walls."""
     half = rng.uniform(7, 14), rng.uniform(7, 14)
     room = enlarged_room(eyes, spots, (-half[0], half[0], -half[1], half[1], rng.uniform(5.5, 9)))
-    wood = (
-        (0.72, 0.52, 0.32),
-        (0.66, 0.45, 0.27),
-        (0.30, 0.45, 0.55),
-        (0.62, 0.30, 0.25),
-        (0.35, 0.52, 0.36),
-    )[rng.integers(5)]
-    wood = np.array(wood)
+    wood = np.array(_HALL_FLOORS[rng.integers(len(_HALL_FLOORS))])
     wall = np.array(random_colour(rng, (0.02, 0.3), (0.5, 0.9)))
     boxes, white = [], Surface(PLAIN, (0.9, 0.9, 0.88), (0.85, 0.85, 0.85))
-    for k in range(rng.integers(2, 5)):  # lines on the floor
+    for object_id in range(rng.integers(2, 5)):  # lines on the floor
         along, at = rng.random() < 0.5, rng.uniform(-4, 4)
-        boxes.append(
-            Box(
-                (at if along else 0.0, 0.002, 0.0 if along else at),
-                (0.03 if along else 8.0, 0.002, 8.0 if along else 0.03),
-                0.0,
-                white,
-                k,
-                walkable=True,
-            )
-        )
+        centre, size = (at if along else 0.0, 0.002, 0.0 if along else at), (0.03, 0.002, 8.0)
+        boxes.append(Box(centre, size if along else size[::-1], 0.0, white, object_id, walkable=True))
     bench = furniture.random_surface(rng)
     for side in (-1, 1):  # stands
         for step in range(rng.integers(0, 4)):
-            boxes.append(
-                Box(
-                    (0.0, 0.25 * (step + 1), side * (half[1] - 2.6 + 0.7 * step)),
-                    (half[0] * 0.8, 0.25 * (step + 1), 0.34),
-                    0.0,
-                    bench,
-                    50 + step,
-                )
-            )
+            height = 0.25 * (step + 1)
+            centre = (0.0, height, side * (half[1] - 2.6 + 0.7 * step))
+            boxes.append(Box(centre, (half[0] * 0.8, height, 0.34), 0.0, bench, 50 + step))
     boxes += against_walls(rng, room)
     lamp = Lamp(random_direction(rng, 0.9), rng.uniform(0.55, 0.8), rng.uniform(0.3, 0.6))
     walls = Surface(
@@ -182,91 +158,61 @@ def _hall(rng, kind, seed, eyes, spots):
     return Scene(kind, seed, floor, walls, room, lamp, random_film(rng), boxes=tuple(boxes))
 
 
-_GROUNDS = (
-    (0.24, 0.38, 0.14),
-    (0.45, 0.42, 0.38),
-    (0.60, 0.51, 0.37),
-    (0.34, 0.34, 0.35),
-    (0.80, 0.82, 0.85),
-    (0.24, 0.42, 0.22),
-    (0.58, 0.30, 0.24),
-)
-
-
 def _outdoor(rng, kind, seed, eyes, spots):
     """A field, a beach, a sports ground: ground and sky, with trees, hedges and houses far off."""
-    centre, toward = np.mean(spots, 0), rng.uniform(0, 2 * np.pi)
+    u, centre, toward = rng.uniform, np.mean(spots, 0), rng.uniform(0, 2 * np.pi)
     if eyes:
         away = centre - np.mean(eyes, 0)
         toward = np.arctan2(away[0], away[2])
     boxes, several = [], len(eyes) > 2
     for object_id in range(rng.integers(4, 12)):
-        angle = toward + (rng.uniform(-np.pi, np.pi) if several else rng.uniform(-1.1, 1.1))
-        radius = rng.uniform(7, 26) + (6 if several else 0)
+        angle = toward + (u(-np.pi, np.pi) if several else u(-1.1, 1.1))
+        radius = u(7, 26) + (6 if several else 0)
         x, z = centre[0] + radius * np.sin(angle), centre[2] + radius * np.cos(angle)
-        boxes += (
-            furniture.tree(rng, x, z, object_id)
-            if rng.random() < 0.5
-            else furniture.house(rng, x, z, object_id)
-        )
+        thing = furniture.tree if rng.random() < 0.5 else furniture.house
+        boxes += thing(rng, x, z, object_id)
     ground = np.array(_GROUNDS[rng.integers(len(_GROUNDS))])
-    floor = Surface(
-        int(rng.choice([PLAIN, BLOTCHES], p=[0.5, 0.5])),
-        ground,
-        ground * rng.uniform(0.6, 0.92),
-        rng.uniform(0.4, 1.4),
-        int(rng.integers(1000)),
-    )
-    lamp = Lamp(
-        random_direction(rng),
-        rng.uniform(0.42, 0.62),
-        rng.uniform(0.45, 1.0),
-        (1.0, rng.uniform(0.92, 1), rng.uniform(0.78, 1)),
-    )
+    texture = int(rng.choice([PLAIN, BLOTCHES], p=[0.5, 0.5]))
+    floor = Surface(texture, ground, ground * u(0.6, 0.92), u(0.4, 1.4), int(rng.integers(1000)))
+    lamp = Lamp(random_direction(rng), u(0.42, 0.62), u(0.45, 1.0), (1.0, u(0.92, 1), u(0.78, 1)))
     return Scene(kind, seed, floor, floor, None, lamp, random_film(rng), random_sky(rng), tuple(boxes))
 
 
 def _street(rng, kind, seed, eyes, spots):
-    """A street or a square: paving, house fronts on two sides, some cars, posts and trees; wide enough to
-    walk through with a camera."""
-    heading, width = rng.uniform(0, 2 * np.pi), rng.uniform(5.5, 10)
-    along, across = (
-        np.array([np.sin(heading), np.cos(heading)]),
-        np.array([np.cos(heading), -np.sin(heading)]),
-    )
+    """A street or a square: paving, house fronts on two sides, some cars, posts and trees.
+
+    It is wide enough to walk through with a camera.
+    """
+    u, heading, width = rng.uniform, rng.uniform(0, 2 * np.pi), rng.uniform(5.5, 10)
+    along = np.array([np.sin(heading), np.cos(heading)])
+    across = np.array([np.cos(heading), -np.sin(heading)])
     boxes, object_id, centre = [], 0, np.mean(spots, 0)[[0, 2]]
     for side in (-1, 1):
         at = -28.0
         while at < 28:
-            front = rng.uniform(3, 7)
+            front = u(3, 7)
             x, z = centre + along * (at + front) + across * side * (width + 3)
-            boxes += furniture.house(
-                rng, x, z, object_id, half=(3.0, rng.uniform(2.2, 6), front), yaw=heading
-            )
+            boxes += furniture.house(rng, x, z, object_id, half=(3.0, u(2.2, 6), front), yaw=heading)
             at, object_id = at + 2 * front + rng.choice([0.0, 0.0, 2.0]), object_id + 1
         for _ in range(rng.integers(1, 4)):
-            x, z = centre + along * rng.uniform(-14, 14) + across * side * (width - rng.uniform(0.9, 1.6))
+            x, z = centre + along * u(-14, 14) + across * side * (width - u(0.9, 1.6))
             if out_of_sight(x, z, eyes, spots, 1.2):
-                boxes += (furniture.car, furniture.tree, furniture.post)[rng.integers(3)](
-                    rng, x, z, object_id, yaw=heading
-                )
+                thing = (furniture.car, furniture.tree, furniture.post)[rng.integers(3)]
+                boxes += thing(rng, x, z, object_id, yaw=heading)
             object_id += 1
     stone = np.array(random_colour(rng, (0.02, 0.2), (0.35, 0.7)))
-    floor = Surface(
-        int(rng.choice([PLAIN, CHECKER, BRICKS, BLOTCHES])),
-        stone,
-        stone * rng.uniform(0.75, 0.95),
-        rng.uniform(0.6, 1.2),
-        int(rng.integers(1000)),
-    )
-    lamp = Lamp(
-        random_direction(rng),
-        rng.uniform(0.45, 0.65),
-        rng.uniform(0.3, 0.9),
-        (1.0, rng.uniform(0.92, 1), rng.uniform(0.8, 1)),
-    )
+    texture = int(rng.choice([PLAIN, CHECKER, BRICKS, BLOTCHES]))
+    floor = Surface(texture, stone, stone * u(0.75, 0.95), u(0.6, 1.2), int(rng.integers(1000)))
+    lamp = Lamp(random_direction(rng), u(0.45, 0.65), u(0.3, 0.9), (1.0, u(0.92, 1), u(0.8, 1)))
     return Scene(kind, seed, floor, floor, None, lamp, random_film(rng), random_sky(rng), tuple(boxes))
 
 
-# ---- parts
-# -----------------------------------------------------------------------------------------------------------------------------
+_MAKERS = {
+    "laboratory": _laboratory,
+    "studio": _studio,
+    "outdoor": _outdoor,
+    "street": _street,
+    "room": _room,
+    "hall": _hall,
+    "film set": _room,
+}

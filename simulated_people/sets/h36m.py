@@ -41,6 +41,7 @@ FOLDERS = ("h36m",)
 OPTIONS = {"layout": ("challenge", "full")}
 IMAGES_PER_ITEM = 4
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+
 # The 15 actions in the order of the real set's numbers (2 … 16), each with what people are seen to do in it.
 ACTIONS = {
     "Directions": ("stand", "stand", "walk"),
@@ -64,6 +65,7 @@ _FIELD = 1.55  # side of the image, in sides of a person's crop
 _PARTS = {"train": "Train", "test": "Val"}
 _PATCH = (288, 384)  # px, the network input that the cache's boxes are shaped for
 _FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
+
 # The 32 joints of the full layout; the set repeats some.
 _JOINTS_32 = [
     *(
@@ -83,6 +85,7 @@ _JOINTS_32 = [
     *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
     *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),
 ]
+
 # Facts of the cache: 17 joints and the mid-shoulder (17).
 _FLIP_PAIRS = np.array([(1, 4), (2, 5), (3, 6), (14, 11), (15, 12), (16, 13)])
 _PARENTS = np.array([0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0])

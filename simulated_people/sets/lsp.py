@@ -35,6 +35,7 @@ IMAGES_PER_ITEM = 1
 NOISE = {"lsp": 0.008, "lsp_extended": 0.016}  # standard deviation, share of the person's extent
 _EXCHANGED = 0.02  # share of the extension's people whose left and right legs or arms are exchanged
 _FAR_BEHIND = 300.0  # mm: a joint so far behind what covers it counts as occluded (7.3 % of the real set's)
+
 # Shares of the extension's seen and occluded joints that have no label.
 _FORGOTTEN, _OCCLUDED_LEFT_OUT = 0.02, 0.7
 _ON_THE_FLOOR = 0.42  # share of people in floor work; the others do sports

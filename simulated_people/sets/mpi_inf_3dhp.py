@@ -40,6 +40,7 @@ OPTIONS = {}
 IMAGES_PER_ITEM = 8
 UNIVERSAL_HEIGHT = 1.7  # m
 FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
+
 # Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high,
 # 5 low, 11–13 above.
 _PLACES = np.array(
@@ -50,6 +51,7 @@ _PLACES = np.array(
 TRAIN_SEQUENCES = tuple(f"S{subject}/Seq{sequence}" for sequence in (1, 2) for subject in range(1, 9))
 TEST_SEQUENCES = tuple(f"TS{number}" for number in range(1, 7))
 OUTDOORS = ("TS5", "TS6")
+
 # What people do in each of the seven activities that the test labels number from 1.
 ACTIVITIES = (
     ("stand", "walk"),
@@ -61,6 +63,7 @@ ACTIVITIES = (
     tuple(THEMES["studio"]),
 )
 _FRAMES_PER_ACTIVITY = 4
+
 # side of the image, in sides of a person's crop; outdoors its height is a little less and its width 16:9
 _FIELD = 1.5
 _NOT_VALID = 9  # one of so many test frames is not valid

@@ -33,6 +33,7 @@ from simulated_people.spec import StandInSpec
 FOLDERS = ("mpii",)
 OPTIONS = {"matlab": (False, True)}
 IMAGES_PER_ITEM = 1
+
 # the real `scale` is 6/200 of |head_top − upper_neck| (measured), and the head box's diagonal 1.25 times that
 HEADS_A_PERSON = 4.8
 _ANNORECT = ("x1", "y1", "x2", "y2", "scale", "objpos", "annopoints")

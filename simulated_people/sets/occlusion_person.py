@@ -42,11 +42,13 @@ OCCLUDED_BEHIND = 300.0  # mm
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 VERSION = 3  # lit once a surface
 SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people, as in the real set
+
 # The real set has nine rooms. Here there are more: with three of them in the test split, some pieces of
 # furniture would decide how many joints are hidden in it.
 ROOMS = {"train": range(33), "test": range(33, 49)}
 CAMERAS = 8
 _OCCLUDERS = 5  # pieces of furniture about the person
+
 # Share of somebody's joints behind furniture; with what bodies hide, about a fifth, as in the real set.
 _HIDDEN = (0.10, 0.17)
 _DRAWS = 20  # of furniture, until it hides that

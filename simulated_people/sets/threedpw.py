@@ -38,6 +38,7 @@ _SEQUENCES = 24  # at most, as in each of the real splits
 _RECORDS_PER_SEQUENCE = 16  # at least, where there are so many
 _TENTHS_PER_FRAME, _FRAMES_PER_CLIP = 4, 16
 _WALKING = 0.5  # share of sequences in which people walk along; in the others they stay
+
 # What people do who stay where they are.
 _STAYING = (("stand",), ("bend", "throw"), ("sit",), ("box", "dance"))
 _FRAME = (2.3, 1.3)  # long and short side of the image (16:9), in sides of a person's crop

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from hpe_study.skeletons import ALL, H36M17, LSP14, MPI_INF_3DHP28, MPII16, SMPL24, UNREALCV15, convert
-from simulated_people.body.landmarks import FLESH, LANDMARK_INDEX, LANDMARKS, joints, mixing_matrix, rows_of
-from simulated_people.rendering.labels import PersonLabels
+from simulated_people.body.landmarks import FLESH, LANDMARK_INDEX, LANDMARKS, mixing_matrix, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -58,22 +57,3 @@ def test_limbs_are_the_same_points_in_every_set(upright, skeleton):
     truth = upright[:, rows_of(MPII16)]
     for joint in ("r_ankle", "l_knee", "r_hip", "pelvis", "thorax", "l_shoulder", "r_elbow", "l_wrist"):
         assert np.allclose(in_mpii[:, MPII16.index(joint)], truth[:, MPII16.index(joint)], atol=1e-6), joint
-
-
-def test_joints_of_a_posed_person():
-    count = len(LANDMARKS)
-    camera = np.arange(count * 3.0).reshape(count, 3)
-    posed = PersonLabels(
-        None,
-        camera,
-        camera + 1,
-        camera[:, :2],
-        np.ones(count, bool),
-        camera[:, 0],
-        np.zeros(count, bool),
-        None,
-        None,
-    )
-    assert np.array_equal(joints(posed, MPII16), (camera + 1)[rows_of(MPII16)])
-    assert joints(posed, MPII16, "px").shape == (16, 2)
-    assert joints(posed, MPII16, "hidden").shape == (16,)

@@ -37,11 +37,6 @@ def test_people_stand_on_the_floor_where_they_are_put(body, actor_of):
         assert np.allclose(marks[LANDMARK_INDEX["pelvis"]][[0, 2]], actor.position, atol=1e-5)
 
 
-def test_height_of_the_pelvis_can_be_given_instead(body, actor_of):
-    marks = body.landmarks(actor_of(4, "sit", lift=None, pelvis_height=0.55))
-    assert marks["pelvis"][1] == pytest.approx(550, abs=0.01)
-
-
 def test_a_person_has_the_same_bits_in_any_company(actor_of):
     actors = [actor_of(seed, "run") for seed in range(4)]
     alone = Body().place(actors[2:3]).vertices[0]

@@ -10,6 +10,7 @@ from simulated_people.body.landmarks import LANDMARK_INDEX
 from simulated_people.body.model import Body
 from simulated_people.rendering import rasterizer, ray_tracer
 from simulated_people.rendering import render as renderer
+from simulated_people.rendering.batch import windows_around
 from simulated_people.rendering.ray_tracer import CameraTensors
 from simulated_people.rendering.render import Shot, render
 from simulated_people.scenes import camera
@@ -36,7 +37,7 @@ def _silhouette(shot, body):
     people, views = body.place(shot.actors), CameraTensors.of([shot.camera], "cpu")
     seen = views.project(people.vertices, torch.tensor([0]))
     drawn = (body.face_part == 0)[None]
-    windows = renderer._windows(seen, (body.vertex_part == 0)[None], [0], views)
+    windows = windows_around(seen, (body.vertex_part == 0)[None], torch.tensor([0]), views.size)
     sample = rasterizer.rasterize(seen, torch.tensor([0]), body.faces, drawn, windows).sample.numpy()
     pixel, width = sample // 4, int(windows.width[0])
     x = int(windows.left[0]) + pixel % width + (sample % 2 + 0.5) / 2 - 0.5
@@ -161,10 +162,10 @@ def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
     )
     add, seen = renderer._add_people, {}
 
-    def watched(light, hits, background, tensors, views, windows, *rest):
+    def watched(light, hits, surroundings, people):
         before = light.clone()
-        after, kept = add(light, hits, background, tensors, views, windows, *rest)
-        seen.update(before=before, after=after.clone(), hits=kept, windows=windows)
+        after, kept = add(light, hits, surroundings, people)
+        seen.update(before=before, after=after.clone(), hits=kept, windows=people.windows)
         return after, kept
 
     monkeypatch.setattr(renderer, "_add_people", watched)

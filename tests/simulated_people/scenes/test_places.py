@@ -10,7 +10,7 @@ from simulated_people.rendering.scene_tensors import pack_scenes
 from simulated_people.scenes import camera, furniture
 from simulated_people.scenes.placement import add_seat, intersects, resolve_intersections
 from simulated_people.scenes.places import KINDS, make_scene
-from simulated_people.scenes.scene import Box, Surface
+from simulated_people.scenes.scene import Box, Spot, Surface
 
 
 def _same(a, b):
@@ -87,7 +87,7 @@ def test_people_who_sit_get_a_seat_that_touches_them(body, actor_of, kind):
 
 @pytest.mark.parametrize("kind", [*furniture.PIECES, "panel"])
 def test_furniture_stands_on_the_floor(kind):
-    boxes = furniture.piece(np.random.default_rng(0), kind, 1.0, 2.0, 0.7, Surface(), 4)
+    boxes = furniture.piece(np.random.default_rng(0), kind, Spot(1.0, 2.0, 0.7), Surface(), 4)
     assert min(box.centre[1] - box.half[1] for box in boxes) < 0.12
     assert {box.object_id for box in boxes} == {4}
     assert all(min(box.half) > 0 for box in boxes)
