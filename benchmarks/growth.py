@@ -21,7 +21,9 @@ import yaml
 from benchmarks.material import AUGMENTATION
 from benchmarks.timing import circumstances
 from hpe_study.config import NetworkConfig, StageConfig, TrainingConfig
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
 from simulated_people import StandInSpec, make
@@ -85,7 +87,7 @@ def prepare_store(root):
     """Seconds and MB of the store of all people."""
     start = time.perf_counter()
     paths = [
-        prepare("mpii", root, split, _store(root, split), input_size=INPUT, progress=False)
+        prepare(StoreSettings("mpii", split, INPUT), root, _store(root, split), progress=False)
         for split in ("train", "test")
     ]
     return {"seconds": time.perf_counter() - start, "store_mb": paths[0].stat().st_size / 1e6}

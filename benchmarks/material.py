@@ -8,7 +8,9 @@ import numpy as np
 
 from hpe_study.config import AugmentationConfig, NetworkConfig, StageConfig, TrainingConfig
 from hpe_study.data.augmentation import sample_augmentation
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
 from simulated_people import StandInSpec, make
@@ -61,18 +63,8 @@ class Material:
     def store(self, name, split, size, encoding):
         """The store for a network's input of `size` px. encoding: "jpeg", "raw"; not held in memory."""
         path = self.raw / "prepared" / f"{name}-{split}-{size}-{encoding}.h5"
-        return Store(
-            prepare(
-                name,
-                self.raw,
-                split,
-                path,
-                input_size=size,
-                encoding=encoding,
-                workers=self.workers,
-                progress=False,
-            )
-        )
+        settings = StoreSettings(name, split, size, encoding=encoding)
+        return Store(prepare(settings, self.raw, path, self.workers, progress=False))
 
     def data(self, size, encoding="jpeg"):
         """The `Data` of a fusion run."""

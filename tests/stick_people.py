@@ -7,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hpe_study.data import store as store_module
-from hpe_study.data.store import Store, prepare
+from hpe_study.data import preparation
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets.record import Record
 from hpe_study.skeletons import MPII16
 
@@ -84,13 +86,6 @@ def stick_store_path(folder, count=24, split="train", three_d=True, encoding="ra
     """The path of a prepared store of stick people."""
     people = StickPeople(folder / "images", count, split, three_d, seed, name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store_module, "open_dataset", lambda *args, **options: people)
-        return prepare(
-            name,
-            folder,
-            split,
-            folder / f"{name}-{split}.h5",
-            input_size=64,
-            encoding=encoding,
-            progress=False,
-        )
+        patch.setattr(preparation, "open_dataset", lambda *args, **options: people)
+        settings = StoreSettings(name, split, input_size=64, encoding=encoding)
+        return prepare(settings, folder, folder / f"{name}-{split}.h5", progress=False)

@@ -1,60 +1,109 @@
-"""What a store was made from: settings, labels, and which of their records have a picture. Another key means
-that it is made anew."""
+"""What a store is made from: its settings, its labels, and which of their records have a picture.
+
+The key is a digest of all this. Where it differs, the store is made anew.
+"""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import h5py
 
-from hpe_study.datasets.label_mapping import label_mapping
+from hpe_study.datasets.base import Records
+from hpe_study.datasets.label_mapping import LabelMapping, label_mapping
 from hpe_study.utils.files import digest, digest_of
 
 VERSION = 1  # raised when the same files and settings come to mean another store
 
 
-def store_key(records, settings):
-    """What a store depends on: settings, label files, which of their records have a picture, and `VERSION`.
+@dataclass(frozen=True)
+class StoreSettings:
+    """How the store of one data set and split is made.
 
-    The pictures themselves are not looked at again: to whoever changes one under its old name the store has
-    to be deleted.
+    Attributes:
+        data_set: The name that `open_dataset` knows it by.
+        split: "train" or "test".
+        input_size: Side of the network's input in px.
+        margin: Side of the stored square over the side of the person's box.
+        encoding: "jpeg" or "raw".
+        strict: Refuse an incomplete data set.
+        legacy: Published defects; those that do not concern how this set is read change nothing.
+        options: Of the data set's reader.
     """
-    return digest_of({"settings": settings, "version": VERSION, **source_of(records)})
+
+    data_set: str
+    split: str
+    input_size: int
+    margin: float = 1.5
+    encoding: str = "jpeg"
+    strict: bool = False
+    legacy: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the stored square in px."""
+        return round(self.input_size * self.margin)
+
+    @property
+    def mapping(self) -> LabelMapping:
+        """How the data set's labels become the study's."""
+        return label_mapping(self.data_set, self.legacy)
+
+    def description(self) -> dict[str, Any]:
+        """What the store says of its own making (its attribute `settings`); part of its key."""
+        defects = list(self.mapping.defects)
+        return {
+            "name": self.data_set,
+            "split": self.split,
+            "input_size": self.input_size,
+            "margin": self.margin,
+            "encoding": self.encoding,
+            "strict": self.strict,
+            **self.options,
+        } | ({"legacy": defects} if defects else {})
 
 
-def source_of(records):
-    """What a store's records are, for a key: the digest of their label files, and which of their records have
-    a picture."""
+def store_key(records: Records, settings: StoreSettings) -> str:
+    """Digest of what a store depends on: settings, label files, which records have a picture, and `VERSION`.
+
+    The pictures' contents are not read. After changing a picture under its old name, delete the store.
+    """
+    return digest_of({"settings": settings.description(), "version": VERSION, **records_identity(records)})
+
+
+def records_identity(records: Records) -> dict[str, Any]:
+    """Digest of the records' label files, how many records there are, and which have a picture."""
     chosen = (
         records.fingerprint() if hasattr(records, "fingerprint") else None
-    )  # a plain list of records leaves out nobody
+    )  # a plain list leaves out nobody
     return {"labels": digest(*records.label_files), "records": len(records), "chosen": chosen}
 
 
-def settings_of(name, split, legacy=(), *, input_size, margin=1.5, encoding="jpeg", strict=False, **options):
-    """What a store says of its own making (attribute `settings`); the arguments are `prepare`'s."""
-    settings = {
-        "name": name,
-        "split": split,
-        "input_size": input_size,
-        "margin": margin,
-        "encoding": encoding,
-        "strict": strict,
-        **options,
-    }
-    mapping = label_mapping(name, legacy)
-    return settings | ({"legacy": list(mapping.defects)} if mapping.defects else {})
+def made_with(path: Path, settings: StoreSettings) -> bool:
+    """Whether a store was made with these settings, by this `VERSION`."""
+    stored = stored_attributes(path)
+    try:
+        same = json.loads(stored["settings"]) == json.loads(json.dumps(settings.description()))
+    except (KeyError, TypeError, ValueError):  # no store, or a damaged one
+        return False
+    return same and stored.get("version", 1) == VERSION  # the first version stored none
 
 
-def made_with(path, settings):
-    """Whether a store was made with these settings (`settings_of`), by this `VERSION`."""
-    with h5py.File(path) as store:
-        same_version = store.attrs.get("version", 1) == VERSION  # the first wrote none
-        return same_version and json.loads(store.attrs["settings"]) == json.loads(json.dumps(settings))
+def stored_key(path: Path) -> str | None:
+    """The key of a store on disk; None where the file is not a whole store."""
+    key = stored_attributes(path).get("key")
+    return key if isinstance(key, str) else None
 
 
-def stored_key(path):
-    """The key of a store on disk, or None when the file is not a whole store."""
+def stored_attributes(path: Path) -> dict[str, Any]:
+    """The attributes of a store on disk; none where the file is not a whole HDF5 file."""
+    if not Path(path).is_file():  # opening a FIFO would wait for ever
+        return {}
     try:
         with h5py.File(path) as store:
-            return store.attrs.get("key")
-    except (OSError, KeyError, RuntimeError, ValueError):  # h5py's words for what is cut short or damaged
-        return None
+            return dict(store.attrs)
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError):  # h5py's errors for damaged files
+        return {}

@@ -8,7 +8,7 @@ is made beside its own.
 import numpy as np
 
 from hpe_study.boxes import Boxes
-from hpe_study.data.store import record_to_row
+from hpe_study.data.preparation import record_to_row
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSetError
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
@@ -28,7 +28,7 @@ class Labels:
     def __init__(self, records):
         numbers = np.unique(np.linspace(0, len(records) - 1, min(PEOPLE, len(records))).astype(int))
         picture = np.zeros((1, 1, 3), np.uint8)
-        rows = [record_to_row(records[number], records.root, 2, 1.0, "raw", picture) for number in numbers]
+        rows = [record_to_row(records[number], records.root, (2, 1.0), picture) for number in numbers]
         self._arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0] if key != "crop"}
         self.path, self.own_skeleton = records.root / records.info.name, records.skeleton
         self.attrs, self.simulated = {"name": records.info.name}, bool(records.simulated)

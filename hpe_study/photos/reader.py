@@ -8,7 +8,7 @@ import torch
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.augmentation import identity_augmentation, sampled_images
-from hpe_study.data.store import cut, stored_region
+from hpe_study.data.crops import crop_square, stored_region
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import load_run_model
 from hpe_study.evaluation.scoring import poses_of
@@ -101,6 +101,6 @@ class PoseReader:
         factor = min(1.0, SHRINK * size / side)
         center, side = (center + 0.5) * factor - 0.5, side * factor
         region = stored_region(center, side, MARGIN)
-        crops = torch.from_numpy(cut(shrink(image, factor), region, round(size * MARGIN)))[None]
+        crops = torch.from_numpy(crop_square(shrink(image, factor), region, round(size * MARGIN)))[None]
         place = (torch.from_numpy(np.asarray(value, np.float32))[None] for value in (region, center, side))
         return sampled_images(crops, *place, identity_augmentation(1), size)

@@ -9,7 +9,7 @@ prepared.
 
 import warnings
 
-from hpe_study.data.store_key import source_of
+from hpe_study.data.store_key import records_identity
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import SPLITS, MissingSetError
 from hpe_study.errors import StudyError
@@ -83,6 +83,8 @@ def _state(study: Study, name: str) -> dict:
     source, root = study.profile.source(name), study.root_of(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out of a set is said when it is prepared
-        sources = [source_of(open_dataset(source.reader, root, split, **source.options)) for split in SPLITS]
+        sources = [
+            records_identity(open_dataset(source.reader, root, split, **source.options)) for split in SPLITS
+        ]
     records = [split["records"] for split in sources]
     return {"digest": digest_of(sources), "records": records, "options": digest_of(source.options)}

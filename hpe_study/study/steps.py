@@ -6,8 +6,9 @@ import h5py
 import pandas as pd
 
 from hpe_study.config import TrainingConfig
-from hpe_study.data.store import Store, prepare
-from hpe_study.data.store_key import made_with, settings_of, stored_key
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings, made_with, stored_key
 from hpe_study.datasets.base import SPLITS
 from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.parameter_files import checked
@@ -34,32 +35,28 @@ def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
         spec = StandInSpec(source.reader, counts.train, counts.test, seed, size)
         make(spec, study.root_of(name), workers, renderer, progress)
-    settings = store_settings(study, name)
+    root = study.root_of(name)
     return {
         split: prepare(
-            source.reader,
-            study.root_of(name),
-            split,
-            study.store_path(name, split),
-            workers=workers,
-            progress=progress,
-            **settings,
+            store_settings(study, name, split), root, study.store_path(name, split), workers, progress
         )
         for split in SPLITS
     }
 
 
-def store_settings(study: Study, name: str) -> dict:
-    """The settings of `store.prepare` that a profile asks for."""
-    profile = study.profile
-    return {
-        "input_size": profile.network.input_size,
-        "margin": profile.crop_margin,
-        "encoding": profile.encoding,
-        "strict": profile.strict,
-        "legacy": profile.legacy,
-        **profile.source(name).options,
-    }
+def store_settings(study: Study, name: str, split: str) -> StoreSettings:
+    """How the store of a data set's split is made in a study."""
+    profile, source = study.profile, study.profile.source(name)
+    return StoreSettings(
+        source.reader,
+        split,
+        input_size=profile.network.input_size,
+        margin=profile.crop_margin,
+        encoding=profile.encoding,
+        strict=profile.strict,
+        legacy=profile.legacy,
+        options=source.options,
+    )
 
 
 def copy_labels(store_path: Path, path: Path) -> None:
@@ -76,9 +73,7 @@ def copy_labels(store_path: Path, path: Path) -> None:
 def open_store(study: Study, name: str, split: str) -> Store:
     """Open a prepared store; it is made first where it is absent or was made with other settings."""
     path = study.store_path(name, split)
-    if stored_key(path) is None or not made_with(
-        path, settings_of(study.profile.source(name).reader, split, **store_settings(study, name))
-    ):
+    if stored_key(path) is None or not made_with(path, store_settings(study, name, split)):
         prepare_set(study, name)
     return Store(path, in_memory=study.profile.in_memory)
 

@@ -10,19 +10,42 @@ import os
 import signal
 import sys
 import threading
+import types
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from multiprocessing import context as contexts
 from multiprocessing import forkserver
 
 # what the server loads, with all that these load in turn
-_LOADED = ["hpe_study.data.loading", "hpe_study.data.store", "simulated_people.render_jobs"]
+_LOADED = ["hpe_study.data.loading", "hpe_study.data.preparation", "simulated_people.render_jobs"]
 PR_SET_PDEATHSIG = 1
 
 
+class _Process(contexts.ForkServerProcess):
+    """A process that does not run the caller's script again: all that it needs is importable.
+
+    A script without `if __name__ == "__main__":` would otherwise prepare or train again in each of its
+    processes, and wait for ever for the lock that it holds itself.
+    """
+
+    @staticmethod
+    def _Popen(process):
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return contexts.ForkServerProcess._Popen(process)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Context(contexts.ForkServerContext):
+    Process = _Process
+
+
 @cache
-def context() -> multiprocessing.context.BaseContext:
-    """How processes are started."""
-    chosen = multiprocessing.get_context("forkserver")
+def context() -> contexts.ForkServerContext:
+    """The `multiprocessing` context that all worker processes are started in."""
+    chosen = _Context()
     chosen.set_forkserver_preload(_LOADED)
     return chosen
 

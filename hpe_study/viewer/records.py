@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.boxes import Boxes
-from hpe_study.data.store import read_image, record_to_row
+from hpe_study.data.preparation import record_to_row
 from hpe_study.datasets.base import Records
 from hpe_study.datasets.record import UNKNOWN
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.pictures import read_picture
 from hpe_study.viewer.view import BY_OCCLUSION, FILTERS, IN_ORDER, Panel, Pose, View, extent_of
 
 LISTED = 2000  # records that can be chosen from, evenly spread over a larger set
@@ -84,7 +85,7 @@ class RecordPeople:
         record = self._listed[number]
         box = Boxes(record.center, np.float64(record.side))
         try:
-            image, problem = read_image(record.image), ""
+            image, problem = read_picture(record.image), ""
         except StudyError as error:
             image, problem = None, f" {error}."
         row = _prepared(record, image)
@@ -116,7 +117,7 @@ class RecordPeople:
 def _prepared(record, image):
     """The record's row of a store; black where there is no picture."""
     pixels = image if image is not None else np.zeros((2, 2, 3), np.uint8)
-    return record_to_row(record, record.image.parent, PICTURE, MARGIN, "raw", pixels)
+    return record_to_row(record, record.image.parent, (PICTURE, MARGIN), pixels)
 
 
 def _pose(skeleton, box, joints2d, joints3d, occluded):

@@ -1,26 +1,30 @@
 """Crops on the device: the same batches as streamed, a step that never waits for the device, and one line
 when memory runs out."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpe_study.data import loading
-from hpe_study.data.loading import Resident, Samples, bytes_of_crops, fits, loader
+from hpe_study.data.loading import Resident, Samples, Streamed, bytes_of_crops, fits, loader
 from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import evaluate
 from hpe_study.evaluation.evaluate import Scores
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
+from tests.stick_people import stick_store_path
 from tests.training.stick_runs import ON_CPU, stage
 
 WAITING = (
@@ -58,6 +62,47 @@ def test_crops_stay_where_they_take_half_of_the_free_memory(stores):
     assert bytes_of_crops(stores) == needed
     assert fits(stores, 2 * needed)
     assert not fits(stores, 2 * needed - 2)
+
+
+@pytest.fixture(scope="module")
+def numbered(tmp_path_factory):
+    """Two stores whose every pixel, and whose labels, encode the record's number."""
+    made = []
+    for store_number in range(2):
+        folder = tmp_path_factory.mktemp(f"numbered{store_number}")
+        path = stick_store_path(folder, 50, name=f"numbered{store_number}")
+        with h5py.File(path, "r+") as file:
+            file["crops"][:] = (np.arange(50) + 100 * store_number)[:, None, None, None]
+            file["scale"][:] = np.arange(50) + 100 * store_number
+        made.append(Store(path))
+    return made
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
+    stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
+    streamed, readers = Streamed(stores, workers), []
+    for epoch in range(3):
+        pairs = MixedSampler((20, 22), (40, 40), seed=0).draw(epoch)
+        given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
+        assert len(given) == len(expected) == 5
+        for ours, theirs in zip(given, expected, strict=True):
+            for key, values in theirs.items():
+                np.testing.assert_array_equal(ours[key].numpy(), values.numpy(), err_msg=key)
+        readers.append({process.pid for process in multiprocessing.active_children()} if workers else {0})
+    assert readers[0] == readers[1] == readers[2]
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_image_and_label_stay_together_through_shuffle_and_workers(numbered, workers):
+    pairs = MixedSampler((50, 50), (50, 50), seed=3).draw(epoch=1)
+    seen = []
+    for raw in loader(numbered, pairs, 16, workers):
+        number = raw["sample"][:, 0] * 100 + raw["sample"][:, 1]
+        assert (raw["crop"] == number[:, None, None, None]).all()
+        assert (raw["scale"] == number).all()
+        seen += raw["sample"].tolist()
+    assert seen == pairs.tolist()
 
 
 class Waits(TorchDispatchMode):

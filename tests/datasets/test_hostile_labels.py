@@ -13,7 +13,9 @@ import pytest
 import scipy.io
 from numpy._core import multiarray
 
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.pickles import load_pickle
@@ -290,6 +292,7 @@ def test_an_absurd_coordinate_is_not_stored(refused, tmp_path, place, value):
 
 def prepared_whole(name, root):
     """Prepare a test split; a `StudyError` also where somebody was left out, which is as good."""
-    path = prepare(name, root, "test", root / "store.h5", input_size=32, encoding="raw", progress=False)
+    settings = StoreSettings(name, "test", input_size=32, encoding="raw")
+    path = prepare(settings, root, root / "store.h5", progress=False)
     if len(Store(path)) < PEOPLE:
         raise StudyError(f"{root / name}: {len(Store(path))} of {PEOPLE} people")

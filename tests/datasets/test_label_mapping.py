@@ -4,7 +4,9 @@ elsewhere."""
 import numpy as np
 import pytest
 
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.label_mapping import CORRECT, box_of_height, box_of_two_joints, label_mapping
@@ -139,7 +141,7 @@ def test_a_store_read_the_published_way_has_another_key_and_keeps_the_true_joint
         for names in ((), ("flic_off_by_one", "flic_crop_from_two_joints"), ("spine_as_thorax",))
     }
     stores = [
-        Store(prepare("flic", tmp_path, "train", path, input_size=32, progress=False, legacy=names))
+        Store(prepare(StoreSettings("flic", "train", 32, legacy=names), tmp_path, path, progress=False))
         for names, path in paths.items()
     ]
     plain, wrong, unconcerned = stores

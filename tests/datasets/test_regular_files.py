@@ -6,7 +6,9 @@ import zlib
 
 import pytest
 
-from hpe_study.data.store import Store, prepare, read_image
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.h36m import read_pose
 from hpe_study.datasets.hdf5 import read_hdf5
@@ -14,11 +16,11 @@ from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import read_json
-from hpe_study.utils.pictures import picture_size
+from hpe_study.utils.pictures import picture_size, read_picture
 from tests.datasets import raw_layouts as raw
 
 READERS = {
-    "picture.jpg": read_image,
+    "picture.jpg": read_picture,
     "header.jpg": picture_size,
     "labels.json": read_json,
     "labels.pkl": load_pickle,
@@ -61,7 +63,7 @@ def test_a_preparation_does_not_wait_for_a_fifo_among_its_pictures(refused, tmp_
 
 def prepared_whole(root):
     """Prepare MPII; a `StudyError` also where people were left out, which is as good as a refusal."""
-    path = prepare("mpii", root, "test", root / "store.h5", input_size=32, encoding="raw", progress=False)
+    path = prepare(StoreSettings("mpii", "test", 32, encoding="raw"), root, root / "store.h5", progress=False)
     if len(Store(path)) < 4:
         raise StudyError(f"{root / 'mpii' / 'images' / '000000000.jpg'}: left out")
 
@@ -80,4 +82,4 @@ def test_a_small_png_of_very_many_pixels_is_not_decoded(refused, tmp_path):
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     assert path.stat().st_size < 200_000
-    refused(read_image, path, names=path, memory=700 << 20)
+    refused(read_picture, path, names=path, memory=700 << 20)

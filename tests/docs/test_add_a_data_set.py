@@ -19,7 +19,9 @@ import sys
 import numpy as np
 from hpe_study.datasets import open_dataset
 from hpe_study.skeletons import MPII16, convert
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 
 records = open_dataset("coco", sys.argv[1], "train")
 assert len(records) == 1 and records.left_out == {"image absent": 1}, (len(records), records.left_out)
@@ -29,7 +31,7 @@ assert record.occluded[[0, 5, 6]].tolist() == [-1, 0, 1]
 common = convert(record.joints2d, record.skeleton, MPII16)
 assert common[MPII16.index("thorax")].tolist() == [25, 15]
 assert np.isnan(common[MPII16.index("head_top")]).all()
-store = Store(prepare("coco", sys.argv[1], "train", sys.argv[2], input_size=64, progress=False))
+store = Store(prepare(StoreSettings("coco", "train", 64), sys.argv[1], sys.argv[2], progress=False))
 assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
 """
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import scipy.io
 
-from hpe_study.data.store import Store, prepare
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
 from simulated_people import NAMES
@@ -45,11 +47,8 @@ def copy_of(stand_in, tmp_path):
 
 def stored(name, root, split="test", **options):
     """The prepared store; made anew every time."""
-    return Store(
-        prepare(
-            name, root, split, root / f"{name}.h5", input_size=32, encoding="raw", progress=False, **options
-        )
-    )
+    settings = StoreSettings(name, split, input_size=32, encoding="raw", options=options)
+    return Store(prepare(settings, root, root / f"{name}.h5", progress=False))
 
 
 def people(store):

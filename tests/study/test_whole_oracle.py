@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.data import store as store_module
+from hpe_study.data import preparation
 from hpe_study.data.augmentation import Augmentation, assemble, identity_augmentation, undo_augmentation
+from hpe_study.data.crops import similarity_scale
 from hpe_study.data.loading import loader
-from hpe_study.data.store import Store, prepare, similarity_scale
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
 from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, protocol_errors, to_mm
 from hpe_study.evaluation.protocols import PROTOCOLS, find_protocol
@@ -53,17 +56,8 @@ def near(stand_in, tmp_path_factory):
 
     @lru_cache
     def made(name):
-        return Store(
-            prepare(
-                name,
-                stand_in(name),
-                "test",
-                folder / f"{name}.h5",
-                input_size=64,
-                encoding="raw",
-                progress=False,
-            )
-        )
+        settings = StoreSettings(name, "test", input_size=64, encoding="raw")
+        return Store(prepare(settings, stand_in(name), folder / f"{name}.h5", progress=False))
 
     return made
 
@@ -79,17 +73,10 @@ def far(stand_in, tmp_path_factory):
         moved = [from_far(record) for record in records]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(records), "__getitem__", lambda self, number: moved[number])
-            patch.setattr(store_module, "open_dataset", lambda *args, **options: records)
-            patch.setattr(store_module, "check_fit", lambda *args: None)  # these labels are for no picture
-            path = prepare(
-                name,
-                stand_in(name),
-                "test",
-                folder / f"{name}.h5",
-                input_size=64,
-                encoding="raw",
-                progress=False,
-            )
+            patch.setattr(preparation, "open_dataset", lambda *args, **options: records)
+            patch.setattr(preparation, "check_fit", lambda *args: None)  # these labels are for no picture
+            settings = StoreSettings(name, "test", input_size=64, encoding="raw")
+            path = prepare(settings, stand_in(name), folder / f"{name}.h5", progress=False)
         return Store(path)
 
     return made

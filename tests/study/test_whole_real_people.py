@@ -18,10 +18,13 @@ from hpe_study.data.augmentation import (
     undo_augmentation,
 )
 from hpe_study.data.loading import loader
-from hpe_study.data.store import Store, prepare, read_image
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.heatmaps import decode
 from hpe_study.report.people import joints_over
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.pictures import read_picture
 
 OUTPUT = Path(__file__).parent / "output"
 
@@ -33,9 +36,7 @@ def store(real_data, tmp_path_factory):
     (root / "mpii" / "annot").mkdir(parents=True)
     shutil.copy(real_data / "mpii" / "valid_first5.json", root / "mpii" / "annot" / "valid.json")
     (root / "mpii" / "images").symlink_to(real_data / "mpii" / "images")
-    return Store(
-        prepare("mpii", root, "test", root / "mpii-test.h5", input_size=256, encoding="jpeg", progress=False)
-    )
+    return Store(prepare(StoreSettings("mpii", "test", 256), root, root / "mpii-test.h5", progress=False))
 
 
 def batch_of(store, change):
@@ -59,7 +60,7 @@ def test_the_picture_survives_the_way(store):
     """What a batch shows around each joint is what the original picture shows there."""
     batch, compared = batch_of(store, identity_augmentation(5)), 0
     for i in range(5):
-        original = read_image(Path(store.path.parent) / store["image"][i])
+        original = read_picture(Path(store.path.parent) / store["image"][i])
         for joint in np.flatnonzero(batch.labelled[i].numpy()):
             x, y = store["joints2d"][i][joint]
             reach = store["side"][i] * 8 / 256  # what 8 px of the input cover

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat
 
-from hpe_study.data.store import similarity_scale
+from hpe_study.data.crops import similarity_scale
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.skeletons import FLIC29, LSP14

@@ -1,10 +1,7 @@
-"""Store → batches: image and label stay together, geometry is exact, and random numbers depend on the sample
-alone."""
+"""The random change of a batch: exact geometry, labels and picture together, numbers that follow the sample."""
 
-import multiprocessing
 from collections import Counter
 
-import h5py
 import numpy as np
 import pytest
 import torch
@@ -18,13 +15,12 @@ from hpe_study.data.augmentation import (
     sample_augmentation,
     undo_augmentation,
 )
-from hpe_study.data.loading import Streamed, loader
+from hpe_study.data.loading import loader
 from hpe_study.data.sampling import MixedSampler, repeats
-from hpe_study.data.store import Store
 from hpe_study.skeletons import MPII16
 from hpe_study.training.variants import KeyedBySample
 from hpe_study.utils import rng
-from tests.stick_people import stick_store, stick_store_path
+from tests.stick_people import stick_store
 
 WILD = AugmentationConfig(
     scale=0.25, rotation=30, rotation_share=1.0, rotate_3d=True, shift=0.1, flip=0.5, colour=0.2
@@ -33,60 +29,6 @@ WILD = AugmentationConfig(
 
 def change_of(count, seed=0, settings=WILD):
     return sample_augmentation(settings, np.arange(count), np.ones(count, bool), seed, 0)
-
-
-@pytest.fixture(scope="module")
-def numbered(tmp_path_factory):
-    """Two stores whose every pixel, and whose labels, encode the record's number."""
-    made = []
-    for store_number in range(2):
-        folder = tmp_path_factory.mktemp(f"numbered{store_number}")
-        path = stick_store_path(folder, 50, name=f"numbered{store_number}")
-        with h5py.File(path, "r+") as file:
-            file["crops"][:] = (np.arange(50) + 100 * store_number)[:, None, None, None]
-            file["scale"][:] = np.arange(50) + 100 * store_number
-        made.append(Store(path))
-    return made
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
-    stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
-    streamed, readers = Streamed(stores, workers), []
-    for epoch in range(3):
-        pairs = MixedSampler((20, 22), (40, 40), seed=0).draw(epoch)
-        given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
-        assert len(given) == len(expected) == 5
-        for ours, theirs in zip(given, expected, strict=True):
-            for key, values in theirs.items():
-                np.testing.assert_array_equal(ours[key].numpy(), values.numpy(), err_msg=key)
-        readers.append({process.pid for process in multiprocessing.active_children()} if workers else {0})
-    assert readers[0] == readers[1] == readers[2]
-
-
-@pytest.mark.parametrize("workers", [0, 3])
-def test_image_and_label_stay_together_through_shuffle_and_workers(numbered, workers):
-    pairs = MixedSampler((50, 50), (50, 50), seed=3).draw(epoch=1)
-    seen = []
-    for raw in loader(numbered, pairs, 16, workers):
-        number = raw["sample"][:, 0] * 100 + raw["sample"][:, 1]
-        assert (raw["crop"] == number[:, None, None, None]).all()
-        assert (raw["scale"] == number).all()
-        seen += raw["sample"].tolist()
-    assert seen == pairs.tolist()
-
-
-def test_an_epoch_draws_each_store_afresh_and_listably():
-    mix = MixedSampler((30, 30), (30, 100), seed=0)
-    first, second = mix.draw(0), mix.draw(1)
-    assert sorted(first[first[:, 0] == 0, 1]) == list(range(30))
-    drawn = first[first[:, 0] == 1, 1]
-    assert len(set(drawn)) == 30
-    assert drawn.max() > 30  # not the first N
-    assert set(drawn) != set(second[second[:, 0] == 1, 1])
-    np.testing.assert_array_equal(first, mix.draw(0))
-    again = MixedSampler((70,), (30,), seed=0).draw(0)[:, 1]
-    assert set(np.bincount(again)) <= {2, 3}
 
 
 def test_random_numbers_follow_the_sample_not_the_batch():
