@@ -67,8 +67,7 @@ def train_on_several(job: TrainingJob) -> dict[str, Any]:
 
 
 def _follow(process, log: Path, bar: str) -> list[str]:
-    """Write all output into `log` and show the lines of the first process's progress bar; returns the last
-    lines."""
+    """Write all output into `log`, show the first process's progress bar; returns the last lines."""
     last = deque(maxlen=1000)
 
     def copy_output():

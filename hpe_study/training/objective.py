@@ -32,8 +32,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Objective:
-    """A weighted sum of named terms; of a network with several stacks the sum over all of them (deep
-    supervision, Newell et al. 2016).
+    """A weighted sum of named terms.
+
+    A network with several stacks is supervised at each (Newell et al. 2016): sums go over the stacks.
 
     Attributes:
         terms: by name, in the order of the history's columns.
@@ -99,7 +100,7 @@ class HeatmapTerms:
         return depth_loss_of_values(prediction.depth, batch.depth / self.network.depth_unit, batch.has_depth)
 
     def geometry(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
-        """Geometric loss of the 2D set's samples: their labelled x, y with the predicted depth, in crop units."""
+        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth, in crop units."""
         depth = prediction.depth * self.network.depth_unit
         return geometric_loss(*self.variant.geometry_inputs(batch, depth))
 

@@ -21,9 +21,12 @@ def learning_rate(config: TrainingConfig, epoch: int, step: int) -> float:
 
 
 def drop_epochs(rates: Sequence[float]) -> np.ndarray:
-    """Find the epochs after which the learning rate drops, from those recorded at the end of epochs 1, 2, …
+    """Find the epochs after which the learning rate drops.
 
     A line that marks a drop after epoch n belongs at n + 0.5.
+
+    Args:
+        rates: those recorded at the end of epochs 1, 2, …
     """
     rates = np.asarray(rates, float)
     return 1 + np.flatnonzero(rates[1:] < rates[:-1])

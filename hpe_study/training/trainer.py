@@ -1,8 +1,8 @@
 """One training: update, validate, checkpoint, resume.
 
-After every epoch the whole state is on disk (`resume.pt`, atomic). Killing the process loses at most the epoch
-in hand, and the resumed run's numbers equal an unbroken run's, because every random number is keyed by (seed,
-epoch, sample).
+After every epoch the whole state is on disk (`resume.pt`, atomic). Killing the process loses at most the
+epoch in hand, and the resumed run's numbers equal an unbroken run's, because every random number is keyed by
+(seed, epoch, sample).
 """
 
 import time

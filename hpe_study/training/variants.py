@@ -1,7 +1,7 @@
 """What a training does with its data: the corrected way, and the published code's (`published_defects`).
 
-`variant_for` chooses one of each pair when a run is set up; its steps ask no further. Everything is a function
-of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever variant was chosen.
+`variant_for` chooses one of each pair when a run is set up; its steps ask no further. Everything is a
+function of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever variant was chosen.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,10 +53,10 @@ class PermutedLabels:
     """Pictures by position, labels by a permuted index (published: `mispaired_images`).
 
     The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that this
-    loader worker holds: from there to the end of the epoch that worker reads the picture of one sample and the
-    label, crop box included, of another. Batches are dealt to the workers in turn. Without workers the one
-    copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the pictures'
-    0, 1, 2, … Outside the stored square of its own person a picture is black here.
+    loader worker holds: from there to the end of the epoch that worker reads the picture of one sample and
+    the label, crop box included, of another. Batches are dealt to the workers in turn. Without workers the
+    one copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the
+    pictures' 0, 1, 2, … Outside the stored square of its own person a picture is black here.
 
     Attributes:
         store: number of the 3D store.
@@ -91,7 +91,7 @@ class PermutedLabels:
         return np.stack([np.zeros_like(indices), np.arange(len(indices)), indices], 1)
 
 
-# ---------------------------------------------------------------- the keys of the augmentation's random numbers
+# ---------------------------------------------------------------- the keys of the augmentation
 
 
 class KeyedBySample:
@@ -112,8 +112,10 @@ class KeyedBySample:
 
 
 class KeyedByWorker:
-    """A worker's k-th sample is changed like the k-th of every other worker and epoch (published:
-    `stuck_augmentation`)."""
+    """A worker's k-th sample is changed like that of every other worker and epoch.
+
+    (Published: `stuck_augmentation`.)
+    """
 
     def keys(
         self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
@@ -132,8 +134,10 @@ def labelled_joints(labelled: Tensor) -> Tensor:
 
 
 def every_joint(labelled: Tensor) -> Tensor:
-    """All joints: one that is missing or outside the crop has an empty map as its target (published:
-    `missing_joints_as_zero`)."""
+    """All joints: one that is missing or outside the crop has an empty map as its target.
+
+    (Published: `missing_joints_as_zero`.)
+    """
     return torch.ones_like(labelled)
 
 
@@ -155,8 +159,10 @@ def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def every_bone(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """As `labelled_bones`, a missing joint at (0, 0) as if it were seen (published:
-    `missing_joints_in_geometry`)."""
+    """As `labelled_bones`, a missing joint at (0, 0) as if it were seen.
+
+    (Published: `missing_joints_in_geometry`.)
+    """
     joints = torch.where(batch.labelled[..., None], batch.joints, 0.0)
     return torch.cat([joints, depth[..., None]], -1), _of_2d_set(batch).expand_as(batch.labelled)
 

@@ -1,5 +1,7 @@
-"""One of the processes that train a run together: `python -m hpe_study.training.worker JOB`, started by
-torchrun."""
+"""One of the processes that train a run together.
+
+torchrun starts it as `python -m hpe_study.training.worker JOB`.
+"""
 
 import os
 import signal

@@ -1,9 +1,9 @@
 """Several processes train one model, each on a GPU or a core of its own: what they must agree on.
 
-Every batch is the same as in one process, cut into equal parts, one per process. A process's loss is its part
-of the batch's: sums over its samples, divided by the counts of all. So losses and gradients add up over the
-processes (they are never averaged) to those of one process, and the statistics of batch norm are taken over
-the whole batch. In a single process everything here is the identity. What is left are differences of
+Every batch is the same as in one process, cut into equal parts, one per process. A process's loss is its
+part of the batch's: sums over its samples, divided by the counts of all. So losses and gradients add up over
+the processes (they are never averaged) to those of one process, and the statistics of batch norm are taken
+over the whole batch. In a single process everything here is the identity. What is left are differences of
 rounding, which a training magnifies; most of them are those of torch's own batch norm (see
 `GlobalBatchNorm2d`).
 """
@@ -111,8 +111,7 @@ def sum_gradients(model: nn.Module) -> None:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum over the processes through which gradients pass: what each process's loss asks of the sum adds up,
-    too."""
+    """Sum over the processes, with gradients: what each process's loss asks of the sum adds up, too."""
 
     @staticmethod
     def forward(ctx, values):
