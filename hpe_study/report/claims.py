@@ -31,7 +31,7 @@ from hpe_study.report.table import write_texts
 from hpe_study.report.timing import label
 from hpe_study.study import Run
 from hpe_study.study.published import published
-from hpe_study.study.runs import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET, paper_table
 
 H36M, INF, OCCLUSION = SETS_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
@@ -65,8 +65,7 @@ def only(first, last):
     return Run(3, None, first, last)
 
 
-TABLE_1 = [fusion(flat, deep) for flat in SETS_2D for deep in SETS_3D]
-TABLE_2 = [only(first, last) for first in SETS_3D for last in SETS_3D]
+TABLE_1, TABLE_2 = paper_table(1), paper_table(2)
 
 
 # ---------------------------------------------------------------- the claims, as contrasts

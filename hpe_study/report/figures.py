@@ -16,7 +16,7 @@ from hpe_study.report.picture import Picture
 from hpe_study.report.results import BASELINES, named, rows_of
 from hpe_study.report.timing import cost_and_error, label, pareto_front
 from hpe_study.study import Run
-from hpe_study.study.runs import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET, paper_table
 from hpe_study.training.schedule import drop_epochs
 
 CURVES = interactive.SCORES
@@ -136,13 +136,7 @@ def _scores_on(axis, runs, rows, test_set):
 
 def table_rows(table):
     """[(label, last run)] of one of the paper's tables, 1 to 3."""
-    flats, deeps = tuple(LEVEL_SET), SETS_3D
-    runs = {
-        1: [Run(3, flat, deep, deep) for flat in flats for deep in deeps],
-        2: [Run(3, None, first, last) for first in deeps for last in deeps],
-        3: [Run(3, flat, deeps[0], last, LEVEL_SET[flat]) for flat in flats for last in deeps],
-    }[table]
-    return [(label(run), run) for run in runs]
+    return [(label(run), run) for run in paper_table(table)]
 
 
 # ---------------------------------------------------------------- curves

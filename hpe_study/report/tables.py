@@ -25,7 +25,7 @@ from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
 from hpe_study.study.published import PCKH_NOTE, published
-from hpe_study.study.runs import LEVEL_SET
+from hpe_study.study.runs import LEVEL_SET, paper_table
 
 ON_TEST = "MPJPE (mm) on the test set of"
 PUBLISHED_SCORES = {  # column of the published csv → group, title
@@ -65,13 +65,10 @@ def table1(runs, absent=()):
             )
         else:
             printed[row["train_2d"], row["train_3d"]] = row
-    for flat in SETS_2D:
-        for deep in SETS_3D:
-            cells = _our_cells(runs, Run(3, flat, deep, deep), absent) | _published_cells(
-                table, printed[flat, deep]
-            )
-            table.add((set_title(flat), set_title(deep)), cells)
-    _add_baselines(table, runs, [Run(3, flat, deep, deep) for deep in SETS_3D for flat in SETS_2D])
+    for run in paper_table(1):
+        cells = _our_cells(runs, run, absent) | _published_cells(table, printed[run.two_d, run.target])
+        table.add((set_title(run.two_d), set_title(run.target)), cells)
+    _add_baselines(table, runs, _by_target(paper_table(1)))
     return table
 
 
@@ -91,7 +88,7 @@ def table2(runs, absent=()):
             (set_title(first), set_title(last)),
             _our_cells(runs, Run(3, None, first, last), absent) | _published_cells(table, row),
         )
-    _add_baselines(table, runs, [Run(3, None, first, last) for last in SETS_3D for first in SETS_3D])
+    _add_baselines(table, runs, _by_target(paper_table(2)))
     return table
 
 
@@ -107,8 +104,12 @@ def table3(runs, absent=()):
         made.append(run)
         names = (set_title(run.two_d), f"×{run.epoch_scale}", set_title(run.three_d), set_title(run.target))
         table.add(names, _our_cells(runs, run, absent) | _published_cells(table, row))
-    _add_baselines(table, runs, sorted(made, key=lambda run: SETS_3D.index(run.target)))
+    _add_baselines(table, runs, _by_target(made))
     return table
+
+
+def _by_target(runs):
+    return sorted(runs, key=lambda run: SETS_3D.index(run.target))
 
 
 # ---------------------------------------------------------------- columns and cells

@@ -4,14 +4,14 @@ against training time."""
 import numpy as np
 import pandas as pd
 
-from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.config import SETS_3D
 from hpe_study.evaluation.bootstrap import RESAMPLES
 from hpe_study.report.results import defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes
-from hpe_study.study.runs import LEVEL_SET
+from hpe_study.study.runs import paper_table
 from hpe_study.utils.rng import generator
 
 LAST_RUN = {  # of the paper's four totals: the run whose line cost them
@@ -25,10 +25,7 @@ SCHEMES = {"2d_pretraining": "2D pre-training", "3d_only": "3D only"}
 
 def schemes():
     """Every last run of Tables 1 to 3, each once: what a plot of error against time shows."""
-    fusion = [Run(3, flat, deep, deep) for flat in SETS_2D for deep in SETS_3D]
-    only = [Run(3, None, first, last) for first in SETS_3D for last in SETS_3D]
-    levelled = [Run(3, flat, SETS_3D[0], last, LEVEL_SET[flat]) for flat in SETS_2D for last in SETS_3D]
-    return list(dict.fromkeys([*fusion, *only, *levelled]))
+    return list(dict.fromkeys(run for table in (1, 2, 3) for run in paper_table(table)))
 
 
 def label(run):

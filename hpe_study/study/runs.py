@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hpe_study.config import NetworkConfig, Profile, StageConfig, TrainingConfig
+from hpe_study.config import SETS_2D, SETS_3D, NetworkConfig, Profile, StageConfig, TrainingConfig
 from hpe_study.models.registry import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
@@ -147,6 +147,12 @@ def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
     return stage2 + [
         Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry=on) for on in (True, False)
     ]
+
+
+def paper_table(table: Literal[1, 2, 3]) -> list[Run]:
+    """All rows of one of the paper's own tables."""
+    grids = {1: table1(SETS_2D, SETS_3D), 2: table2(SETS_3D), 3: table3(SETS_2D, SETS_3D)}
+    return grids[table]
 
 
 def _rows_of_table(profile: Profile, table: int, seed: int) -> list[Run]:
