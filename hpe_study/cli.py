@@ -12,12 +12,9 @@ from pathlib import Path
 from hpe_study.errors import StudyError
 from hpe_study.study import Study
 from hpe_study.utils.processes import end_with_parent
+from simulated_people import cli as simulated_people_cli
 
 DEFAULT = "params/demo.yaml"
-FORWARDED = {  # command → the module whose own command line it is
-    "data": "the data sets under a data root: check, recipes, contact-sheet",
-    "simulate": "write the simulated stand-in of a data set",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,8 +24,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     one such line, too, below its traceback.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] in FORWARDED:
-        return _forward(argv[0], argv[1:])
+    if argv[:1] == ["data"]:
+        from hpe_study.datasets.__main__ import main as data_main
+
+        return data_main(argv[1:])
     # argparse itself loses what comes after an option and --
     own = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
     arguments = _parser().parse_args(argv[:own])
@@ -57,16 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
-
-
-def _forward(command: str, argv: list[str]) -> int:
-    if command == "data":
-        from hpe_study.datasets.__main__ import main as data_main
-
-        return data_main(argv)
-    from simulated_people.__main__ import main as simulate_main
-
-    return simulate_main(["make", *argv])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,8 +139,13 @@ def _parser() -> argparse.ArgumentParser:
         "collect", help="gather all run records into runs.csv, history.csv and floors.csv"
     )
     collect.set_defaults(command=_collect)
-    for name, text in FORWARDED.items():
-        commands.add_parser(name, help=f"{text} ({name} -h)", add_help=False)
+
+    simulate = commands.add_parser("simulate", help="write the simulated stand-in of a data set")
+    simulated_people_cli.add_arguments(simulate)
+    simulate.set_defaults(command=simulated_people_cli.run)
+
+    text = "the data sets under a data root: check, recipes, contact-sheet (data -h)"
+    commands.add_parser("data", help=text, add_help=False)
     return parser
 
 

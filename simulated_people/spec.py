@@ -26,7 +26,7 @@ class StandInSpec:
     size: int = 128
     options: Mapping | tuple = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "options", tuple(sorted(dict(self.options).items())))
 
     def count(self, split: str) -> int:

@@ -195,26 +195,26 @@ def landmark_points(
 
     head = share("Head")
     top = furthest(body[:, 1], head)
-    found = {"headtop": top}
+    vertex_of = {"headtop": top}
     below = head & (body[:, 1] > place[bones.index("Head"), 1]) & (body[:, 1] < body[top, 1] - 0.07)
-    found["nose"] = furthest(body[:, 2] - 3 * np.abs(body[:, 0]), below)
+    vertex_of["nose"] = furthest(body[:, 2] - 3 * np.abs(body[:, 0]), below)
     for letter, side, sign in (("l", "Left", 1), ("r", "Right", -1)):
         hand = [name for name in bones if name.startswith(side) and ("Hand" in name or "Finger" in name)]
-        found[f"{letter}_ear"] = furthest(sign * body[:, 0], head)
-        found[f"{letter}_toe"] = furthest(body[:, 2], share(f"{side}ToeBase"))
-        found[f"{letter}_heel"] = furthest(-body[:, 2] - body[:, 1], share(f"{side}Foot"))
-        found[f"{letter}_finger"] = furthest(
+        vertex_of[f"{letter}_ear"] = furthest(sign * body[:, 0], head)
+        vertex_of[f"{letter}_toe"] = furthest(body[:, 2], share(f"{side}ToeBase"))
+        vertex_of[f"{letter}_heel"] = furthest(-body[:, 2] - body[:, 1], share(f"{side}Foot"))
+        vertex_of[f"{letter}_finger"] = furthest(
             np.linalg.norm(body - place[bones.index(f"{side}ForeArm")], axis=1), share(*hand)
         )
-        found[f"{letter}_thumb"] = furthest(body[:, 2], share(f"{side[0]}Thumb"))
+        vertex_of[f"{letter}_thumb"] = furthest(body[:, 2], share(f"{side[0]}Thumb"))
     eyes = [vertices[:, part].mean(1, keepdims=True) for part in (LEFT_EYE, RIGHT_EYE)]
-    points = np.concatenate([heads, vertices[:, list(found.values())], *eyes], 1)
+    points = np.concatenate([heads, vertices[:, list(vertex_of.values())], *eyes], 1)
     owner = [
         *range(len(bones)),
-        *(int(weights[row].argmax()) for row in found.values()),
+        *(int(weights[row].argmax()) for row in vertex_of.values()),
         *[bones.index("Head")] * 2,
     ]
-    return points, [*bones, *found, "l_eye", "r_eye"], owner
+    return points, [*bones, *vertex_of, "l_eye", "r_eye"], owner
 
 
 def principal_components(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -139,9 +139,9 @@ class Regions:
             part: (V,) part of the mesh: 0 body, 1 skirt, 2 long hair.
         """
 
-        def share(*words: str) -> torch.Tensor:
-            """(V,) total weight of the bones with one of the words in their names."""
-            bones = [weight for bone, weight in weights.items() if any(word in bone for word in words)]
+        def share(*parts: str) -> torch.Tensor:
+            """(V,) total weight of the bones with one of the parts in their names."""
+            bones = [weight for bone, weight in weights.items() if any(part in bone for part in parts)]
             return torch.stack(bones, 1).sum(1)
 
         def along(start, middle, end, inside, reach):

@@ -254,11 +254,11 @@ def ancestors(parents: Sequence[int], device: str | torch.device = "cpu") -> lis
     above = torch.tensor(
         [parent if parent >= 0 else len(parents) for parent in parents] + [len(parents)], device=device
     )
-    found = []
+    levels = []
     while bool((above < len(parents)).any()):
-        found.append(above)
+        levels.append(above)
         above = above[above]
-    return found
+    return levels
 
 
 def forward_kinematics(

@@ -38,7 +38,6 @@ class Actor:
 ASSET = Path(__file__).parent / "assets" / "body.npz"
 BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
 
-# placed people kept at hand; each takes about 0.1 MB, and so does a body at rest, of which all are kept
 # Placed people kept at hand. Each takes about 0.1 MB, and so does a body at rest, of which all are kept.
 _REMEMBERED = 256
 

@@ -231,13 +231,13 @@ class Shadows:
         return result
 
     def _cast(self, person, position, shot, bias):
+        """Rows of the points that a person's shadow map covers, and how dark they are, 0…1."""
         size, axes, centre = _SHADOW.size, self._axes[person], self._centre[person]
         if len(axes) == 1:
             across, along, height = axes[0] @ position - (axes[0] @ centre[0])[:, None]
         else:
-            middle = torch.where(
-                person[:, None] < 0, torch.inf, (axes @ centre[..., None])[..., 0]
-            )  # who is not there is out of reach
+            middle = (axes @ centre[..., None])[..., 0]
+            middle = torch.where(person[:, None] < 0, torch.inf, middle)  # people who are missing are far off
             across, along, height = (
                 dot(look_up(axes[:, k], shot).T, position) - look_up(middle[:, k], shot) for k in range(3)
             )
@@ -250,6 +250,7 @@ class Shadows:
         return rows, dark.sum(0) / 4
 
     def _touch(self, person, position, shot):
+        """Rows of the floor's points that a person is above, and how near the person is, 0…1."""
         size, centre = _CONTACT.size, self._centre[person]
         if len(centre) > 1:
             centre = torch.where(person[:, None] < 0, torch.inf, centre)

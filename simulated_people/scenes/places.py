@@ -108,7 +108,7 @@ def _studio(rng, kind, seed, eyes, spots):
 
 
 def _room(rng, kind, seed, eyes, spots):
-    """A room with furniture; as a film set, too."""
+    """A room with furniture; a film set is one, too."""
     u, centre = rng.uniform, np.mean(spots, 0)
     west, east = centre[0] - u(2.2, 4.2), centre[0] + u(2.2, 4.2)
     room = enlarged_room(
@@ -169,8 +169,8 @@ def _outdoor(rng, kind, seed, eyes, spots):
         angle = toward + (u(-np.pi, np.pi) if several else u(-1.1, 1.1))
         radius = u(7, 26) + (6 if several else 0)
         x, z = centre[0] + radius * np.sin(angle), centre[2] + radius * np.cos(angle)
-        thing = furniture.tree if rng.random() < 0.5 else furniture.house
-        boxes += thing(rng, x, z, object_id)
+        make = furniture.tree if rng.random() < 0.5 else furniture.house
+        boxes += make(rng, x, z, object_id)
     ground = np.array(_GROUNDS[rng.integers(len(_GROUNDS))])
     texture = int(rng.choice([PLAIN, BLOTCHES], p=[0.5, 0.5]))
     floor = Surface(texture, ground, ground * u(0.6, 0.92), u(0.4, 1.4), int(rng.integers(1000)))
@@ -197,8 +197,8 @@ def _street(rng, kind, seed, eyes, spots):
         for _ in range(rng.integers(1, 4)):
             x, z = centre + along * u(-14, 14) + across * side * (width - u(0.9, 1.6))
             if out_of_sight(x, z, eyes, spots, 1.2):
-                thing = (furniture.car, furniture.tree, furniture.post)[rng.integers(3)]
-                boxes += thing(rng, x, z, object_id, yaw=heading)
+                make = (furniture.car, furniture.tree, furniture.post)[rng.integers(3)]
+                boxes += make(rng, x, z, object_id, yaw=heading)
             object_id += 1
     stone = np.array(random_colour(rng, (0.02, 0.2), (0.35, 0.7)))
     texture = int(rng.choice([PLAIN, CHECKER, BRICKS, BLOTCHES]))

@@ -39,7 +39,7 @@ FOLDERS = ("mpi_inf_3dhp",)
 OPTIONS = {}
 IMAGES_PER_ITEM = 8
 UNIVERSAL_HEIGHT = 1.7  # m
-FILMED = (0, 1, 2, 4, 5, 6, 7, 8)
+WITH_IMAGES = (0, 1, 2, 4, 5, 6, 7, 8)
 
 # Of the 14 cameras: azimuth, elevation (degrees), distance (m); 0, 2, 4, 7, 8 at chest height, 1 and 6 high,
 # 5 low, 11–13 above.
@@ -71,7 +71,7 @@ _NOT_VALID = 9  # one of so many test frames is not valid
 
 def item_count(spec: StandInSpec, split: str) -> int:
     """Train: how many moments, each seen by eight cameras. Test: how many pieces of one camera's video."""
-    return -(-spec.count(split) // len(FILMED)) if split == "train" else len(_test_pieces(spec))
+    return -(-spec.count(split) // len(WITH_IMAGES)) if split == "train" else len(_test_pieces(spec))
 
 
 def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
@@ -91,7 +91,7 @@ def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
             Shot((actor,), rig(spec)[number], scene, draw_seed(spec.rng("train", "noise", item, number))),
             notes,
         )
-        for number in FILMED[: spec.train - item * len(FILMED)]
+        for number in WITH_IMAGES[: spec.train - item * len(WITH_IMAGES)]
     ]
 
 

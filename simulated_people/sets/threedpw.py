@@ -80,19 +80,19 @@ def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
 
 
 def _plan_image(spec, split, number, frame):
-    name = f"simulated_{split}_{number:02d}"
+    sequence = f"simulated_{split}_{number:02d}"
     subjects, scene, motions, apart = _sequence(spec, split, number)
     moments = [motion.at(frame) for motion in motions]
     lead = np.array(moments[0].position)
     actors = []
-    for person, ((subject, who), moment) in enumerate(zip(subjects.items(), moments, strict=True)):
+    for person, ((name, subject), moment) in enumerate(zip(subjects.items(), moments, strict=True)):
         position = tuple(lead + apart * (person - (len(subjects) - 1) / 2))
-        actors.append(subject_at(who, replace(moment, position=position), subject))
+        actors.append(subject_at(subject, replace(moment, position=position), name))
     view = _view(spec, split, number, frame * _TENTHS_PER_FRAME / 10, lead)
     scene = add_seats(clear_view(scene, view, actors), actors)
     shot = Shot(tuple(actors), view, scene, draw_seed(spec.rng(split, "noise", number, frame)))
-    path = f"3dpw/imageFiles/{name}/image_{frame:05d}.jpg"
-    return PlannedImage(path, shot, {"sequence": name, "frame": frame})
+    path = f"3dpw/imageFiles/{sequence}/image_{frame:05d}.jpg"
+    return PlannedImage(path, shot, {"sequence": sequence, "frame": frame})
 
 
 @lru_cache(maxsize=32)
@@ -100,10 +100,10 @@ def _sequence(spec, split, number):
     """Subjects of a sequence, its scene, how each of them moves, and how far apart (x, z in m) they stay."""
     rng = spec.rng(split, "sequence", number)
     people = _plan(spec, split)[number][0]
-    everybody = sample_subjects(
+    all_subjects = sample_subjects(
         spec, split, [f"{sequence}-{person}" for sequence in range(_SEQUENCES) for person in range(2)]
     )
-    subjects = {f"{number}-{person}": everybody[f"{number}-{person}"] for person in range(people)}
+    subjects = {f"{number}-{person}": all_subjects[f"{number}-{person}"] for person in range(people)}
     walking, heading = rng.random() < _WALKING, rng.uniform(0, 360)
     clips = Clips(_TENTHS_PER_FRAME, _FRAMES_PER_CLIP, 0.1, heading if walking else None, 0)
     motions = [

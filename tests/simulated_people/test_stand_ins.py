@@ -12,7 +12,6 @@ import pytest
 
 from hpe_study.errors import StudyError
 from simulated_people import StandInSpec, make, render_jobs
-from simulated_people.cli import main
 from simulated_people.ground_truth import load_part
 from simulated_people.render_jobs import _render_batch
 
@@ -168,49 +167,3 @@ def test_impossible_arguments_are_one_clear_message(tmp_path, name, changes, mes
     with pytest.raises(StudyError, match=message):
         made(name, tmp_path, **SMALL | changes)
     assert not list(tmp_path.iterdir())
-
-
-def test_command_line(tmp_path, capsys):
-    order = [
-        "make",
-        "mpii",
-        str(tmp_path),
-        "--train",
-        "2",
-        "--test",
-        "1",
-        "--size",
-        "32",
-        "--workers",
-        "1",
-        "--quiet",
-    ]
-    assert main(order) == 0
-    assert "simulated mpii" in capsys.readouterr().out
-    assert main(["make", "nothing", *order[2:]]) == 1
-    assert "no simulated stand-in" in capsys.readouterr().err
-
-
-def test_options_on_the_command_line(tmp_path, capsys):
-    order = [
-        str(tmp_path),
-        "--train",
-        "2",
-        "--test",
-        "1",
-        "--size",
-        "32",
-        "--workers",
-        "1",
-        "--quiet",
-        "--option",
-    ]
-    assert main(["make", "mpii", *order, "matlab=true"]) == 0
-    assert (tmp_path / "mpii" / "mpii_human_pose_v1_u12_1.mat").exists()
-    assert main(["make", "h36m", *order, "layout=full"]) == 0
-    assert (tmp_path / "h36m" / "S9" / "Directions-1" / "annot.h5").exists()
-    capsys.readouterr()
-    assert main(["make", "h36m", *order, "layout=mine"]) == 1
-    assert "no option layout='mine'; options: layout='challenge' or 'full'" in capsys.readouterr().err
-    assert main(["make", "h36m", *order, "layout"]) == 1
-    assert "--option layout: is not KEY=VALUE" in capsys.readouterr().err
