@@ -390,7 +390,7 @@ def ledger(results):
     """The ledger of a study's `Results`."""
     printed, ours = Printed(), Ours(results)
     entries = [
-        Entry(number, statement, ask.__doc__.strip(), ask(printed), ask(ours))
+        Entry(number, statement, " ".join(ask.__doc__.split()), ask(printed), ask(ours))
         for number, (statement, ask) in enumerate(CLAIMS.items(), 1)
     ]
     notes = [
