@@ -2,7 +2,6 @@
 
 import itertools
 
-import numpy as np
 import torch
 
 from benchmarks.material import EPOCH, change_of, pairs_of
@@ -19,7 +18,7 @@ from benchmarks.twins import (
 )
 from hpe_study.data.augmentation import assemble, identity_augmentation
 from hpe_study.data.loading import Resident, loader
-from hpe_study.evaluation.evaluate import predictions
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.models import build_model
@@ -288,9 +287,7 @@ def validation(material, folder):
 
 def predict(model, store, network, precision):
     """Our predictions of a whole store with the mirrored pass, as `evaluate` makes them."""
-    return list(
-        predictions(model, store, np.arange(len(store)), network, torch.device("cpu"), precision, flip=True)
-    )
+    return Predictor(model, network, "cpu", precision, flip=True).arrays(store)
 
 
 def _unchanged(pairs):

@@ -11,7 +11,6 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 
 from benchmarks.material import QUICK, Material, Sizes
@@ -20,7 +19,7 @@ from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
 from hpe_study.data.loading import Streamed
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.evaluate import predictions
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.report.rates import title
 from hpe_study.utils import devices
 from simulated_people import StandInSpec, make
@@ -196,10 +195,7 @@ def scoring_rate(material, folder, device):
     store = trainer.data.test_3d
     for _ in range(2):
         start = time.perf_counter()
-        found = predictions(
-            trainer.model, store, np.arange(len(store)), trainer.stage.network, device, "bf16", flip=True
-        )
-        torch.cat([joints for joints, *_ in found]).cpu()
+        Predictor(trainer.model, trainer.stage.network, device, "bf16", flip=True).arrays(store)
     return 2 * len(store) / (time.perf_counter() - start)
 
 

@@ -1,16 +1,18 @@
-"""Data sets that no table is scored on and that have a protocol of their own: their labels, so that its
-oracle floor can be told.
+"""Labels of data sets that no table is scored on, for the oracle floors of their own protocols.
 
 Labels alone: no crop is cut and nothing is prepared. Where a profile's people are simulated, a small stand-in
 is made beside its own.
 """
+
+from typing import Any
 
 import numpy as np
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.preparation import record_to_row
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.base import MissingSetError
+from hpe_study.datasets.base import MissingSetError, Records
+from hpe_study.evaluation.prediction_file import CanonicalBones
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from simulated_people import StandInSpec, make
 
@@ -23,9 +25,10 @@ SIMULATED, SIZE = 48, 64  # people a split of a stand-in, px
 
 
 class Labels:
-    """The labels of some records, as a store holds them (`store`); pictures are not looked at."""
+    """The labels of some records, as a store holds them (`data.store`); pictures are not looked at."""
 
-    def __init__(self, records):
+    def __init__(self, records: Records):
+        """Read up to `PEOPLE` of a data set's records, evenly spread."""
         numbers = np.unique(np.linspace(0, len(records) - 1, min(PEOPLE, len(records))).astype(int))
         picture = np.zeros((1, 1, 3), np.uint8)
         rows = [record_to_row(records[number], records.root, (2, 1.0), picture) for number in numbers]
@@ -33,7 +36,8 @@ class Labels:
         self.path, self.own_skeleton = records.root / records.info.name, records.skeleton
         self.attrs, self.simulated = {"name": records.info.name}, bool(records.simulated)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: str) -> np.ndarray:
+        """A whole label array."""
         return self._arrays[key]
 
     @property
@@ -42,9 +46,16 @@ class Labels:
         return Boxes(self["center"], self["side"])
 
 
-def labels_and_bones(study, name):
-    """(`Labels` of the test split, {"bones", "bones_universal"}: canonical lengths (15,) mm of the training
-    split); None where the set is not at hand. name: of `EXTRA_BENCHMARKS`."""
+def labels_and_bones(study: Any, name: str) -> tuple[Labels, CanonicalBones] | None:
+    """The labels of a set's test split, and the bone lengths of its training split.
+
+    Args:
+        study: a `study.Study`, which lies on a floor above.
+        name: of `EXTRA_BENCHMARKS`.
+
+    Returns:
+        None where the set is not at hand.
+    """
     reader, options, _ = EXTRA_BENCHMARKS[name]
     root = study.raw
     if study.simulated:
@@ -54,5 +65,4 @@ def labels_and_bones(study, name):
         train, test = (Labels(open_dataset(reader, root, split, **options)) for split in ("train", "test"))
     except MissingSetError:
         return None
-    bones = mean_bone_lengths(train["joints3d"])
-    return test, {"bones": bones, "bones_universal": np.full_like(bones, np.nan)}
+    return test, CanonicalBones(mean_bone_lengths(train["joints3d"]), CanonicalBones.unknown().universal)

@@ -12,16 +12,16 @@ import contextlib
 import io
 import logging
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.evaluate import load_run_model
+from hpe_study.evaluation.predictor import load_run_model
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.skeletons import MPII16
-from hpe_study.utils.files import atomic, read_json
+from hpe_study.utils.files import atomic
 
 TOLERANCE = 1e-3  # of a heat map's or depth map's value
 TRACED, CHECKED = 2, 3  # images: traced with some, checked with another number of them
@@ -107,10 +107,10 @@ def _trace(module, images, path):
 
 
 def _about(folder, network):
-    record = read_json(Path(folder) / "run.json")
+    record = read_run_record(folder)
     return {
-        "run": record["name"],
-        "trained_on_simulated_people": str(bool(record["simulated"])).lower(),
+        "run": record.name,
+        "trained_on_simulated_people": str(record.simulated).lower(),
         "skeleton": MPII16.name,
         "joints": " ".join(MPII16.joints),
         "input": f"RGB in [0, 1], {network.input_size}×{network.input_size} px, not normalised",

@@ -1,63 +1,71 @@
-"""Oracle floors: what a perfect prediction scores. A protocol under which that is not 0 mm adds its floor to
-every number it prints.
+"""Oracle floors: what a perfect prediction scores, which a protocol adds to every number it prints.
 
 Two perfect predictions are scored. "pose": the true 3D pose up to its size, as a prediction in MPII's 16
 joints. "network": what the network is trained to give, the true 2D joints and the depth target; weak
 perspective and the label's own noise come on top.
 
 Computed from the run records: the test sets' labels (`test_sets/`) and the canonical bone lengths beside a
-run's predictions. Sets that no table is scored on come from their label files (`beyond`).
+run's predictions. Sets that no table is scored on come from their label files (`extra_benchmarks`).
 """
 
-import h5py
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store, StoreSubset
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.extra_benchmarks import EXTRA_BENCHMARKS, labels_and_bones
-from hpe_study.evaluation.protocols import PROTOCOLS
-from hpe_study.evaluation.rescore import bones_in, canonical_lengths
-from hpe_study.evaluation.scoring import in_crop_of_2_m, poses_of, values_under, with_head
-from hpe_study.skeletons import MPII16
-from hpe_study.utils.files import read_json
+from hpe_study.evaluation.prediction_file import CanonicalBones, PredictionFile
+from hpe_study.evaluation.protocols import PROTOCOLS, Protocol
+from hpe_study.evaluation.rescore import canonical_lengths
+from hpe_study.evaluation.run_record import read_run_record
+from hpe_study.evaluation.scoring import ROOT, in_crop_of_2_m, poses_of, values_under, with_head
 
+Kind = Literal["pose", "network"]
+KINDS: tuple[Kind, ...] = ("pose", "network")
 FLOOR_COLUMNS = ["test_set", "protocol", "kind", "floor", "low", "high", "n", "simulated"]
-KINDS = ("pose", "network")
-RULES = [rule for rule in PROTOCOLS if rule.dimensions == 3]
+PROTOCOLS_3D = [protocol for protocol in PROTOCOLS if protocol.dimensions == 3]
 
 
-def perfect(store, kind):
-    """(joints (N, 16, 2) crop fractions, depth (N, 16) crop sides): the perfect prediction of a test
-    store."""
-    truth = store["joints3d"].astype(np.float64)
+def perfect(store: Store, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
+    """The perfect prediction of a test store: joints (N, 16, 2) in box fractions, depth (N, 16) in its sides."""
     if kind == "pose":
-        poses = truth - truth[:, [MPII16.index(MPII16.root)]]
-        joints, depth = in_crop_of_2_m(poses)
+        truth = store["joints3d"].astype(np.float64)
+        joints, depth = in_crop_of_2_m(truth - truth[:, [ROOT]])
     else:
-        joints = store.boxes.to_fraction(store["joints2d"])
-        depth = store["depth"].astype(np.float64)
+        joints, depth = store.boxes.to_fraction(store["joints2d"]), store["depth"].astype(np.float64)
     complete = with_head(poses_of(joints, depth))
     return complete[..., :2], complete[..., 2]
 
 
-def floor(rule, store, bones, kind="pose"):
-    """Mean and middle 90 % over people, mm: {"floor", "low", "high", "n"} of a perfect prediction under a
-    protocol.
+def floor(
+    protocol: Protocol, store: Store, bones: np.ndarray | None, kind: Kind = "pose"
+) -> dict[str, float]:
+    """MPJPE in mm of a perfect prediction under a protocol, over people.
 
-    bones: (15,) mm, canonical lengths as a run trained on this set's training split has them. Raises
-    `StudyError` where the labels lack what the protocol needs, or where a "pose" would have to be seen by a
-    camera.
+    Args:
+        protocol: in 3D.
+        store: the labels.
+        bones: (15,) mm, canonical lengths as a run trained on this set's training split has them.
+        kind: which perfect prediction.
+
+    Returns:
+        floor, the mean; low and high, the middle 90 % of people; n people.
+
+    Raises:
+        StudyError: the labels lack what the protocol needs, or a "pose" would have to be seen by a camera.
     """
-    if kind == "pose" and rule.scale == "camera":
+    if kind == "pose" and protocol.scale == "camera":
         raise StudyError(
-            f"protocol {rule.name} sizes what a camera sees: a pose alone has no place in its image"
+            f"protocol {protocol.name} sizes what a camera sees: a pose alone has no place in its image"
         )
     joints, depth = perfect(store, kind)
     whole = np.isfinite(joints).all((1, 2)) & np.isfinite(depth).all(1)
     if not whole.any():
         raise StudyError(f"{store.path}: nobody has all 16 joints in 2D and 3D")
-    errors = values_under(rule, joints[whole], depth[whole], StoreSubset(store, whole), bones)["mpjpe"]
+    errors = values_under(protocol, joints[whole], depth[whole], StoreSubset(store, whole), bones)["mpjpe"]
     people = np.nanmean(errors, 1)
     return {
         "floor": float(np.nanmean(errors)),
@@ -67,50 +75,50 @@ def floor(rule, store, bones, kind="pose"):
     }
 
 
-def floors(study):
-    """Rows, a data frame of `records.FLOOR_COLUMNS`, mm: every 3D test set, every 3D protocol meant for it,
-    every kind it can score.
+def floors(study: Any) -> pd.DataFrame:
+    """The floors of every 3D test set, every 3D protocol meant for it, and every kind that it can score.
 
     A test set counts where its labels are at hand and a run learnt from its training split, which gives the
     canonical lengths; and the sets beside the study's own that the profile names (`also_floors`).
+
+    Args:
+        study: a `study.Study`, which lies on a floor above.
+
+    Returns:
+        Rows of `FLOOR_COLUMNS`, mm.
     """
     rows = []
     for name, bones in _bones_by_set(study).items():
         path = study.labels_path(name)
         if name in study.profile.three_d and path.exists():
-            rows += _rows(
-                name,
-                Store(path),
-                bones,
-                [rule for rule in RULES if not rule.datasets or name in rule.datasets],
-            )
+            meant = [protocol for protocol in PROTOCOLS_3D if name in (protocol.datasets or [name])]
+            rows += _rows(name, Store(path), bones, meant)
     for name in study.profile.also_floors if rows else ():
-        if found := labels_and_bones(study, name):
-            rows += _rows(name, *found, [rule for rule in RULES if rule.name in EXTRA_BENCHMARKS[name][2]])
+        if extra := labels_and_bones(study, name):
+            meant = [protocol for protocol in PROTOCOLS_3D if protocol.name in EXTRA_BENCHMARKS[name][2]]
+            rows += _rows(name, *extra, meant)
     return pd.DataFrame(rows, columns=FLOOR_COLUMNS)
 
 
-def _rows(name, store, bones, rules):
+def _rows(name, store, bones: CanonicalBones, protocols: Sequence[Protocol]):
     rows = []
-    for rule in rules:
-        lengths, _ = canonical_lengths(rule, bones)
+    for protocol in protocols:
+        lengths, _ = canonical_lengths(protocol, bones)
         for kind in KINDS:
             try:
-                found = floor(rule, store, lengths, kind)
+                scores = floor(protocol, store, lengths, kind)
             except StudyError:
                 continue  # this protocol cannot size this set's people
-            rows.append(
-                {"test_set": name, "protocol": rule.name, "kind": kind, **found, "simulated": store.simulated}
-            )
+            about = {"test_set": name, "protocol": protocol.name, "kind": kind}
+            rows.append({**about, **scores, "simulated": store.simulated})
     return rows
 
 
 def _bones_by_set(study):
     """{3D set: canonical lengths of its training split}, each of the first run that learnt from it."""
-    found = {}
+    bones = {}
     for path in sorted(study.folder.glob("*/predictions.h5")):
-        name = read_json(path.with_name("run.json"))["parameters"]["three_d"]
-        if name and name not in found:
-            with h5py.File(path) as file:
-                found[name] = bones_in(file)
-    return dict(sorted(found.items()))
+        name = read_run_record(path.parent).parameters.three_d
+        if name and name not in bones:
+            bones[name] = PredictionFile(path.parent).bones
+    return dict(sorted(bones.items()))

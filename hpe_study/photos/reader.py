@@ -9,12 +9,10 @@ import torch
 from hpe_study.boxes import Boxes
 from hpe_study.data.augmentation import identity_augmentation, sampled_images
 from hpe_study.data.crops import crop_square, stored_region
-from hpe_study.errors import StudyError
-from hpe_study.evaluation.evaluate import load_run_model
+from hpe_study.evaluation.predictor import Predictor
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.evaluation.scoring import poses_of
 from hpe_study.skeletons.bone_lengths import scale_to_bones
-from hpe_study.utils import devices
-from hpe_study.utils.files import read_json
 from hpe_study.utils.pictures import shrink
 
 PADDING = 1.25  # the square that the network sees over a person's box, as on MPII
@@ -60,19 +58,11 @@ class PoseReader:
 
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
         self.folder = Path(folder)
-        self.model, self.network = load_run_model(self.folder)
-        record = read_json(self.folder / "run.json")
-        try:
-            self.name, self.simulated = str(record["name"]), bool(record["simulated"])
-            self.bones = None if record["bones_mm"] is None else np.array(record["bones_mm"], float)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StudyError(
-                f"{self.folder / 'run.json'}: is no record of a training; train the run again"
-            ) from error
-        self.device = devices.pick_device(device)
-        self.model = self.model.to(self.device).eval()
+        self.predictor = Predictor.from_run(self.folder, device, "fp32")
+        record = read_run_record(self.folder)
+        self.name, self.simulated = record.name, record.simulated
+        self.bones = None if record.bones_mm is None else np.array(record.bones_mm, float)
 
-    @torch.inference_mode()
     def __call__(self, image: np.ndarray, box: Box, padding: float = PADDING) -> Person:
         """Predict the person in a box of an (H, W, 3) uint8 RGB picture.
 
@@ -84,10 +74,8 @@ class PoseReader:
         x, y, width, height = box
         center = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
         side = max(width, height) * padding
-        images = self._network_input(image, center, side).to(self.device)
-        images = self.model.preprocessing(images)
-        outputs = self.model.flip_test(images) if self.network.flip_test else self.model(images)
-        decoded = self.model.decode(outputs, self.network.decode, self.network.depth_unit)
+        images = self._network_input(image, center, side)
+        decoded = self.predictor.on_images(images.to(self.predictor.device))
         joints, depth, score = (values.cpu().numpy() for values in decoded)
         pose = np.full((16, 3), np.nan)
         if self.bones is not None:
@@ -97,7 +85,7 @@ class PoseReader:
 
     def _network_input(self, image, center, side):
         """The square (1, 3, S, S) of a picture, cut and sampled as a store's pictures are."""
-        size = self.network.input_size
+        size = self.predictor.network.input_size
         factor = min(1.0, SHRINK * size / side)
         center, side = (center + 0.5) * factor - 0.5, side * factor
         region = stored_region(center, side, MARGIN)

@@ -8,14 +8,13 @@ told, and the table says so.
 
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 import pandas as pd
-import torch
 
 from hpe_study import published_defects
 from hpe_study.data.store import StoreSubset
-from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.prediction_file import PredictionFile, Predictions
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import groups_of, poses_of, values_2d, values_3d, values_under
 from hpe_study.report.intervals import interval, mean_draws
@@ -51,19 +50,19 @@ class Scored:
     """A trial's predictions on one test store."""
 
     store: object
-    joints: np.ndarray
-    depth: np.ndarray
-    height: np.ndarray
+    predicted: Predictions
     bones: np.ndarray
 
     def under(self, name, metric):
         """(N, J) of a metric under a protocol."""
-        return values_under(find_protocol(name), self.joints, self.depth, self.store, self.bones)[metric]
+        return values_under(
+            find_protocol(name), self.predicted.joints, self.predicted.depth, self.store, self.bones
+        )[metric]
 
     def errors(self):
         """(N, 16) mm, the study's own protocol."""
         return values_3d(
-            scale_to_bones(poses_of(self.joints, self.depth), self.bones),
+            scale_to_bones(poses_of(self.predicted.joints, self.predicted.depth), self.bones),
             self.store["joints3d"].astype(float),
         )["mpjpe"]
 
@@ -72,12 +71,12 @@ NUMBERS = {  # (what it is a mean of, unit)
     "mpjpe": (Scored.errors, "mm"),
     "thorax": (lambda scored: scored.errors()[:, [MPII16.index("thorax")]], "mm"),
     "published mpjpe": (lambda scored: scored.under("published", "mpjpe"), "mm"),
-    "pckh": (lambda scored: values_2d(scored.joints, scored.store)["pckh"], "%"),
-    "crop pck": (lambda scored: values_2d(scored.joints, scored.store)["pck_crop"], "%"),
+    "pckh": (lambda scored: values_2d(scored.predicted.joints, scored.store)["pckh"], "%"),
+    "crop pck": (lambda scored: values_2d(scored.predicted.joints, scored.store)["pck_crop"], "%"),
     "flic pck": (lambda scored: scored.under("flic-pck", "pck"), "%"),
     "lsp pckh": (lambda scored: scored.under("lsp-pckh", "pck"), "%"),
     "published pck": (lambda scored: scored.under("published-pck", "pck"), "%"),
-    "height": (lambda scored: 100 * scored.height[:, LEGS_AND_HEAD], "% of a sure joint's"),
+    "height": (lambda scored: 100 * scored.predicted.score[:, LEGS_AND_HEAD], "% of a sure joint's"),
 }
 
 
@@ -87,9 +86,8 @@ def scored(study, trial, test_set):
         return validated(study, trial, test_set.removesuffix(VALIDATED))
     simplest = audit.simplest(trial)
     store = audit.test_stores(study, trial.run)[test_set]
-    with h5py.File(study.with_legacy(simplest.switches).run_folder(trial.run) / "predictions.h5") as file:
-        group = file[test_set]
-        return Scored(store, group["joints"][:], group["depth"][:], group["score"][:], file["bones"][:])
+    file = PredictionFile(study.with_legacy(simplest.switches).run_folder(trial.run))
+    return Scored(store, file.of_labels(test_set, store), file.bones.own)
 
 
 def validated(study, trial, test_set):
@@ -103,11 +101,8 @@ def validated(study, trial, test_set):
     pairs = (PermutedLabels(0, len(store), 1, 0) if mispaired else OwnLabels()).in_validation(
         np.arange(0, len(store), VALIDATION_SHARE)
     )
-    model, network = load_run_model(folder)
-    found = predictions(model, store, pairs, network, torch.device("cpu"), "fp32", flip=False)
-    joints, depth, height, _ = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
-    with h5py.File(folder / "predictions.h5") as file:
-        return Scored(StoreSubset(store, pairs[:, -1]), joints, depth, height, file["bones"][:])
+    predicted = Predictor.from_run(folder, "cpu", "fp32", flip=False).arrays(store, pairs)
+    return Scored(StoreSubset(store, pairs[:, -1]), predicted, PredictionFile(folder).bones.own)
 
 
 def draws(study, trial, number, test_set):

@@ -3,21 +3,18 @@ are at hand."""
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 from IPython.display import Markdown
 
 from hpe_study.config import NetworkConfig
 from hpe_study.evaluation.bootstrap import estimate
-from hpe_study.evaluation.evaluate import predictions
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import groups_of, values_under
 from hpe_study.models import model_from_checkpoint
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.study.published import published
 from hpe_study.study.steps import open_store
-from hpe_study.utils import devices
 
 READING = NetworkConfig(
     pretrained=False, input_size=256, depth_unit=1.0, decode="argmax", flip_test=False
@@ -40,28 +37,18 @@ def row(study, weights, device="auto", progress=True):
     """
     if not weights:
         return None
-    device = devices.pick_device(device)
-    model = model_from_checkpoint(Path(weights)).to(device, memory_format=torch.channels_last)
-    rows = [line for name in study.profile.three_d for line in _rows_of_set(study, model, name, device)]
+    predictor = Predictor(model_from_checkpoint(Path(weights)), READING, device, "fp32")
+    rows = [line for name in study.profile.three_d for line in _rows_of_set(study, predictor, name)]
     return pd.DataFrame(rows)
 
 
-def _rows_of_set(study, model, name, device):
+def _rows_of_set(study, predictor, name):
     store = open_store(study, name, "test")
-    found = predictions(
-        model,
-        store,
-        np.arange(len(store)),
-        READING,
-        device,
-        devices.pick_precision("fp32", device),
-        READING.flip_test,
-    )
-    joints, depth, _, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+    predicted = predictor.arrays(store)
     bones = mean_bone_lengths(open_store(study, name, "train")["joints3d"])
     lines = []
     for rule in ("published", "study"):
-        errors = values_under(find_protocol(rule), joints, depth, store, bones)["mpjpe"]
+        errors = values_under(find_protocol(rule), predicted.joints, predicted.depth, store, bones)["mpjpe"]
         lines.append(
             {
                 "test_set": name,

@@ -4,12 +4,12 @@ the test sets' labels."""
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
 from hpe_study.report import intervals
 from hpe_study.skeletons.bone_lengths import scale_to_bones
@@ -90,23 +90,15 @@ class Results:
         return self._predictions[name, test_set]
 
     def _read_prediction(self, name, test_set):
-        path, labels = self.study.run_folder_named(name) / "predictions.h5", self.labels(test_set)
-        if labels is None or not path.exists():
+        folder, labels = self.study.run_folder_named(name), self.labels(test_set)
+        if labels is None or not (folder / "predictions.h5").exists():
             return None
-        try:
-            with h5py.File(path) as file:
-                if test_set not in file or file[test_set].attrs["key"] != labels.attrs["key"]:
-                    return None
-                joints, depth, bones = (
-                    file[test_set]["joints"][:],
-                    file[test_set]["depth"][:],
-                    file["bones"][:],
-                )
-        except (OSError, KeyError) as error:
-            raise StudyError(
-                f"{path}: not readable ({error}); delete it and run the study's command again"
-            ) from error
-        return Prediction(joints, scale_to_bones(poses_of(joints, depth), bones))
+        file = PredictionFile(folder)
+        if file.keys.get(test_set) != labels.attrs["key"]:
+            return None
+        predicted = file[test_set]
+        poses = scale_to_bones(poses_of(predicted.joints, predicted.depth), file.bones.own)
+        return Prediction(predicted.joints, poses)
 
     def errors(self, name, test_set):
         """(N, 16) mm, root-relative joint errors of a run, NaN where a joint does not count; None where they

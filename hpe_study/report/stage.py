@@ -1,14 +1,13 @@
 """What the notebooks of a single run show: its record, its curves, its pictures, its scores."""
 
-import h5py
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 from IPython.display import Markdown
 
 from hpe_study.data.store import Store
-from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.prediction_file import PredictionFile
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.report.people import crop_with_joints, wireframes
@@ -16,7 +15,6 @@ from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.steps import open_store
 from hpe_study.training.schedule import drop_epochs
-from hpe_study.utils import devices
 
 SHOWN = (
     "scheme",
@@ -73,26 +71,17 @@ def examples(study, record, device="auto", count=5):
     parameters = record["parameters"]
     store = open_store(study, parameters["three_d"] or parameters["two_d"], "test")
     indices = np.linspace(0, len(store) - 1, count).astype(int)
-    joints, depth = _predicted(study, record, store, indices, device)
+    predicted = Predictor.from_run(study.folder / record["name"], device).arrays(store, indices)
     return _pictures(
         study,
         record["name"],
         store,
         indices,
-        joints,
-        depth,
+        predicted.joints,
+        predicted.depth,
         record["bones_mm"],
         _title(record, "Test people"),
     )
-
-
-def _predicted(study, record, store, indices, device):
-    model, network = load_run_model(study.folder / record["name"])
-    device = devices.pick_device(device)
-    precision = devices.pick_precision(network.precision, device)
-    found = predictions(model.to(device), store, indices, network, device, precision, network.flip_test)
-    joints, depth, _, _ = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
-    return joints, depth
 
 
 def _pictures(study, name, store, indices, joints, depth, bones, title, captions=None):
@@ -146,8 +135,9 @@ def _errors(study, run):
     after stage 1."""
     name = run.trained_3d or run.two_d
     store = Store(study.labels_path(name))
-    with h5py.File(study.run_folder(run) / "predictions.h5") as file:
-        joints, depth, bones = file[name]["joints"][:], file[name]["depth"][:], file["bones"][:]
+    file = PredictionFile(study.run_folder(run))
+    predicted, bones = file.of_labels(name, store), file.bones.own
+    joints, depth = predicted.joints, predicted.depth
     if run.stage == 1:
         px = store.boxes.to_pixels(joints)
         errors = 100 * joint_errors(px, store["joints2d"], store["labelled"]) / head_sizes(store)[:, None]

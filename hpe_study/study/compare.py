@@ -103,7 +103,7 @@ def paired_errors(
     studies = [ChangedStudy(study, changes, seeds) for changes in (a, b)]
     folders = [[evaluated(changed, f"{stem}-seed{seed}", device) for seed in seeds] for changed in studies]
     first = RunFolder(folders[0][0])
-    test_set = first.record["parameters"]["three_d"]
+    test_set = first.record.parameters.three_d
     if test_set is None:
         raise StudyError(f"{first.name}: has learnt no depth; name a run of stage 2 or 3")
     pairs = [

@@ -23,9 +23,10 @@ import pandas as pd
 
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
-from hpe_study.utils.files import atomic, read_json
+from hpe_study.utils.files import atomic
 
 RUN_COLUMNS = [
     "run",
@@ -64,12 +65,12 @@ RECORD_COLUMNS = [
 
 def collect(study: Study) -> None:
     """Gather the records of all runs of a study into its three tables (`Study.records`)."""
-    records = {run: read_json(study.run_folder(run) / "run.json") for run in study.runs}
+    records = {run: read_run_record(study.run_folder(run)) for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
         identity = _identity(run)
-        seconds = sum(records[ancestor]["seconds"] for ancestor in run.lineage)
-        facts = made(record) | {"seconds_line": seconds}
+        seconds = sum(records[ancestor].seconds for ancestor in run.lineage)
+        facts = made(record.as_dict()) | {"seconds_line": seconds}
         scores.append(_read(study.run_folder(run) / "metrics.csv").assign(**identity, **facts))
         histories.append(_read(study.run_folder(run) / "history.csv").assign(**identity))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)

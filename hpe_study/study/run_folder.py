@@ -10,23 +10,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
-import torch
 
-from hpe_study.data.augmentation import assemble, identity_augmentation
-from hpe_study.data.loading import loader
 from hpe_study.data.store import Store
 from hpe_study.data.store_key import stored_key
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.evaluate import load_run_model, predictions
+from hpe_study.evaluation.prediction_file import PredictionFile
+from hpe_study.evaluation.predictor import Predictor
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.study import Study
-from hpe_study.utils import devices
-from hpe_study.utils.files import read_json, require_regular_file
 
 TRAINING_PEOPLE = 200  # of a training split, evenly spread: they are predicted when they are asked for
 
@@ -37,6 +33,7 @@ class RunFolder:
     Attributes:
         folder: Its path.
         record: What `run.json` holds.
+        predictions: What `predictions.h5` holds.
         test_sets: Names of the data sets that it has predictions of.
         bones: (15,) mm, lengths of `MPII16.bones` that its skeletons get; NaN if it has learnt no depth.
 
@@ -46,41 +43,18 @@ class RunFolder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).resolve()
-        self._predictions_path = self.folder / "predictions.h5"
         if not self.folder.is_dir():
             raise StudyError(f"{self.folder}: no such run folder")
         for name, step in (("run.json", "trained"), ("predictions.h5", "evaluated")):
             if not (self.folder / name).exists():
                 raise StudyError(f"{self.folder}: has no {name}; this run is not {step} yet")
-        self.record = read_json(self.folder / "run.json")
-        if not isinstance(self.record, dict) or not isinstance(self.record.get("parameters"), dict):
-            raise StudyError(
-                f"{self.folder / 'run.json'}: is no record of a training; delete this folder and train the"
-                " run again"
-            )
-        with self._open_predictions() as file:
-            skeleton = file.attrs.get("skeleton")
-            if skeleton != MPII16.name:
-                raise StudyError(
-                    f"{self._predictions_path}: its joints are those of {skeleton!r}, not of {MPII16.name}"
-                )
-            self.test_sets = [name for name in file if isinstance(file[name], h5py.Group)]
-            self.bones = file["bones"][:]
+        self.record = read_run_record(self.folder)
+        self.predictions = PredictionFile(self.folder)
+        self.test_sets, self.bones = self.predictions.test_sets, self.predictions.bones.own
         if not self.test_sets:
             raise StudyError(
-                f"{self._predictions_path}: holds no test set; delete it and evaluate the run again"
+                f"{self.predictions.path}: holds no test set; delete it and evaluate the run again"
             )
-
-    @contextlib.contextmanager
-    def _open_predictions(self):
-        try:
-            with h5py.File(require_regular_file(self._predictions_path)) as file:
-                yield file
-        except (OSError, KeyError) as error:
-            raise StudyError(
-                f"{self._predictions_path}: not readable ({str(error).splitlines()[0]}); delete it and"
-                " evaluate the run again"
-            ) from error
 
     @property
     def name(self) -> str:
@@ -90,7 +64,7 @@ class RunFolder:
     @property
     def learnt_depth(self) -> bool:
         """Whether its skeletons have a depth and a size."""
-        return bool(np.isfinite(self.bones).any())
+        return self.predictions.bones.known
 
     @cached_property
     def study(self) -> Study | None:
@@ -100,7 +74,7 @@ class RunFolder:
             with contextlib.suppress(StudyError):  # faults of another profile are no concern of this run
                 study = Study(path)
                 if study.folder in self.folder.parents:
-                    return study.with_legacy(self.record["parameters"]["legacy"])
+                    return study.with_legacy(self.record.parameters.legacy)
         return None
 
     def labels(self, name: str) -> Store:
@@ -114,59 +88,10 @@ class RunFolder:
             return None
         return Store(path)
 
-    def predicted(self, name: str, labels: Store) -> tuple[np.ndarray, np.ndarray]:
-        """The stored predictions of a test set.
-
-        Returns:
-            Joints (N, 16, 2) in fractions of the person's box and depth (N, 16) in its sides.
-
-        Raises:
-            StudyError: There are none, or they were made with other labels.
-        """
-        with self._open_predictions() as file:
-            if name not in file:
-                raise StudyError(
-                    f"{self.name} has no predictions of {name}; it has {', '.join(self.test_sets)}"
-                )
-            if file[name].attrs["key"] != labels.attrs["key"]:
-                raise StudyError(
-                    f"{self.name}: its predictions of {name} were made with other labels than {labels.path};"
-                    " evaluate it again"
-                )
-            return file[name]["joints"][:], file[name]["depth"][:]
-
     @cached_property
-    def predictor(self) -> "Predictor":
-        """The network of its checkpoint."""
-        return Predictor(self.folder)
-
-
-class Predictor:
-    """A run's network on the CPU.
-
-    Raises:
-        StudyError: The checkpoint is not at hand.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.model, self.settings = load_run_model(folder)
-        self.model.eval()
-        self.device = devices.pick_device("cpu")
-
-    def predict(self, store: Store, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Joints and depth, as in `RunFolder.predicted`, of people of a store with pictures."""
-        batches = predictions(
-            self.model, store, indices, self.settings, self.device, "fp32", self.settings.flip_test
-        )
-        joints, depth = list(zip(*batches, strict=True))[:2]
-        return torch.cat(joints).numpy(), torch.cat(depth).numpy()
-
-    @torch.inference_mode()
-    def heatmaps(self, store: Store, index: int) -> np.ndarray:
-        """(16, h, w) heat maps of one person of a store with pictures, over the person's box."""
-        raw = next(iter(loader([store], np.array([[0, index]]), 1)))
-        batch = assemble(raw, identity_augmentation(1), self.settings.input_size)
-        return self.model.heatmaps(self.model(self.model.preprocessing(batch.images)))[0].numpy()
+    def predictor(self) -> Predictor:
+        """The network of its checkpoint, on the CPU. Raises `StudyError` where that is not at hand."""
+        return Predictor.from_run(self.folder, "cpu", "fp32")
 
 
 class PredictedPeople:
@@ -206,12 +131,13 @@ class PredictedPeople:
             self.rows = np.unique(spread.round().astype(int))
         if len(self.rows) == 0:
             raise StudyError(f"{self.store.path}: has no people to show")
-        self.joints_2d, self.depth = zip(*(self._predicted(run) for run in self.runs), strict=True)
+        self.predicted = [self._predicted(run) for run in self.runs]
+        self.joints_2d = [predicted.joints for predicted in self.predicted]
         self.joints_3d = [
-            scale_to_bones(poses_of(joints, depth), run.bones)
+            scale_to_bones(poses_of(predicted.joints, predicted.depth), run.bones)
             if run.learnt_depth
-            else np.full((*depth.shape, 3), np.nan)
-            for run, joints, depth in zip(self.runs, self.joints_2d, self.depth, strict=True)
+            else np.full((*predicted.depth.shape, 3), np.nan)
+            for run, predicted in zip(self.runs, self.predicted, strict=True)
         ]
         self.true_3d = MPII16.root_relative(self.labels_of("joints3d").astype(float))
         self.true_2d = self.store.boxes[self.rows].to_fraction(self.labels_of("joints2d"))
@@ -231,8 +157,8 @@ class PredictedPeople:
 
     def _predicted(self, run):
         if self.split == "test":
-            return run.predicted(self.name, self.store)
-        return run.predictor.predict(self.store, self.rows)
+            return run.predictions.of_labels(self.name, self.store)
+        return run.predictor.arrays(self.store, self.rows)
 
     def _scored(self):
         """The unit, and for each run its errors (N, 16)."""

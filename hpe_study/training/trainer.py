@@ -20,7 +20,8 @@ from hpe_study.data.augmentation import Augmentation, assemble, sample_augmentat
 from hpe_study.data.loading import source_of
 from hpe_study.data.sampling import repeats, shard_batches
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.evaluate import Scores, predictions
+from hpe_study.evaluation.metric_accumulator import MetricAccumulator
+from hpe_study.evaluation.predictor import Predictor
 from hpe_study.models import build_model, load_weights
 from hpe_study.training import resume
 from hpe_study.training.compilation import CompiledStep
@@ -115,7 +116,7 @@ class Trainer:
         pairs = self.variant.pairing.in_training(self.variant.sampler.draw(self.epoch), self.epoch)
         pairs_here, batch_size = shard_batches(pairs, self.stage.training.batch_size)
         self.repeats, _ = shard_batches(repeats(pairs), self.stage.training.batch_size)
-        scores, images = Scores(self.data.train, len(pairs_here)), 0
+        scores, images = MetricAccumulator(self.data.train, len(pairs_here)), 0
         columns = self.objective.columns
         # made once, as the scores' arrays are
         losses = torch.empty(-(-len(pairs_here) // batch_size), len(columns), device=self.device)
@@ -213,11 +214,10 @@ class Trainer:
         store = self.data.validation
         indices = np.arange(0, len(store), VALIDATION_SHARE if len(store) >= 20 * VALIDATION_SHARE else 1)
         pairs = distributed.own_shard(self.variant.pairing.in_validation(indices))
-        scores = Scores([store], len(pairs))
-        predicted = predictions(
-            self.scored_model, store, pairs, self.stage.network, self.device, self.precision, flip=False
-        )
-        for joints, depth, _, sample in predicted:
+        scores = MetricAccumulator([store], len(pairs))
+        network = self.stage.network
+        predictor = Predictor(self.scored_model, network, self.device, self.precision, flip=False)
+        for joints, depth, _, sample in predictor(store, pairs):
             scores.add(joints, depth, sample)
         return {f"validation_{key}": value for key, value in scores.summary(self.job.bones).items()}
 

@@ -75,7 +75,7 @@ class Viewer(widgets.VBox):
         self.run_a = _dropdown("run A", sorted({name, *runs}), name, "34%")
         self.run_b = _dropdown("run B", [NONE, *runs], _run_folder_of(other).name if other else NONE, "34%")
         sets = self._source.test_sets if of_runs else _sets_at_hand(self._source)
-        first = self._source.record["parameters"].get("three_d") if of_runs else self._source.name
+        first = self._source.record.parameters.three_d if of_runs else self._source.name
         self.data_set = _dropdown("data set", sets, first if first in sets else sets[0])
         self.split = _dropdown("split", SPLITS, "test" if of_runs else self._source.split)
         self.order = _dropdown("order", ("",))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpe_study.evaluation.evaluate import load_run_model
+from hpe_study.evaluation.predictor import load_run_model
 from hpe_study.parameter_files import read_profile
 
 PROJECT = Path(__file__).resolve().parents[2]

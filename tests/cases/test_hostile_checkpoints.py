@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hpe_study.config import NetworkConfig
-from hpe_study.evaluation.evaluate import load_run_model
+from hpe_study.evaluation.predictor import load_run_model
 from hpe_study.models import build_model, load_weights, model_from_checkpoint
 
 HEAD = "heatmap_head.weight"

@@ -19,8 +19,8 @@ from hpe_study.data.loading import Resident, Samples, Streamed, bytes_of_crops, 
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
-from hpe_study.evaluation import evaluate
-from hpe_study.evaluation.evaluate import Scores
+from hpe_study.evaluation import evaluate, predictor
+from hpe_study.evaluation.metric_accumulator import MetricAccumulator
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData, Runtime, TrainingJob
 from hpe_study.training.trainer import Trainer
@@ -137,7 +137,7 @@ def test_a_step_does_not_wait(stores, tmp_path):
     trainer = trainer_of(RunData(*stores, None, None), tmp_path)
     pairs = MixedSampler((16, 16), (40, 40), seed=0).draw(0)
     first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
-    scores = Scores(stores, 16)
+    scores = MetricAccumulator(stores, 16)
     step(trainer, first, scores)  # the optimiser's state is made in the first step
     with Waits() as waits:
         step(trainer, second, scores)
@@ -163,10 +163,10 @@ def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path,
             "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB"
         )
 
-    monkeypatch.setattr(evaluate, "assemble", full)
+    monkeypatch.setattr(predictor, "assemble", full)
     with pytest.raises(
         StudyError,
-        match=r"2\.50 GiB.*scoring takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu",
+        match=r"2\.50 GiB.*predicting takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu",
     ):
         evaluate.evaluate(tmp_path, {"3d": stores[1]}, stores[1], "cpu", progress=False)
 
@@ -177,7 +177,7 @@ def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
     batches = list(
         loading.source_of(stores, trainer.device)(MixedSampler((16, 16), (40, 40), seed=0).draw(0), 8)
     )
-    scores = Scores(stores, 16)
+    scores = MetricAccumulator(stores, 16)
     step(trainer, batches[0], scores)
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.prediction_file import CanonicalBones, Predictions, write_predictions
 from hpe_study.evaluation.scoring import PROTOCOL, groups_of, poses_of, values_3d
 from hpe_study.report.results import BASELINES
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
@@ -97,23 +98,19 @@ def _test_set(study, name):
 def _write_run(study, run, number, labels, bones, simulated):
     folder = study.run_folder(run)
     folder.mkdir(parents=True)
-    rows = []
-    with h5py.File(folder / "predictions.h5", "w") as file:
-        file["bones"] = bones
-        for test_set in study.test_sets(run):
-            store = labels[test_set]
-            random = np.random.default_rng([number, len(test_set)])
-            joints = store.boxes.to_fraction(store["joints2d"])
-            depth = np.nan_to_num(store["depth"].astype(float))
-            noise = (
-                noise_of(run, test_set) * 0.04 / store["side"][:, None]
-            )  # stick people are drawn at 0.04 px a mm
-            joints = joints + noise[..., None] * random.normal(size=joints.shape)
-            depth = depth + noise * random.normal(size=depth.shape)
-            group = file.create_group(test_set)
-            group.attrs["key"] = store.attrs["key"]
-            group["joints"], group["depth"] = joints, depth
-            rows += _rows(test_set, joints, depth, store, bones)
+    rows, predictions = [], {}
+    for test_set in study.test_sets(run):
+        store = labels[test_set]
+        random = np.random.default_rng([number, len(test_set)])
+        joints = store.boxes.to_fraction(store["joints2d"])
+        depth = np.nan_to_num(store["depth"].astype(float))
+        noise = noise_of(run, test_set) * 0.04 / store["side"][:, None]  # stick people: 0.04 px a mm
+        joints = joints + noise[..., None] * random.normal(size=joints.shape)
+        depth = depth + noise * random.normal(size=depth.shape)
+        predictions[test_set] = Predictions(joints, depth, np.ones_like(depth))
+        rows += _rows(test_set, joints, depth, store, bones)
+    canonical = CanonicalBones(bones, CanonicalBones.unknown().universal)
+    write_predictions(folder / "predictions.h5", canonical, predictions, labels)
     pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
     pd.DataFrame(_history(run)).to_csv(folder / "history.csv", index=False)
     (folder / "run.json").write_text(json.dumps(_record(run, simulated)))
@@ -168,6 +165,9 @@ def _history(run):
 def _record(run, simulated):
     seconds = sum(row["seconds"] for row in _history(run))
     return {
+        "name": run.name,
+        "data": {},
+        "bones_mm": None,
         "parameters": {
             "training": {"epochs": EPOCHS * run.epoch_scale},
             "three_d": run.trained_3d,

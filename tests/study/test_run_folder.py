@@ -43,12 +43,12 @@ def test_the_training_split_is_predicted_on_the_spot(tiny_study):
 
 
 def test_predicting_again_gives_what_was_recorded(people):
-    joints, depth = people.runs[0].predictor.predict(people.pictures, np.arange(len(people)))
-    same = (np.abs(joints - people.joints_2d[0]) < 0.02).all(-1)
+    predicted = people.runs[0].predictor.arrays(people.pictures)
+    same = (np.abs(predicted.joints - people.joints_2d[0]) < 0.02).all(-1)
     assert (
         same.mean() > 0.95
     )  # the record may have been made in bf16: of two equal peaks the other one may have won
-    np.testing.assert_allclose(depth[same], people.depth[0][same], atol=0.02)
+    np.testing.assert_allclose(predicted.depth[same], people.predicted[0].depth[same], atol=0.02)
 
 
 def test_an_incomplete_folder_says_what_it_lacks(copy):
@@ -72,7 +72,7 @@ def test_predictions_that_cannot_be_compared_are_refused(copy):
     with pytest.raises(StudyError, match="other labels"):
         PredictedPeople([RunFolder(copy / RUN)], "h36m")
     with pytest.raises(StudyError, match="no predictions of lsp"):
-        RunFolder(copy / RUN).predicted("lsp", None)
+        RunFolder(copy / RUN).predictions["lsp"]
     with h5py.File(path, "a") as file:
         file.attrs["skeleton"] = "smpl24"
     with pytest.raises(StudyError, match="smpl24"):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.evaluation import evaluate
-from hpe_study.evaluation.evaluate import Scores
+from hpe_study.evaluation import metric_accumulator
+from hpe_study.evaluation.metric_accumulator import MetricAccumulator
 from hpe_study.evaluation.scoring import head_sizes, poses_of
 from hpe_study.metrics import CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, joint_errors, mpjpe, pckh
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
@@ -20,12 +20,12 @@ def stores(stick_stores):
 
 
 def filled(stores, times=1):
-    """`Scores` of predictions near the truth, in batches of 8, and (joints, depth, sample) of all of them."""
+    """`MetricAccumulator` of predictions near the truth, in batches of 8, and (joints, depth, sample) of all of them."""
     random = torch.Generator().manual_seed(0)
     sample = np.array(
         [(number, row) for number, store in enumerate(stores) for row in range(len(store))] * times
     )
-    scores = Scores(stores, len(sample))
+    scores = MetricAccumulator(stores, len(sample))
     truth = torch.from_numpy(
         np.concatenate([store.boxes.to_fraction(store["joints2d"]) for store in stores])
     ).repeat(times, 1, 1)
@@ -39,7 +39,7 @@ def filled(stores, times=1):
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 def test_chunks_add_up_to_the_scores_of_all_at_once(stores, chunk, monkeypatch):
-    monkeypatch.setattr(evaluate, "CHUNK", chunk)
+    monkeypatch.setattr(metric_accumulator, "CHUNK", chunk)
     scores, joints, depth, truth = filled(stores)
     bones = mean_bone_lengths(stores[1]["joints3d"])
     found = scores.summary(bones)
@@ -61,11 +61,11 @@ def test_chunks_add_up_to_the_scores_of_all_at_once(stores, chunk, monkeypatch):
 def test_nothing_to_score_is_nan(stores):
     scores, *_ = filled(stores[:1])
     assert np.isnan(scores.summary(None)["mpjpe"])
-    assert np.isnan(list(Scores(stores, 0).summary(None).values())).all()
+    assert np.isnan(list(MetricAccumulator(stores, 0).summary(None).values())).all()
 
 
 def test_memory_is_that_of_a_chunk(stores, monkeypatch):
-    monkeypatch.setattr(evaluate, "CHUNK", 64)
+    monkeypatch.setattr(metric_accumulator, "CHUNK", 64)
     peaks = []
     for times in (5, 50):
         scores, *_ = filled(stores, times)

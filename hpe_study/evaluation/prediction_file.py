@@ -1,0 +1,189 @@
+"""`predictions.h5`: what a run predicts for its test sets, and the bone lengths that give it a size.
+
+A group per test set: joints (N, 16, 2) fractions of the person's box, depth (N, 16) root-relative in its
+sides, score (N, 16) the heat map's height; attributes: key of the store, simulated. At the top: bones, the
+canonical lengths (15,) mm of `MPII16.bones` (mean of the 3D training set; NaN where it lacks the bone);
+bones_universal, the same of MPI-INF-3DHP's univ_annot3, NaN for other training sets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import atomic, require_regular_file
+
+ADVICE = "delete it and evaluate the run again"
+UNITS = "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides; bones: mm"
+_JOINTS, _BONES = len(MPII16.joints), len(MPII16.bones)
+_SHAPES = {"joints": (_JOINTS, 2), "depth": (_JOINTS,), "score": (_JOINTS,)}  # after the people
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of N people, MPII-16.
+
+    Attributes:
+        joints: (N, 16, 2) fractions of the person's box.
+        depth: (N, 16) root-relative, in its sides.
+        score: (N, 16) confidence: the heat map's height.
+    """
+
+    joints: np.ndarray
+    depth: np.ndarray
+    score: np.ndarray
+
+    def __len__(self):
+        return len(self.joints)
+
+    def check_finite(self, source: object) -> "Predictions":
+        """Themselves; `StudyError` that names `source`, the array and the person where one is not finite."""
+        for name in _SHAPES:
+            values = getattr(self, name)
+            finite = np.isfinite(values).all(tuple(range(1, values.ndim)))
+            if not finite.all():
+                raise StudyError(
+                    f"{source}: {name} of person {int(np.argmin(finite))} is not finite"
+                    f" ({(~finite).sum()} such people); nothing can be scored: train the run again"
+                )
+        return self
+
+
+@dataclass(frozen=True)
+class CanonicalBones:
+    """Mean bone lengths of a run's 3D training set, (15,) mm of `MPII16.bones`; NaN where unknown.
+
+    Attributes:
+        own: of the camera's own truth ("annot3").
+        universal: of MPI-INF-3DHP's univ_annot3.
+    """
+
+    own: np.ndarray
+    universal: np.ndarray
+
+    @classmethod
+    def unknown(cls) -> "CanonicalBones":
+        """Of a run that has learnt no depth."""
+        return cls(np.full(_BONES, np.nan), np.full(_BONES, np.nan))
+
+    @property
+    def known(self) -> bool:
+        """Whether any length is known: the run has learnt depth."""
+        return bool(np.isfinite(self.own).any())
+
+
+def write_predictions(
+    path: Path, bones: CanonicalBones, predictions: Mapping[str, Predictions], stores: Mapping[str, object]
+) -> None:
+    """Write the file anew. stores: the test sets that were predicted, for their keys."""
+    with atomic(path) as part, h5py.File(part, "w") as file:
+        file.attrs["skeleton"], file.attrs["units"] = MPII16.name, UNITS
+        file["bones"], file["bones_universal"] = bones.own, bones.universal
+        for name, predicted in predictions.items():
+            group = file.create_group(name)
+            group.attrs["key"], group.attrs["simulated"] = stores[name].attrs["key"], stores[name].simulated
+            for array in _SHAPES:
+                group[array] = getattr(predicted, array)
+
+
+class PredictionFile:
+    """A run's predictions, checked as they are read. Raises `StudyError` where the file is none of them.
+
+    Attributes:
+        path: of the file.
+        bones: the run's canonical bone lengths.
+        keys: {test set: key of the labels that it was predicted for}.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.path = Path(folder) / "predictions.h5"
+        if not self.path.exists():
+            raise StudyError(f"{self.path}: not there; evaluate this run first (the study's command does)")
+        require_regular_file(self.path)
+        self.bones, self.keys = self._read(_head)
+
+    @property
+    def test_sets(self) -> list[str]:
+        """Names of the test sets."""
+        return list(self.keys)
+
+    def __getitem__(self, test_set: str) -> Predictions:
+        """The predictions of a test set."""
+        if test_set not in self.keys:
+            raise StudyError(
+                f"{self.path}: has no predictions of {test_set}; it has {', '.join(self.keys) or 'none'}"
+            )
+        arrays = self._read(
+            lambda file: {name: _array(file[test_set], name, shape) for name, shape in _SHAPES.items()}
+        )
+        if len({len(values) for values in arrays.values()}) > 1:
+            raise self._damaged(f"{test_set}: its arrays are of different people")
+        return Predictions(**arrays).check_finite(f"{self.path}: {test_set}")
+
+    def of_labels(self, test_set: str, labels: object) -> Predictions:
+        """The predictions of a test set; `StudyError` where they were made for other labels (a store)."""
+        predictions = self[test_set]
+        if self.keys[test_set] != labels.attrs["key"] or len(predictions) != len(labels):
+            raise StudyError(
+                f"{self.path}: its predictions of {test_set} were made with other labels than {labels.path};"
+                " evaluate it again"
+            )
+        return predictions
+
+    def _read(self, read):
+        try:
+            with h5py.File(self.path, "r") as file:
+                return read(file)
+        except _Unexpected as error:
+            raise self._damaged(error) from error
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise self._damaged(f"{str(error).partition(chr(10))[0][:160] or error!r}") from error
+
+    def _damaged(self, reason):
+        return StudyError(f"{self.path}: not readable ({reason}); {ADVICE}")
+
+
+class _Unexpected(Exception):
+    """What is no part of such a file."""
+
+
+def _head(file):
+    skeleton = file.attrs.get("skeleton")
+    if skeleton != MPII16.name:
+        raise _Unexpected(f"its joints are those of {skeleton!r}, not {MPII16.name}")
+    bones = [_array(file, name, (), _BONES) for name in ("bones", "bones_universal")]
+    if np.isinf(bones).any():
+        raise _Unexpected("bones: a length is infinite")
+    groups = [name for name in file if _hard(file, name) and isinstance(file[name], h5py.Group)]
+    return CanonicalBones(*bones), {name: _key(file[name]) for name in groups}
+
+
+def _key(group):
+    key = group.attrs.get("key")
+    if not isinstance(key, str):
+        raise _Unexpected(f"{group.name}: has no key of the labels that it was predicted for")
+    return key
+
+
+def _hard(group, name):
+    """Refuse a link, which may lead to another file."""
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise _Unexpected(f"{name}: is a link or not there")
+    return True
+
+
+def _array(group, name, shape, count=None):
+    """An array of numbers, of a size that the file can hold."""
+    _hard(group, name)
+    data = group[name]
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.is_virtual or data.external:
+        raise _Unexpected(f"{data.name}: is no array of floating-point numbers in this file")
+    if data.ndim != 1 + len(shape) or data.shape[1:] != shape or count not in (None, len(data)):
+        raise _Unexpected(f"{data.name}: has the shape {data.shape}")
+    if data.nbytes > data.id.get_storage_size():
+        raise _Unexpected(f"{data.name}: is cut short")
+    return data[()]

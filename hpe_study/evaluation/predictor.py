@@ -1,0 +1,141 @@
+"""One forward pass with decoding: what a network predicts for the people of a store, or for images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pydantic
+import torch
+
+from hpe_study.config import NetworkConfig
+from hpe_study.data.augmentation import assemble, identity_augmentation, sent, undo_augmentation
+from hpe_study.data.loading import loader, out_of_memory
+from hpe_study.data.store import Store
+from hpe_study.errors import StudyError
+from hpe_study.evaluation.prediction_file import Predictions
+from hpe_study.models import build_model, load_weights
+from hpe_study.models.checkpoints import read_checkpoint
+from hpe_study.models.heads import Joints, PoseNetwork
+from hpe_study.models.inference import fuse_for_inference
+from hpe_study.utils import devices
+
+BATCH = 64
+
+
+class PredictedBatch(NamedTuple):
+    """Predictions of B people, tensors on the network's device.
+
+    Attributes:
+        joints: (B, 16, 2) fractions of the person's box.
+        depth: (B, 16) root-relative, in its sides.
+        score: (B, 16) confidence.
+        sample: (B, 2) which people: (store, index).
+    """
+
+    joints: torch.Tensor
+    depth: torch.Tensor
+    score: torch.Tensor
+    sample: torch.Tensor
+
+
+def load_run_model(folder: str | Path) -> tuple[PoseNetwork, NetworkConfig]:
+    """The network of a finished run's folder. Raises `StudyError` where it has no whole checkpoint."""
+    path = Path(folder) / "checkpoint.pt"
+    if not path.exists():
+        raise StudyError(f"{path}: not there; this run has not finished training")
+    try:
+        network = NetworkConfig.model_validate(read_checkpoint(path).get("network"))
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(("network", *map(str, fault["loc"])))
+        raise StudyError(f"{path}: not a checkpoint of this study ({key}: {fault['msg']})") from error
+    options = {"width": network.width} if network.width else {}
+    return load_weights(build_model(network.model, pretrained=False, **options), path), network
+
+
+class Predictor:
+    """A network made ready to predict."""
+
+    def __init__(
+        self,
+        model: PoseNetwork,
+        network: NetworkConfig,
+        device: str | torch.device = "auto",
+        precision: str | None = None,
+        flip: bool | None = None,
+    ):
+        """Copy the network to where it predicts.
+
+        Args:
+            model: the network; it is put into evaluation mode.
+            network: how its outputs are decoded.
+            device: see `devices.pick_device`.
+            precision: "auto", "fp32" or "bf16"; by default the network's own.
+            flip: whether predictions are averaged with those of the mirrored images; by default
+                `network.flip_test`.
+        """
+        self.network = network
+        self.device = devices.pick_device(device) if isinstance(device, str) else device
+        self.precision = devices.pick_precision(precision or network.precision, self.device)
+        self.flip = network.flip_test if flip is None else flip
+        model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = fuse_for_inference(model, self.device, self.precision)
+
+    @classmethod
+    def from_run(
+        cls, folder: str | Path, device: str = "auto", precision: str | None = None, flip: bool | None = None
+    ) -> "Predictor":
+        """The network of a finished run. Raises `StudyError` where its folder has no whole checkpoint."""
+        return cls(*load_run_model(folder), device, precision, flip)
+
+    @torch.inference_mode()
+    def __call__(self, store: Store, samples: np.ndarray, workers: int = 0) -> Iterator[PredictedBatch]:
+        """Predict people of a store with pictures, batch by batch.
+
+        Args:
+            store: the people.
+            samples: indices (N,), or (N, 2 | 3) as `loading.Samples` are addressed.
+            workers: processes that read crops.
+
+        Raises:
+            StudyError: the device's memory is too small.
+        """
+        pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
+        try:
+            for raw in loader([store], pairs, BATCH, workers):
+                batch = self._batch(raw)
+                joints, depth, score = self.on_images(batch.images)
+                yield PredictedBatch(*undo_augmentation(joints, depth, batch.change), score, raw["sample"])
+        except torch.OutOfMemoryError as error:
+            size = self.network.input_size
+            advice = f"predicting takes {BATCH} images at a time; lower input_size (it is {size})"
+            raise out_of_memory(error, self.device, advice) from error
+
+    def arrays(self, store: Store, samples: np.ndarray | None = None) -> Predictions:
+        """The predictions of people of a store (by default all) in memory; arguments as of a call."""
+        samples = np.arange(len(store)) if samples is None else samples
+        batches = [batch[:3] for batch in self(store, samples)]
+        return Predictions(*(torch.cat(parts).cpu().numpy() for parts in zip(*batches, strict=True)))
+
+    @torch.inference_mode()
+    def on_images(self, images: torch.Tensor) -> Joints:
+        """Joints in (B, 3, H, W) images in [0, 1], RGB, on the network's device."""
+        outputs = self._outputs(images, self.flip)
+        return self.model.decode(outputs, self.network.decode, self.network.depth_unit)
+
+    @torch.inference_mode()
+    def heatmaps(self, store: Store, index: int) -> np.ndarray:
+        """(16, h, w) heat maps of one person of a store with pictures, over the person's box."""
+        batch = self._batch(next(iter(loader([store], np.array([[0, index]]), 1))))
+        maps = self.model.heatmaps(self._outputs(batch.images, flip=False))
+        return maps[0].float().cpu().numpy()
+
+    def _batch(self, raw):
+        change = identity_augmentation(len(raw["sample"])).to(self.device)
+        return assemble(sent(raw, self.device), change, self.network.input_size)
+
+    def _outputs(self, images, flip):
+        images = self.model.preprocessing(images).contiguous(memory_format=torch.channels_last)
+        with devices.autocast(self.device, self.precision):
+            return self.model.flip_test(images) if flip else self.model(images)

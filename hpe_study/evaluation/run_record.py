@@ -1,0 +1,106 @@
+"""`run.json`, the record of a finished training: one schema, which every reader asks for."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from hpe_study.errors import StudyError
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import read_json, require_regular_file
+
+LARGEST = 1 << 24  # bytes; a real one has a few thousand
+ADVICE = "delete this folder and train the run again"
+
+NotNegative = Annotated[float, pydantic.Field(ge=0)]
+Count = Annotated[int, pydantic.Field(ge=0)]
+BoneLength = Annotated[float, pydantic.Field(gt=0)]
+
+
+class _Entry(pydantic.BaseModel):
+    """Types as they stand in the file, finite numbers, further keys kept."""
+
+    model_config = pydantic.ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class TrainingParameters(_Entry):
+    """What readers use of the record's `parameters.training`."""
+
+    epochs: Count
+
+
+class RunParameters(_Entry):
+    """What readers use of the record's `parameters` (`config.StageConfig`, as it was dumped)."""
+
+    training: TrainingParameters
+    legacy: list[str]
+    two_d: str | None = None
+    three_d: str | None = None
+
+
+class RunRecord(_Entry):
+    """The record of a finished training.
+
+    Attributes:
+        name: of the run.
+        hash: of its parameters, the run's identity.
+        parameters: what it was trained with.
+        data: {file name of a store: its key}.
+        simulated: whether any training data are simulated people.
+        weights_from: where the first weights came from.
+        images_seen: in all epochs.
+        images_2d: distinct images of the 2D set.
+        seconds: of training, this stage.
+        seconds_per_epoch: median.
+        images_per_second: median.
+        peak_memory_mb: of the GPU, else of the process.
+        bones_mm: (15,) the canonical lengths of `MPII16.bones`, None where unknown; None after stage 1.
+        device: what it was trained on.
+        precision: "bf16" or "fp32".
+        code: commit or version.
+    """
+
+    name: str
+    hash: str
+    parameters: RunParameters
+    data: dict[str, str]
+    simulated: bool
+    weights_from: str
+    images_seen: Count
+    images_2d: Count | None
+    seconds: NotNegative
+    seconds_per_epoch: NotNegative
+    images_per_second: NotNegative
+    peak_memory_mb: NotNegative
+    bones_mm: list[BoneLength | None] | None
+    device: str
+    precision: str
+    code: str
+
+    @pydantic.field_validator("bones_mm")
+    @classmethod
+    def _one_per_bone(cls, lengths: list[float | None] | None) -> list[float | None] | None:
+        if lengths is not None and len(lengths) != len(MPII16.bones):
+            raise ValueError(f"must have {len(MPII16.bones)} lengths, not {len(lengths)}")
+        return lengths
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as it stands in the file."""
+        return self.model_dump()
+
+
+def read_run_record(folder: str | Path) -> RunRecord:
+    """Read and check the record of a finished run.
+
+    Raises:
+        StudyError: there is none, or it is damaged or of something else; names the file and the first key.
+    """
+    path = require_regular_file(Path(folder) / "run.json")
+    if path.stat().st_size > LARGEST:
+        raise StudyError(f"{path}: is no record of a training (too large); {ADVICE}")
+    try:
+        return RunRecord.model_validate(read_json(path, advice=ADVICE))
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(map(str, fault["loc"])) or "the file"
+        raise StudyError(f"{path}: is no record of a training ({key}: {fault['msg']}); {ADVICE}") from error
