@@ -19,6 +19,7 @@ from hpe_study.models.checkpoints import read_checkpoint
 from hpe_study.models.heads import Joints, PoseNetwork
 from hpe_study.models.inference import fuse_for_inference
 from hpe_study.utils import devices
+from hpe_study.utils.files import require_regular_file
 
 BATCH = 64
 
@@ -44,6 +45,7 @@ def load_run_model(folder: str | Path) -> tuple[PoseNetwork, NetworkConfig]:
     path = Path(folder) / "checkpoint.pt"
     if not path.exists():
         raise StudyError(f"{path}: not there; this run has not finished training")
+    require_regular_file(path)
     try:
         network = NetworkConfig.model_validate(read_checkpoint(path).get("network"))
     except pydantic.ValidationError as error:

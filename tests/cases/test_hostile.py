@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from hpe_study.evaluation.predictor import load_run_model
 from hpe_study.parameter_files import read_profile
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -16,11 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 # ---------------------------------------------------------------- what is no regular file
 
 
-def read_checkpoint(path):
-    return load_run_model(path.parent)
-
-
-READERS = {"profile.yaml": read_profile, "checkpoint.pt": read_checkpoint}
+READERS = {"profile.yaml": read_profile}
 
 
 @pytest.mark.xfail(strict=True, reason="nobody asks for a regular file: to open a FIFO waits for ever")
@@ -31,7 +26,7 @@ def test_a_fifo_is_refused_at_once(refused, tmp_path, name):
 
 
 @pytest.mark.xfail(strict=True, reason="a device without an end is read until the memory is full")
-@pytest.mark.parametrize("name", ["profile.yaml", "checkpoint.pt"])
+@pytest.mark.parametrize("name", ["profile.yaml"])
 def test_a_link_to_a_device_is_refused_at_once(refused, tmp_path, name):
     (tmp_path / name).symlink_to("/dev/zero")
     refused(READERS[name], tmp_path / name, names=tmp_path / name, seconds=5, memory=256 << 20)

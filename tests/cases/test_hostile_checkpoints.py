@@ -38,9 +38,6 @@ def of_a_hundred_million_joints(checkpoint):
 
 
 FAULTS = {
-    "no network": lambda checkpoint: checkpoint.pop("network"),
-    "unknown setting": changed("network", x=1),
-    "huge width": changed("network", width=10**5),
     "no mean": lambda checkpoint: checkpoint["preprocessing"].pop("mean"),
     "unknown order": changed("preprocessing", order="RBG"),
     "sparse": head(torch.Tensor.to_sparse),
@@ -58,17 +55,8 @@ def spoilt(path, fault):
     assert path.stat().st_size < 2_000_000
 
 
-@pytest.mark.xfail(strict=True, reason="what is no checkpoint is a traceback")
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04"])
-def test_a_run_whose_checkpoint_is_none_is_refused(refused, tmp_path, content):
-    (tmp_path / "checkpoint.pt").write_bytes(content)
-    refused(load_run_model, tmp_path, names=tmp_path / "checkpoint.pt")
-
-
 @pytest.mark.xfail(strict=True, reason="a foreign checkpoint is a traceback")
-@pytest.mark.parametrize(
-    "fault", ["no network", "unknown setting", "huge width", "no mean", "unknown order", "sparse", "odd key"]
-)
+@pytest.mark.parametrize("fault", ["no mean", "unknown order", "sparse", "odd key"])
 def test_a_run_with_a_foreign_checkpoint_is_refused(refused, tmp_path, fault):
     spoilt(tmp_path / "checkpoint.pt", fault)
     refused(load_run_model, tmp_path, names=tmp_path / "checkpoint.pt")

@@ -1,0 +1,126 @@
+"""predictions.h5: written and read back; what is damaged, foreign or not finite is one line."""
+
+import random
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.evaluation.prediction_file import (
+    CanonicalBones,
+    PredictionFile,
+    Predictions,
+    write_predictions,
+)
+
+STORE = SimpleNamespace(attrs={"key": "abc"}, simulated=True, path="labels.h5")
+BONES = CanonicalBones(np.arange(15.0), np.full(15, np.nan))
+
+
+def predictions(count=5):
+    values = np.random.default_rng(0)
+    shapes = {"joints": (16, 2), "depth": (16,), "score": (16,)}
+    return Predictions(**{name: values.random((count, *shape), np.float32) for name, shape in shapes.items()})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_predictions(tmp_path / "predictions.h5", BONES, {"h36m": predictions()}, {"h36m": STORE})
+    return tmp_path
+
+
+def test_what_is_written_is_read(folder):
+    file = PredictionFile(folder)
+    assert file.test_sets == ["h36m"]
+    assert file.keys == {"h36m": "abc"}
+    for name in ("joints", "depth", "score"):
+        np.testing.assert_array_equal(getattr(file["h36m"], name), getattr(predictions(), name))
+    np.testing.assert_array_equal(file.bones.own, BONES.own)
+    assert file.bones.known
+    assert not CanonicalBones.unknown().known
+    with pytest.raises(StudyError, match="has no predictions of lsp; it has h36m"):
+        file["lsp"]
+    with pytest.raises(StudyError, match=r"predictions\.h5: not there; evaluate"):
+        PredictionFile(folder / "elsewhere")
+
+
+def external(file):
+    file["h36m/depth"] = h5py.ExternalLink("/etc/hostname", "/")
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((5, 16), "f4")
+    layout[:] = h5py.VirtualSource("other.h5", "depth", (5, 16))
+    file["h36m"].create_virtual_dataset("depth", layout)
+
+
+def enormous(file):
+    file["h36m"].create_dataset("depth", (10**9, 16), "f4", chunks=(1, 16))
+
+
+def values(shape, value=0.5, dtype="f4"):
+    def put(file):
+        file["h36m/depth"] = np.full(shape, value, dtype)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda file: None, external, virtual, enormous, values((5, 15)), values((5,)), values((4, 16)),
+        values((5, 16), 1, "i4"), values((5, 16), np.nan), values((5, 16), -np.inf),
+    ],
+)  # fmt: skip
+def test_an_array_that_is_none_is_refused(folder, put):
+    with h5py.File(folder / "predictions.h5", "a") as file:
+        del file["h36m/depth"]
+        put(file)
+    with pytest.raises(StudyError, match=r"predictions\.h5: .*(not readable|not finite)"):
+        PredictionFile(folder)["h36m"]
+
+
+def test_an_infinite_prediction_names_the_person():
+    broken = predictions()
+    broken.depth[3, 2] = np.inf
+    with pytest.raises(StudyError, match="run on h36m: depth of person 3 is not finite"):
+        broken.check_finite("run on h36m")
+    assert len(predictions(0).check_finite("nobody")) == 0
+
+
+def test_other_labels_are_refused(folder):
+    class Labels(list):
+        attrs, path = {"key": "abc"}, "labels.h5"
+
+    file = PredictionFile(folder)
+    assert len(file.of_labels("h36m", Labels(range(5)))) == 5
+    with pytest.raises(StudyError, match="other labels"):
+        file.of_labels("h36m", Labels(range(4)))
+
+
+def test_fuzz(folder):
+    """Bytes flipped anywhere, and the file cut anywhere: finite numbers, or one line that names the file."""
+    path, draw = folder / "predictions.h5", random.Random(0)
+    whole = path.read_bytes()
+    for _ in range(150):
+        damaged = bytearray(whole[: draw.randrange(len(whole))] if draw.random() < 0.2 else whole)
+        for _ in range(draw.randrange(1, 20) if damaged else 0):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        path.write_bytes(damaged)
+        message = refusal(lambda: check(PredictionFile(folder)))
+        assert message is None or (message.startswith(str(path)) and "\n" not in message)
+
+
+def check(file):
+    for test_set in file.test_sets:
+        assert np.isfinite(file[test_set].joints).all()
+
+
+def refusal(call):
+    """The message that a call is refused with, None where it is not."""
+    try:
+        call()
+    except StudyError as error:
+        return str(error)
