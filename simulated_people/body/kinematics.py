@@ -22,17 +22,8 @@ import numpy as np
 import torch
 
 _SIDED = (
-    "arm_lift",
-    "arm_turn",
-    "arm_twist",
-    "elbow",
-    "wrist",
-    "hip",
-    "hip_out",
-    "hip_twist",
-    "knee",
-    "ankle",
-)
+    "arm_lift", "arm_turn", "arm_twist", "elbow", "wrist", "hip", "hip_out", "hip_twist", "knee", "ankle",
+)  # fmt: skip
 ANGLES = (
     "pitch", "roll", "yaw", "spine_bend", "spine_side", "spine_twist", "neck_bend", "neck_side", "neck_twist",
     *(f"l_{name}" for name in _SIDED), *(f"r_{name}" for name in _SIDED),
@@ -87,7 +78,7 @@ _GENERATOR = torch.tensor(
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
 
 # Each moved bone's rotation as a product, from the left, of turns, of `swing` (which brings the hanging arm
-# to where it points) and of the limbs' `alignment`; .T is the inverse. Undoing the collar's turn keeps the
+# to where it points) and of the limbs' alignment (see `limb_alignment`); .T is the inverse. Undoing the collar's turn keeps the
 # upper arm's direction, as seen from the chest, what the angles say.
 _SIDES = ("Left", "Right")
 _PRODUCTS = (
@@ -189,10 +180,8 @@ def bone_rotations(
         + (1 - torch.cos(radians)) * constant.squared
     )
 
-    lift, side = (
-        torch.deg2rad(lift),
-        torch.deg2rad(angles[:, [ANGLE_INDEX["l_arm_turn"], ANGLE_INDEX["r_arm_turn"]]]),
-    )
+    side = torch.deg2rad(angles[:, [ANGLE_INDEX["l_arm_turn"], ANGLE_INDEX["r_arm_turn"]]])
+    lift = torch.deg2rad(lift)
     pointing = torch.stack(
         [lift.sin() * side.sin() * constant.sign, -lift.cos(), lift.sin() * side.cos()], -1
     )
@@ -276,9 +265,8 @@ def forward_kinematics(
         A[:, b, :, 3].
     """
     count, bones = heads.shape[:2]
-    placed = torch.eye(4, dtype=heads.dtype, device=heads.device).repeat(
-        count, bones + 1, 1, 1
-    )  # a bone's frame in its parent's; the last row is the world
+    # each bone's frame in its parent's; the last row is the world
+    placed = torch.eye(4, dtype=heads.dtype, device=heads.device).repeat(count, bones + 1, 1, 1)
     from_world = torch.cat([heads, torch.zeros_like(heads[:, :1])], 1)
     placed[:, :bones, :3, :3] = rotations
     placed[..., :3, 3] = from_world - from_world.index_select(1, tree[0])

@@ -117,14 +117,10 @@ class Body:
 
         On the CPU each person is computed alone, so that the result has the same bits in any company.
         """
-        missing = [
-            actor
-            for actor in {id(actor): actor for actor in actors}.values()
-            if id(actor) not in self._placed
-        ]
-        for group in (
-            [[actor] for actor in missing] if self.device.type == "cpu" else [missing] if missing else []
-        ):
+        distinct = {id(actor): actor for actor in actors}
+        missing = [actor for key, actor in distinct.items() if key not in self._placed]
+        groups = [[actor] for actor in missing] if self.device.type == "cpu" else [missing] * bool(missing)
+        for group in groups:
             vertices, normals, landmarks = self._compute(group)
             for actor, *parts in zip(group, vertices, normals, landmarks, strict=True):
                 self._placed[id(actor)] = (actor, *parts)  # the actor is kept too, so its id stays taken
@@ -171,9 +167,9 @@ class Body:
         """One body in the rest pose, undressed."""
         if person not in self._rests:
             points = self._mean + torch.einsum("k,kvc->vc", self._coefficients[person], self._basis)
-            vertices, joints_ = points[: self.vertex_count], points[self.vertex_count :]
-            aligned = kinematics.limb_alignment(joints_[None], self._point_index)[0]
-            self._rests[person] = _Rest(vertices, self._vertex_normals(vertices), joints_, aligned)
+            vertices, joints = points[: self.vertex_count], points[self.vertex_count :]
+            aligned = kinematics.limb_alignment(joints[None], self._point_index)[0]
+            self._rests[person] = _Rest(vertices, self._vertex_normals(vertices), joints, aligned)
         return self._rests[person]
 
     @torch.no_grad()

@@ -42,7 +42,7 @@ OPTIONS = {"layout": ("challenge", "full")}
 IMAGES_PER_ITEM = 4
 SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
 
-# The 15 actions in the order of the real set's numbers (2 … 16), each with what people are seen to do in it.
+# The 15 actions in the order of the real set's numbers (2 … 16), each with what its people do.
 ACTIONS = {
     "Directions": ("stand", "stand", "walk"),
     "Discussion": ("stand", "walk"),
@@ -68,19 +68,8 @@ _FRAMES_APART = 5  # numbers of neighbouring frames in the full layout
 
 # The 32 joints of the full layout; the set repeats some.
 _JOINTS_32 = [
-    *(
-        "pelvis",
-        "r_hip",
-        "r_knee",
-        "r_ankle",
-        "r_foot",
-        "r_toe",
-        "l_hip",
-        "l_knee",
-        "l_ankle",
-        "l_foot",
-        "l_toe",
-    ),
+    *("pelvis", "r_hip", "r_knee", "r_ankle", "r_foot", "r_toe"),
+    *("l_hip", "l_knee", "l_ankle", "l_foot", "l_toe"),
     *("pelvis", "h36m.spine", "h36m.thorax", "h36m.nose", "head_top"),
     *("h36m.thorax", "l_shoulder", "l_elbow", "l_wrist", "l_wrist", "l_thumb", "l_hand", "l_hand"),
     *("h36m.thorax", "r_shoulder", "r_elbow", "r_wrist", "r_wrist", "r_thumb", "r_hand", "r_hand"),

@@ -52,3 +52,12 @@ def shot_of(body, actor_of):
         return Shot((actor,), view, make_scene(kind, seed, [view]), seed, **fields)
 
     return make
+
+
+@pytest.fixture
+def worn():
+    """Clothes of one colour each: a red top with short sleeves, long blue trousers."""
+    plain = {"pattern": 0, "sleeve": 0.6, "trouser_length": 1.9, "hem": 0.0}
+    plain |= {"skin": (0.8, 0.6, 0.5), "top": (1.0, 0.0, 0.0), "top_second": (1.0, 0.0, 0.0)}
+    plain |= {"trousers": (0.0, 0.0, 1.0), "skirt": 0.0, "long_hair": 0.0, "hat": 0.0}
+    return sample_clothes(np.random.default_rng(0)) | plain

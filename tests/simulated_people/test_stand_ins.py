@@ -1,4 +1,4 @@
-"""Making a stand-in: whole or not there, the same bytes every time, never over somebody's data."""
+"""Making a stand-in: whole or not there, the same bytes every time, never over real data."""
 
 import hashlib
 import json
@@ -92,7 +92,7 @@ def test_killed_and_started_again_gives_what_an_unbroken_run_gives(unbroken, tmp
 
 def _only_missing(done, film_batch):
     def checked(job):
-        assert str(job.part) not in done, "a finished batch is filmed again"
+        assert str(job.part) not in done, "a finished batch is rendered again"
         return film_batch(job)
 
     return checked
@@ -119,7 +119,7 @@ def test_killed_between_the_two_folders_of_lsp(tmp_path, monkeypatch):
         patch.setattr(module, "_publish", publish_once)
         with pytest.raises(KeyboardInterrupt):
             made("lsp", tmp_path, **SMALL)
-    monkeypatch.setattr(render_jobs, "_render_batch", lambda job: pytest.fail("filmed again"))
+    monkeypatch.setattr(render_jobs, "_render_batch", lambda job: pytest.fail("rendered again"))
     assert made("lsp", tmp_path, **SMALL) == [tmp_path / "lsp", tmp_path / "lsp_extended"]
     assert all((tmp_path / folder / "SIMULATED.json").exists() for folder in ("lsp", "lsp_extended"))
     assert not list(tmp_path.glob(".*"))

@@ -1,4 +1,4 @@
-"""Whole frames: labels on the picture, occlusion, several people and views, the same bytes in any company."""
+"""Whole frames: labels on the image, occlusion, several people and views, the same bytes in any company."""
 
 from dataclasses import replace
 
@@ -152,8 +152,10 @@ def test_people_hide_each_other_and_both_are_labelled(shot_of, body):
 
 
 def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
-    """Literally: every sample takes the colour of the one who is seen there, or the backdrop's. Two people
-    overlap."""
+    """Literally: every sample takes the colour of the one who is seen there, or the background's.
+
+    Two people overlap.
+    """
     shot = shot_of(3)
     beside = replace(shot.actors[0], body=7, position=tuple(np.add(shot.actors[0].position, (0.15, -0.25))))
     red, blue = torch.tensor([1.0, 0, 0]), torch.tensor([0, 0, 1.0])
@@ -182,7 +184,7 @@ def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
         expected[:, place] = (
             sum(seen["before"][:, place] if who is None else (red, blue)[who] for who in own) / 4
         )
-    assert shared, "some pixel shows both and the backdrop"
+    assert shared, "some pixel shows both and the background"
     assert torch.allclose(seen["after"], expected, atol=1e-6)
 
 

@@ -13,7 +13,7 @@ from hpe_study.data.crops import similarity_scale
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.skeletons import FLIC29, LSP14
-from simulated_people import NAMES, make
+from simulated_people import NAMES, StandInSpec, make
 from simulated_people.body.landmarks import rows_of
 from tests.stand_ins import SIZE, TEST, TRAIN, truth
 
@@ -207,7 +207,7 @@ def test_3dpw_sequences_show_one_and_two_people_by_a_moving_camera(stand_in):
 
 
 def test_h36m_in_full_is_read_as_such(tmp_path):
-    make("h36m", tmp_path, TRAIN, TEST, size=SIZE, progress=False, layout="full")
+    make(StandInSpec("h36m", TRAIN, TEST, size=SIZE, options={"layout": "full"}), tmp_path, progress=False)
     for split, count in (("train", TRAIN), ("test", TEST)):
         records, known = open_dataset("h36m", tmp_path, split, layout="full"), truth(tmp_path, "h36m", split)
         assert len(records) == count
@@ -222,7 +222,7 @@ def test_h36m_in_full_is_read_as_such(tmp_path):
 
 
 def test_mpii_original_file_has_the_people_of_the_json(tmp_path):
-    make("mpii", tmp_path, TRAIN, TEST, size=SIZE, progress=False, matlab=True)
+    make(StandInSpec("mpii", TRAIN, TEST, size=SIZE, options={"matlab": True}), tmp_path, progress=False)
     for split in ("train", "test"):
         by_json, by_mat = (open_dataset("mpii", tmp_path, split, layout=layout) for layout in ("json", "mat"))
         assert len(by_json) == len(by_mat)
