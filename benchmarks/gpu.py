@@ -17,7 +17,7 @@ from benchmarks.material import QUICK, Material, Sizes
 from benchmarks.peak import flop_of_training, matrix_rate
 from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
-from hpe_study.data.loading import Streamed
+from hpe_study.data.loading import StreamedBatches
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.report.rates import title
@@ -156,7 +156,7 @@ def training_rate(material, folder, device, batch, compiling, chosen):
     first, second = trainer._epoch(), trainer._epoch()
     busy = _busy(trainer) if device.type == "cuda" else float("nan")
     memory = devices.peak_memory_mb(device)
-    trainer.batches = Streamed(trainer.data.train, chosen.readers).batches
+    trainer.batches = StreamedBatches(trainer.data.train, chosen.readers).batches
     trainer._epoch()  # starts the readers
     streamed = trainer._epoch()["images_per_second"]
     del trainer

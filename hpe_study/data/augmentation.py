@@ -1,6 +1,7 @@
 """Augmentation and targets of a whole batch, as tensors on its device.
 
-Crop coordinates t are fractions of the person's box: t = (x − centre)/side + 0.5. Random numbers are named
+The network sees a crop: the person's box turned, scaled and shifted. Joints t are fractions of the box, or of
+the crop that is seen: t = (x − centre)/side + 0.5. Random numbers are named
 streams keyed by (seed, epoch, sample), so neither the number of workers nor a resume changes them.
 """
 
@@ -8,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+from torch.nn.functional import affine_grid, grid_sample
 
 from hpe_study.boxes import Boxes
+from hpe_study.config import AugmentationConfig
 from hpe_study.heatmaps import gaussian_targets
 from hpe_study.skeletons import MPII16
 from hpe_study.utils import rng
@@ -19,7 +21,7 @@ from hpe_study.utils.tensors import cached_tensor
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A batch's random change. The crop seen is the person's box turned, scaled and shifted; B samples."""
+    """The random change of each of a batch's B samples."""
 
     scale: torch.Tensor  # (B,) side of the crop seen over the box's side
     angle: torch.Tensor  # (B,) radians, how far the picture turns (x towards y)
@@ -28,13 +30,13 @@ class Augmentation:
     gain: torch.Tensor  # (B, 3) per channel
     offset: torch.Tensor  # (B, 3)
 
-    def to(self, device):
-        """The same change on another device."""
+    def to(self, device: torch.device) -> "Augmentation":
+        """Copy to a device."""
         return Augmentation(**{key: value.to(device, non_blocking=True) for key, value in vars(self).items()})
 
 
-def identity_augmentation(count):
-    """The change that leaves `count` samples as they are."""
+def identity_augmentation(count: int) -> Augmentation:
+    """The augmentation that leaves `count` samples as they are."""
     one, zero = torch.ones(count), torch.zeros(count)
     return Augmentation(
         one,
@@ -46,14 +48,24 @@ def identity_augmentation(count):
     )
 
 
-def sample_augmentation(settings, samples, turns, seed, epoch):
-    """The `Augmentation` of a batch. settings: `config.AugmentationConfig`; samples: (B,) integers that name them;
-    turns: (B,) bool, those that may be rotated.
+def sample_augmentation(
+    settings: AugmentationConfig, samples: np.ndarray, rotatable: np.ndarray, seed: int, epoch: int
+) -> Augmentation:
+    """Draw the augmentation of a batch.
+
+    Args:
+        settings: The limits.
+        samples: (B,) integers that name the samples; each has a random stream of its own.
+        rotatable: (B,) bool, those that may be rotated.
+        seed: Of the run.
+        epoch: Its number.
     """
     u = rng.uniform("augmentation", seed, epoch, samples, 16)
     normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
     scale, angle = (np.clip(normal / 2, -1, 1)).T  # half the limit is the deviation, cut at the limit
-    angle = np.where((u[:, 4] < settings.rotation_share) & turns, np.deg2rad(settings.rotation) * angle, 0.0)
+    angle = np.where(
+        (u[:, 4] < settings.rotation_share) & rotatable, np.deg2rad(settings.rotation) * angle, 0.0
+    )
     symmetric = 2 * u[:, 6:14] - 1
     tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
     return Augmentation(
@@ -66,99 +78,125 @@ def sample_augmentation(settings, samples, turns, seed, epoch):
     )
 
 
-def changed_fraction(t, change):
-    """Box fractions (B, J, 2) → fractions of the crop that the network sees. The inverse of
-    `original_fraction`."""
-    offset = (t - 0.5 - change.shift[:, None]) / change.scale[:, None, None]
-    cos, sin = change.angle.cos()[:, None], change.angle.sin()[:, None]
+def augmented_fraction(t: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+    """Convert fractions of the box (B, J, 2) to fractions of the crop seen."""
+    offset = (t - 0.5 - augmentation.shift[:, None]) / augmentation.scale[:, None, None]
+    cos, sin = augmentation.angle.cos()[:, None], augmentation.angle.sin()[:, None]
     x, y = offset.unbind(-1)
     turned = torch.stack([x * cos - y * sin, x * sin + y * cos], -1) + 0.5
     mirrored = torch.stack([1 - turned[..., 0], turned[..., 1]], -1)
-    return torch.where(change.flip[:, None, None], mirrored, turned)
+    return torch.where(augmentation.flip[:, None, None], mirrored, turned)
 
 
-def original_fraction(t, change):
-    """Fractions of the crop seen (B, ..., 2) → fractions of the person's box."""
+def original_fraction(t: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+    """Convert fractions of the crop seen (B, ..., 2) to fractions of the person's box."""
     lead = (slice(None),) + (None,) * (t.ndim - 2)
-    x = torch.where(change.flip[lead], 1 - t[..., 0], t[..., 0]) - 0.5
+    x = torch.where(augmentation.flip[lead], 1 - t[..., 0], t[..., 0]) - 0.5
     y = t[..., 1] - 0.5
-    cos, sin = change.angle.cos()[lead], change.angle.sin()[lead]
-    offset = torch.stack([x * cos + y * sin, -x * sin + y * cos], -1) * change.scale[lead][..., None]
-    return offset + 0.5 + change.shift[lead]
+    cos, sin = augmentation.angle.cos()[lead], augmentation.angle.sin()[lead]
+    offset = torch.stack([x * cos + y * sin, -x * sin + y * cos], -1) * augmentation.scale[lead][..., None]
+    return offset + 0.5 + augmentation.shift[lead]
 
 
-def undo_augmentation(t, depth, change):
-    """Joints read in the crop seen, (B, 16, 2) fractions and (B, 16) depth in its sides, back in the person's
-    box: unturned, unmirrored."""
+def undo_augmentation(
+    t: torch.Tensor, depth: torch.Tensor, augmentation: Augmentation
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Bring predictions back from the crop seen to the person's box: unturned and unmirrored.
+
+    Args:
+        t: (B, 16, 2) fractions of the crop seen.
+        depth: (B, 16) root-relative, in sides of the crop seen.
+        augmentation: Of the batch.
+
+    Returns:
+        Joints (B, 16, 2) in fractions and depth (B, 16) in sides of the box.
+    """
     partner = cached_tensor(tuple(MPII16.flip), t.device)
-    t, depth = original_fraction(t, change), depth * change.scale[:, None]
-    swap = change.flip[:, None]
+    t, depth = original_fraction(t, augmentation), depth * augmentation.scale[:, None]
+    swap = augmentation.flip[:, None]
     return torch.where(swap[..., None], t[:, partner], t), torch.where(swap, depth[:, partner], depth)
 
 
-def sampled_images(crops, region, center, side, change, size):
-    """(B, 3, size, size) float in [0, 1]: the changed crop, sampled bilinearly from the stored squares (B, S,
-    S, 3) uint8."""
-    middle_right_below = cached_tensor(
-        ((0.5, 0.5), (1.0, 0.5), (0.5, 1.0)), crops.device
-    )  # three places of the crop seen say where all are
-    box = original_fraction(middle_right_below.expand(len(crops), 3, 2), change)
-    px = Boxes(center, side).to_pixels(box)
+def sample_images(
+    crops: torch.Tensor, region: torch.Tensor, boxes: Boxes, augmentation: Augmentation, size: int
+) -> torch.Tensor:
+    """Sample the crop seen bilinearly from the stored squares.
+
+    Args:
+        crops: (B, S, S, 3) uint8 RGB, the stored squares.
+        region: (B, 3) left, top and side of these in px of the picture.
+        boxes: Of the B people.
+        augmentation: Of the batch.
+        size: Side of the network's input in px.
+
+    Returns:
+        (B, 3, size, size) float in [0, 1].
+    """
+    # Three points of the crop seen define the affine map: its middle, and those right of and below it.
+    points = cached_tensor(((0.5, 0.5), (1.0, 0.5), (0.5, 1.0)), crops.device)
+    px = boxes.to_pixels(original_fraction(points.expand(len(crops), 3, 2), augmentation))
     stored = (px + 0.5 - region[:, None, :2]) / region[:, None, 2:]  # fraction of the stored square
     middle, right, below = (2 * stored - 1).unbind(1)
     affine = torch.stack([right - middle, below - middle, middle], -1)
-    grid = F.affine_grid(affine, (len(crops), 3, size, size), align_corners=False)
-    images = F.grid_sample(
+    grid = affine_grid(affine, (len(crops), 3, size, size), align_corners=False)
+    images = grid_sample(
         crops.permute(0, 3, 1, 2).float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )
-    return images.mul_(change.gain[..., None, None] / 255).add_(change.offset[..., None, None]).clamp_(0, 1)
+    return (
+        images.mul_(augmentation.gain[..., None, None] / 255)
+        .add_(augmentation.offset[..., None, None])
+        .clamp_(0, 1)
+    )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a step needs, on the device. Frames: crop seen by the network; J = 16, MPII-16."""
+    """What a training step needs, on the device. J = 16 joints, MPII-16."""
 
     images: torch.Tensor  # (B, 3, H, W) in [0, 1], RGB, not yet normalised
     joints: torch.Tensor  # (B, J, 2) fractions of the crop seen; NaN where missing
     labelled: torch.Tensor  # (B, J) bool: labelled and inside the crop
     depth: torch.Tensor  # (B, J) root-relative, in sides of the crop seen; NaN where missing
     has_depth: torch.Tensor  # (B, J) bool
-    change: Augmentation
-    source: dict  # the stored labels of the same samples
+    augmentation: Augmentation
+    source: dict[str, torch.Tensor]  # the stored labels of the same samples
 
-    def heatmap_px(self, cells):
-        """Joints in px of a heat map with `cells` cells a side."""
+    def heatmap_px(self, cells: int) -> torch.Tensor:
+        """Joints (B, J, 2) in px of a heat map of cells × cells."""
         return self.joints * cells - 0.5
 
-    def targets(self, cells, sigma):
-        """(B, J, cells, cells) Gaussians of deviation `sigma` heat-map px."""
+    def targets(self, cells: int, sigma: float) -> torch.Tensor:
+        """Target heat maps (B, J, cells, cells): Gaussians of deviation `sigma` heat-map px."""
         return gaussian_targets(self.heatmap_px(cells), self.labelled, (cells, cells), sigma)
 
 
-def sent(raw, device):
-    """What `loader` gives, on the device; the host does not wait for it."""
+def to_device(raw: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+    """Copy what `loader` gives to the device; the host does not wait for it."""
     return {key: value.to(device, non_blocking=True) for key, value in raw.items()}
 
 
-def assemble(source, change, size):
-    """A `Batch` from what `loader` gives and a `Augmentation`, both on the device it is made on. size: px of the
-    network's input."""
+def augment_batch(source: dict[str, torch.Tensor], augmentation: Augmentation, size: int) -> Batch:
+    """Apply an augmentation to crops and labels.
+
+    Args:
+        source: What `loader` gives, on the device of the augmentation.
+        augmentation: Of the batch.
+        size: Side of the network's input in px.
+    """
     boxes = Boxes(source["center"], source["side"])
-    t = changed_fraction(boxes.to_fraction(source["joints2d"]), change)
+    t = augmented_fraction(boxes.to_fraction(source["joints2d"]), augmentation)
     partner = cached_tensor(tuple(MPII16.flip), t.device)
-    swap = change.flip[:, None]
+    swap = augmentation.flip[:, None]
     t = torch.where(swap[..., None], t[:, partner], t)
     labelled = torch.where(swap, source["labelled"][:, partner], source["labelled"])
-    depth = torch.where(swap, source["depth"][:, partner], source["depth"]) / change.scale[:, None]
+    depth = torch.where(swap, source["depth"][:, partner], source["depth"]) / augmentation.scale[:, None]
     inside = labelled & (t >= 0).all(-1) & (t < 1).all(-1)
     return Batch(
-        images=sampled_images(
-            source["crop"], source["region"], source["center"], source["side"], change, size
-        ),
+        images=sample_images(source["crop"], source["region"], boxes, augmentation, size),
         joints=t,
         labelled=inside,
         depth=depth,
         has_depth=inside & depth.isfinite(),
-        change=change,
+        augmentation=augmentation,
         source=source,
     )

@@ -12,7 +12,7 @@ _FRAMES = {
 
 
 def similarity_scale(joints3d: np.ndarray, joints2d: np.ndarray) -> float:
-    """Scale of the similarity (scale and shift) that maps x, y of 3D joints onto image joints, by least squares.
+    """Scale of the similarity that maps x, y of 3D joints onto image joints, by least squares.
 
     For a pinhole camera this is focal length / distance averaged over the joints: f · Σ w/z / Σ w with
     w = (x − x̄)·x + (y − ȳ)·y, where x, y, z are the joints in the camera's frame. A person has more than one

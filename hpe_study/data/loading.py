@@ -4,34 +4,40 @@ On a GPU crops stay on the device where they fit beside the network; on the CPU 
 memory is this already. Both give the same batches, number for number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from hpe_study.data.sampling import cut_batches
+from hpe_study.data.sampling import split_batches
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.utils import processes
 
+RawBatch = dict[str, torch.Tensor]
 LABELS = ("center", "side", "region", "joints2d", "labelled", "joints3d", "depth", "scale", "intrinsics")
-# of the device's free memory that crops may take: the rest is the network's, its gradients' and activations'
+# Share of the device's free memory for crops; the rest is for the network, its gradients and activations.
 SHARE_OF_FREE = 0.5
 CHUNK = 256  # crops read at a time while filling, so that the host never holds the set twice
 
 
 class Samples(Dataset):
-    """The samples of several stores, addressed as (store, index), or as (store, picture's index, label's
-    index) where these differ; a batch is read in one call. What its "sample" names is the label."""
+    """The samples of several stores, read batch by batch.
 
-    def __init__(self, stores):
+    A sample is addressed as (store, index), or as (store, picture's index, label's index) where these differ.
+    A batch's "sample" names the label.
+    """
+
+    def __init__(self, stores: Sequence[Store]) -> None:
         self.stores, self.crop_size = stores, common_crop_size(stores)
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """Number of samples in all stores."""
         return sum(len(store) for store in self.stores)
 
-    def __getitems__(self, pairs):
+    def __getitems__(self, pairs: np.ndarray) -> RawBatch:
+        """Crops and labels of a batch, by name; pairs: (B, 2 or 3)."""
         pairs = np.asarray(pairs)
         first = self.stores[0]
         batch = {"crop": np.empty((len(pairs), self.crop_size, self.crop_size, 3), np.uint8)}
@@ -58,10 +64,22 @@ def common_crop_size(stores: Sequence[Store]) -> int:
     return next(iter(sizes.values()))
 
 
-def loader(stores, pairs, batch_size, workers=0, drop_last=False):
-    """Batches over `pairs` ((N, 2): store, index; or (N, 3)) in their order, as dicts of tensors (see
-    `Samples`)."""
-    return map(_as_tensors, _loader(stores, cut_batches(pairs, batch_size, drop_last), workers))
+def loader(
+    stores: Sequence[Store], pairs: np.ndarray, batch_size: int, workers: int = 0, drop_last: bool = False
+) -> Iterator[RawBatch]:
+    """Read batches in the order of `pairs`.
+
+    Args:
+        stores: Where they lie.
+        pairs: (N, 2) or (N, 3), see `Samples`.
+        batch_size: Samples of a batch.
+        workers: Number of reading processes; 0: this process reads.
+        drop_last: Leave out a last batch that is not full, unless it is the only one.
+
+    Yields:
+        {name: tensor}: "crop", each of `LABELS`, "sample".
+    """
+    return map(_as_tensors, _loader(stores, split_batches(pairs, batch_size, drop_last), workers))
 
 
 def _loader(stores, sampler, workers, keep=False):
@@ -77,21 +95,21 @@ def _loader(stores, sampler, workers, keep=False):
     )
 
 
-class Streamed:
-    """Batches read in every epoch, by processes that stay from epoch to epoch: to start one takes seconds."""
+class StreamedBatches:
+    """Batches read in every epoch, by processes that stay from epoch to epoch: starting one takes seconds."""
 
-    def __init__(self, stores, workers=0):
-        self._cut = _Given()
-        self._loader = _loader(stores, self._cut, workers, keep=True)
+    def __init__(self, stores: Sequence[Store], workers: int = 0) -> None:
+        self._sampler = _ListSampler()
+        self._loader = _loader(stores, self._sampler, workers, keep=True)
 
-    def batches(self, pairs, batch_size):
-        """As `loader` with drop_last, to be taken to the end before the next epoch's are asked for."""
-        self._cut.batches = cut_batches(pairs, batch_size, drop_last=True)
+    def batches(self, pairs: np.ndarray, batch_size: int) -> Iterator[RawBatch]:
+        """As `loader` with drop_last. Exhaust an epoch's batches before asking for the next epoch's."""
+        self._sampler.batches = split_batches(pairs, batch_size, drop_last=True)
         return map(_as_tensors, self._loader)
 
 
-class _Given:
-    """A batch sampler that goes through what it is given last."""
+class _ListSampler:
+    """A batch sampler that goes through a list, which is replaced for every epoch."""
 
     def __init__(self):
         self.batches = []
@@ -121,28 +139,33 @@ def _as_tensors(batch):
     return {key: torch.as_tensor(value) for key, value in batch.items()}
 
 
-def bytes_of_crops(stores):
-    """Bytes of the stores' crops as uint8."""
+def bytes_of_crops(stores: Sequence[Store]) -> int:
+    """Bytes that the stores' crops take as uint8."""
     return sum(len(store) * store.attrs["crop_size"] ** 2 * 3 for store in stores)
 
 
-def fits(stores, free):
+def crops_fit(stores: Sequence[Store], free: int) -> bool:
     """Whether the stores' crops may stay on a device with `free` bytes of memory."""
     return bytes_of_crops(stores) <= SHARE_OF_FREE * free
 
 
-def source_of(stores, device, workers=0):
-    """A function (pairs, batch_size) → batches of whole size: from the device's memory where the crops fit,
-    else streamed."""
-    if device.type == "cuda" and fits(stores, torch.cuda.mem_get_info(device)[0]):
-        return Resident(stores, device).batches
-    return Streamed(stores, workers).batches
+def batch_source(
+    stores: Sequence[Store], device: torch.device, workers: int = 0
+) -> Callable[[np.ndarray, int], Iterator[RawBatch]]:
+    """Choose where batches come from: the device's memory where the crops fit, else they are streamed.
+
+    Returns:
+        (pairs, batch_size) → the full batches of an epoch.
+    """
+    if device.type == "cuda" and crops_fit(stores, torch.cuda.mem_get_info(device)[0]):
+        return ResidentBatches(stores, device).batches
+    return StreamedBatches(stores, workers).batches
 
 
-class Resident:
-    """The crops and labels of several stores on one device."""
+class ResidentBatches:
+    """The crops and labels of several stores, held on one device."""
 
-    def __init__(self, stores, device):
+    def __init__(self, stores: Sequence[Store], device: torch.device | str) -> None:
         self.device = torch.device(device)
         size = common_crop_size(stores)
         lengths = torch.tensor([0, *(len(store) for store in stores)])
@@ -160,14 +183,14 @@ class Resident:
             for key in LABELS
         }
 
-    def batches(self, pairs, batch_size):
-        """As `loader` with drop_last. pairs: (N, 2) store, index or (N, 3) store, picture, label."""
+    def batches(self, pairs: np.ndarray, batch_size: int) -> Iterator[RawBatch]:
+        """As `loader` with drop_last."""
         pairs = torch.as_tensor(pairs)
         first = self.offsets[pairs[:, 0]]
-        pictures = self._sent(first + pairs[:, 1])  # the epoch's indices, in one copy each
-        labels = self._sent(first + pairs[:, -1])
+        pictures = self._copied(first + pairs[:, 1])  # the epoch's indices, in one copy each
+        labels = self._copied(first + pairs[:, -1])
         samples = pairs[:, [0, -1]]
-        for batch in cut_batches(torch.arange(len(pairs)), batch_size, drop_last=True):
+        for batch in split_batches(torch.arange(len(pairs)), batch_size, drop_last=True):
             rows = slice(int(batch[0]), int(batch[-1]) + 1)
             chosen = {"crop": self.crops.index_select(0, pictures[rows])}
             for key in LABELS:
@@ -176,15 +199,14 @@ class Resident:
                 )
             yield chosen | {"sample": samples[rows]}
 
-    def _sent(self, values):
+    def _copied(self, values):
         if self.device.type == "cuda":
             values = values.pin_memory()
         return values.to(self.device, non_blocking=True)
 
 
-def out_of_memory(error, device, advice):
-    """The `StudyError` for a device that ran out of memory: what was needed and the advice, which settings to
-    lower. error: torch's own."""
+def out_of_memory(error: torch.OutOfMemoryError, device: torch.device, advice: str) -> StudyError:
+    """The error for a device that ran out of memory: what was needed, and which settings to lower."""
     needed = str(error).partition("Tried to allocate ")[2].partition(". ")[0] or "more memory than is free"
     held = torch.cuda.memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
     return StudyError(

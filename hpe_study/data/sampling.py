@@ -1,36 +1,46 @@
 """Which samples an epoch sees, in which order; drawn in the parent process from named random streams."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import torch
 
 from hpe_study.errors import StudyError
 from hpe_study.utils import distributed, rng
 
+Pairs = TypeVar("Pairs", np.ndarray, torch.Tensor)
+
 
 @dataclass(frozen=True)
 class MixedSampler:
-    """Which stores an epoch draws from, and how many samples of each: `counts` parallel to `stores`. A
-    store's samples are drawn without repetition; a count above the store's length goes through it again,
-    whole."""
+    """Draws an epoch's samples from several stores, without repetition.
 
-    counts: tuple
-    lengths: tuple
+    A count above a store's length goes through all of the store again.
+
+    Attributes:
+        counts: Number of samples of each store in an epoch.
+        lengths: Number of samples in each store.
+        seed: Of the run.
+        chosen: Indices of the first store that may be drawn; None: all.
+    """
+
+    counts: tuple[int, ...]
+    lengths: tuple[int, ...]
     seed: int
-    chosen: np.ndarray | None = None  # indices of the first store that may be drawn; None: all
+    chosen: np.ndarray | None = None
 
     @property
-    def first_set(self):
-        """How many different samples of the first store there are to draw."""
+    def first_store_size(self) -> int:
+        """Number of different samples of the first store."""
         return self.lengths[0] if self.chosen is None else len(self.chosen)
 
-    def pool(self, store):
+    def pool(self, store: int) -> np.ndarray:
         """Indices of a store that may be drawn."""
         return self.chosen if store == 0 and self.chosen is not None else np.arange(self.lengths[store])
 
-    def draw(self, epoch):
-        """(sum of counts, 2) int64: (store, index) of the epoch's samples in the order they are seen; a fresh
-        draw each epoch."""
+    def draw(self, epoch: int) -> np.ndarray:
+        """Draw an epoch's samples, (sum of counts, 2) int64: store and index, in the order they are seen."""
         random = rng.generator("mix", self.seed, epoch)
         chosen = []
         for store, count in enumerate(self.counts):
@@ -40,8 +50,15 @@ class MixedSampler:
         return random.permutation(np.concatenate(chosen))
 
 
-def repeats(pairs):
-    """(N,) int64: how often each sample of `pairs` ((N, 2 | 3): store, …, label) came before in the list."""
+def repeats(pairs: np.ndarray) -> np.ndarray:
+    """Count how often each sample came before in a list.
+
+    Args:
+        pairs: (N, 2) store and index, or (N, 3) store, picture's and label's index: the label counts.
+
+    Returns:
+        (N,) int64.
+    """
     names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, -1]
     order = np.argsort(names, kind="stable")
     starts = np.flatnonzero(np.diff(names[order], prepend=-1))
@@ -50,25 +67,39 @@ def repeats(pairs):
     return result
 
 
-def cut_batches(pairs, batch_size, drop_last=False):
-    """`pairs` in batches, in their order. drop_last: leave out a last one that is not full, unless it is the
-    only one."""
+def split_batches(pairs: Pairs, batch_size: int, drop_last: bool = False) -> list[Pairs]:
+    """Split `pairs` (N, …) into batches, in their order.
+
+    Args:
+        pairs: What is split.
+        batch_size: Of each batch.
+        drop_last: Leave out a last batch that is not full, unless it is the only one.
+    """
     whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
     return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
 
 
-def shard_batches(pairs, batch_size):
-    """(pairs, batch size) of this process, where several train together: its equal part of every batch that
-    `pairs` (N, …) are cut into.
+def shard_batches(pairs: np.ndarray, batch_size: int) -> tuple[np.ndarray, int]:
+    """Give this process its equal part of every batch, where several processes train together.
 
-    A last batch that is not full is left out. Raises `StudyError` where a process would get nothing.
+    A last batch that is not full is left out.
+
+    Args:
+        pairs: (N, …), of the whole epoch.
+        batch_size: Of all processes together.
+
+    Returns:
+        This process's pairs, and their batch size.
+
+    Raises:
+        StudyError: A process would get nothing.
     """
     count = distributed.size()
     if count == 1:
         return pairs, batch_size
     parts = [
         np.array_split(batch, count)[distributed.rank()]
-        for batch in cut_batches(pairs, batch_size, drop_last=True)
+        for batch in split_batches(pairs, batch_size, drop_last=True)
     ]
     if len(pairs) < count:
         raise StudyError(

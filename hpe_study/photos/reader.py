@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from hpe_study.boxes import Boxes
-from hpe_study.data.augmentation import identity_augmentation, sampled_images
+from hpe_study.data.augmentation import identity_augmentation, sample_images
 from hpe_study.data.crops import crop_square, stored_region
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.run_record import read_run_record
@@ -90,5 +90,7 @@ class PoseReader:
         center, side = (center + 0.5) * factor - 0.5, side * factor
         region = stored_region(center, side, MARGIN)
         crops = torch.from_numpy(crop_square(shrink(image, factor), region, round(size * MARGIN)))[None]
-        place = (torch.from_numpy(np.asarray(value, np.float32))[None] for value in (region, center, side))
-        return sampled_images(crops, *place, identity_augmentation(1), size)
+        region, center, side = (
+            torch.from_numpy(np.asarray(value, np.float32))[None] for value in (region, center, side)
+        )
+        return sample_images(crops, region, Boxes(center, side), identity_augmentation(1), size)

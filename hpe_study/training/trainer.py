@@ -16,8 +16,14 @@ from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 
 from hpe_study.config import TrainingConfig
-from hpe_study.data.augmentation import Augmentation, assemble, sample_augmentation, sent, undo_augmentation
-from hpe_study.data.loading import source_of
+from hpe_study.data.augmentation import (
+    Augmentation,
+    augment_batch,
+    sample_augmentation,
+    to_device,
+    undo_augmentation,
+)
+from hpe_study.data.loading import batch_source
 from hpe_study.data.sampling import repeats, shard_batches
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.metric_accumulator import MetricAccumulator
@@ -56,7 +62,7 @@ class Trainer:
         self.optimizer = _optimizer(self.model, self.stage.training, self.device)
         self.variant = variant_for(self.stage, self.data.train)
         self.objective = objective_for(self.model, self.stage, self.variant)
-        self.batches = source_of(self.data.train, self.device, job.runtime.workers)
+        self.batches = batch_source(self.data.train, self.device, job.runtime.workers)
         self.history, self.epoch, self.step, self.repeats = [], 0, 0, None
 
     def _first_model(self):
@@ -173,7 +179,7 @@ class Trainer:
         of_2d_set = (pairs[:, 0] == 0) & (self.data.train_2d is not None)
         rotated = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else of_2d_set
         augmentation = sample_augmentation(self.stage.augmentation, names, rotated, self.stage.seed, epoch)
-        return sent(raw, self.device), augmentation.to(self.device)
+        return to_device(raw, self.device), augmentation.to(self.device)
 
     def _forward(self, source: dict[str, Tensor], augmentation: Augmentation):
         """Losses (as `Objective.columns`), joints and depth in the person's box (these without gradients).
@@ -181,7 +187,7 @@ class Trainer:
         The host reads nothing, so it does not wait for the device.
         """
         network = self.stage.network
-        batch = assemble(source, augmentation, network.input_size)
+        batch = augment_batch(source, augmentation, network.input_size)
         images = self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)
         with devices.autocast(self.device, self.precision):
             outputs = self.model(images)
@@ -285,7 +291,7 @@ class Trainer:
             "simulated": any(store.simulated for store in self.data.train),
             "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
-            "images_2d": self.variant.sampler.first_set if self.data.train_2d is not None else 0,
+            "images_2d": self.variant.sampler.first_store_size if self.data.train_2d is not None else 0,
             "updates": self.step,
             "seconds": float(history["seconds"].sum()),
             "seconds_per_epoch": float(history["seconds"].median()),

@@ -20,7 +20,7 @@ from benchmarks.material import QUICK, Material, pairs_of
 from benchmarks.table import merge
 from benchmarks.timing import COLUMNS, Row, measured
 from benchmarks.twins import depth_twin, fusion_twin, geometric_twin, heatmap_twin, validation_twin
-from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.augmentation import augment_batch, identity_augmentation
 from hpe_study.data.loading import loader
 from hpe_study.errors import StudyError
 from hpe_study.losses import geometric_loss
@@ -93,7 +93,7 @@ def test_the_loaders_give_the_same_sample(material, pairs, encoding):
 def test_a_step_has_the_same_losses(material, pairs, tmp_path):
     trainer = material.trainer(QUICK.deep, SIZE, "fp32", tmp_path)
     raw = next(iter(loader(trainer.data.train, pairs, QUICK.batch)))
-    batch = assemble(*trainer._to_device(raw, 0), SIZE)
+    batch = augment_batch(*trainer._to_device(raw, 0), SIZE)
     twin = next(twin_batches(material, SIZE, pairs))
     outputs = trainer.model(trainer.model.preprocessing(batch.images))
     loss, values = trainer.objective(outputs, batch)
@@ -107,7 +107,7 @@ def test_validation_finds_the_same_joints(material, tmp_path):
     trainer = material.trainer(QUICK.deep, SIZE, "fp32", tmp_path)
     store = trainer.data.validation
     raw = next(iter(loader([store], pairs_of(len(store), len(store), 1), len(store))))
-    images = trainer.model.preprocessing(assemble(raw, identity_augmentation(len(store)), SIZE).images)
+    images = trainer.model.preprocessing(augment_batch(raw, identity_augmentation(len(store)), SIZE).images)
     (joints, depth, _, _), *_ = predict(trainer.model, store, trainer.stage.network, "fp32")
     twin = validation_twin(trainer.model, images)
     np.testing.assert_allclose((np.stack([pose for pose, _ in twin]) + 0.5) / (SIZE // 4), joints, atol=1e-4)

@@ -8,8 +8,8 @@ import torch
 
 from hpe_study.config import AugmentationConfig
 from hpe_study.data.augmentation import (
-    assemble,
-    changed_fraction,
+    augment_batch,
+    augmented_fraction,
     identity_augmentation,
     original_fraction,
     sample_augmentation,
@@ -55,7 +55,7 @@ def test_changes_keep_within_their_limits():
 def test_a_change_is_undone_exactly():
     change = change_of(64)
     t = torch.rand(64, 16, 2)
-    torch.testing.assert_close(original_fraction(changed_fraction(t, change), change), t, atol=1e-5, rtol=0)
+    torch.testing.assert_close(original_fraction(augmented_fraction(t, change), change), t, atol=1e-5, rtol=0)
 
 
 def test_a_change_equals_its_literal_twin():
@@ -68,7 +68,7 @@ def test_a_change_equals_its_literal_twin():
             a = float(change.angle[i])
             x, y = x * np.cos(a) - y * np.sin(a) + 0.5, x * np.sin(a) + y * np.cos(a) + 0.5
             expected = (1 - x, y) if change.flip[i] else (x, y)
-            assert changed_fraction(t, change)[i, j].tolist() == pytest.approx(expected, abs=1e-5)
+            assert augmented_fraction(t, change)[i, j].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_labels_and_picture_change_together(tmp_path):
@@ -88,9 +88,9 @@ def test_labels_and_picture_change_together(tmp_path):
         np.repeat((255 * np.exp(-distance / 8))[..., None], 3, -1).astype(np.uint8)
     )
     settings = WILD.model_copy(update={"colour": 0.0})
-    batch = assemble(raw, change_of(30, settings=settings), 64)
+    batch = augment_batch(raw, change_of(30, settings=settings), 64)
     partner = MPII16.flip[wrist]
-    joint = torch.where(batch.change.flip[:, None], batch.joints[:, partner], batch.joints[:, wrist])
+    joint = torch.where(batch.augmentation.flip[:, None], batch.joints[:, partner], batch.joints[:, wrist])
     light = batch.images.mean(1)
     cells = (torch.arange(64) + 0.5) / 64
     total = light.sum((1, 2))
@@ -105,8 +105,8 @@ def test_predictions_come_back_to_the_box(stick_stores):
     depth."""
     store = stick_stores["3d", "train"]
     raw = next(iter(loader([store], np.stack([np.zeros(40, int), np.arange(40)], 1), 40)))
-    plain, changed = assemble(raw, identity_augmentation(40), 64), assemble(raw, change_of(40), 64)
-    joints, depth = undo_augmentation(changed.joints, changed.depth, changed.change)
+    plain, changed = augment_batch(raw, identity_augmentation(40), 64), augment_batch(raw, change_of(40), 64)
+    joints, depth = undo_augmentation(changed.joints, changed.depth, changed.augmentation)
     torch.testing.assert_close(joints, plain.joints, atol=1e-5, rtol=0)
     torch.testing.assert_close(depth, plain.depth, atol=1e-5, rtol=0)
 
@@ -116,7 +116,7 @@ def test_joints_outside_the_crop_ask_for_nothing(stick_stores):
     raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
     raw["joints2d"][0, 3] = -500.0
     raw["joints2d"][1, 4], raw["labelled"][1, 4] = torch.nan, False
-    batch = assemble(raw, identity_augmentation(8), 64)
+    batch = augment_batch(raw, identity_augmentation(8), 64)
     assert not batch.labelled[0, 3]
     assert not batch.labelled[1, 4]
     assert not batch.has_depth[0, 3]

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.augmentation import augment_batch, identity_augmentation
 from hpe_study.data.loading import loader
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
@@ -38,7 +38,7 @@ def test_labels_sit_on_the_picture(tmp_path):
     ground around."""
     store = stick_store(tmp_path, 8)
     raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
-    batch = assemble(raw, identity_augmentation(8), 64)
+    batch = augment_batch(raw, identity_augmentation(8), 64)
     cells = (batch.joints * 64).long().clamp(0, 63)
     blue = batch.images[:, 2]
     at_joints = blue[np.arange(8)[:, None], cells[..., 1], cells[..., 0]]

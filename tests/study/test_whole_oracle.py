@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from hpe_study.data import preparation
-from hpe_study.data.augmentation import Augmentation, assemble, identity_augmentation, undo_augmentation
+from hpe_study.data.augmentation import Augmentation, augment_batch, identity_augmentation, undo_augmentation
 from hpe_study.data.crops import similarity_scale
 from hpe_study.data.loading import loader
 from hpe_study.data.preparation import prepare
@@ -118,7 +118,7 @@ def through(store, change, decoder="soft"):
     """
     count = len(store)
     (raw,) = loader([store], np.stack([np.zeros(count, int), np.arange(count)], 1), count)
-    batch = assemble(raw, change, 64)
+    batch = augment_batch(raw, change, 64)
     heatmaps, px = batch.targets(CELLS, SIGMA), batch.heatmap_px(CELLS)
     slope = 0.05 * (torch.arange(CELLS)[None, None, None] - px[..., 0, None, None]) * torch.ones(CELLS, 1)
     maps = batch.depth.nan_to_num()[..., None, None] / DEPTH_UNIT + slope.nan_to_num()

@@ -12,7 +12,7 @@ import torch
 
 from hpe_study.config import AugmentationConfig
 from hpe_study.data.augmentation import (
-    assemble,
+    augment_batch,
     identity_augmentation,
     sample_augmentation,
     undo_augmentation,
@@ -41,7 +41,7 @@ def store(real_data, tmp_path_factory):
 
 def batch_of(store, change):
     raw = next(iter(loader([store], np.stack([np.zeros(5, int), np.arange(5)], 1), 5)))
-    return assemble(raw, change, 256)
+    return augment_batch(raw, change, 256)
 
 
 def test_labels_are_the_json_s_own(store, real_data):
@@ -90,10 +90,12 @@ def test_joints_come_back_through_the_heat_maps(store, changed):
     )
     batch = batch_of(store, change)
     cells, _ = decode(batch.targets(64, 2.0), "quarter")
-    t, _ = undo_augmentation((cells + 0.5) / 64, torch.zeros(5, 16), batch.change)
+    t, _ = undo_augmentation((cells + 0.5) / 64, torch.zeros(5, 16), batch.augmentation)
     px = (t.numpy() - 0.5) * store["side"][:, None, None] + store["center"][:, None]
-    inside = torch.where(batch.change.flip[:, None], batch.labelled[:, MPII16.flip], batch.labelled).numpy()
-    cell = store["side"][:, None] / 64 * batch.change.scale.numpy()[:, None]
+    inside = torch.where(
+        batch.augmentation.flip[:, None], batch.labelled[:, MPII16.flip], batch.labelled
+    ).numpy()
+    cell = store["side"][:, None] / 64 * batch.augmentation.scale.numpy()[:, None]
     error = np.linalg.norm(px - store["joints2d"], axis=-1) / cell
     assert error[inside].max() < 0.75  # heat-map cells
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hpe_study.config import AugmentationConfig, StageConfig
-from hpe_study.data.augmentation import assemble, sample_augmentation
+from hpe_study.data.augmentation import augment_batch, sample_augmentation
 from hpe_study.data.loading import Samples, loader
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.datasets.flic import read_examples
@@ -226,7 +226,7 @@ def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, 
         changed = stage().model_copy(update={"legacy": names})
         trainer = Trainer(TrainingJob(changed, data, tmp_path, runtime=ON_CPU))
         trainer.model.eval()
-        batch = assemble(*trainer._to_device({key: value.clone() for key, value in raw.items()}, 0), 64)
+        batch = augment_batch(*trainer._to_device({key: value.clone() for key, value in raw.items()}, 0), 64)
         with torch.no_grad():
             loss, values = trainer.objective(trainer.model(batch.images), batch)
         losses.append([float(value) for value in (loss, *values.values())])

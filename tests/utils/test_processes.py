@@ -14,11 +14,11 @@ from tests.stick_people import stick_store_path
 REPOSITORY = Path(__file__).resolve().parents[2]
 READ = """
 import sys, numpy as np, time
-from hpe_study.data.loading import Streamed
+from hpe_study.data.loading import StreamedBatches
 from hpe_study.data.store import Store
 if __name__ == "__main__":
     pairs = np.stack([np.zeros(24, int), np.arange(24)], 1)
-    source = Streamed([Store(sys.argv[1])], workers=2)
+    source = StreamedBatches([Store(sys.argv[1])], workers=2)
     for raw in source.batches(pairs, 4):
         pass
     print("read", flush=True)
