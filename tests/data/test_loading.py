@@ -212,13 +212,13 @@ def test_a_full_shared_memory_does_not_hang(tmp_path):
 import sys
 from pathlib import Path
 import numpy as np
-from hpe_study.data.loading import Streamed
+from hpe_study.data.loading import StreamedBatches
 from tests.stick_people import stick_store
 
 if __name__ == "__main__":
     store = stick_store(Path(sys.argv[1]), 24, three_d=False)
     pairs = np.stack([np.zeros(24, int), np.arange(24)], 1)
-    print([len(raw["crop"]) for raw in Streamed([store], 1).batches(pairs, 12)])
+    print([len(raw["crop"]) for raw in StreamedBatches([store], 1).batches(pairs, 12)])
 """
     )
     mount = 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"'
