@@ -16,8 +16,8 @@ from benchmarks.twins import (
     training_step_twin,
     validation_twin,
 )
-from hpe_study.data.augmentation import assemble, identity_augmentation
-from hpe_study.data.loading import Resident, loader
+from hpe_study.data.augmentation import augment_batch, identity_augmentation
+from hpe_study.data.loading import ResidentBatches, loader
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
@@ -144,7 +144,7 @@ def twin_batches(material, size, pairs):
 def read_and_assemble(stores, pairs, batch_size, size):
     """Our batches with their pictures and targets: everything that the twin's loader gives."""
     for raw in loader(stores, pairs, batch_size, drop_last=True):
-        batch = assemble(raw, change_of(raw["sample"]), size)
+        batch = augment_batch(raw, change_of(raw["sample"]), size)
         yield batch, batch.targets(size // 4, SIGMA)
 
 
@@ -182,7 +182,7 @@ def bytes_to_device(material, folder):
     stores = material.data(size).train
     changes = _bytes(vars(change_of(pairs)))
     streamed = _bytes(next(iter(loader(stores, pairs, sizes.batch)))) + changes
-    resident = Resident(stores, "cpu")
+    resident = ResidentBatches(stores, "cpu")
     once = (resident.crops.nbytes + _bytes(resident.labels)) / sum(map(len, stores)) * sizes.batch
     indices = 2 * torch.from_numpy(pairs)[:, 0].nbytes  # of the picture and of its label
     twin = _bytes(next(twin_batches(material, size, pairs)))

@@ -9,7 +9,7 @@ import pydantic
 import torch
 
 from hpe_study.config import NetworkConfig
-from hpe_study.data.augmentation import assemble, identity_augmentation, sent, undo_augmentation
+from hpe_study.data.augmentation import augment_batch, identity_augmentation, to_device, undo_augmentation
 from hpe_study.data.loading import loader, out_of_memory
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
@@ -108,7 +108,9 @@ class Predictor:
             for raw in loader([store], pairs, BATCH, workers):
                 batch = self._batch(raw)
                 joints, depth, score = self.on_images(batch.images)
-                yield PredictedBatch(*undo_augmentation(joints, depth, batch.change), score, raw["sample"])
+                yield PredictedBatch(
+                    *undo_augmentation(joints, depth, batch.augmentation), score, raw["sample"]
+                )
         except torch.OutOfMemoryError as error:
             size = self.network.input_size
             advice = f"predicting takes {BATCH} images at a time; lower input_size (it is {size})"
@@ -135,7 +137,7 @@ class Predictor:
 
     def _batch(self, raw):
         change = identity_augmentation(len(raw["sample"])).to(self.device)
-        return assemble(sent(raw, self.device), change, self.network.input_size)
+        return augment_batch(to_device(raw, self.device), change, self.network.input_size)
 
     def _outputs(self, images, flip):
         images = self.model.preprocessing(images).contiguous(memory_format=torch.channels_last)

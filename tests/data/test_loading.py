@@ -15,7 +15,14 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpe_study.data import loading
-from hpe_study.data.loading import Resident, Samples, Streamed, bytes_of_crops, fits, loader
+from hpe_study.data.loading import (
+    ResidentBatches,
+    Samples,
+    StreamedBatches,
+    bytes_of_crops,
+    crops_fit,
+    loader,
+)
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
@@ -48,7 +55,7 @@ def test_a_batch_from_the_device_equals_the_streamed_one(stores, relabelled):
     if relabelled:  # picture of one person, label of another
         pairs = np.column_stack([pairs, pairs[::-1, 1]])
     streamed = list(loader(stores, pairs, 8, drop_last=True))
-    held = list(Resident(stores, "cpu").batches(pairs, 8))
+    held = list(ResidentBatches(stores, "cpu").batches(pairs, 8))
     assert len(held) == len(streamed) == 8
     for ours, theirs in zip(held, streamed, strict=True):
         assert ours.keys() == theirs.keys()
@@ -60,8 +67,8 @@ def test_a_batch_from_the_device_equals_the_streamed_one(stores, relabelled):
 def test_crops_stay_where_they_take_half_of_the_free_memory(stores):
     needed = 80 * 96 * 96 * 3  # 40 people each, crops of 64 px with a margin of 1.5
     assert bytes_of_crops(stores) == needed
-    assert fits(stores, 2 * needed)
-    assert not fits(stores, 2 * needed - 2)
+    assert crops_fit(stores, 2 * needed)
+    assert not crops_fit(stores, 2 * needed - 2)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +88,7 @@ def numbered(tmp_path_factory):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_epoch_after_epoch_is_read_by_the_same_processes(stick_stores, workers):
     stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
-    streamed, readers = Streamed(stores, workers), []
+    streamed, readers = StreamedBatches(stores, workers), []
     for epoch in range(3):
         pairs = MixedSampler((20, 22), (40, 40), seed=0).draw(epoch)
         given, expected = list(streamed.batches(pairs, 8)), list(loader(stores, pairs, 8, drop_last=True))
@@ -136,7 +143,7 @@ def step(trainer, raw, scores):
 def test_a_step_does_not_wait(stores, tmp_path):
     trainer = trainer_of(RunData(*stores, None, None), tmp_path)
     pairs = MixedSampler((16, 16), (40, 40), seed=0).draw(0)
-    first, second, *_ = Resident(stores, "cpu").batches(pairs, 8)
+    first, second, *_ = ResidentBatches(stores, "cpu").batches(pairs, 8)
     scores = MetricAccumulator(stores, 16)
     step(trainer, first, scores)  # the optimiser's state is made in the first step
     with Waits() as waits:
@@ -163,7 +170,7 @@ def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path,
             "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 3 GiB"
         )
 
-    monkeypatch.setattr(predictor, "assemble", full)
+    monkeypatch.setattr(predictor, "augment_batch", full)
     with pytest.raises(
         StudyError,
         match=r"2\.50 GiB.*predicting takes 64 images at a time; lower input_size \(it is 64\).*runs_per_gpu",
@@ -175,7 +182,7 @@ def test_out_of_memory_while_scoring_names_what_can_be_lowered(stores, tmp_path,
 def test_a_step_does_not_wait_for_a_gpu(stores, tmp_path):
     trainer = trainer_of(RunData(*stores, None, None), tmp_path, "cuda")
     batches = list(
-        loading.source_of(stores, trainer.device)(MixedSampler((16, 16), (40, 40), seed=0).draw(0), 8)
+        loading.batch_source(stores, trainer.device)(MixedSampler((16, 16), (40, 40), seed=0).draw(0), 8)
     )
     scores = MetricAccumulator(stores, 16)
     step(trainer, batches[0], scores)
@@ -233,7 +240,7 @@ if __name__ == "__main__":
 
 def test_crops_of_two_sizes_are_one_line_that_names_both(stores):
     other = SimpleNamespace(path=Path("other.h5"), attrs={"crop_size": 64})
-    for holder in (Samples, lambda stores: Resident(stores, "cpu")):
+    for holder in (Samples, lambda stores: ResidentBatches(stores, "cpu")):
         with pytest.raises(StudyError, match=r"stick2d-train.h5 \(96 px\), other.h5 \(64 px\)") as caught:
             holder([stores[0], other])
         assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hpe_study.config import NetworkConfig
-from hpe_study.data.augmentation import assemble, identity_augmentation
+from hpe_study.data.augmentation import augment_batch, identity_augmentation
 from hpe_study.data.loading import loader
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import predictor as module
@@ -35,7 +35,7 @@ def test_batches_arrays_and_images_agree(predictor, stick_stores, monkeypatch):
     assert torch.cat([batch.sample for batch in batches]).tolist() == [[0, 3], [0, 1], [0, 2]]
     np.testing.assert_allclose(torch.cat([b.joints for b in batches]), predicted.joints, atol=1e-5)
     raw = next(iter(loader([store], np.array([[0, 1]]), 1)))
-    of_image = predictor.on_images(assemble(raw, identity_augmentation(1), 64).images)
+    of_image = predictor.on_images(augment_batch(raw, identity_augmentation(1), 64).images)
     np.testing.assert_allclose(of_image.joints[0], predicted.joints[1], atol=1e-5)
     np.testing.assert_allclose(of_image.depth[0], predicted.depth[1], atol=1e-4)
 
