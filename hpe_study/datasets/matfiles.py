@@ -123,6 +123,7 @@ class _Check:
         self.data = data
         self.words = struct.Struct(f"{order}II").unpack_from
         self.flags = struct.Struct(f"{order}4I").unpack_from
+        self.plain = struct.Struct(f"{order}14I").unpack_from
         self.order = order
 
     def name(self):
@@ -138,7 +139,7 @@ class _Check:
         end = position + 8 + size
         if kind != _MATRIX or end > len(self.data) or depth > _MAX_DEPTH:
             raise _DamagedError("an array is cut short, of no known kind, or nested too deep")
-        if size == 0:
+        if size == 0 or self._is_plain(position, end):
             return end
         array_class, parts, dimensions, _, at = self._head(position + 8, end)
         count = math.prod(dimensions)
@@ -160,6 +161,29 @@ class _Check:
         if at != end:
             raise _DamagedError("an array is longer or shorter than it says")
         return end
+
+    def _is_plain(self, position, end):
+        """Whether here is a sound real matrix without a name: nearly all arrays are, so this is quick."""
+        if position + 56 > end:
+            return False
+        words = self.plain(self.data, position)
+        rows, columns, kind, size = words[8], words[9], words[12], words[13]
+        small = kind >> 16
+        if small:
+            kind, size = kind & 0xFFFF, small
+        return (
+            words[2:4] == (6, 8)
+            and words[6:8] == (5, 8)
+            and words[10:12] == (1, 0)
+            and 6 <= words[4] & 0xFF <= 15
+            and not words[4] & 1 << 11
+            and rows < 1 << 31
+            and columns < 1 << 31
+            and kind in _SIZES
+            and size == rows * columns * _SIZES[kind]
+            and small <= 4
+            and end == position + 56 + (0 if small else size + -size % 8)
+        )
 
     def _head(self, position, end):
         """Class, parts (2 where complex), shape, name and the position after them."""

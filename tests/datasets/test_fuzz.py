@@ -98,7 +98,7 @@ def scrambled(pickles, rng):
     words = list(pickles[rng.integers(len(pickles))])
     for _ in range(rng.integers(1, 6)):
         others = pickles[rng.integers(len(pickles))]
-        start, at = int(rng.integers(len(others))), int(rng.integers(1, len(words)))
+        start, at = int(rng.integers(len(others))), int(rng.integers(1, max(len(words), 2)))
         piece = others[start : start + int(rng.integers(1, 12))]
         change = rng.integers(4)
         if change == 0:
