@@ -51,7 +51,12 @@ def safe_relative(name: str, source: str | Path) -> PurePosixPath:
     """
     name = str(name)
     path = PurePosixPath(name)
-    odd = not name or "\\" in name or "\0" in name or max(map(len, path.parts), default=0) > _LONGEST_NAME
+    odd = (
+        not name.isprintable()
+        or not name
+        or "\\" in name
+        or max(map(len, path.parts), default=0) > _LONGEST_NAME
+    )
     if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
         raise StudyError(
             f"{source}: image path {name[:_LONGEST_NAME]!r} is not a path inside the data set's image folder;"
@@ -192,7 +197,8 @@ class Records(Sequence):
     def __getitem__(self, i):
         if not -len(self) <= i < len(self):
             raise IndexError(f"{self.name} {self.split} has {len(self)} records, there is no number {i}")
-        record = self.record(self._rows[i])
+        with label_errors(self.label_files):
+            record = self.record(self._rows[i])
         check_numbers(record)
         return record
 

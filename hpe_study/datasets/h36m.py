@@ -129,10 +129,12 @@ class H36MChallenge(Records):
     def _image_name(text, path, part):
         *folders, name = re.split(r"[/\\]", text)
         if part not in folders and set(folders) & set(CHALLENGE_FOLDERS.values()):
-            raise StudyError(f"{path}: {text!r} is not of {part}; this is the label cache of the other split")
+            raise StudyError(
+                f"{path}: {text[-80:]!r} is not of {part}; this is the label cache of the other split"
+            )
         if not re.fullmatch(r"\d+\.\w+", name):
             raise StudyError(
-                f"{path}: {text!r} does not end in a numbered image; this is not the label cache"
+                f"{path}: {text[-80:]!r} does not end in a numbered image; this is not the label cache"
             )
         return name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory, too_large
+from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory, named, too_large
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
@@ -40,7 +40,7 @@ def _read(path, names):
         with limited_memory(path), h5py.File(path, "r") as file:
             if absent := [name for name in names if not _is_there(file, name, path)]:
                 raise StudyError(
-                    f"{path}: has no {', '.join(absent)} but {', '.join(file) or 'nothing'}; this is the file"
+                    f"{path}: has no {', '.join(absent)} but {named(file)}; this is the file"
                     " of another data set, or truncated"
                 )
             return {name: _content(file[name], path) for name in names}

@@ -1,12 +1,13 @@
 """Label files come from anywhere: how much memory and time reading one may take, and what a crash becomes."""
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import resource
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hpe_study.utils.processes import end_with_parent
 
 AGAIN = "obtain the file again"
 _LONGEST = 200  # characters of another library's message
+_NAMES, _LONGEST_NAME = 12, 40  # names of a file's content that a message shows, and their characters
 _FREE = 1 << 30  # bytes that reading any file may take
 _PER_BYTE = 40  # bytes in memory for each byte of the file: Python objects take about 30
 _CPU_SECONDS = 10  # that a child may compute; its waiting for a disk does not count
@@ -25,6 +27,14 @@ def brief(error: Exception) -> str:
     """What an error says, on one line of a readable length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def named(names: Iterable[str]) -> str:
+    """Names that a file chose, for a message: a few, on one line."""
+    names = sorted(names)
+    shown = [repr(name[:_LONGEST_NAME])[1:-1] for name in names[:_NAMES]]
+    more = [f"{len(names) - _NAMES} more"] if len(names) > _NAMES else []
+    return ", ".join(shown + more) or "nothing"
 
 
 def memory_for(size: int) -> int:
@@ -100,6 +110,7 @@ def _answer(stream, parent, path, function, arguments):
     """What the child does: never returns."""
     try:
         end_with_parent(signal.SIGKILL, parent)
+        faulthandler.disable()  # a crash is told by the parent, in one line
         seconds = _CPU_SECONDS + os.path.getsize(path) // _BYTES_PER_SECOND
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

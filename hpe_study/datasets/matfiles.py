@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from hpe_study.datasets.limits import AGAIN, brief, limited_memory, memory_for
+from hpe_study.datasets.limits import AGAIN, brief, limited_memory, memory_for, named
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
@@ -52,7 +52,7 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
             variables, others = _variables(file, header, names, memory_for(path.stat().st_size))
         if absent := [name for name in names if name not in variables]:
             raise StudyError(
-                f"{path}: has no {', '.join(absent)} but {', '.join(sorted(others)) or 'nothing'}; this is"
+                f"{path}: has no {', '.join(absent)} but {named(others)}; this is"
                 " the file of another data set, or truncated"
             )
         loaded = {}

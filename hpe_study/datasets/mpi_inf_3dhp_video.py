@@ -10,6 +10,7 @@ from hpe_study.datasets.limits import AGAIN, brief
 from hpe_study.errors import StudyError
 
 _FITS = 2.0  # px
+_LARGEST_CALIBRATION = 1_000_000  # bytes
 
 
 class VideoFrames:
@@ -72,6 +73,8 @@ def read_calibration(path: Path) -> dict[int, dict]:
     Raises:
         StudyError: It is not such a file.
     """
+    if path.stat().st_size > _LARGEST_CALIBRATION:
+        raise StudyError(f"{path}: is too large for a calibration of MPI-INF-3DHP; {AGAIN}")
     cameras, number = {}, None
     for line in map(str.split, path.read_text(errors="replace").splitlines()[1:]):
         try:

@@ -84,7 +84,8 @@ def test_a_sequence_counts_iterates_and_ends(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["/etc/passwd", "../secret.jpg", "a/../../b.jpg", "C:\\x.jpg", "a\\..\\b.jpg", "c:x.jpg", ""]
+    "name",
+    ["/etc/passwd", "../secret.jpg", "a/../../b.jpg", "C:\\x.jpg", "a\\..\\b.jpg", "c:x.jpg", "", "a\nb.jpg"],
 )
 def test_image_paths_may_not_leave_the_root(tmp_path, name):
     with pytest.raises(StudyError, match="labels.json: image path"):

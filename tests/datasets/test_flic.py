@@ -137,3 +137,14 @@ def test_a_person_without_torso_box_or_size_is_read_without(tmp_path):
     assert record.image_size is None
     assert record.meta["frame"] is None
     assert record.meta["sequence"] == ""
+
+
+@pytest.mark.parametrize("field", ["imgdims", "currframe"])
+def test_a_number_that_cannot_be_whole_is_named(tmp_path, field):
+    raw_layouts.flic(tmp_path)
+    path = tmp_path / "flic" / "examples.mat"
+    examples = scipy.io.loadmat(path)["examples"]
+    examples[0, 2][field] = np.full((1, 3 if field == "imgdims" else 1), np.inf)
+    raw_layouts.save_mat(path, examples=examples)
+    with pytest.raises(StudyError, match="examples.mat: holds something that it should not"):
+        list(open_dataset("flic", tmp_path, "test"))
