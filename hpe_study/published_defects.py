@@ -6,7 +6,7 @@ object beside the corrected one, in the module named under `where`; it is chosen
 prepared, a run is set up or a run is scored:
     reading    `datasets/label_mapping.py`   joints and crops of a record; which records; such stores have a
                file of their own
-    recipe     `recipe.py`             pairing, mixing, targets, geometry, augmentation, the weights that are
+    recipe     `training/variants.py` pairing, mixing, targets, geometry, augmentation, the weights that are
                handed on
     scoring    `scoring.py`            the protocol of the headline scores
 """

@@ -1,5 +1,6 @@
 """Train one stage: reuse what stands, resume what was begun, in one process or several."""
 
+import errno
 import re
 import signal
 from dataclasses import replace
@@ -87,6 +88,13 @@ def train_in_process(job: TrainingJob) -> dict[str, Any] | None:
                 " same command goes on from the last whole epoch"
             ) from error
         raise
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise StudyError(
+            f"{job.out}: no room is left for what processes share ({error.strerror}; on Linux /dev/shm); give"
+            f" it more, or use fewer of them (workers: {job.runtime.workers})"
+        ) from error
 
 
 def _signal_called(name):

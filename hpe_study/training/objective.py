@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
 from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
+from hpe_study.models.heads import HeatmapHead, PoseNetwork
 from hpe_study.training.variants import TrainingVariant
 
 
@@ -110,8 +111,8 @@ def not_used(prediction: Any, batch: Batch) -> Tensor:
     return batch.images.new_zeros(())
 
 
-def objective_for(model: nn.Module, stage: StageConfig, variant: TrainingVariant) -> Objective:
-    """The objective of a network's head in a stage."""
+def heatmap_objective(model: HeatmapHead, stage: StageConfig, variant: TrainingVariant) -> Objective:
+    """The paper's objective, of networks with heat maps and depth maps."""
     training, losses = stage.training, HeatmapTerms(stage, variant)
     on_2d_set = training.geometry_weight and stage.two_d is not None
     terms = {
@@ -120,3 +121,13 @@ def objective_for(model: nn.Module, stage: StageConfig, variant: TrainingVariant
         "geometry": Term(losses.geometry if on_2d_set else not_used, training.geometry_weight),
     }
     return Objective(terms, losses.read)
+
+
+# by the class of the head; one that owns another decoding brings its own terms
+OBJECTIVES = {HeatmapHead: heatmap_objective}
+
+
+def objective_for(model: PoseNetwork, stage: StageConfig, variant: TrainingVariant) -> Objective:
+    """The objective of a network's head in a stage."""
+    make = next(make for head, make in OBJECTIVES.items() if isinstance(model, head))
+    return make(model, stage, variant)

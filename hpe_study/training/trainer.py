@@ -68,8 +68,8 @@ class Trainer:
     def _first_model(self):
         """The model before its first step, on the device, and where its weights are from."""
         network, init = self.stage.network, self.job.init
-        options = {"width": network.width} if network.width else {}
-        model = build_model(network.model, pretrained=network.pretrained and init is None, **options)
+        pretrained = network.pretrained and init is None
+        model = build_model(network.model, pretrained, width=network.width)
         if init:
             load_weights(model, init)
         source = init.parent.name if init else model.weights_source
@@ -272,10 +272,14 @@ class Trainer:
             self.precision,
         ):
             return
-        self.model.load_state_dict(state["model"])
-        if self.ema:
-            self.ema.module.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.model.load_state_dict(state["model"])
+            if self.ema:
+                self.ema.module.load_state_dict(state["ema"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            path = self.out / resume.FILE
+            raise StudyError(f"{path}: not the state of this network; remove it to train anew") from error
         self.history, self.epoch, self.step = state["history"], state["epoch"], state["step"]
         self.weights_source = state.get("weights_from", self.weights_source)
 

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
-from hpe_study.training.objective import Objective, Term
+from hpe_study.models import build_model
+from hpe_study.models.heads import PoseNetwork
+from hpe_study.training import objective
+from hpe_study.training.objective import Objective, Term, objective_for
+from tests.training.stick_runs import stage
 
 
 def test_names_and_values_follow_from_the_terms():
@@ -11,9 +15,9 @@ def test_names_and_values_follow_from_the_terms():
         "heatmap": Term(lambda read, batch: read["x"] + batch),
         "depth": Term(lambda read, batch: read["x"] * batch, 0.5),
     }
-    objective = Objective(terms, lambda outputs, batch: outputs)
-    assert objective.columns == ["loss", "loss_heatmap", "loss_depth"]
-    total, values = objective({"x": torch.tensor(3.0)}, 2.0)
+    summed = Objective(terms, lambda outputs, batch: outputs)
+    assert summed.columns == ["loss", "loss_heatmap", "loss_depth"]
+    total, values = summed({"x": torch.tensor(3.0)}, 2.0)
     assert float(total) == 5 + 0.5 * 6
     assert {name: float(value) for name, value in values.items()} == {"heatmap": 5, "depth": 6}
 
@@ -31,3 +35,16 @@ def test_stacks_are_summed_and_each_is_read_once():
     assert reads == [1, 2]
     assert (float(values["a"]), float(values["b"])) == (3, 5)
     assert float(total) == pytest.approx(3 + 0.1 * 5)
+
+
+@pytest.mark.parametrize("name", ["narrow18", "hourglass2"])
+def test_networks_of_heat_maps_have_the_papers_terms(name):
+    assert list(objective_for(build_model(name), stage(), None).terms) == ["heatmap", "depth", "geometry"]
+
+
+def test_a_head_of_another_kind_brings_its_own(monkeypatch):
+    class Volumetric(PoseNetwork):
+        pass
+
+    monkeypatch.setitem(objective.OBJECTIVES, Volumetric, lambda model, stage, variant: (type(model), stage))
+    assert objective_for(Volumetric(), "stage", None) == (Volumetric, "stage")
