@@ -14,12 +14,11 @@ from hpe_study.data.loading import loader, out_of_memory
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import Predictions
-from hpe_study.models import build_model, load_weights
+from hpe_study.models import model_from_checkpoint
 from hpe_study.models.checkpoints import read_checkpoint
 from hpe_study.models.heads import Joints, PoseNetwork
 from hpe_study.models.inference import fuse_for_inference
 from hpe_study.utils import devices
-from hpe_study.utils.files import require_regular_file
 
 BATCH = 64
 
@@ -45,15 +44,13 @@ def load_run_model(folder: str | Path) -> tuple[PoseNetwork, NetworkConfig]:
     path = Path(folder) / "checkpoint.pt"
     if not path.exists():
         raise StudyError(f"{path}: not there; this run has not finished training")
-    require_regular_file(path)
     try:
-        network = NetworkConfig.model_validate(read_checkpoint(path).get("network"))
+        network = NetworkConfig.model_validate(read_checkpoint(path).network)
     except pydantic.ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(("network", *map(str, fault["loc"])))
         raise StudyError(f"{path}: not a checkpoint of this study ({key}: {fault['msg']})") from error
-    options = {"width": network.width} if network.width else {}
-    return load_weights(build_model(network.model, pretrained=False, **options), path), network
+    return model_from_checkpoint(path), network
 
 
 class Predictor:

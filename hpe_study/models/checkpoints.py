@@ -1,27 +1,34 @@
-"""Weights from files: our own checkpoints, the original implementation's, and ImageNet's from torchvision or
-timm.
+"""Weights from files: our own checkpoints, the original implementation's, and ImageNet's of torchvision or timm.
 
-A file is read as tensors and plain containers only (`weights_only`), so it cannot run code. Which kind it is
-    shows in its keys:
-    ours       {"model": state, …}, optionally "preprocessing": the fields of a `Preprocessing`
+A file is read as tensors and plain containers only (`weights_only`), so it cannot run code, and nothing that it
+says is believed unchecked. Its kind shows in its keys:
+
+    ours       {"model": state, …}, optionally "network": fields of a `NetworkConfig`, "preprocessing": fields of a
+               `Preprocessing`, "identity": digest of all that the training depended on
     original   {"state_dict": state} or the state itself: conv1, bn1, layer1..4, deconv_layers.{0,1,3,4,6,7},
                hm, depth, each with or without a leading "module."; that network saw BGR images divided by 256
     ImageNet   conv1, bn1, layer1..4, fc: the backbone is loaded, the rest keeps its weights
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from hpe_study.errors import StudyError
+from hpe_study.models.heads import PoseNetwork
 from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR, Preprocessing
 from hpe_study.models.registry import build_model
+from hpe_study.utils.files import require_regular_file
 
+Network = TypeVar("Network", bound=PoseNetwork)
 SHOWN = 4  # keys named in a message
+ZIP = b"PK\x03\x04"  # how torch.save's files of today begin
 _DEPTHS = {
     ((2, 2, 2, 2), False): 18,
     ((3, 4, 6, 3), False): 34,
@@ -31,168 +38,266 @@ _DEPTHS = {
 }
 
 
-def load_weights(model, path):
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        weights: by key, "module." taken off; each a plain, whole, finite tensor.
+        preprocessing: what the weights were trained with.
+        network: fields of a `NetworkConfig` as they stand in the file, plain values; None where it has none.
+        identity: digest of all that the training depended on; None where the file has none.
+    """
+
+    path: Path
+    weights: dict[str, Tensor]
+    preprocessing: Preprocessing
+    network: dict[str, str | int | float | bool | None] | None
+    identity: str | None
+
+    @property
+    def kind(self) -> Literal["ours", "original", "imagenet"]:
+        """Whose checkpoint it is."""
+        return _kind(self.weights)
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read and check a weights file.
+
+    Raises:
+        StudyError: one line that names the file, where it is absent, damaged or no checkpoint.
+    """
+    path = require_regular_file(path)
+    content = _content(path)
+    if not isinstance(content, dict):
+        raise StudyError(f"{path}: not a checkpoint: it holds {type(content).__name__}, not weights by name")
+    content = _plain_dict(content)
+    states = (_plain_dict(content.get(key)) for key in ("model", "state_dict"))
+    state = next((state for state in states if state is not None), content)
+    weights = {
+        key.removeprefix("module."): _checked_tensor(key, value, path)
+        for key, value in state.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+    if not weights:
+        raise StudyError(f"{path}: not a checkpoint: it holds no weights (keys: {_first(content) or 'none'})")
+    preprocessing = _preprocessing(content, _kind(weights), path)
+    identity = content.get("identity")
+    return Checkpoint(
+        path, weights, preprocessing, _network(content, path), identity if isinstance(identity, str) else None
+    )
+
+
+def load_weights(model: Network, path: str | Path) -> Network:
     """Load a file's weights into `model` and return it.
 
     Sets `model.weights_source` to the path and `model.preprocessing` to what the weights were trained with.
-    Raises `StudyError` naming the file when it is absent, no checkpoint, or of another network (with the
-    first keys that do not fit); the model is then as before.
+
+    Raises:
+        StudyError: one line that names the file, where it is absent, no checkpoint, or of another network
+            (with the first keys that do not fit); the model is then as before.
     """
     checkpoint = read_checkpoint(path)
-    state = _state(checkpoint, path)
-    kind = _kind(state)
-    if kind == "imagenet":
-        # The head of 1000 classes has no place here.
-        ours = {f"backbone.{key}": value for key, value in state.items() if not key.startswith("fc.")}
-        required = {key for key in model.state_dict() if key.startswith("backbone.")}
-    else:
-        ours = {_our_key(key): value for key, value in state.items()} if kind == "original" else state
-        required = set(model.state_dict())
-    _check_fit(model.state_dict(), ours, required, path)
-    model.load_state_dict(ours, strict=False)  # `_check_fit` was stricter
+    weights = _fitting_weights(model, checkpoint)
+    model.load_state_dict(weights, strict=False)  # `_fitting_weights` was stricter
     model.weights_source = str(path)
-    model.preprocessing = ORIGINAL_BGR if kind == "original" else IMAGENET_RGB
-    if isinstance(checkpoint.get("preprocessing"), dict):
-        stated = checkpoint["preprocessing"]
-        model.preprocessing = Preprocessing(
-            stated["order"], stated["divisor"], tuple(stated["mean"]), tuple(stated["std"])
-        )
+    model.preprocessing = checkpoint.preprocessing
     return model
 
 
-def read_state(path):
-    """The file's state: key → tensor, "module." prefixes taken off. Raises `StudyError` as `load_weights`
-    does."""
-    return _state(read_checkpoint(path), path)
+def model_from_checkpoint(path: str | Path) -> PoseNetwork:
+    """The network that a checkpoint names, or that its keys and shapes tell, with its weights loaded.
+
+    Raises:
+        StudyError: as `load_weights`, and where neither tells the network.
+    """
+    checkpoint = read_checkpoint(path)
+    try:
+        name, options = _named_network(checkpoint) or describe(checkpoint.weights)
+        # Without memory first: a small file must not ask for a network of gigabytes.
+        with torch.device("meta"):
+            blueprint = build_model(name, **options)
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from error
+    if checkpoint.kind == "imagenet":
+        raise StudyError(f"{path}: ImageNet weights are of a backbone alone, not of a pose network")
+    _fitting_weights(blueprint, checkpoint)
+    return load_weights(build_model(name, **options), path)
 
 
-def depth_from_keys(state):
+def depth_from_keys(keys: Iterable[str]) -> int | None:
     """18, 34, 50, 101 or 152: the ResNet whose blocks the keys name; None where they name none of them."""
-    blocks = {
-        match.groups()
-        for match in (re.search(r"layer([1-4])\.(\d+)\.conv1\.weight$", key) for key in state)
-        if match
-    }
+    keys = list(keys)
+    matches = (re.search(r"layer([1-4])\.(\d+)\.conv1\.weight$", key) for key in keys)
+    blocks = {match.groups() for match in matches if match}
     counts = tuple(sum(layer == str(number) for layer, _ in blocks) for number in range(1, 5))
-    return _DEPTHS.get((counts, any(re.search(r"layer1\.0\.conv3\.weight$", key) for key in state)))
+    return _DEPTHS.get((counts, any(re.search(r"layer1\.0\.conv3\.weight$", key) for key in keys)))
 
 
-def describe(state, path):
-    """(name, options) for `build_model`: the network that a state belongs to. Raises `StudyError` where the
-    keys tell none."""
-    stacks = {match[1] for match in (re.match(r"stacks\.(\d+)\.", key) for key in state) if match}
-    if stacks and "stem.0.weight" in state:
-        heads = state["stacks.0.heatmap_head.weight"]
-        return f"hourglass{len(stacks)}", {"joints": heads.shape[0], "features": heads.shape[1]}
-    depth, kind = depth_from_keys(state), _kind(state)
-    if depth is None or kind == "imagenet":
-        raise StudyError(f"{path}: no pose network of this study has its keys ({_first(state)})")
-    if kind == "original":
-        return f"resnet{depth}", {"joints": state["hm.weight"].shape[0]} if "hm.weight" in state else {}
-    joints, channels = state["heatmap_head.weight"].shape[:2]
-    options = {
-        "joints": joints,
-        "deconv_channels": channels,
-        "skips": "upsamplings.0.lateral.weight" in state,
-    }
-    if "upsamplings.2.conv.weight" in state:
+def describe(weights: dict[str, Tensor]) -> tuple[str, dict[str, int]]:
+    """(name, options) for `build_model`, told from the keys and shapes of weights.
+
+    Raises:
+        StudyError: where they tell none.
+    """
+    stacks = {match[1] for match in (re.match(r"stacks\.(\d+)\.", key) for key in weights) if match}
+    if stacks and "stem.0.weight" in weights:
+        joints, features = _shape(weights, "stacks.0.heatmap_head.weight")[:2]
+        return f"hourglass{len(stacks)}", {"joints": joints, "features": features}
+    depth = depth_from_keys(weights)
+    if depth is None:
+        raise StudyError(f"no pose network of this study has its keys ({_first(weights)})")
+    if any(key.startswith("deconv_layers.") for key in weights):
+        return f"resnet{depth}", {"joints": _shape(weights, "hm.weight")[0]}
+    joints, channels = _shape(weights, "heatmap_head.weight")[:2]
+    skips = "upsamplings.0.lateral.weight" in weights
+    options = {"joints": joints, "deconv_channels": channels, "skips": skips}
+    if "upsamplings.2.conv.weight" in weights:
         return f"resnet{depth}", options
-    return "narrow18", options | {"width": state["backbone.layer1.0.conv1.weight"].shape[0]}
+    return "narrow18", options | {"width": _shape(weights, "backbone.layer1.0.conv1.weight")[0]}
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a file of weights. Raises `StudyError` naming it when it is absent or holds anything else."""
-    path = Path(path)
-    if not path.is_file():
-        raise StudyError(f"{path}: no such file")
+def _shape(weights, key):
+    if key not in weights or weights[key].ndim != 4:
+        raise StudyError(f"no pose network of this study: {key} is missing or no convolution's")
+    return weights[key].shape
+
+
+def _named_network(checkpoint):
+    if checkpoint.network is None:
+        return None
+    return str(checkpoint.network.get("model")), {"width": checkpoint.network.get("width")}
+
+
+# ---------------------------------------------------------------- files
+
+
+def _content(path):
     try:
         if path.suffix == ".safetensors":
-            return {"state_dict": load_file(path)}
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise StudyError(f"{path}: not readable as a safetensors file ({error})") from error
-    except Exception as error:  # what a foreign file makes the unpickler raise cannot be listed
-        reason = str(error).strip().split("\n")[0][:160]
-        raise StudyError(
-            f"{path}: not a checkpoint that holds weights only ({type(error).__name__}: {reason})"
-        ) from error
-    if not isinstance(checkpoint, dict):
-        raise StudyError(
-            f"{path}: not a checkpoint: it holds {type(checkpoint).__name__}, not a dictionary of weights"
+            return load_file(path)
+        with open(path, "rb") as file:
+            zipped = file.read(len(ZIP)) == ZIP
+        # Mapped, not read: sizes that the file only claims are then bounded by the file.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except Exception as error:  # what a foreign file makes the readers raise cannot be listed
+        kind = (
+            "a safetensors file" if path.suffix == ".safetensors" else "a checkpoint that holds weights only"
         )
-    return checkpoint
+        reason = _line(str(error).strip().split("\n")[0], 160)
+        raise StudyError(f"{path}: not {kind} ({type(error).__name__}: {reason})") from error
 
 
-def _state(checkpoint, path):
-    state = next(
-        (checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), dict)),
-        checkpoint,
-    )
-    weights = {
-        str(key).removeprefix("module."): value
-        for key, value in state.items()
-        if isinstance(value, torch.Tensor)
+def _plain_dict(value):
+    """A copy without what a file can hang on a subclass of dict; None where it is no dictionary."""
+    return dict(dict.items(value)) if isinstance(value, dict) else None
+
+
+def _checked_tensor(key, value, path):
+    value = Tensor.detach(value)
+    faults = {
+        "sparse or quantized": value.layout != torch.strided or value.is_quantized,
+        "without values": value.device.type != "cpu",
+        "complex": value.is_complex(),
     }
-    if not weights:
+    # what is expanded has fewer values in the file than it claims
+    if not any(faults.values()):
+        stored = value.untyped_storage().nbytes()
+        faults["larger than what is stored of it"] = stored < value.numel() * value.element_size()
+    if not any(faults.values()):
+        faults["not finite"] = not bool(torch.isfinite(value).all())
+    if fault := next((fault for fault, there in faults.items() if there), None):
+        raise StudyError(f"{path}: not a whole checkpoint: {_line(key)} is {fault}")
+    return value
+
+
+def _network(content, path):
+    network = _plain_dict(content.get("network"))
+    if network is None:
+        return None
+    if not all(
+        isinstance(key, str) and (value is None or type(value) in (str, int, float, bool))
+        for key, value in network.items()
+    ):
         raise StudyError(
-            f"{path}: not a checkpoint: it holds no weights (keys: {_first(checkpoint) or 'none'})"
+            f"{path}: not a whole checkpoint: what it says of its network is no plain text or number"
         )
-    return weights
+    return network
 
 
-def _kind(state):
-    if any(key.startswith("deconv_layers.") for key in state):
+def _kind(weights):
+    if any(key.startswith("deconv_layers.") for key in weights):
         return "original"
-    return "imagenet" if "conv1.weight" in state and "layer1.0.conv1.weight" in state else "ours"
+    return "imagenet" if {"conv1.weight", "layer1.0.conv1.weight"} <= weights.keys() else "ours"
+
+
+def _preprocessing(content, kind, path):
+    stated = _plain_dict(content.get("preprocessing"))
+    if stated is None:
+        return ORIGINAL_BGR if kind == "original" else IMAGENET_RGB
+    try:
+        mean, std = (tuple(map(float, stated[key])) for key in ("mean", "std"))
+        return Preprocessing(stated["order"], float(stated["divisor"]), mean, std)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise StudyError(
+            f"{path}: not a whole checkpoint: its preprocessing does not say order, divisor, mean and std"
+            f" ({type(error).__name__}: {_line(str(error))})"
+        ) from error
+
+
+# ---------------------------------------------------------------- whether they fit
+
+
+def _fitting_weights(model, checkpoint):
+    """The weights under the model's own keys. Raises `StudyError` where they do not fit."""
+    wanted, given = model.state_dict(), checkpoint.weights
+    required = set(wanted)
+    if checkpoint.kind == "imagenet":
+        # The head of 1000 classes has no place here.
+        given = {f"backbone.{key}": value for key, value in given.items() if not key.startswith("fc.")}
+        required = {key for key in wanted if key.startswith("backbone.")}
+    elif checkpoint.kind == "original":
+        given = {_our_key(key): value for key, value in given.items()}
+    # Old checkpoints lack batch norm's counter of batches; nothing is computed from it.
+    required = {key for key in required if not key.endswith("num_batches_tracked")}
+    both = [key for key in wanted if key in given]
+    faults = {
+        "missing": [key for key in wanted if key in required and key not in given],
+        "not of this network": [key for key in given if key not in wanted],
+        "of another shape": [
+            f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+            for key in both
+            if given[key].shape != wanted[key].shape
+        ],
+        "of another type": [
+            f"{key} {given[key].dtype}"
+            for key in both
+            if given[key].is_floating_point() != wanted[key].is_floating_point()
+        ],
+    }
+    if any(faults.values()):
+        depth = depth_from_keys(given)
+        theirs = f" (its keys are those of a ResNet-{depth})" if depth != depth_from_keys(wanted) else ""
+        named = "; ".join(f"{fault}: {_first(keys)}" for fault, keys in faults.items() if keys)
+        raise StudyError(f"{checkpoint.path}: weights of another network{theirs if depth else ''}; {named}")
+    return given
 
 
 def _our_key(key):
-    """The original implementation's name of a weight in our words."""
+    """Our name of a weight of the original implementation."""
+    if match := re.fullmatch(r"deconv_layers\.(\d)\.(\w+)", key):
+        number = int(match[1])
+        return f"upsamplings.{number // 3}.{'norm' if number % 3 else 'conv'}.{match[2]}"
     first, _, rest = key.partition(".")
-    if first == "deconv_layers":
-        number, _, rest = rest.partition(".")
-        return f"upsamplings.{int(number) // 3}.{'norm' if int(number) % 3 else 'conv'}.{rest}"
     heads = {"hm": "heatmap_head", "depth": "depth_head"}
     return f"{heads[first]}.{rest}" if first in heads else f"backbone.{key}"
 
 
-def _check_fit(wanted, given, required, path):
-    # Old checkpoints lack batch norm's counter of batches; nothing is computed from it.
-    missing = [
-        key
-        for key in wanted
-        if key in required and key not in given and not key.endswith("num_batches_tracked")
-    ]
-    unknown = [key for key in given if key not in wanted]
-    shapes = [
-        f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in given and given[key].shape != wanted[key].shape
-    ]
-    faults = [
-        f"{what}: {_first(keys)}"
-        for what, keys in (
-            ("missing", missing),
-            ("not of this network", unknown),
-            ("of another shape", shapes),
-        )
-        if keys
-    ]
-    if faults:
-        depth = depth_from_keys(given)
-        theirs = (
-            f" (its keys are those of a ResNet-{depth})" if depth and depth != depth_from_keys(wanted) else ""
-        )
-        raise StudyError(f"{path}: weights of another network{theirs}; {'; '.join(faults)}")
-
-
 def _first(keys):
-    keys = [str(key) for key in keys]
+    keys = [_line(key) for key in keys if isinstance(key, str)]
     return ", ".join(keys[:SHOWN]) + (f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
 
 
-def model_from_checkpoint(path):
-    """The network that a checkpoint holds, told from its keys, with its weights loaded. Raises `StudyError`
-    as `load_weights` does."""
-    name, options = describe(read_state(path), path)
-    return load_weights(build_model(name, **options), path)
+def _line(text, length=100):
+    return " ".join(text.split())[:length]

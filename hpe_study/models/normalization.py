@@ -1,8 +1,10 @@
 """What a network expects of its images: a small value that travels with the model."""
 
+import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from hpe_study.errors import StudyError
 from hpe_study.utils.tensors import cached_tensor
@@ -10,25 +12,39 @@ from hpe_study.utils.tensors import cached_tensor
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Normalisation of RGB images. `order`: the channel order the network wants; `divisor`: what bytes are
-    divided by."""
+    """Normalisation of RGB images.
+
+    Attributes:
+        order: the channel order that the network wants, "RGB" or "BGR".
+        divisor: what bytes are divided by.
+        mean: of the channels, in the network's order; by default ImageNet's.
+        std: the same.
+    """
 
     order: str = "RGB"
     divisor: float = 255.0
-    mean: tuple = (
-        0.485,
-        0.456,
-        0.406,
-    )  # ImageNet's, in RGB order; applied to the channels in the network's order
+    mean: tuple = (0.485, 0.456, 0.406)
     std: tuple = (0.229, 0.224, 0.225)
 
     def __post_init__(self):
         if self.order not in ("RGB", "BGR"):
             raise ValueError(f"order {self.order!r} is not RGB or BGR")
+        if not len(self.mean) == len(self.std) == 3:
+            raise ValueError("mean and std must have three values")
+        if not all(map(math.isfinite, (self.divisor, *self.mean, *self.std))):
+            raise ValueError("divisor, mean and std must be finite")
+        if min(self.divisor, *self.std) <= 0:
+            raise ValueError("divisor and std must be greater than 0")
 
-    def __call__(self, images):
-        """images: (B, 3, H, W) RGB, uint8 or floating in [0, 1]. Returns what the network takes, floating
-        (uint8 gives float32)."""
+    def __call__(self, images: Tensor) -> Tensor:
+        """Normalise images for the network.
+
+        Args:
+            images: (B, 3, H, W) RGB, uint8 or floating in [0, 1].
+
+        Returns:
+            What the network takes, floating (uint8 gives float32).
+        """
         if images.dtype == torch.uint8:
             images = images.float() / 255
         if self.order == "BGR":
@@ -46,7 +62,7 @@ IMAGENET_RGB = Preprocessing()
 ORIGINAL_BGR = Preprocessing(order="BGR", divisor=256.0)
 
 
-def check_size(images, divisor):
+def check_size(images: Tensor, divisor: int) -> None:
     """Raise `StudyError` unless (B, 3, H, W) images have sides that are multiples of `divisor`."""
     if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % divisor or images.shape[3] % divisor:
         raise StudyError(

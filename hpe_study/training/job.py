@@ -115,8 +115,8 @@ class TrainingJob:
 
 
 def _identity_of(checkpoint):
-    identity = read_checkpoint(checkpoint).get("identity")
-    if not isinstance(identity, str):
+    identity = read_checkpoint(checkpoint).identity
+    if identity is None:
         raise StudyError(
             f"{checkpoint}: not a checkpoint of a run (it has no identity); train that run again"
         )
