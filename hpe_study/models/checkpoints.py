@@ -28,6 +28,7 @@ from hpe_study.utils.files import require_regular_file
 
 Network = TypeVar("Network", bound=PoseNetwork)
 SHOWN = 4  # keys named in a message
+PLAIN_LISTS = (list, tuple)
 ZIP = b"PK\x03\x04"  # how torch.save's files of today begin
 _DEPTHS = {
     ((2, 2, 2, 2), False): 18,
@@ -237,8 +238,12 @@ def _preprocessing(content, kind, path):
     if stated is None:
         return ORIGINAL_BGR if kind == "original" else IMAGENET_RGB
     try:
-        mean, std = (tuple(map(float, stated[key])) for key in ("mean", "std"))
-        return Preprocessing(stated["order"], float(stated["divisor"]), mean, std)
+        order, divisor, mean, std = (stated[key] for key in ("order", "divisor", "mean", "std"))
+        if not (type(order) is str and type(mean) in PLAIN_LISTS and type(std) in PLAIN_LISTS):
+            raise TypeError("not a text and two lists")
+        if not all(type(number) in (int, float) for number in (divisor, *mean, *std)):
+            raise TypeError("not numbers")
+        return Preprocessing(order, divisor, tuple(mean), tuple(std))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StudyError(
             f"{path}: not a whole checkpoint: its preprocessing does not say order, divisor, mean and std"

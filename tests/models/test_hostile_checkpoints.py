@@ -1,7 +1,6 @@
 """Checkpoints of strangers: what is none of this study's is refused in one line that names the file."""
 
 import io
-import os
 import random
 
 import pytest
@@ -99,16 +98,6 @@ def test_a_network_is_not_told_from_a_foreign_checkpoint(refused, tmp_path, faul
     path = tmp_path / "weights.pt"
     spoilt(path, fault)
     refused(model_from_checkpoint, path, names=path)
-
-
-def test_a_fifo_is_refused_at_once(refused, tmp_path):
-    os.mkfifo(tmp_path / "checkpoint.pt")
-    refused(load_run_model, tmp_path, names=tmp_path / "checkpoint.pt", seconds=5)
-
-
-def test_a_link_to_a_device_is_refused_at_once(refused, tmp_path):
-    (tmp_path / "checkpoint.pt").symlink_to("/dev/zero")
-    refused(load_run_model, tmp_path, names=tmp_path / "checkpoint.pt", seconds=5, memory=256 << 20)
 
 
 # ---------------------------------------------------------------- thousands of damaged files
