@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_BYTES, MAX_NODES, MAX_DEPTH, SHOWN = 1 << 18, 20_000, 40, 3
@@ -61,6 +62,8 @@ def _merged(base: dict, over: dict) -> dict:
 
 def _mapping(path: Path) -> dict:
     try:
+        if path.exists():
+            require_regular_file(path)
         with open(path, encoding="utf-8") as stream:
             text = stream.read(MAX_BYTES + 1)
         if len(text) > MAX_BYTES:

@@ -1,12 +1,16 @@
 """Parameter files: what fits is read, what does not is one line that names file, key and what is allowed."""
 
+import os
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile, read_values
+from hpe_study.study import Study
 from hpe_study.utils.files import digest_of
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -208,3 +212,68 @@ def test_a_parameter_that_a_shell_would_run_is_refused(refused, tmp_path, key, w
     path = tmp_path / "study.yaml"
     path.write_text(instead("tables: [1, 2]", f"tables: [{4 if 'fair' in key else 5}]") + section)
     assert key in refused(read_profile, path, names=path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_file_is_refused_at_once(refused, tmp_path, kind):
+    path = tmp_path / "study.yaml"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    refused(read_profile, path, names=path, seconds=1.5, memory=256 << 20)
+
+
+# ---------------------------------------------------------------- any text at all
+
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "&a ",
+    "*a",
+    "<<: *a",
+    "!!int ",
+    "null",
+    "~",
+    "1e999",
+    "-1",
+    "'",
+    '"',
+    "\t",
+    "\0",
+    "é",
+    "|",
+    ">",
+]
+
+
+def mangled(text, random):
+    """The text with a few places cut, doubled, or replaced."""
+    for _ in range(random.integers(1, 4)):
+        start = int(random.integers(len(text)))
+        end = min(len(text), start + int(random.geometric(0.1)))
+        piece = [text[start:end] * 2, "", str(random.choice(PIECES)), str(random.integers(-(10**6), 10**6))]
+        text = text[:start] + piece[random.integers(len(piece))] + text[end:]
+    return text
+
+
+def test_any_text_is_read_or_refused_in_one_line(tmp_path):
+    """Each trial's number is its seed. FUZZ_SECONDS=600 goes on for longer."""
+    path, base = tmp_path / "params" / "mine.yaml", Path(QUICK).read_text(encoding="utf-8")
+    path.parent.mkdir()
+    end = time.monotonic() + float(os.environ.get("FUZZ_SECONDS", 4))
+    trial = 0
+    while trial < 300 or ("FUZZ_SECONDS" in os.environ and time.monotonic() < end):
+        path.write_text(mangled(base, np.random.default_rng(trial)), encoding="utf-8")
+        refusal = str(path)
+        try:
+            study = Study(path)
+            assert all(study.stage(run).hash for run in study.runs), trial
+            assert [study.data_settings(name) for name in study.profile.set_names], trial
+        except StudyError as error:
+            refusal = str(error)
+        assert "\n" not in refusal, trial
+        assert len(refusal) < 2000, trial
+        assert str(path) in refusal, trial
+        trial += 1

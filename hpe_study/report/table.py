@@ -6,6 +6,7 @@ the best constant pose, ‡ one that does not beat the true 2D joints with the t
 of a column: bold. What was not run says so.
 """
 
+import html
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -179,13 +180,15 @@ class Table:
         """The title; says "simulated" where our numbers are."""
         return titled(self.title, self.simulated)
 
-    def _shown(self, breaking, small):
-        """(texts, CSS) frames. breaking, small: how a line ends and how the interval is written small."""
+    def _shown(self, breaking, small, clean):
+        """(texts, CSS) frames. breaking, small: how a line ends and how the interval is written small; clean: what
+        is done to names and texts, which come from files."""
         names = [(self._source_title(column.source), column.group, column.title) for column in self.columns]
-        columns = pd.MultiIndex.from_tuples(names)
-        index = pd.MultiIndex.from_tuples(self.rows, names=self.labels)
+        columns = pd.MultiIndex.from_tuples([tuple(map(clean, name)) for name in names])
+        rows = [tuple(clean(str(part)) for part in row) for row in self.rows]
+        index = pd.MultiIndex.from_tuples(rows, names=self.labels)
         texts = [
-            [self._text(row, column, breaking, small) for column in self.columns]
+            [self._text(row, column, breaking, small, clean) for column in self.columns]
             for row in range(len(self.rows))
         ]
         best = [self.best(column) for column in self.columns]
@@ -197,10 +200,10 @@ class Table:
             return "ours (simulated)" if self.simulated else "ours"
         return "published (real data)" if source == PUBLISHED else source
 
-    def _text(self, row, column, breaking, small):
+    def _text(self, row, column, breaking, small, clean):
         cell = self.cell(row, column)
         if not cell.has_value:
-            return cell.words
+            return clean(str(cell.words))
         text = f"{cell.value:.{column.digits}f}{cell.marks}"
         if np.isfinite(cell.low):
             between = "–" if cell.low >= 0 else " to "  # a dash before a minus cannot be read
@@ -209,12 +212,12 @@ class Table:
             )
         return text.replace("-", MINUS)
 
-    def styled(self, breaking="<br>", small="<small>{}</small>"):
+    def styled(self, breaking="<br>", small="<small>{}</small>", clean=html.escape):
         """The table as pandas' Styler."""
-        texts, css = self._shown(breaking, small)
+        texts, css = self._shown(breaking, small, clean)
         styler = (
             texts.style.apply(lambda _: css, axis=None)
-            .set_caption(self.heading)
+            .set_caption(clean(self.heading))
             .set_table_styles([*STYLE, *self._edges()])
         )
         styler.set_uuid(self.name)
@@ -241,7 +244,7 @@ class Table:
 
     def html(self):
         """The table and its notes as a piece of HTML."""
-        notes = "".join(f"<li>{note}</li>" for note in self.notes)
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
         return (
             f'<div class="table" style="overflow-x: auto">{self.styled().to_html()}<ul'
             f' class="notes">{notes}</ul></div>'
@@ -280,7 +283,7 @@ class Table:
 
     def latex(self):
         """The table for a paper (packages booktabs, multirow); the notes follow as comments."""
-        styler = self.styled(" ", "{{\\scriptsize {}}}").hide(names=True, axis=0)
+        styler = self.styled(" ", "{{\\scriptsize {}}}", str).hide(names=True, axis=0)
         for axis in (0, 1):
             styler.format_index(_latex_text, axis=axis)
         styler.format(_latex_text).set_caption(_latex_text(self.heading)).set_table_styles([])
@@ -302,7 +305,7 @@ class Table:
 def write_texts(folder, name, heading, data, body, latex):
     """A table's three files, each whole or not there: `<name>.csv` of its numbers, `.html`, a page of its
     own, and `.tex`."""
-    head = f'<meta charset="utf-8"><title>{heading}</title><style>{PAGE}</style>'
+    head = f'<meta charset="utf-8"><title>{html.escape(heading)}</title><style>{PAGE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
     for kind, text in (("csv", data.to_csv(index=False)), ("html", page), ("tex", latex)):
         with atomic(Path(folder) / f"{name}.{kind}") as part:

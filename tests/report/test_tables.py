@@ -260,3 +260,18 @@ def test_scores_under_a_switch_stand_in_the_table_with_the_name_of_their_protoco
         "fixed_bone_sum" in note for note in oracle.floor_table(results.floors, ("fixed_bone_sum",)).notes
     )
     assert not any("Defects" in note for note in plain.notes)
+
+
+def test_names_from_files_are_text_in_html_never_markup():
+    table = Table(
+        "t",
+        "A <b>title</b>",
+        ("<i>row</i>",),
+        (Column(OURS, "", "value", None),),
+        False,
+        notes=["<script>x</script>"],
+    )
+    table.add(("<img src=x>",), {table.columns[0]: Cell(words="<u>not run</u>")})
+    page = table.html()
+    for markup in ("<script>x", "<img src", "<u>not", "A <b>title"):
+        assert markup not in page
