@@ -78,8 +78,8 @@ _GENERATOR = torch.tensor(
 _TURN_GENERATOR = _GENERATOR[[axis for *_, axis, _ in _TURNS]]
 
 # Each moved bone's rotation as a product, from the left, of turns, of `swing` (which brings the hanging arm
-# to where it points) and of the limbs' alignment (see `limb_alignment`); .T is the inverse. Undoing the collar's turn keeps the
-# upper arm's direction, as seen from the chest, what the angles say.
+# to where it points) and of the limbs' alignment (see `limb_alignment`); .T is the inverse. Undoing the
+# collar's turn keeps the upper arm's direction, as seen from the chest, what the angles say.
 _SIDES = ("Left", "Right")
 _PRODUCTS = (
     (("Hips",), "yaw pitch roll"),

@@ -86,29 +86,22 @@ def _print_tops(colours, where, worn, at, owner):
         return
     rows = where.nonzero()[:, 0]
     at, person = at.chosen(rows, ("x", "y", "z")), owner.index_select(0, rows)
-    mask = _pattern(
-        {name: shading.look_up(worn[name], person) for name in ("pattern", "pattern_size", "seed")},
-        at,
-        sorted(kinds),
-    )
-    colours[:, rows] = (
-        colours.index_select(1, rows) * (1 - mask) + shading.look_up(worn["top_second"], person).T * mask
-    )
+    number = {name: shading.look_up(worn[name], person) for name in ("pattern", "pattern_size", "seed")}
+    mask, second = _pattern(number, at, sorted(kinds)), shading.look_up(worn["top_second"], person).T
+    colours[:, rows] = colours.index_select(1, rows) * (1 - mask) + second * mask
 
 
 def _comb(colours, where, worn, at, owner):
     """Put strands into the hair."""
     rows = where.nonzero()[:, 0]
-    colours[:, rows] = colours.index_select(1, rows) * _strands(
-        worn, at.chosen(rows, ("x", "y", "z")), owner.index_select(0, rows)
-    )
+    strands = _strands(worn, at.chosen(rows, ("x", "y", "z")), owner.index_select(0, rows))
+    colours[:, rows] = colours.index_select(1, rows) * strands
 
 
 def _strands(worn, at, owner):
     """(P,) brightness of hair."""
-    return 0.8 + 0.45 * shading.noise(
-        at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, shading.look_up(worn["seed"], owner)
-    )
+    seed = shading.look_up(worn["seed"], owner)
+    return 0.8 + 0.45 * shading.noise(at.x * 22 + at.z * 9, at.y * 5 + at.z * 3, seed)
 
 
 def _draw_faces(colours, where, worn, at, owner):
@@ -122,9 +115,8 @@ def _draw_faces(colours, where, worn, at, owner):
     hair_tone = shading.look_up(worn["hair"], person).T * _strands(worn, at, person)
     face = torch.where(eye, 0.13, face)
     face = torch.where(brow, hair_tone * 0.8, face)
-    colours[:, rows] = torch.where(
-        mouth, face * torch.tensor([[0.78], [0.52], [0.52]], device=colours.device), face
-    )
+    lips = torch.tensor([[0.78], [0.52], [0.52]], device=colours.device)
+    colours[:, rows] = torch.where(mouth, face * lips, face)
 
 
 def _pattern(number, at, kinds):

@@ -90,9 +90,8 @@ def _rows(first, count):
         Run and number, each (total,) int32.
     """
     run = torch.repeat_interleave(count).int()
-    return run, torch.arange(len(run), device=count.device).int() + (
-        first - (count.cumsum(0) - count)
-    ).int().index_select(0, run)
+    offset = (first - (count.cumsum(0) - count)).int()
+    return run, torch.arange(len(run), device=count.device).int() + offset.index_select(0, run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +149,8 @@ def rasterize(
     x, y, depth = xy[..., 0].flatten(), xy[..., 1].flatten(), points[..., 2].flatten()
     # corners in rows, (3, N·F): sums and extremes over the first dimension are many times faster than over a
     # last one of three
-    corner = (faces.T[:, None] + (torch.arange(count, device=points.device) * vertices)[:, None]).reshape(
-        3, -1
-    )
+    offset = (torch.arange(count, device=points.device) * vertices)[:, None]
+    corner = (faces.T[:, None] + offset).reshape(3, -1)
     xs, ys = (axis.index_select(0, corner.flatten()).view(3, -1) for axis in (x, y))
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     width, height = (
