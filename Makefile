@@ -11,7 +11,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: study test bench lab lint format kernel help
+.PHONY: study test fuzz bench lab lint format kernel help
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
@@ -19,6 +19,9 @@ study: $(READY) ## run the study: tables, figures and executed notebooks from th
 
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+fuzz: $(READY) ## damage label files at random and read them, for SECONDS=600
+	@FUZZ_SECONDS="$(or $(SECONDS),600)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/datasets/test_fuzz.py
 
 bench: $(READY) ## time the study's code against literal twins, cost against size, rendering: benchmarks/*.csv, *.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks

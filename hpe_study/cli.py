@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["data"]:
-        from hpe_study.datasets.__main__ import main as data_main
+        from hpe_study.datasets.commands import main as data_main
 
         return data_main(argv[1:])
     # argparse itself loses what comes after an option and --

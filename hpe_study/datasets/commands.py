@@ -1,6 +1,7 @@
 """The data sets' commands, for `hpe-study data …` and `python -m hpe_study.datasets …` alike."""
 
 import argparse
+import sys
 
 import matplotlib
 
@@ -10,6 +11,24 @@ from hpe_study.datasets.check import as_table, check
 from hpe_study.datasets.contact_sheet import contact_sheet
 from hpe_study.datasets.options import add_option_flag, parsed_options
 from hpe_study.errors import StudyError
+
+
+def main(arguments: list[str] | None = None, prog: str = "python -m hpe_study.datasets") -> int:
+    """Run the command line; returns the exit status.
+
+    Args:
+        arguments: Of the command line (default: the process's own).
+        prog: The command's name in its help.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description="The data sets under a data root.")
+    add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    arguments = parser.parse_args(arguments)
+    try:
+        arguments.command(arguments)
+    except StudyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -56,19 +56,19 @@ def check_fit(record: Record, width: int, height: int) -> None:
         StudyError: They cannot; names the image.
     """
     size = np.array([width, height])
-    found = f"{record.image}: is {width}×{height} px, but"
+    image = f"{record.image}: is {width}×{height} px, but"
     advice = "images and labels come from different downloads, or the image was resized"
     alone = f"where it is this person alone, {_ASIDE}"
     stated, filmed = record.image_size is not None, np.isfinite(record.intrinsics).all()
     if stated and tuple(record.image_size) != (width, height):
         raise StudyError(
-            f"{found} its labels are for {record.image_size[0]}×{record.image_size[1]} px; {advice}"
+            f"{image} its labels are for {record.image_size[0]}×{record.image_size[1]} px; {advice}"
         )
     if filmed and not stated:
         middle = record.intrinsics[2:] / size
         if not ((middle >= _CENTRAL[0]) & (middle <= _CENTRAL[1])).all():
             raise StudyError(
-                f"{found} its camera's principal point is at {np.round(record.intrinsics[2:], 1).tolist()};"
+                f"{image} its camera's principal point is at {np.round(record.intrinsics[2:], 1).tolist()};"
                 f" {advice}"
             )
     joints = record.joints2d[record.labelled]
@@ -76,10 +76,10 @@ def check_fit(record: Record, width: int, height: int) -> None:
         inside = ((joints >= -_MARGIN * size) & (joints <= (1 + _MARGIN) * size)).all(1)
         if len(joints) and (not inside.any() or (not stated and inside.mean() < _INSIDE)):
             outside = f"{len(joints) - inside.sum()} of its {len(joints)} labelled joints lie outside"
-            raise StudyError(f"{found} {outside}; {advice}; {alone}")
+            raise StudyError(f"{image} {outside}; {advice}; {alone}")
     half, reach = record.side / 2, LARGEST * size.max()
     if record.side > reach or (record.center + half <= 0).any() or (record.center - half >= size).any():
         box = f"box of {record.side:.0f} px around {np.round(record.center, 1).tolist()}"
-        raise StudyError(f"{found} its person's {box} shows nothing of it; {advice}; {alone}")
+        raise StudyError(f"{image} its person's {box} shows nothing of it; {advice}; {alone}")
     if (np.abs(joints) > reach + size).any():
-        raise StudyError(f"{found} a labelled joint lies more than {LARGEST} times as far outside; {alone}")
+        raise StudyError(f"{image} a labelled joint lies more than {LARGEST} times as far outside; {alone}")

@@ -121,9 +121,9 @@ class H36MChallenge(Records):
         self._rows = self.keep_present(kept, Listing(challenge / "IMG"), [self._images[row] for row in kept])
 
     def _cache_file(self, cache, part):
-        found = sorted(cache.glob(f"HM36_eccv_challenge_{part}*_keypoint_jnt_bbox_db.pkl"))
+        present = sorted(cache.glob(f"HM36_eccv_challenge_{part}*_keypoint_jnt_bbox_db.pkl"))
         expected = cache / f"HM36_eccv_challenge_{part}_w288xh384_keypoint_jnt_bbox_db.pkl"
-        return expected if expected in found or not found else found[0]
+        return expected if expected in present or not present else present[0]
 
     @staticmethod
     def _image_name(text, path, part):
@@ -192,12 +192,12 @@ class H36MFull(Records):
         folder = self.folder("h36m")
         self._sequences = []  # (subject, name); rows hold their number
         for subject in FULL_SUBJECTS[self.split]:
-            found = sorted((folder / f"S{subject}").glob("*/annot.h5"))
-            if found:
-                self.note_missing_parts(folder / f"S{subject}", len(found), _SEQUENCES, "sequences")
+            files = sorted((folder / f"S{subject}").glob("*/annot.h5"))
+            if files:
+                self.note_missing_parts(folder / f"S{subject}", len(files), _SEQUENCES, "sequences")
             else:
                 self.note_missing(folder / f"S{subject}")
-            self._sequences += [(f"S{subject}", path.parent.name) for path in found]
+            self._sequences += [(f"S{subject}", path.parent.name) for path in files]
         if not self._sequences:
             raise missing_set(
                 folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5",

@@ -44,7 +44,14 @@ def _read(path, names):
                     " of another data set, or truncated"
                 )
             return {name: _content(file[name], path) for name in names}
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:  # h5py's words
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # of h5py, for what is damaged
         raise StudyError(f"{path}: truncated or not an HDF5 file ({brief(error)}); {AGAIN}") from error
 
 

@@ -110,7 +110,7 @@ def _answer(stream, parent, path, function, arguments):
     """What the child does: never returns."""
     try:
         end_with_parent(signal.SIGKILL, parent)
-        faulthandler.disable()  # a crash is told by the parent, in one line
+        faulthandler.disable()  # the parent reports a crash, in one line
         seconds = _CPU_SECONDS + os.path.getsize(path) // _BYTES_PER_SECOND
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

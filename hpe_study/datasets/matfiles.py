@@ -64,12 +64,10 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
     except StudyError:
         raise
     except Exception as error:  # SciPy raises a dozen kinds for what is damaged, none of them its own
-        told = isinstance(
-            error, (_DamagedError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
-        )
+        known = (_DamagedError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
+        reason = brief(error) if isinstance(error, known) else type(error).__name__
         raise StudyError(
-            f"{path}: truncated or not a MATLAB file of version 5 to 7 "
-            f"({brief(error) if told else type(error).__name__}); {AGAIN}"
+            f"{path}: truncated or not a MATLAB file of version 5 to 7 ({reason}); {AGAIN}"
         ) from error
 
 
@@ -121,7 +119,7 @@ class _Check:
 
     def __init__(self, order, data):
         self.data = data
-        self.words = struct.Struct(f"{order}II").unpack_from
+        self.tag = struct.Struct(f"{order}II").unpack_from
         self.flags = struct.Struct(f"{order}4I").unpack_from
         self.plain = struct.Struct(f"{order}14I").unpack_from
         self.order = order
@@ -135,7 +133,7 @@ class _Check:
         """Check the array at `position`; returns the position after it."""
         if position + 8 > len(self.data):
             raise _DamagedError("cut short")
-        kind, size = self.words(self.data, position)
+        kind, size = self.tag(self.data, position)
         end = position + 8 + size
         if kind != _MATRIX or end > len(self.data) or depth > _MAX_DEPTH:
             raise _DamagedError("an array is cut short, of no known kind, or nested too deep")
@@ -166,17 +164,17 @@ class _Check:
         """Whether here is a sound real matrix without a name: nearly all arrays are, so this is quick."""
         if position + 56 > end:
             return False
-        words = self.plain(self.data, position)
-        rows, columns, kind, size = words[8], words[9], words[12], words[13]
+        header = self.plain(self.data, position)
+        rows, columns, kind, size = header[8], header[9], header[12], header[13]
         small = kind >> 16
         if small:
             kind, size = kind & 0xFFFF, small
         return (
-            words[2:4] == (6, 8)
-            and words[6:8] == (5, 8)
-            and words[10:12] == (1, 0)
-            and 6 <= words[4] & 0xFF <= 15
-            and not words[4] & 1 << 11
+            header[2:4] == (6, 8)
+            and header[6:8] == (5, 8)
+            and header[10:12] == (1, 0)
+            and 6 <= header[4] & 0xFF <= 15
+            and not header[4] & 1 << 11
             and rows < 1 << 31
             and columns < 1 << 31
             and kind in _SIZES
@@ -207,7 +205,7 @@ class _Check:
         """Type code, start, size in bytes of the element at `position`, and the position after it."""
         if position + 8 > end or position + 8 > len(self.data):
             raise _DamagedError("cut short")
-        kind, size = self.words(self.data, position)
+        kind, size = self.tag(self.data, position)
         if kind >> 16:  # a small element: all in eight bytes
             kind, size, start, after = kind & 0xFFFF, kind >> 16, position + 4, position + 8
             if size > 4:

@@ -22,7 +22,7 @@ class VideoFrames:
     """
 
     def __init__(self, folder: Path, usual: str):
-        """List a folder. usual: the form of the names; other padding, PNG and capitals are found, too."""
+        """List a folder. usual: the form of the names; other padding, PNG and capitals are known, too."""
         self._folder, self._usual = folder, usual
         names = Listing(folder).names()
         pattern = re.compile(rf"{usual.split('{')[0]}(\d{{1,9}})\.(?:jpe?g|png)", re.IGNORECASE | re.ASCII)

@@ -4,14 +4,10 @@ out."""
 import re
 import warnings
 
-import numpy as np
 import pytest
 
 from hpe_study.datasets import NAMES, info, open_dataset
-from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
 from hpe_study.datasets.base import MissingSetError, label_errors, safe_relative
-from hpe_study.datasets.hdf5 import read_hdf5
-from hpe_study.datasets.matfiles import load_mat
 from hpe_study.errors import StudyError
 from tests.datasets import raw_layouts
 
@@ -97,60 +93,6 @@ def test_a_linked_folder_is_fine(tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "mpii").symlink_to(tmp_path / "elsewhere" / "mpii")
     assert len(open_dataset("mpii", tmp_path / "root", "test")) == 4
-
-
-def test_columns_name_file_row_and_key():
-    assert column([{"a": [[1], [2]]}], "a", (2,), "f").tolist() == [[1, 2]]
-    with pytest.raises(StudyError, match="f: record 1 has no 'a'"):
-        column([{"a": 1}, {}], "a", (), "f")
-    with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers of shape .2,."):
-        column([{"a": [1, 2, 3]}], "a", (2,), "f")
-    with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers of shape .2, 3. but of .3, 2."):
-        column([{"a": np.zeros((3, 2))}], "a", (2, 3), "f")
-    with pytest.raises(StudyError, match="f: 'a' of record 1 is not numbers"):
-        column([{"a": np.zeros((3, 1))}, {"a": np.zeros((3, 3))}], "a", (3, -1), "f")
-    with pytest.raises(StudyError, match="f: 'a' of record 0 is not numbers"):
-        column([{"a": 10**400}], "a", (), "f", np.int64)
-    with pytest.raises(StudyError, match="f: record 0 has no text 'a'"):
-        text_column([{"a": 3}], "a", "f")
-
-
-def test_mat_files_of_others_and_broken_ones_are_named(tmp_path):
-    path = tmp_path / "joints.mat"
-    raw_layouts.save_mat(path, x=np.zeros((2, 3)))
-    with pytest.raises(
-        StudyError, match=r"joints.mat: has no joints but x; this is the file of another data set"
-    ):
-        load_mat(path, "joints")
-    with pytest.raises(StudyError, match=r"joints.mat: x has shape \(2, 3\), not 2 × any × 3"):
-        expect_shape(load_mat(path, "x")["x"], (2, None, 3), path, "x")
-    whole = path.read_bytes()
-    for kept in (0, 60, 150, len(whole) - 9):
-        path.write_bytes(whole[:kept])
-        with pytest.raises(StudyError, match="joints.mat: truncated or not a MATLAB file"):
-            load_mat(path, "x")
-    with pytest.raises(StudyError, match="joints.mat: truncated or not an HDF5 file"):
-        read_hdf5(path, "x")
-
-
-def test_whole_numbers_are_whole():
-    assert integers(np.array([[1.0], [2.0]]), "f", "n").tolist() == [1, 2]
-    for empty in ((0, 0), (0, 1), (1, 0), (0,)):
-        assert integers(np.zeros(empty), "f", "n").tolist() == []
-    for wrong in (
-        [1.5],
-        [np.nan],
-        [np.inf],
-        [1e300],
-        np.array([2**63], np.uint64),
-        np.ones((2, 2)),
-        ["a"],
-        "text",
-    ):
-        with pytest.raises(StudyError, match="f: n is not a list of whole numbers"):
-            integers(np.asarray(wrong), "f", "n")
-    with pytest.raises(StudyError, match="'a' of record 0 is not numbers of shape"):
-        column([{"a": 1.7}], "a", (), "f", np.int64)
 
 
 def test_errors_while_reading_name_what_cannot_be_read():

@@ -1,15 +1,8 @@
-"""The table of what is there, and the contact sheet."""
+"""The table of what is there."""
 
-import cv2
-import numpy as np
-import pytest
-
-from hpe_study.datasets import NAMES, open_dataset
-from hpe_study.datasets.__main__ import main
+from hpe_study.datasets import NAMES
 from hpe_study.datasets.check import COLUMNS, as_table, check
-from hpe_study.datasets.contact_sheet import contact_sheet
 from hpe_study.datasets.mpi_inf_3dhp import INFO
-from hpe_study.skeletons.palette import COLOURS
 from tests.datasets import raw_layouts
 
 
@@ -95,72 +88,3 @@ def test_the_table_fits_its_width_and_loses_nothing(tmp_path):
     letters = sorted("".join(text.split()).replace("-", ""))
     cells = [str(cell) for cell in (*COLUMNS, *(row[column] for row in rows for column in COLUMNS))]
     assert letters == sorted("".join("".join(cells).split()).replace("-", ""))
-
-
-def test_the_command_line(tmp_path, capsys):
-    raw_layouts.lsp(tmp_path)
-    assert main(["check", str(tmp_path)]) == 0
-    assert "lsp_extended" in capsys.readouterr().out
-    assert main(["check", str(tmp_path / "elsewhere")]) == 1
-    assert "elsewhere: no such folder" in capsys.readouterr().err
-    out = tmp_path / "page.png"
-    assert (
-        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--n", "2", "--out", str(out)]) == 0
-    )
-    assert cv2.imread(str(out)) is not None
-    assert (
-        main(
-            [
-                "contact-sheet",
-                "lsp",
-                str(tmp_path),
-                "--split",
-                "test",
-                "--n",
-                "1",
-                "--out",
-                str(tmp_path / "new" / "page.png"),
-            ]
-        )
-        == 0
-    )
-    assert (
-        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(tmp_path / "page.xyz")])
-        == 1
-    )
-    assert "page.xyz: the name must end in one of" in capsys.readouterr().err
-    assert (
-        main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(out / "page.png")]) == 1
-    )
-    assert "cannot be written to" in capsys.readouterr().err
-    assert main(["contact-sheet", "coco", str(tmp_path)]) == 1
-    assert "no data set is called 'coco'" in capsys.readouterr().err
-    assert main(["contact-sheet", "h36m", str(tmp_path), "--option", "layout=full"]) == 1
-    assert "h36m: not there" in capsys.readouterr().err
-    assert main(["contact-sheet", "lsp", str(tmp_path), "--option", "layout"]) == 1
-    assert "is not KEY=VALUE" in capsys.readouterr().err
-
-
-def test_a_sheet_shows_boxes_bones_and_hidden_joints(tmp_path):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    plt.switch_backend("Agg")
-    raw_layouts.lsp(tmp_path)
-    records = open_dataset("lsp", tmp_path, "test")
-    figure = contact_sheet(records, count=3)
-    axis, record = figure.axes[1], records[1]
-    box = axis.patches[0]
-    np.testing.assert_allclose(
-        [box.get_x(), box.get_width()], [record.center[0] - record.side / 2, record.side]
-    )
-    dots = {tuple(line.get_xydata()[0]): line for line in axis.lines if len(line.get_xydata()) == 1}
-    hollow = [
-        record.skeleton.joints[i]
-        for i, place in enumerate(record.joints2d)
-        if dots[tuple(place)].get_markerfacecolor() == "none"
-    ]
-    assert hollow == ["l_hip"]
-    bones = [line for line in axis.lines if len(line.get_xydata()) == 2]
-    assert len(bones) == len(record.skeleton.bones)
-    assert {line.get_color() for line in bones} == set(COLOURS.values())
-    assert figure.get_suptitle() == "lsp (test): 3 of 3 records"
-    plt.close(figure)

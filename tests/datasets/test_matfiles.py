@@ -9,8 +9,11 @@ import pytest
 import scipy.io
 
 from hpe_study.datasets import matfiles
+from hpe_study.datasets.arrays import expect_shape
+from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.errors import StudyError
+from tests.datasets import raw_layouts
 
 PEOPLE = np.zeros((1, 2), [("name", object), ("coords", object), ("more", object)])
 for i in range(2):
@@ -121,3 +124,21 @@ def test_other_versions_are_refused(tmp_path, header):
     (tmp_path / "a.mat").write_bytes(header)
     with pytest.raises(StudyError, match="a.mat: truncated or not a MATLAB file of version 5 to 7"):
         load_mat(tmp_path / "a.mat", "joints")
+
+
+def test_mat_files_of_others_and_broken_ones_are_named(tmp_path):
+    path = tmp_path / "joints.mat"
+    raw_layouts.save_mat(path, x=np.zeros((2, 3)))
+    with pytest.raises(
+        StudyError, match=r"joints.mat: has no joints but x; this is the file of another data set"
+    ):
+        load_mat(path, "joints")
+    with pytest.raises(StudyError, match=r"joints.mat: x has shape \(2, 3\), not 2 × any × 3"):
+        expect_shape(load_mat(path, "x")["x"], (2, None, 3), path, "x")
+    whole = path.read_bytes()
+    for kept in (0, 60, 150, len(whole) - 9):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(StudyError, match="joints.mat: truncated or not a MATLAB file"):
+            load_mat(path, "x")
+    with pytest.raises(StudyError, match="joints.mat: truncated or not an HDF5 file"):
+        read_hdf5(path, "x")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hpe_study.datasets import open_dataset, recipes
-from hpe_study.datasets.__main__ import main
+from hpe_study.datasets.commands import main
 from hpe_study.skeletons import H36M17, MPII16, convert
 from simulated_people.body.clothes import sample_clothes
 from simulated_people.body.landmarks import LANDMARKS
