@@ -21,9 +21,10 @@ def best_constant_pose(
 
     Args:
         training: (N, J, 3) mm, root-relative, NaN where missing.
-        bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where unknown): the pose is the best
-            among those of this total length, as a model's predictions are (`bone_lengths.scale_to_bones`).
-            None: any size (each joint is then the geometric median of its places).
+        bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where unknown): the pose is the
+            best among those of this total length, as a model's predictions are
+            (`bone_lengths.scale_to_bones`). None: any size (each joint is then the geometric median of its
+            places).
         skeleton: of the poses.
 
     Returns:
@@ -37,16 +38,16 @@ def best_constant_pose(
     root = skeleton.index(skeleton.root)
     rescale = _rescale(bones, skeleton, has) if bones is not None else lambda pose: pose
     truth = torch.where(known[..., None], training, 0.0)
-    few = slice(None, None, -(-len(truth) // SEARCH_LIMIT))  # every n-th
+    subset = slice(None, None, -(-len(truth) // SEARCH_LIMIT))  # every n-th
 
     def rescaled(pose):
         return rescale(pose - pose[[root]])
 
-    def error(pose, chosen=few):
+    def error(pose, chosen=subset):
         return _mpjpe(rescaled(pose), truth[chosen], known[chosen])
 
     mean = truth.sum(0) / known.sum(0).clamp(min=1)[:, None]
-    starts = [_descend(lambda pose: _mpjpe(pose - pose[[root]], truth[few], known[few]), mean)]
+    starts = [_descend(lambda pose: _mpjpe(pose - pose[[root]], truth[subset], known[subset]), mean)]
     if bones is not None:
         spread = torch.linspace(0, len(truth) - 1, min(CANDIDATES, len(truth))).long()
         candidates = torch.where(known[spread][..., None], truth[spread], starts[0])
@@ -63,8 +64,10 @@ def _mpjpe(pose, truth, known):
 
 
 def _rescale(bones, skeleton, has):
-    """A function that scales a pose so that its bones (those with both ends and a canonical length) add up to
-    their canonical sum."""
+    """A function that scales a pose so that its bones add up to their canonical sum.
+
+    Bones count that have both ends and a canonical length.
+    """
     pairs = torch.tensor(skeleton.bone_indices)
     bones = torch.as_tensor(np.asarray(bones), dtype=torch.float64)
     used = has[pairs].all(1) & ~bones.isnan()

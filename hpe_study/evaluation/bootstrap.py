@@ -26,7 +26,7 @@ def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def group_weights(groups: int, stream: str, seed: int = 0, count: int = RESAMPLES) -> np.ndarray:
-    """How often each of so many groups comes in each resample: (count, groups), from a named random stream."""
+    """How often each group comes in each resample: (count, groups), from a named random stream."""
     return rng.generator(stream, seed).multinomial(groups, np.full(groups, 1 / groups), count)
 
 

@@ -16,7 +16,8 @@ from hpe_study.evaluation.prediction_file import CanonicalBones
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from simulated_people import StandInSpec, make
 
-EXTRA_BENCHMARKS = {  # name → reader's name, its options, the protocols meant for any set's labels and for these
+# name → reader's name, its options, the protocols meant for these labels
+EXTRA_BENCHMARKS = {
     "3dpw": ("3dpw", {}, ("study", "published", "3dpw")),
     "h36m_full": ("h36m", {"layout": "full"}, ("study", "published", "h36m-s9s11")),
 }
@@ -27,7 +28,7 @@ SIMULATED, SIZE = 48, 64  # people a split of a stand-in, px
 class Labels:
     """The labels of some records, as a store holds them (`data.store`); pictures are not looked at."""
 
-    def __init__(self, records: Records):
+    def __init__(self, records: Records) -> None:
         """Read up to `PEOPLE` of a data set's records, evenly spread."""
         numbers = np.unique(np.linspace(0, len(records) - 1, min(PEOPLE, len(records))).astype(int))
         picture = np.zeros((1, 1, 3), np.uint8)

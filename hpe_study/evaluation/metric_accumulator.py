@@ -30,7 +30,7 @@ class MetricAccumulator:
     thousands of small tensors that stay, made between large ones that go, would leave the memory in pieces.
     """
 
-    def __init__(self, stores: Sequence[Store], count: int):
+    def __init__(self, stores: Sequence[Store], count: int) -> None:
         """Make room for at most `count` samples of the stores."""
         self.stores, self.count, self.filled, self.arrays = stores, count, 0, None
 
@@ -52,8 +52,8 @@ class MetricAccumulator:
     def summary(self, bones: np.ndarray | None) -> dict[str, float]:
         """The scores: "pckh" and "pck_crop" in percent, "mpjpe" in mm; NaN where nothing is labelled.
 
-        Scored some thousands at a time, so that an epoch of a million samples needs no more memory than one of
-        ten thousand.
+        Scored some thousands at a time, so that an epoch of a million samples needs no more memory than one
+        of ten thousand.
 
         Args:
             bones: (15,) mm, the lengths that size the predicted skeletons, or None.

@@ -2,8 +2,8 @@
 
 Input "images": (B, 3, H, W) float32 RGB in [0, 1], not normalised (the file does that itself), H = W = the
 network's input size. Outputs "heatmap", "depth": (B, 16, H/4, W/4) float32; depth in units of `depth_unit`
-crop sides, root-relative. The file's metadata say run, skeleton, joints, units and whether the run learnt
-from simulated people.
+crop sides, root-relative. The file's metadata name run, skeleton, joints and units, and say whether the
+run learnt from simulated people.
 
 Needs the extra: pip install "hpe_study[onnx]".
 """
@@ -12,6 +12,7 @@ import contextlib
 import io
 import logging
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,37 +21,46 @@ from torch import nn
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.predictor import load_run_model
 from hpe_study.evaluation.run_record import read_run_record
+from hpe_study.models.heads import PoseNetwork
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
 
 TOLERANCE = 1e-3  # of a heat map's or depth map's value
-TRACED, CHECKED = 2, 3  # images: traced with some, checked with another number of them
+TRACED, CHECKED = 2, 3  # images: traced with one number of them, checked with another
 
 
 class Exported(nn.Module):
     """The network with its normalisation inside: RGB in [0, 1] → (heat maps, depth maps)."""
 
-    def __init__(self, model):
+    def __init__(self, model: PoseNetwork) -> None:
         super().__init__()
         self.model = model
         pixels = model.preprocessing
-        self.mirrored, self.gain = pixels.order == "BGR", 255 / pixels.divisor
+        self.swap_channels, self.gain = pixels.order == "BGR", 255 / pixels.divisor
         # buffers of its own: what tracing touches must not be the constants that the running study shares
         self.register_buffer("mean", torch.tensor(pixels.mean)[:, None, None])
         self.register_buffer("std", torch.tensor(pixels.std)[:, None, None])
 
-    def forward(self, images):
-        images = images.flip(1) if self.mirrored else images
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, H, W) RGB in [0, 1] → heat maps and depth maps, (B, 16, H/4, W/4) each."""
+        images = images.flip(1) if self.swap_channels else images
         outputs = self.model((images * self.gain - self.mean) / self.std)
         return tuple(outputs[name] for name in self.model.output_names)
 
 
-def export_onnx(folder, path):
-    """Write the network of a finished run to `path`; returns the largest difference from torch on random
-    images.
+def export_onnx(folder: str | Path, path: str | Path) -> float:
+    """Write the network of a finished run to a file.
 
-    Raises `StudyError` where the extra is not installed, the run is not finished, or the file's results
-    differ by more than `TOLERANCE`.
+    Args:
+        folder: of the run.
+        path: of the file.
+
+    Returns:
+        The largest difference from torch on random images.
+
+    Raises:
+        StudyError: the extra is not installed, the run is not finished, or the file's results differ by more
+            than `TOLERANCE`.
     """
     try:
         import onnx

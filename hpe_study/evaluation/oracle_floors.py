@@ -30,7 +30,11 @@ PROTOCOLS_3D = [protocol for protocol in PROTOCOLS if protocol.dimensions == 3]
 
 
 def perfect(store: Store, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
-    """The perfect prediction of a test store: joints (N, 16, 2) in box fractions, depth (N, 16) in its sides."""
+    """The perfect prediction of a test store.
+
+    Returns:
+        Joints (N, 16, 2) in fractions of the person's box and depth (N, 16) in its sides.
+    """
     if kind == "pose":
         truth = store["joints3d"].astype(np.float64)
         joints, depth = in_crop_of_2_m(truth - truth[:, [ROOT]])

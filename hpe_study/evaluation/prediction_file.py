@@ -18,7 +18,10 @@ from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic, require_regular_file
 
 ADVICE = "delete it and evaluate the run again"
-UNITS = "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides; bones: mm"
+UNITS = (
+    "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides;"
+    " bones: mm"
+)
 _JOINTS, _BONES = len(MPII16.joints), len(MPII16.bones)
 _SHAPES = {"joints": (_JOINTS, 2), "depth": (_JOINTS,), "score": (_JOINTS,)}  # after the people
 
@@ -37,7 +40,7 @@ class Predictions:
     depth: np.ndarray
     score: np.ndarray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.joints)
 
     def check_finite(self, source: object) -> "Predictions":
@@ -99,7 +102,7 @@ class PredictionFile:
         keys: {test set: key of the labels that it was predicted for}.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path) -> None:
         self.path = Path(folder) / "predictions.h5"
         if not self.path.exists():
             raise StudyError(f"{self.path}: not there; evaluate this run first (the study's command does)")
@@ -138,7 +141,7 @@ class PredictionFile:
         try:
             with h5py.File(self.path, "r") as file:
                 return read(file)
-        except _Unexpected as error:
+        except _UnexpectedError as error:
             raise self._damaged(error) from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise self._damaged(f"{str(error).partition(chr(10))[0][:160] or error!r}") from error
@@ -147,17 +150,17 @@ class PredictionFile:
         return StudyError(f"{self.path}: not readable ({reason}); {ADVICE}")
 
 
-class _Unexpected(Exception):
+class _UnexpectedError(Exception):
     """What is no part of such a file."""
 
 
 def _head(file):
     skeleton = file.attrs.get("skeleton")
     if skeleton != MPII16.name:
-        raise _Unexpected(f"its joints are those of {skeleton!r}, not {MPII16.name}")
+        raise _UnexpectedError(f"its joints are those of {skeleton!r}, not {MPII16.name}")
     bones = [_array(file, name, (), _BONES) for name in ("bones", "bones_universal")]
     if np.isinf(bones).any():
-        raise _Unexpected("bones: a length is infinite")
+        raise _UnexpectedError("bones: a length is infinite")
     groups = [name for name in file if _hard(file, name) and isinstance(file[name], h5py.Group)]
     return CanonicalBones(*bones), {name: _key(file[name]) for name in groups}
 
@@ -165,14 +168,14 @@ def _head(file):
 def _key(group):
     key = group.attrs.get("key")
     if not isinstance(key, str):
-        raise _Unexpected(f"{group.name}: has no key of the labels that it was predicted for")
+        raise _UnexpectedError(f"{group.name}: has no key of the labels that it was predicted for")
     return key
 
 
 def _hard(group, name):
     """Refuse a link, which may lead to another file."""
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise _Unexpected(f"{name}: is a link or not there")
+        raise _UnexpectedError(f"{name}: is a link or not there")
     return True
 
 
@@ -181,9 +184,9 @@ def _array(group, name, shape, count=None):
     _hard(group, name)
     data = group[name]
     if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.is_virtual or data.external:
-        raise _Unexpected(f"{data.name}: is no array of floating-point numbers in this file")
+        raise _UnexpectedError(f"{data.name}: is no array of floating-point numbers in this file")
     if data.ndim != 1 + len(shape) or data.shape[1:] != shape or count not in (None, len(data)):
-        raise _Unexpected(f"{data.name}: has the shape {data.shape}")
+        raise _UnexpectedError(f"{data.name}: has the shape {data.shape}")
     if data.nbytes > data.id.get_storage_size():
-        raise _Unexpected(f"{data.name}: is cut short")
+        raise _UnexpectedError(f"{data.name}: is cut short")
     return data[()]

@@ -63,7 +63,7 @@ class Predictor:
         device: str | torch.device = "auto",
         precision: str | None = None,
         flip: bool | None = None,
-    ):
+    ) -> None:
         """Copy the network to where it predicts.
 
         Args:

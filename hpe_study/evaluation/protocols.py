@@ -56,7 +56,7 @@ class Protocol:
     truth_fallbacks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     note: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.skeleton.indices(list(self.joints))  # a ValueError names a joint that the skeleton does not have
 
     @property
@@ -164,7 +164,7 @@ PROTOCOLS = (
         threshold=0.5,
         **_IN_2D,
     ),
-    Protocol(
+    Protocol(  # LSP's own measure, with person-centric labels, as Wei et al. 2016 (arXiv 1602.00134) print it
         "lsp-pck",
         "LSP, PCK@0.2 of the torso",
         ("lsp",),

@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from hpe_study.data.store import Store
-from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
 from hpe_study.report import intervals
 from hpe_study.skeletons.bone_lengths import scale_to_bones
-from hpe_study.study.records import RUN_COLUMNS, read_floors, read_runs
+from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
 
 MODEL = "model"
 HEADLINES = (
@@ -22,7 +20,6 @@ HEADLINES = (
 )  # a run has each score under one of them: the study's, or its switch's
 BASELINES = ("best constant pose", "true 2D + mean depth")
 SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
-CURVES = ("epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe")
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Results:
         self.study = study
         runs, history, self._floors = study.records
         self.runs = read_runs(runs)
-        self.history = read_history(history)
+        self.history = read_history(history, RUN_COLUMNS)
         self._labels, self._predictions, self._errors = {}, {}, {}
 
     @property
@@ -127,19 +124,6 @@ class Results:
         if any(array is None for array in arrays):
             return *intervals.draws_of_rows(rows, f"{run.name} {test_set}"), False
         return *intervals.mean_draws(arrays, groups_of(self.labels(test_set)), test_set), True
-
-
-def read_history(path):
-    """`history.csv` as a data frame, its columns checked. Raises `StudyError` naming the file."""
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise StudyError(
-            f"{path}: not readable ({error}); run the study's command again to have it made"
-        ) from error
-    if lacking := [column for column in (*RUN_COLUMNS, *CURVES) if column not in table]:
-        raise StudyError(f"{path}: not a table of epochs; it lacks the columns {', '.join(lacking)}")
-    return table
 
 
 def seeds_of(runs):

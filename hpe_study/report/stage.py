@@ -13,6 +13,7 @@ from hpe_study.metrics import joint_errors
 from hpe_study.report.people import crop_with_joints, wireframes
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
+from hpe_study.study.records import read_history
 from hpe_study.study.steps import open_store
 from hpe_study.training.schedule import drop_epochs
 
@@ -45,7 +46,7 @@ def _title(record, text):
 
 def curves(study, record):
     """Loss, PCKh and MPJPE over the epochs, training and validation; dashed where the learning rate drops."""
-    history = pd.read_csv(study.folder / record["name"] / "history.csv")
+    history = read_history(study.folder / record["name"] / "history.csv")
     shown = [key for key in CURVES if history[key].notna().any()]
     figure, axes = plt.subplots(
         1, len(shown), figsize=(4.2 * len(shown), 3), layout="constrained", squeeze=False
@@ -104,7 +105,7 @@ def _pictures(study, name, store, indices, joints, depth, bones, title, captions
 
 def sentence(study, record):
     """One sentence that reads the run's last epoch."""
-    last = pd.read_csv(study.folder / record["name"] / "history.csv").iloc[-1]
+    last = read_history(study.folder / record["name"] / "history.csv").iloc[-1]
     told = [f"loss {last['loss']:.3g}"]
     if np.isfinite(last.get("validation_pckh", np.nan)):
         told.append(f"validation PCKh@0.5 {last['validation_pckh']:.1f} %")

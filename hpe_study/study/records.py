@@ -17,16 +17,17 @@ floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`e
     floor, the MPJPE in mm that it scores; low, high: the middle 90 % of people; n people; simulated.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from hpe_study.errors import StudyError
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils.files import atomic
+from hpe_study.utils.tables import read_table
 
 RUN_COLUMNS = [
     "run",
@@ -44,6 +45,17 @@ RUN_COLUMNS = [
     "geometry",
 ]
 SCORE_COLUMNS = ["test_set", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
+SCORE_NUMBERS = ["value", "low", "high", "n", "groups"]
+EPOCH_NUMBERS = [
+    "epoch",
+    "learning_rate",
+    "seconds",
+    "loss",
+    "pckh",
+    "mpjpe",
+    "validation_pckh",
+    "validation_mpjpe",
+]
 RECORD_COLUMNS = [
     "simulated",
     "hash",
@@ -71,8 +83,9 @@ def collect(study: Study) -> None:
         identity = _identity(run)
         seconds = sum(records[ancestor].seconds for ancestor in run.lineage)
         facts = made(record.as_dict()) | {"seconds_line": seconds}
-        scores.append(_read(study.run_folder(run) / "metrics.csv").assign(**identity, **facts))
-        histories.append(_read(study.run_folder(run) / "history.csv").assign(**identity))
+        metrics = read_table(study.run_folder(run) / "metrics.csv", "scores", SCORE_COLUMNS, SCORE_NUMBERS)
+        scores.append(metrics.assign(**identity, **facts))
+        histories.append(read_history(study.run_folder(run) / "history.csv").assign(**identity))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)
     runs = runs[RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS]
     history = history[RUN_COLUMNS + [column for column in history if column not in RUN_COLUMNS]]
@@ -92,27 +105,21 @@ def made(record: dict) -> dict:
     return {key: record[key] for key in RECORD_COLUMNS if key in record} | derived
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise StudyError(
-            f"{path}: not readable ({error}); run the study's command again to have it made"
-        ) from error
-
-
 def read_runs(path: Path) -> pd.DataFrame:
-    """`runs.csv`. Raises `StudyError` naming the file and the columns that it lacks."""
-    return _checked(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS)
+    """`runs.csv`. Raises `StudyError` naming the file and what is wrong with it."""
+    return read_table(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, SCORE_NUMBERS)
 
 
 def read_floors(path: Path) -> pd.DataFrame:
-    """`floors.csv`. Raises `StudyError` naming the file and the columns that it lacks."""
-    return _checked(path, "oracle floors", FLOOR_COLUMNS)
+    """`floors.csv`. Raises `StudyError` naming the file and what is wrong with it."""
+    return read_table(path, "oracle floors", FLOOR_COLUMNS, ["floor", "low", "high", "n"])
 
 
-def _checked(path: Path, content: str, columns: list[str]) -> pd.DataFrame:
-    table = _read(path)
-    if lacking := [column for column in columns if column not in table]:
-        raise StudyError(f"{path}: not a table of {content}; it lacks the columns {', '.join(lacking)}")
-    return table
+def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """The history of a run, or of all runs. Raises `StudyError` naming the file and what is wrong with it.
+
+    Args:
+        path: of the file.
+        columns: that it must have beside the numbers of every epoch.
+    """
+    return read_table(path, "epochs", [*columns, *EPOCH_NUMBERS], EPOCH_NUMBERS)

@@ -6,7 +6,8 @@ import pytest
 
 from hpe_study.errors import StudyError
 from hpe_study.report import page
-from hpe_study.report.results import Results, read_history
+from hpe_study.report.results import Results
+from hpe_study.study.records import RUN_COLUMNS, read_history
 
 
 @pytest.fixture(scope="module")
@@ -52,4 +53,4 @@ def test_a_missing_or_foreign_table_is_a_clear_error(study, tmp_path, monkeypatc
         Results(study)
     (tmp_path / "history.csv").write_text("run,epoch\na,1\n")
     with pytest.raises(StudyError, match="lacks the columns"):
-        read_history(tmp_path / "history.csv")
+        read_history(tmp_path / "history.csv", RUN_COLUMNS)

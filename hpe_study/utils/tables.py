@@ -1,0 +1,40 @@
+"""Tables of numbers as csv files: read, and checked, in one place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from hpe_study.errors import StudyError
+from hpe_study.utils.files import require_regular_file
+
+ADVICE = "run the study's command again to have it made"
+
+
+def read_table(path: Path, content: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a csv file.
+
+    Args:
+        path: of the file.
+        content: what it is a table of, for messages.
+        columns: that it must have.
+        numbers: those of its columns that hold finite numbers, or nothing.
+
+    Raises:
+        StudyError: it is damaged or another table; names the file and the columns.
+    """
+    try:
+        table = pd.read_csv(require_regular_file(path))
+    except (OSError, ValueError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StudyError(f"{path}: not readable ({reason}); {ADVICE}") from error
+    if lacking := [column for column in columns if column not in table]:
+        raise StudyError(f"{path}: not a table of {content}; it lacks the columns {', '.join(lacking)}")
+    for column in (column for column in numbers if column in table):
+        values = table[column]
+        if not pd.api.types.is_numeric_dtype(values) or np.isinf(values.to_numpy(float)).any():
+            raise StudyError(
+                f"{path}: not a table of {content}; column {column} holds what is no finite number; {ADVICE}"
+            )
+    return table

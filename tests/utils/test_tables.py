@@ -1,0 +1,49 @@
+"""Tables from csv files: finite numbers or nothing, else one line that names file and column."""
+
+import random
+
+import numpy as np
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.utils.tables import read_table
+
+
+def read(path, text):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_table(path, "scores", ["name", "value"], ["value"])
+
+
+def test_a_table_is_read(tmp_path):
+    table = read(tmp_path / "t.csv", "name,value,more\na,1.5,x\nb,,y\n")
+    assert table["value"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not readable"),
+        ("name,value\na,1,2,3\nb,1,2,3,4,5\n", "not readable"),
+        (b"\xff\xfe\x00", "not readable"),
+        ("name\na\n", "lacks the columns value"),
+        ("name,value\na,inf\n", "column value"),
+        ("name,value\na,<b>1</b>\n", "column value"),
+        ("name,value\na,1e999\n", "column value"),
+    ],
+)
+def test_anything_else_is_one_line(tmp_path, text, message):
+    with pytest.raises(StudyError, match=rf"t\.csv: .*{message}"):
+        read(tmp_path / "t.csv", text)
+
+
+def test_fuzz(tmp_path):
+    draw, path = random.Random(0), tmp_path / "t.csv"
+    for _ in range(300):
+        text = bytearray(b'name,value\na,1.5\n"b",2\nc,\n')
+        for _ in range(draw.randrange(1, 6)):
+            text[draw.randrange(len(text))] = draw.randrange(256)
+        try:
+            values = read(path, bytes(text))["value"].to_numpy(float)
+        except StudyError as error:
+            values = np.zeros(1) if str(error).startswith(str(path)) and "\n" not in str(error) else None
+        assert not np.isinf(values).any()
