@@ -75,7 +75,7 @@ def decode_jpeg(data: np.ndarray, size: int) -> np.ndarray | None:
 
     The header is looked at first: a few bytes can declare a picture that fills the memory.
     """
-    if _jpeg_size(data) != (size, size):
+    if _jpeg_size(data) != (size, size) or bytes(data[-2:]) != b"\xff\xd9":  # its end-of-image marker
         return None
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR)

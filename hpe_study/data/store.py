@@ -103,6 +103,8 @@ class Store:
         if "crops" in self._cache:
             return self._cache["crops"][indices]
         with self._named_errors():
+            if ("crop_bytes" if self.encoding == "jpeg" else "crops") not in self._open():
+                raise StudyError(f"{self.path}: holds labels without crops; open the prepared store instead")
             if self.encoding == "jpeg":
                 return self._decoded(indices)
             unique, back = np.unique(indices, return_inverse=True)  # h5py wants rising indices, each once

@@ -2,43 +2,43 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
+import secrets
 import stat
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
 
 from hpe_study.errors import StudyError
 
-FULL = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-)  # what the system says of a full disk, a full share of it, a limit to files
-
-
-TORCH_CUT_SHORT = "inline_container"  # in what torch.save says when its file cannot be written to the end
+# Errors of a full disk, a used-up quota, a limit to the size of files
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+POLL = 0.1  # seconds between two looks at a lock that is waited for
+TORCH_CUT_SHORT = "inline_container"  # in torch.save's error for a file that cannot be written to the end
 
 
 @contextlib.contextmanager
-def atomic(path):
-    """Give a temporary path beside `path`; rename it to `path` when the block ends well, delete it when not.
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to `path` when the block ends well, deleted when not.
 
-    Whoever finds `path` finds all of it. A full disk, or a folder that cannot be written to, becomes a
-    `StudyError` that names it.
+    So `path` is whole or not there. Its permissions are those of any new file of the user's (the umask).
+
+    Raises:
+        StudyError: The disk is full, or the folder cannot be written to.
     """
     path = Path(path)
     writable(path.parent)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".part{path.suffix}", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
+        part.touch(exist_ok=False)
         yield part
         with open(part, "rb") as written:
             os.fsync(written.fileno())
-        part.chmod(0o644)  # mkstemp makes private files; what the study writes is ordinary
         part.replace(path)
     except OSError as error:
         if error.errno in FULL:
@@ -77,15 +77,17 @@ def require_regular_file(path: str | Path) -> Path:
     return path
 
 
-def writable(folder):
-    """Make `folder` where it is not there. Raises `StudyError` where nothing can be written into it."""
+def writable(folder: str | Path) -> None:
+    """Make `folder` where it is not there.
+
+    Raises:
+        StudyError: Nothing can be written into it.
+    """
     folder = Path(folder)
     reason = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(
-            dir=folder
-        ).close()  # asked by doing: permissions alone do not tell of read-only disks
+        tempfile.TemporaryFile(dir=folder).close()  # permissions alone say nothing of read-only disks
     except FileExistsError:
         reason = "there is a file of that name"
     except OSError as error:
@@ -96,11 +98,13 @@ def writable(folder):
         )
 
 
-def ask_for_room(path, size):
-    """Raise the system's OSError where there is no room for `size` bytes at `path`, an empty file; nothing is
-    kept of them.
+def ask_for_room(path: str | Path, size: int) -> None:
+    """Check that there is room for a file of `size` bytes; leaves an empty file at `path`.
 
-    HDF5 may crash the process when the disk fills up under it, so whoever writes much of it asks first.
+    HDF5 may crash the process when the disk fills up, so ask before writing much of it.
+
+    Raises:
+        OSError: The system's, where there is no room.
     """
     with open(path, "wb") as stream:
         try:
@@ -111,17 +115,27 @@ def ask_for_room(path, size):
         stream.truncate(0)
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically. NaN is written as null: missing is missing."""
     with atomic(path) as part:
         part.write_text(json.dumps(_no_nan(value), indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def read_json(path, each=None, advice="delete it to have it made again"):
-    """Read a JSON file; a `StudyError` names the file when it is absent or not JSON, and gives the advice.
+def read_json(
+    path: str | Path,
+    each: Callable[[dict], Any] | None = None,
+    advice: str = "delete it to have it made again",
+) -> Any:
+    """Read a JSON file.
 
-    each: what to make of every object as soon as it is read (dict → anything), so that a long list is never
-    held as it stands in the file.
+    Args:
+        path: The file.
+        each: Applied to every object as soon as it is read, so that a long list is never held as it stands in
+            the file.
+        advice: What the user can do, the end of the message.
+
+    Raises:
+        StudyError: The file is absent, no regular file, or not JSON.
     """
     path = require_regular_file(path)
     try:
@@ -130,7 +144,7 @@ def read_json(path, each=None, advice="delete it to have it made again"):
         raise StudyError(f"{path}: not readable as JSON ({error}); {advice}") from error
 
 
-def digest(*paths, chunk=1 << 20):
+def digest(*paths: str | Path, chunk: int = 1 << 20) -> str:
     """SHA-256 (hex) over the bytes of the files, in the order given."""
     sha = hashlib.sha256()
     for path in paths:
@@ -140,52 +154,46 @@ def digest(*paths, chunk=1 << 20):
     return sha.hexdigest()
 
 
-def digest_of(value):
+def digest_of(value: Any) -> str:
     """SHA-256 (hex) of a JSON-able value: the same value gives the same digest in every process."""
     text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextlib.contextmanager
-def lock(folder, wait=False, name=""):
-    """Hold `folder`, or one name in it, for this process; the kernel lets go of it when the process ends,
-    however it ends.
+def lock(folder: str | Path, wait: bool = False, name: str = "") -> Iterator[None]:
+    """Hold `folder`, or one name in it, for this process; released when the process ends, however it ends.
 
-    Where another process holds it: wait for that one (saying so), or raise `StudyError`; also where the
-    folder cannot be written to.
+    The lock file, hidden and empty, stays in the folder.
+
+    Args:
+        folder: Made where it is not there.
+        wait: Where another process holds the lock, say so and wait for it.
+        name: Of what is held in the folder.
+
+    Raises:
+        StudyError: Another process holds it and `wait` is off, or the folder cannot be written to.
     """
     folder = Path(folder)
+    writable(folder)
     path = folder / f".{name}{'.' if name else ''}lock"
-    while True:
-        writable(folder)
-        with open(path, "w") as stream:
-            _hold(stream, name or folder.name, wait, folder)
-            if not _is_at(stream, path):
-                continue  # who held it before has removed it: another file is the lock now
-            try:
-                yield
-            finally:
-                if name and _is_at(stream, path):  # a folder's own lock stays with the folder
-                    path.unlink()
-            return
-
-
-def _hold(stream, what, wait, folder):
+    held = FileLock(path)
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        if not wait:
-            raise StudyError(f"{folder}: another process is working here; wait for it or stop it") from error
-        print(f"{what}: another process is at work on it; waiting", flush=True)
-        fcntl.flock(stream, fcntl.LOCK_EX)
-
-
-def _is_at(stream, path):
-    """Whether an open file is the one that lies at `path`."""
+        try:
+            held.acquire(timeout=0)
+        except Timeout as error:
+            if not wait:
+                raise StudyError(
+                    f"{folder}: another process is working here; wait for it or stop it"
+                ) from error
+            print(f"{name or folder.name}: another process is at work on it; waiting", flush=True)
+            held.acquire(poll_interval=POLL)
+    except OSError as error:  # a link, or another user's
+        raise StudyError(f"{path}: cannot be locked ({error.strerror}); delete it") from error
     try:
-        return os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False
+        yield
+    finally:
+        held.release()
 
 
 def _no_nan(value):

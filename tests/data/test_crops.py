@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpe_study.data.crops import crop_square, similarity_scale, stored_region
+from hpe_study.data.crops import crop_square, decode_jpeg, encode_jpeg, similarity_scale, stored_region
 
 
 def test_similarity_scale_is_the_camera_s_own():
@@ -24,3 +24,14 @@ def test_cut_places_every_pixel_and_is_black_outside():
     square = crop_square(image, region, side)
     assert (square[:-top, :] == 0).all()
     assert (square[-top:, -left:] == image[: side + top, : side + left]).all()
+
+
+def test_jpeg_bytes_come_back_at_their_size_or_not_at_all():
+    crop = np.full((32, 32, 3), (10, 120, 240), np.uint8)
+    data = encode_jpeg(crop)
+    assert np.abs(decode_jpeg(data, 32).astype(int) - crop).max() < 4
+    assert decode_jpeg(data, 48) is None
+    assert decode_jpeg(data[:1], 32) is None
+    assert decode_jpeg(data[:30], 32) is None
+    assert decode_jpeg(data[:-20], 32) is None
+    assert decode_jpeg(np.zeros(100, np.uint8), 32) is None

@@ -5,6 +5,7 @@ import errno
 import multiprocessing
 import os
 import shutil
+import stat
 import time
 
 import pytest
@@ -32,7 +33,7 @@ def _add_up(folder, number):
             path.write_text(str(value + 1))
 
 
-def test_a_named_lock_is_held_by_one_and_leaves_nothing(tmp_path):
+def test_a_named_lock_is_held_by_one_and_leaves_an_empty_file(tmp_path):
     (tmp_path / "sum.txt").write_text("0")
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=_add_up, args=(tmp_path, number)) for number in range(4)]
@@ -41,7 +42,8 @@ def test_a_named_lock_is_held_by_one_and_leaves_nothing(tmp_path):
     for process in processes:
         process.join()
     assert (tmp_path / "sum.txt").read_text() == "80"
-    assert os.listdir(tmp_path) == ["sum.txt"]
+    assert sorted(os.listdir(tmp_path)) == [".sum.lock", "sum.txt"]
+    assert (tmp_path / ".sum.lock").stat().st_size == 0
 
 
 def test_a_named_lock_is_let_go_after_an_error(tmp_path):
@@ -55,14 +57,52 @@ def test_a_named_lock_is_let_go_after_an_error(tmp_path):
         pass
 
 
-def test_a_lock_whose_folder_is_made_anew_is_not_let_go_for_others(tmp_path):
+def test_a_lock_whose_folder_is_made_anew_is_let_go(tmp_path):
     folder = tmp_path / "work"
     with files.lock(folder, name="a"):
         shutil.rmtree(folder)
         with files.lock(folder, name="a"):  # another file now
             pass
-        (folder / ".a.lock").write_text("held by somebody else")
-    assert (folder / ".a.lock").exists()
+
+
+def test_a_lock_is_let_go_when_its_process_is_killed(tmp_path):
+    def hold():
+        with files.lock(tmp_path, name="a"):
+            (tmp_path / "held").touch()
+            time.sleep(60)
+
+    process = multiprocessing.get_context("fork").Process(target=hold)
+    process.start()
+    while not (tmp_path / "held").exists():
+        time.sleep(0.01)
+    with pytest.raises(StudyError, match="another process is working here"), files.lock(tmp_path, name="a"):
+        pass
+    process.kill()
+    process.join()
+    with files.lock(tmp_path, name="a"):
+        pass
+
+
+def test_a_lock_follows_no_link(tmp_path):
+    precious = tmp_path / "thesis.txt"
+    precious.write_text("years of work")
+    (tmp_path / ".a.lock").symlink_to(precious)
+    with (
+        pytest.raises(StudyError, match=r"\.a\.lock: cannot be locked .*; delete it"),
+        files.lock(tmp_path, name="a"),
+    ):
+        pass
+    assert precious.read_text() == "years of work"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_have_the_permissions_of_the_users_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        files.write_json(tmp_path / "a.json", [1])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == mode
 
 
 def test_room_is_asked_for_and_not_kept(tmp_path, monkeypatch):
