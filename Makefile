@@ -7,11 +7,13 @@ PROFILE ?= params/demo.yaml
 KERNEL ?= python3
 CORES ?=
 CLUSTER ?=
+SECONDS ?= 600
+KILLS ?= 20
 BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: study test fuzz bench lab lint format kernel help
+.PHONY: study test fuzz torture bench lab lint format kernel help
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
@@ -20,8 +22,11 @@ study: $(READY) ## run the study: tables, figures and executed notebooks from th
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
-fuzz: $(READY) ## damage label files at random and read them, for SECONDS=600
-	@FUZZ_SECONDS="$(or $(SECONDS),600)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/datasets/test_fuzz.py
+fuzz: $(READY) ## hostile and damaged inputs for SECONDS=600 a test, instead of a few seconds
+	@FUZZ_SECONDS="$(SECONDS)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --timeout 0 -k "fuzz or any_text"
+
+torture: $(READY) ## kill a small study KILLS=20 times at random moments; it must end as one that was not killed
+	@$(BIN)/python -m tools.torture "$(KILLS)"
 
 bench: $(READY) ## time the study's code against literal twins, cost against size, rendering: benchmarks/*.csv, *.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks

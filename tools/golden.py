@@ -52,26 +52,29 @@ def identities():
     }
 
 
-def quick_study(home):
-    """Run the quick profile in the folder `home`; its stores' keys, weights' digests, run records and
-    tables."""
+def copy_project(home):
+    """Put what a study needs, besides the package, into the folder `home`."""
     for name in ("params", "notebooks"):
         shutil.copytree(PROJECT / name, home / name)
     shutil.copy(PROJECT / "Snakefile", home)
+
+
+def quick_study(home):
+    """Run the quick profile in the folder `home`; see `finished_quick_study`."""
+    copy_project(home)
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"],
-        cwd=home,
-        env=environment,
-        check=True,
-    )
+    command = [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"]
+    subprocess.run(command, cwd=home, env=environment, check=True)
+    return finished_quick_study(home)
+
+
+def finished_quick_study(home):
+    """Its stores' keys, weights' digests, run records without clocks, and tables."""
     study = Study(home / "params" / "quick.yaml")
     records = pd.read_csv(study.folder / "runs.csv").drop(columns=CLOCKS)
+    stores = sorted((home / "data" / "prepared" / "quick").glob("*.h5"))
     return {
-        "stores": {
-            path.name: stored_key(path)
-            for path in sorted((home / "data" / "prepared" / "quick").glob("*.h5"))
-        },
+        "stores": {path.name: stored_key(path) for path in stores},
         "weights": {
             path.parent.name: _tensors(path) for path in sorted(study.folder.glob("*/checkpoint.pt"))
         },
