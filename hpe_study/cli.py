@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpe_study.datasets.commands import add_commands as add_data_commands
 from hpe_study.errors import StudyError
 from hpe_study.study import Study
 from hpe_study.utils.processes import end_with_parent
@@ -24,10 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     one such line, too, below its traceback.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] == ["data"]:
-        from hpe_study.datasets.commands import main as data_main
-
-        return data_main(argv[1:])
     # argparse itself loses what comes after an option and --
     own = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
     arguments = _parser().parse_args(argv[:own])
@@ -145,7 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     simulate.set_defaults(command=simulated_people_cli.run)
 
     text = "the data sets under a data root: check, recipes, contact-sheet (data -h)"
-    commands.add_parser("data", help=text, add_help=False)
+    data = commands.add_parser("data", help=text)
+    add_data_commands(data.add_subparsers(required=True, metavar="COMMAND"))
     return parser
 
 

@@ -3,24 +3,17 @@
 import argparse
 import sys
 
-import matplotlib
-
-from hpe_study.datasets import NAMES, open_dataset, recipes
+from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.base import SPLITS
-from hpe_study.datasets.check import as_table, check
-from hpe_study.datasets.contact_sheet import contact_sheet
 from hpe_study.datasets.options import add_option_flag, parsed_options
 from hpe_study.errors import StudyError
 
 
-def main(arguments: list[str] | None = None, prog: str = "python -m hpe_study.datasets") -> int:
-    """Run the command line; returns the exit status.
-
-    Args:
-        arguments: Of the command line (default: the process's own).
-        prog: The command's name in its help.
-    """
-    parser = argparse.ArgumentParser(prog=prog, description="The data sets under a data root.")
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line `python -m hpe_study.datasets`; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m hpe_study.datasets", description="The data sets under a data root."
+    )
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     arguments = parser.parse_args(arguments)
     try:
@@ -57,15 +50,26 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     command.set_defaults(command=_contact_sheet)
 
 
+# Each command imports what it needs itself: plotting takes seconds to load.
+
+
 def _check(arguments):
+    from hpe_study.datasets.check import as_table, check
+
     print(as_table(check(arguments.root)))
 
 
 def _recipes(arguments):
+    from hpe_study.datasets import recipes
+
     print(recipes.measured_under(arguments.root).round(3).to_string(index=False))
 
 
 def _contact_sheet(arguments):
+    import matplotlib
+
+    from hpe_study.datasets.contact_sheet import contact_sheet
+
     matplotlib.use("Agg")
     if arguments.n < 1:
         raise StudyError(f"--n {arguments.n}: at least 1 record is needed")
