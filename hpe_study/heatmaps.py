@@ -1,5 +1,6 @@
-"""Heat maps: joints into them and out of them. Batched tensor code on the maps' device, without a host
-synchronisation.
+"""Heat maps: joints into them and out of them.
+
+Batched tensor code on the maps' device, without a host synchronisation.
 
 Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W − 0.5 for a crop fraction t.
 """
@@ -7,7 +8,8 @@ Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W �
 from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
+from torch import Tensor
 
 from hpe_study.utils.tensors import at_least_float32
 
@@ -15,12 +17,19 @@ Decoder = Literal["argmax", "quarter", "soft"]
 DECODERS = get_args(Decoder)
 
 
-def gaussian_targets(joints, labelled, size, sigma):
-    """The maps that the network should give: exp(−d²/2σ²), 1 at the joint itself, which may lie between
-    cells.
+def gaussian_targets(joints: Tensor, labelled: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
+    """Draw the maps that a network should give: exp(−d²/2σ²), 1 at the joint (Tompson et al. 2014).
 
-    joints: (B, J, 2) heat-map px, anything where not labelled; labelled: (B, J) bool; size: (H, W); sigma:
-    heat-map px. Returns (B, J, H, W) in the dtype of `joints`; all 0 where not labelled.
+    The joint may lie between cells.
+
+    Args:
+        joints: (B, J, 2) heat-map px, anything where not labelled.
+        labelled: (B, J) bool.
+        size: (H, W) of the maps.
+        sigma: heat-map px.
+
+    Returns:
+        (B, J, H, W) in the dtype of `joints`; all 0 where not labelled.
     """
     joints = torch.where(labelled[..., None], joints, 0.0)
     rows, columns = (torch.arange(length, device=joints.device, dtype=joints.dtype) for length in size)
@@ -29,14 +38,18 @@ def gaussian_targets(joints, labelled, size, sigma):
     return along_y[..., None] * along_x[..., None, :]
 
 
-def decode(heatmap, method="quarter"):
-    """Where each joint is, and how high its map is there.
+def decode(heatmap: Tensor, method: Decoder = "quarter") -> tuple[Tensor, Tensor]:
+    """Read joint locations from heat maps.
 
-    heatmap: (B, J, H, W). method: "argmax", the highest cell; "quarter", that cell and a quarter cell towards
-    its higher neighbour on each axis (Newell et al. 2016); "soft", the centre of mass of the squared positive
-    values in the 5×5 cells around it (squaring halves a Gaussian's variance, so that five cells hold it: σ 1
-    is read within 0.003 px, σ 2 within 0.17). Returns (B, J, 2) heat-map px and (B, J) the highest value,
-    both float32 (float64 for float64 maps).
+    Args:
+        heatmap: (B, J, H, W), floating.
+        method: "argmax", the highest cell; "quarter", that cell and a quarter cell towards its higher
+            neighbour on each axis (Newell et al. 2016); "soft", the centre of mass of the squared positive
+            values in the 5×5 cells around it. Squaring halves a Gaussian's variance, so that five cells hold
+            it: σ 1 is located within 0.003 px, σ 2 within 0.17.
+
+    Returns:
+        Joints (B, J, 2) in heat-map px and peak values (B, J), both float32 (float64 for float64 maps).
     """
     if method not in DECODERS:
         raise ValueError(f"method {method!r} is not one of {', '.join(DECODERS)}")
@@ -73,12 +86,15 @@ def _window(maps, x, y, reach):
     return padded.flatten(-2).gather(-1, cells.flatten(-2)).unflatten(-1, (len(steps), len(steps)))
 
 
-def read_depth(depth, joints):
-    """The depth maps' values at the joints, bilinearly between the four cells around each; the border's value
-    beyond it.
+def read_depth(depth: Tensor, joints: Tensor) -> Tensor:
+    """Sample depth maps at the joints: bilinear between the four cells around each, constant past the border.
 
-    depth: (B, J, H, W); joints: (B, J, 2) heat-map px. Returns (B, J) in the head's units, float32 (float64
-    for float64 maps).
+    Args:
+        depth: (B, J, H, W), floating.
+        joints: (B, J, 2) heat-map px.
+
+    Returns:
+        (B, J) in the head's units, float32 (float64 for float64 maps); NaN where a joint is.
     """
     height, width = depth.shape[-2:]
     x = joints[..., 0].clamp(0, width - 1)

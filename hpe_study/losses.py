@@ -1,14 +1,16 @@
-"""The three losses. Each gives one value a joint (or a bone group) and is averaged last, under a mask.
+"""The three losses of Zhou et al. 2017: heat maps, depth, bone geometry.
 
-They compute in float32 whatever precision the network ran in (float64 stays float64), take no decision on the
-host (so a GPU never waits), and where nothing is valid they are 0 with zero gradients. What stands at joints
-that are not valid, NaN included, has no influence.
+Each computes one value per joint (or bone group) and averages last, under a mask. They compute in float32
+whatever precision the network ran in (float64 stays float64) and never wait for the host. Where nothing is
+valid they are 0 with zero gradients. Values at joints that are not valid, NaN included, have no influence.
 """
 
 import math
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
+from torch import Tensor
 
 from hpe_study.heatmaps import gaussian_targets, read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
@@ -16,12 +18,14 @@ from hpe_study.utils import distributed
 from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
 __all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
+Reduction = Literal["mean", "none"]
 
 
 def _masked_mean(values, valid):
     """Mean of `values` where `valid`; 0 with zero gradients where nothing is.
 
-    Where several processes share the batch: this one's part of the mean, so that the parts add up to it."""
+    Where several processes share the batch: this one's part of the mean, so that the parts add up to it.
+    """
     return torch.where(valid, values, 0.0).sum() / distributed.total(valid.sum()).clamp(min=1)
 
 
@@ -34,31 +38,45 @@ def _reduced(values, valid, reduction):
 
 
 class _SquaredError(torch.autograd.Function):
-    """(B, J) sums of a map's squared errors, 0 where not labelled. On whole maps memory is what costs: this
-    goes through it a third as often as autograd's own chain of subtraction, mask, square and sum."""
+    """(B, J) sums of a map's squared errors, 0 where not labelled.
+
+    On whole maps memory traffic is what costs: this passes over memory a third as often as autograd's chain
+    of subtraction, mask, square and sum.
+    """
 
     @staticmethod
-    def forward(ctx, prediction, target, labelled):
+    def forward(ctx: Any, prediction: Tensor, target: Tensor, labelled: Tensor) -> Tensor:
         difference = (prediction - target).masked_fill_(~labelled[..., None, None], 0.0)
         ctx.save_for_backward(difference)
         return torch.linalg.vector_norm(difference, dim=(-2, -1)).square()
 
     @staticmethod
-    def backward(ctx, slope):
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         (difference,) = ctx.saved_tensors
         return 2 * slope[..., None, None] * difference, None, None
 
 
-def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", sigma=None):
-    """Squared error between maps, a joint at a time.
+def heatmap_loss(
+    prediction: Tensor,
+    target: Tensor,
+    labelled: Tensor,
+    reduction: Reduction = "mean",
+    scale: Literal["mean", "peak"] = "mean",
+    sigma: float | None = None,
+) -> Tensor:
+    """Squared error between predicted and target heat maps.
 
-    prediction, target: (B, J, H, W), the target without gradient; labelled: (B, J) bool, the joints that
-    count.
-    scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided by π
-    σ², the sum of a
-    squared target Gaussian: predicting nothing costs 1 at any size of map. `sigma` (heat-map px) is needed
-    for "peak". Returns the mean over labelled joints, or for reduction="none" (B, J) with 0 where not
-    labelled.
+    Args:
+        prediction: (B, J, H, W).
+        target: (B, J, H, W), without gradient.
+        labelled: (B, J) bool, the joints that count.
+        reduction: "mean", over labelled joints; "none", one value per joint.
+        scale: "mean", the mean over the map's cells (Zhou et al. 2017); "peak", the sum over the map divided
+            by π σ², the sum of a squared target Gaussian: an empty map costs 1 at any size of map.
+        sigma: heat-map px, needed for "peak".
+
+    Returns:
+        A scalar, or (B, J) with 0 where not labelled.
     """
     if scale not in ("mean", "peak") or (scale == "peak" and sigma is None):
         raise ValueError(f'scale {scale!r} is not "mean" or "peak" (which needs sigma)')
@@ -67,29 +85,42 @@ def heatmap_loss(prediction, target, labelled, reduction="mean", scale="mean", s
     return _reduced(energy / (cells if scale == "mean" else math.pi * sigma**2), labelled, reduction)
 
 
-def depth_loss(depth, joints, target, labelled, beta=1.0, reduction="mean"):
-    """Smooth L1 between the depth that the maps hold at the true joints and the true depth.
+def depth_loss(
+    depth: Tensor,
+    joints: Tensor,
+    target: Tensor,
+    labelled: Tensor,
+    beta: float = 1.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Smooth L1 between the depth maps' values at the true joints and the true depth.
 
-    depth: (B, J, H, W) maps of the depth head; joints: (B, J, 2) heat-map px, read bilinearly; target: (B, J)
-    root-relative depth in the units of the head (crop sides / `depth_unit`); labelled: (B, J) bool, joints
-    with place and depth; beta: head units. Returns the mean over labelled joints, or for reduction="none" (B,
-    J) with 0 where not labelled.
+    Args:
+        depth: (B, J, H, W) depth maps.
+        joints: (B, J, 2) heat-map px, where the maps are sampled bilinearly.
+        target: (B, J) root-relative depth in the units of the head (crop sides / `depth_unit`).
+        labelled: (B, J) bool, joints with a location and a depth.
+        beta: where the loss turns from quadratic to linear, in units of the head.
+        reduction: "mean", over labelled joints; "none", one value per joint.
+
+    Returns:
+        A scalar, or (B, J) with 0 where not labelled.
     """
-    place = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
-    return depth_loss_of_values(read_depth(depth, place), target, labelled, beta, reduction)
+    joints = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
+    return depth_loss_of_values(read_depth(depth, joints), target, labelled, beta, reduction)
 
 
-def depth_loss_of_values(read, target, labelled, beta=1.0, reduction="mean"):
-    """`depth_loss` of depths (B, J) that were read already: one reading can serve this loss and the geometric
-    one."""
+def depth_loss_of_values(
+    depth: Tensor, target: Tensor, labelled: Tensor, beta: float = 1.0, reduction: Reduction = "mean"
+) -> Tensor:
+    """`depth_loss` of depths (B, J) already sampled, which the geometric loss can then share."""
     target = torch.where(labelled, at_least_float32(target), 0.0)
-    read = torch.where(labelled, at_least_float32(read), 0.0)
-    return _reduced(F.smooth_l1_loss(read, target, beta=beta, reduction="none"), labelled, reduction)
+    depth = torch.where(labelled, at_least_float32(depth), 0.0)
+    return _reduced(F.smooth_l1_loss(depth, target, beta=beta, reduction="none"), labelled, reduction)
 
 
 def _bone_tables():
-    """Per group, padded to the largest: parent and child index, relative length (canonical / stature), and
-    whether the slot is a bone."""
+    """Parent and child index, length relative to the stature, whether it is a bone: per group, padded."""
     slots = max(len(bones) for bones in BONE_GROUPS.values())
     parents, children, lengths, real = [], [], [], []
     for bones in BONE_GROUPS.values():
@@ -108,15 +139,14 @@ _CHILD, _PARENT = (
 
 
 class _BoneVariance(torch.autograd.Function):
-    """(B, groups) variances of `geometric_loss`, 0 where a group does not count, and (B, groups) bool: which
-    do.
+    """(B, groups) variances of `geometric_loss`, 0 where a group does not count; (B, groups) bool: which do.
 
-    Its slopes are written down, because on such small tensors the number of operations is what costs: these
+    The gradient is written out because on such small tensors the number of operations is what costs: these
     are a third of autograd's.
     """
 
     @staticmethod
-    def forward(ctx, joints, visible):
+    def forward(ctx: Any, joints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
         child, parent, real = (cached_tensor(ends, joints.device) for ends in (_CHILD, _PARENT, _REAL))
         lengths = cached_tensor(_LENGTHS, joints.device, joints.dtype)
         bones = joints.index_select(1, child) - joints.index_select(1, parent)
@@ -139,7 +169,7 @@ class _BoneVariance(torch.autograd.Function):
         return (deviation.square() * share).sum(-1), counts
 
     @staticmethod
-    def backward(ctx, gradient, _):
+    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor, None]:
         (slope,) = ctx.saved_tensors
         child, parent = (cached_tensor(ends, slope.device) for ends in (_CHILD, _PARENT))
         along = (slope * gradient[..., None, None]).flatten(1, 2)
@@ -147,17 +177,22 @@ class _BoneVariance(torch.autograd.Function):
         return joints.index_add_(1, child, along).index_add_(1, parent, along, alpha=-1), None
 
 
-def geometric_loss(joints, visible, reduction="mean"):
-    """How unequally the bones of a group are stretched (Zhou et al. 2017, eq. 4): no 3D truth is needed.
+def geometric_loss(joints: Tensor, visible: Tensor, reduction: Reduction = "mean") -> Tensor:
+    """Penalise bones of a group that are stretched unequally (Zhou et al. 2017, eq. 4); needs no 3D labels.
 
-    joints: (B, 16, 3) MPII-16 in crop units: x, y and root-relative depth as fractions of the crop's side
-    (any origin);
-    visible: (B, 16) bool, joints that count. A bone counts when both its ends do, a group when at least two
-    of its bones do. A bone's ratio is its length over its canonical length, the latter as a fraction of the
-    canonical person's height, so each ratio says how tall the person is in crop sides (about 0.8 for someone
-    standing in the crop). A group's value is the variance (divided by the number of bones) of its ratios. As
-    in the source, groups are summed; the mean is over the samples with a group that counts. For
-    reduction="none": (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
+    A bone's ratio is its length over its canonical length, the latter as a fraction of the canonical person's
+    height, so each ratio says how tall the person is in crop sides (about 0.8 for someone standing in the
+    crop). A group's value is the variance (divided by the number of bones) of its ratios.
+
+    Args:
+        joints: (B, 16, 3) MPII-16: x, y and root-relative depth in crop sides, any origin.
+        visible: (B, 16) bool, joints that count. A bone counts when both its ends do, a group when at least
+            two of its bones do.
+        reduction: "mean", the groups' sum (as in the source), averaged over the samples with a group that
+            counts; "none", one value per group.
+
+    Returns:
+        A scalar, or (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)

@@ -33,7 +33,7 @@ def profile_with(tmp_path, names):
 def test_every_defect_of_the_audit_has_a_switch():
     assert set(published_defects.NAMES) == PUBLISHED
     assert len(published_defects.NAMES) == 13
-    assert all(switch.does and switch.trace for switch in published_defects.SWITCHES)
+    assert all(defect.does and defect.trace for defect in published_defects.DEFECTS)
 
 
 def test_all_is_every_one_and_the_order_never_matters():
@@ -45,11 +45,11 @@ def test_all_is_every_one_and_the_order_never_matters():
 
 
 def test_an_unknown_switch_is_an_error_that_lists_those_there_are(tmp_path):
-    with pytest.raises(StudyError, match="no switch 'off_by_two'; there are flic_off_by_one, .*, and all"):
+    with pytest.raises(StudyError, match="no defect 'off_by_two'; there are flic_off_by_one, .*, and all"):
         published_defects.chosen(["off_by_two"])
     path = profile_with(tmp_path, ["off_by_two"])
     with pytest.raises(
-        StudyError, match=r"mine.yaml: legacy: no switch 'off_by_two'; there are flic_off_by_one"
+        StudyError, match=r"mine.yaml: legacy: no defect 'off_by_two'; there are flic_off_by_one"
     ) as caught:
         read_profile(path)
     assert "\n" not in str(caught.value)

@@ -1,10 +1,10 @@
-"""Weights from files: our own checkpoints, the original implementation's, and ImageNet's of torchvision or timm.
+"""Weights from files: our own checkpoints, the original implementation's, ImageNet's of torchvision or timm.
 
-A file is read as tensors and plain containers only (`weights_only`), so it cannot run code, and nothing that it
-says is believed unchecked. Its kind shows in its keys:
+A file is read as tensors and plain containers only (`weights_only`), so it cannot run code, and nothing that
+it says is believed unchecked. Its kind shows in its keys:
 
-    ours       {"model": state, …}, optionally "network": fields of a `NetworkConfig`, "preprocessing": fields of a
-               `Preprocessing`, "identity": digest of all that the training depended on
+    ours       {"model": state, …}, optionally "network": fields of a `NetworkConfig`, "preprocessing": fields
+               of a `Preprocessing`, "identity": digest of all that the training depended on
     original   {"state_dict": state} or the state itself: conv1, bn1, layer1..4, deconv_layers.{0,1,3,4,6,7},
                hm, depth, each with or without a leading "module."; that network saw BGR images divided by 256
     ImageNet   conv1, bn1, layer1..4, fc: the backbone is loaded, the rest keeps its weights

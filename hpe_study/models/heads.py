@@ -91,11 +91,13 @@ class HeatmapHead(PoseNetwork):
         return {"heatmap": self.heatmap_head(features), "depth": self.depth_head(features)}
 
     def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
+        """Locate each joint in its heat map and sample its depth map there."""
         joints, score = decode(outputs["heatmap"], method)
         depth = read_depth(outputs["depth"], joints) * depth_unit
         return Joints((joints + 0.5) / outputs["heatmap"].shape[-1], depth, score)
 
     def heatmaps(self, outputs: Outputs) -> Tensor:
+        """The heat maps as they are."""
         return outputs["heatmap"]
 
 

@@ -1,10 +1,10 @@
 """Stacked hourglass (Newell, Yang & Deng 2016) with a depth head beside each stack's heat-map head."""
 
 import torch
-import torch.nn.functional as F
-from torch import nn
+import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
+from torch import Tensor, nn
 
-from hpe_study.models.heads import HeatmapHead
+from hpe_study.models.heads import HeatmapHead, Outputs
 from hpe_study.models.normalization import check_size
 
 DEPTH = 4  # levels of an hourglass: 64 cells down to 4
@@ -13,7 +13,7 @@ DEPTH = 4  # levels of an hourglass: 64 cells down to 4
 class Residual(nn.Module):
     """Pre-activated bottleneck: 1×1 to half the channels, 3×3, 1×1."""
 
-    def __init__(self, channels, out_channels):
+    def __init__(self, channels: int, out_channels: int):
         super().__init__()
         half = out_channels // 2
         self.body = nn.Sequential(
@@ -23,28 +23,29 @@ class Residual(nn.Module):
         )  # fmt: skip
         self.shortcut = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, h, w) → (B, out_channels, h, w)."""
         return self.body(x) + self.shortcut(x)
 
 
 class Hourglass(nn.Module):
-    """Down to half the size, an hourglass of one level less (or a residual), up again, and a residual beside
-    it."""
+    """Half the size, an hourglass of one level less (or a residual), up again; a residual in parallel."""
 
-    def __init__(self, features, depth=DEPTH):
+    def __init__(self, features: int, depth: int = DEPTH):
         super().__init__()
         self.beside, self.down, self.up = (Residual(features, features) for _ in range(3))
         self.inner = Hourglass(features, depth - 1) if depth > 1 else Residual(features, features)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, features, h, w) → the same shape."""
         inner = self.up(self.inner(self.down(F.max_pool2d(x, 2))))
         return self.beside(x) + F.interpolate(inner, scale_factor=2, mode="nearest")
 
 
 class Stack(HeatmapHead):
-    """An hourglass, its heads, and (unless it is the last) what it hands to the next one."""
+    """An hourglass with its heads and, unless it is the last, the features for the next stack."""
 
-    def __init__(self, features, joints, last):
+    def __init__(self, features: int, joints: int, last: bool):
         super().__init__()
         self.hourglass = Hourglass(features)
         self.trunk = nn.Sequential(
@@ -56,7 +57,8 @@ class Stack(HeatmapHead):
         self.add_head(features, joints)
         self.merge = None if last else nn.Conv2d(features + 2 * joints, features, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Outputs, Tensor | None]:
+        """(B, features, h, w) → the stack's outputs, and the next stack's input (None after the last)."""
         features = self.trunk(self.hourglass(x))
         maps = self.head(features)
         if self.merge is None:
@@ -65,19 +67,21 @@ class Stack(HeatmapHead):
 
 
 class StackedHourglass(HeatmapHead):
-    """`stacks` hourglasses one behind the other, each refining the last one's maps.
+    """A sequence of hourglasses, each of which refines the maps of the one before.
 
-    forward(images (B, 3, H, W)), H and W multiples of 64, gives {"heatmap", "depth"} (B, J, H/4, W/4) of the
-    last stack, and under "stacks" the list of every stack's {"heatmap", "depth"} in order, the last included:
-    sum the losses over them to supervise each.
+    Args:
+        stacks: number of hourglasses.
+        joints: number of joints.
+        features: channels of each hourglass.
     """
 
     divisor = 4 * 2**DEPTH
 
-    def __init__(self, stacks, joints=16, features=256):
+    def __init__(self, stacks: int, joints: int = 16, features: int = 256):
         super().__init__()
         self.stem = nn.Sequential(
-            nn.Conv2d(3, features // 4, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(features // 4), nn.ReLU(),
+            nn.Conv2d(3, features // 4, 7, stride=2, padding=3, bias=False),
+            nn.BatchNorm2d(features // 4), nn.ReLU(),
             Residual(features // 4, features // 2), nn.MaxPool2d(2),
             Residual(features // 2, features // 2), Residual(features // 2, features),
         )  # fmt: skip
@@ -85,7 +89,15 @@ class StackedHourglass(HeatmapHead):
             Stack(features, joints, last=number == stacks - 1) for number in range(stacks)
         )
 
-    def forward(self, images):
+    def forward(self, images: Tensor) -> Outputs:
+        """The last stack's maps, and all stacks' for a loss on each (intermediate supervision).
+
+        Args:
+            images: (B, 3, H, W); H and W multiples of 64.
+
+        Returns:
+            {"heatmap", "depth"} (B, J, H/4, W/4), and "stacks": a list of every stack's, the last included.
+        """
         check_size(images, self.divisor)
         x = self.stem(images)
         outputs = []

@@ -3,12 +3,19 @@
 torch and timm are imported where a network is built: checking a parameter file needs the names alone.
 
     resnet18, 34, 50, 101, 152   the study's: a ResNet, three deconvolutions, two 1×1 heads
-    narrow18                     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a stem
-                                 of stride 2 without max-pool, two deconvolutions, lateral 1×1 skips
+    narrow18                     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a
+                                 stem of stride 2 without max-pool, two deconvolutions, lateral 1×1 skips
     hourglass1, 2, 4, 8          as many stacked hourglasses of `features` channels
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from hpe_study.models.registry import register
+
+if TYPE_CHECKING:
+    from hpe_study.models.pose_resnet import PoseResNet
 
 DECONVOLUTIONS = {"deconv_channels": (1, 1024), "skips": (False, True)}
 
@@ -26,7 +33,8 @@ for _depth in (18, 34, 50, 101, 152):
 
 
 @register("narrow18", input_multiple=16, options={"width": (1, 512), **DECONVOLUTIONS})
-def narrow18(joints, width=16, deconv_channels=64, skips=True):
+def narrow18(joints: int, width: int = 16, deconv_channels: int = 64, skips: bool = True) -> PoseResNet:
+    """ResNet-18 without max-pool, 1, 2, 4, 8 × `width` channels."""
     from hpe_study.models.pose_resnet import PoseResNet, narrow_backbone
 
     return PoseResNet(narrow_backbone(width), joints, 2, deconv_channels, skips)

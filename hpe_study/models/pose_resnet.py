@@ -104,8 +104,8 @@ def pose_network(
 
 def _imagenet_backbone(name, weights, options):
     try:
-        # From the weights' own server where they have one (torchvision's): without a network it fails at once;
-        # the hub's client would try for 45 s first.
+        # From the weights' own server where they have one (torchvision's): without a network it fails at
+        # once; the hub's client would try for 45 s first.
         options = {**options, "pretrained": True}
         if weights:
             options["pretrained_cfg_overlay"] = {"hf_hub_id": None}
@@ -120,7 +120,7 @@ def _imagenet_backbone(name, weights, options):
 
 
 def narrow_backbone(width: int) -> FeatureListNet:
-    """ResNet-18 of 1, 2, 4, 8 × `width` channels without max-pool: its maps are 1/2 to 1/16 of the picture."""
+    """ResNet-18 of 1, 2, 4, 8 × `width` channels without max-pool: maps of 1/2 to 1/16 of the picture."""
     channels = tuple(width * factor for factor in (1, 2, 4, 8))
     backbone = ResNet(BasicBlock, [2, 2, 2, 2], channels=channels, num_classes=0, global_pool="")
     backbone.maxpool = nn.Identity()
@@ -130,9 +130,9 @@ def narrow_backbone(width: int) -> FeatureListNet:
 def _without_faulty_convolutions(backbone):
     """Take a fault of oneDNN 3.12 out of a backbone's way; its results stay the same.
 
-    With AVX-512 the backward pass of a 1×1 convolution of stride 2 with up to 8 input channels, channels last,
-    writes outside its memory from about 56 × 56 cells on (pytorch issue 136348): the process dies. Such a
-    convolution gets every second cell and stride 1 instead.
+    With AVX-512 the backward pass of a 1×1 convolution of stride 2 with up to 8 input channels, channels
+    last, writes outside its memory from about 56 × 56 cells on (pytorch issue 136348): the process dies. Such
+    a convolution gets every second cell and stride 1 instead.
     """
     for module in backbone.modules():
         if (

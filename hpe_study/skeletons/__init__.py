@@ -1,4 +1,4 @@
-"""Skeletons: joint sets by name, the one way from one to another, the lengths of their bones."""
+"""Skeletons: joint sets by name, conversion from one to another, lengths of bones."""
 
 from hpe_study.skeletons.joint_sets import (
     ALL,

@@ -1,31 +1,40 @@
 """Joint sets by name, and the one way from one to another.
 
-A skeleton is declared once, as a line of joint names in the order of its data set. Left/right partners, indices and
-bones follow from the names. `convert` multiplies by one matrix that is built from names and written recipes; the same
-call serves 2D and 3D, prediction and truth.
+A skeleton is declared once, as a line of joint names in the order of its data set. Left/right partners,
+indices and bones follow from the names. `convert` multiplies by one matrix built from names and written
+recipes; the same call serves 2D and 3D, prediction and truth.
 
-A name means one place on the body throughout the project. Where a data set uses a word for a place of its own ("neck" is
-five different places in these seven sets), the skeleton lists it under `own`, and nobody else's joint of that
-name is taken for it. Orders and meanings: the data sets' own documentation, see `hpe_study.datasets`.
+A name means one place on the body throughout the project. Where a data set uses a word for a place of its own
+("neck" is five different places in these seven sets), the skeleton lists it under `own`, and no other set's
+joint of that name is taken for it. Orders and meanings: the data sets' own documentation, see
+`hpe_study.datasets`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import torch
 
-_BY_NAME = {}  # every skeleton that was made, by its name
+Array = TypeVar("Array", np.ndarray, torch.Tensor)
+_BY_NAME: dict[str, "Skeleton"] = {}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a joint is made of others: weights that sum to 1. `exact` is False where it only comes close; `note` says how close.
+    """How a joint is derived from others.
 
-    simulated: how far it is off on 700 simulated people in everyday, sports and laboratory poses, (median, lower, upper quartile) in mm,
-    measured by `tests/datasets/test_recipes.py`. Their joints lie where the real sets' are thought to lie: it is no measure of real labels,
-    which `python -m hpe_study.datasets recipes ROOT` takes where a set has both places.
+    Attributes:
+        weights: {joint: weight}; they sum to 1.
+        exact: False where the joint is only approximated.
+        note: how close it comes.
+        simulated: its error on 700 simulated people in everyday, sports and laboratory poses, (median, lower,
+            upper quartile) in mm, measured by `tests/datasets/test_recipes.py`. Their joints lie where the
+            real sets' are thought to lie, so it does not measure real labels; `python -m hpe_study.datasets
+            recipes ROOT` does, where a set has both joints.
     """
 
     weights: MappingProxyType
@@ -34,7 +43,10 @@ class Recipe:
     simulated: tuple | None = None
 
 
-def define_recipe(exact=True, note="", simulated=None, **weights):
+def define_recipe(
+    exact: bool = True, note: str = "", simulated: tuple | None = None, **weights: float
+) -> Recipe:
+    """Make a `Recipe`; arguments as there, the weights by joint name."""
     if abs(sum(weights.values()) - 1) > 1e-9:
         raise ValueError(f"recipe weights sum to {sum(weights.values())}, not 1")
     if simulated:
@@ -44,30 +56,40 @@ def define_recipe(exact=True, note="", simulated=None, **weights):
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A named joint set: `joints` in order, `bones` as (parent, child) names, a `root`, and recipes for joints it lacks."""
+    """A named joint set.
+
+    Attributes:
+        name: unique among all skeletons.
+        joints: names in the order of the data set.
+        bones: (parent, child) names.
+        root: the joint that poses are relative to.
+        own: names whose meaning is this family's own.
+        family: qualifies the names in `own`.
+        recipes: {joint that it lacks, by `key`: how it is derived}.
+    """
 
     name: str
     joints: tuple
     bones: tuple
     root: str
-    own: frozenset = frozenset()  # names whose meaning is this family's own
+    own: frozenset = frozenset()
     family: str = ""
     recipes: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.joints)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Skeleton({self.name}, {len(self)} joints)"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         return (by_name, (self.name,))
 
-    def index(self, joint):
+    def index(self, joint: str) -> int:
         """Position of a joint by name."""
         return self.joints.index(joint)
 
-    def indices(self, joints):
+    def indices(self, joints: str | Iterable[str]) -> list[int]:
         """Positions of several joints, given as a list or as one line of names."""
         return [self.index(joint) for joint in (joints.split() if isinstance(joints, str) else joints)]
 
@@ -76,27 +98,41 @@ class Skeleton:
         return joints - joints[..., [self.index(self.root)], :]
 
     @property
-    def flip(self):
+    def flip(self) -> list[int]:
         """Permutation that exchanges left and right partners."""
         return [self.joints.index(mirrored(joint)) for joint in self.joints]
 
     @property
-    def bone_indices(self):
+    def bone_indices(self) -> list[tuple[int, int]]:
         """Bones as (parent, child) index pairs."""
         return [(self.index(parent), self.index(child)) for parent, child in self.bones]
 
-    def key(self, joint):
+    def key(self, joint: str) -> str:
         """The joint's name with its meaning: qualified by the family where the word is the family's own."""
         return f"{self.family}.{joint}" if joint in self.own else joint
 
 
-def mirrored(joint):
+def mirrored(joint: str) -> str:
+    """The joint's partner on the other side of the body; a joint in the middle is its own."""
     front = "mid_" if joint.startswith("mid_") else ""  # FLIC's mid_l_upper_arm
     side = joint[len(front) :][:2]
     return front + {"l_": "r_", "r_": "l_"}.get(side, side) + joint[len(front) + 2 :]
 
 
-def define_skeleton(name, joints, chains, root, own="", family="", **recipes):
+def define_skeleton(
+    name: str, joints: str, chains: str, root: str, own: str = "", family: str = "", **recipes: Recipe
+) -> Skeleton:
+    """Make a `Skeleton` and register it by name; lists are words in one line.
+
+    Args:
+        name: see `Skeleton`.
+        joints: names in the order of the data set.
+        chains: bones as chains of joints: "pelvis-r_hip-r_knee".
+        root: see `Skeleton`.
+        own: names whose meaning is this family's own.
+        family: qualifies them; by default the name.
+        **recipes: how joints that it lacks are derived; `lsp__neck` stands for another family's `lsp.neck`.
+    """
     joints = tuple(joints.split())
     bones = tuple(
         pair
@@ -113,15 +149,15 @@ def define_skeleton(name, joints, chains, root, own="", family="", **recipes):
     return _BY_NAME[name]
 
 
-def by_name(name):
+def by_name(name: str) -> Skeleton:
     """The skeleton of that name (`"mpii16"`, …)."""
     if name not in _BY_NAME:
         raise KeyError(f"no skeleton {name!r}; there are {', '.join(_BY_NAME)}")
     return _BY_NAME[name]
 
 
-def sources(source, target):
-    """For each joint of `target`: the `Recipe` that makes it of `source`'s joints, or None where it cannot be made."""
+def sources(source: Skeleton, target: Skeleton) -> list[Recipe | None]:
+    """For each joint of `target`: how it is derived from `source`'s joints, None where it cannot be."""
     keys = {source.key(joint): joint for joint in source.joints}
     named = [
         define_recipe(**{keys[target.key(joint)]: 1.0}) if target.key(joint) in keys else None
@@ -133,7 +169,7 @@ def sources(source, target):
 
 
 @lru_cache
-def conversion_matrix(source, target):
+def conversion_matrix(source: Skeleton, target: Skeleton) -> np.ndarray:
     """(J_target, J_source) float64 weights; a row of zeros for a joint that `source` cannot give."""
     matrix = np.zeros((len(target), len(source)))
     for row, recipe in enumerate(sources(source, target)):
@@ -143,12 +179,20 @@ def conversion_matrix(source, target):
     return matrix
 
 
-def convert(joints, source, target):
-    """Joints of one skeleton in another.
+def convert(joints: Array, source: Skeleton, target: Skeleton) -> Array:
+    """Convert joints of one skeleton to another.
 
-    joints: (..., J_source, D) array or tensor in any unit and frame (the weights sum to 1, so both are kept); NaN where missing.
-    Returns (..., J_target, D) of the same kind; NaN where a joint, or a parent that its recipe needs, is missing.
-    Raises ValueError where the joints' count is not the source's.
+    Args:
+        joints: (..., J_source, D) array or tensor in any unit and frame (the weights sum to 1, so both are
+            kept); NaN where missing.
+        source: skeleton of the joints.
+        target: the wanted one.
+
+    Returns:
+        (..., J_target, D) of the same kind; NaN where a joint, or one that its recipe needs, is missing.
+
+    Raises:
+        ValueError: the joints' count is not the source's.
     """
     if joints.shape[-2] != len(source):
         raise ValueError(

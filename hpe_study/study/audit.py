@@ -23,7 +23,7 @@ from hpe_study.utils.progress import progress_bar
 
 def acts_on(name: str, run: Run) -> bool:
     """Whether a defect changes a training itself, not only what it is scored on."""
-    defect = published_defects.switch(name)
+    defect = published_defects.defect(name)
     if defect.where == published_defects.READING and name != "all_test_frames":
         return bool({run.two_d, run.trained_3d} & set(defect.sets))
     special = {

@@ -15,7 +15,7 @@ from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.data.store import Store
-from hpe_study.published_defects import switch
+from hpe_study.published_defects import defect
 from hpe_study.utils import distributed, rng
 
 LOADER_WORKERS = 4  # of the published code
@@ -220,7 +220,7 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
     sampler = FirstOf3D if fusion and "first_n_3d" in legacy else MixedSampler
     count = stage.training.samples_per_epoch or lengths[0]
     pairing = OwnLabels()
-    if stage.three_d in switch("mispaired_images").sets and "mispaired_images" in legacy:
+    if stage.three_d in defect("mispaired_images").sets and "mispaired_images" in legacy:
         pairing = PermutedLabels(len(stores) - 1, lengths[-1], stage.training.batch_size, stage.seed)
     return TrainingVariant(
         sampler=sampler(tuple(count for _ in stores), lengths, stage.seed, _share_of_2d(stage, lengths[0])),
