@@ -1,4 +1,4 @@
-"""Label files with random damage, for every reader: each is read, or refused in one line; nothing crashes or hangs.
+"""Label files with random damage are read, or refused in one line; no reader crashes or hangs.
 
 Every trial has a number, which is its seed: a failure names it. FUZZ_SECONDS=600 fuzzes for longer than the
 seconds that a test run gives it.

@@ -1,4 +1,4 @@
-"""HDF5 labels lie in the file itself and are no larger than it can hold; what crashes or loops is one line."""
+"""HDF5 labels lie in the file itself and are no larger than it can hold; a crash or loop is one line."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Numbers that no person has are refused by name; joints too close together for a crop are left out and counted."""
+"""Numbers that no person has are refused by name; joints too close for a crop are left out and counted."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Pictures and labels that are no regular files, or pictures of very many pixels, are refused before they are opened."""
+"""What is no regular file is refused before it is opened, a picture of very many pixels before decoding."""
 
 import os
 import struct
