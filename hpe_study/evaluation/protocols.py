@@ -6,7 +6,7 @@ Where a size comes from (`Protocol.scale`):
     "canonical" the skeleton is scaled to the mean bone lengths of the training set; no test truth is used
     "camera"     perspective: the focal length and the TRUE depth of the root (the test pose's position, not
                  its size or shape), as is usual for root-relative scores
-    "fixed"      the published code's: bones of H36M-17 add up to 4,000 mm, whoever the person is
+    "fixed"      the published code's: the bones of every person add up to 4,000 mm, as H36M-17
 """
 
 from dataclasses import dataclass, field, replace
