@@ -23,6 +23,7 @@ from tests.stick_people import StickPeople
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEOPLE = 600  # half of them train
+# A script without `if __name__ == "__main__":`; its processes must not run it again.
 PREPARE = """
 import sys
 from hpe_study.data import preparation
@@ -189,6 +190,34 @@ def test_without_room_for_the_store_its_parts_stay(tmp_path, monkeypatch):
     assert parts
     parts[0].write_bytes(parts[0].read_bytes()[:700])  # and a part that the disk cut short is made again
     assert len(Store(prepared_lsp(root, path))) == 3
+
+
+def test_a_part_file_that_is_not_as_it_should_be_is_made_again(tmp_path, monkeypatch):
+    people, path = StickPeople(tmp_path / "images", 4), tmp_path / "stick.h5"
+    monkeypatch.setattr(preparation, "CHUNK", 2)
+    whole = arrays(prepared(people, tmp_path, monkeypatch))
+    key = stored_key(path)
+
+    def of_another_length(part):
+        with h5py.File(part, "r+") as file:
+            values = file["side"][:1]
+            del file["side"]
+            file["side"] = values
+
+    def that_reaches_out(part):
+        with h5py.File(part, "r+") as file:
+            del file["side"]
+            file["side"] = h5py.ExternalLink(str(path), "/side")
+
+    for spoil in (of_another_length, that_reaches_out, lambda part: part.write_text("no HDF5"), Path.unlink):
+        parts = path.with_name(f"stick.parts-{key[:12]}")
+        with monkeypatch.context() as patch:
+            patch.setattr(preparation.shutil, "rmtree", lambda folder: None)  # keep the parts
+            path.unlink()
+            prepared(people, tmp_path, monkeypatch)
+        spoil(parts / "00000002.h5")
+        path.unlink()
+        same(arrays(prepared(people, tmp_path, monkeypatch)), whole)
 
 
 def test_a_damaged_store_is_made_again(tmp_path):
