@@ -10,12 +10,12 @@ from hpe_study.config import Counts, Profile
 from hpe_study.data.store_key import stored_key
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.models import build_model
 from hpe_study.study.published import data_sheet
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils import devices
-from hpe_study.utils.files import read_json
 
 OVERHEAD = (
     9.0  # seconds of a notebook besides its work: kernel, imports, figures (two cores; two notebooks per run)
@@ -54,8 +54,9 @@ def images_of(study: Study, run: Run) -> int:
 
 def measured_rate(study: Study) -> float:
     """Images per second of one training process: of finished runs, else of a few steps on noise, now."""
-    records = [study.run_folder(run) / "run.json" for run in study.runs]
-    rates = [read_json(path)["images_per_second"] for path in records if path.exists()]
+    folders = [study.run_folder(run) for run in study.runs]
+    finished = [folder for folder in folders if (folder / "run.json").exists()]
+    rates = [read_run_record(folder).images_per_second for folder in finished]
     return statistics.median(rates) if rates else _rate_on_noise(study.profile)
 
 
@@ -79,14 +80,14 @@ def _rate_on_noise(profile: Profile) -> float:
 
 def is_current(study: Study, run: Run) -> bool:
     """Whether a run's record is there, of the profile's parameters and of the stores that lie there now."""
-    path = study.run_folder(run) / "run.json"
-    if not path.exists():
+    folder = study.run_folder(run)
+    if not (folder / "run.json").exists():
         return False
-    record = read_json(path)
+    record = read_run_record(folder)
     stores = [study.store_path(name, split) for name in run.sets for split in SPLITS]
     at_hand = {store.name: store for store in stores if store.exists()}
-    keys = {name: key for name, key in record["data"].items() if name in at_hand}
-    return record["hash"] == study.stage(run).hash and all(
+    keys = {name: key for name, key in record.data.items() if name in at_hand}
+    return record.hash == study.stage(run).hash and all(
         stored_key(at_hand[name]) == key for name, key in keys.items()
     )
 

@@ -7,6 +7,7 @@ import pytest
 
 from hpe_study.study import Run, Study, eta
 from hpe_study.study.eta import RemainingTime, images_of
+from tests.evaluation.test_run_record import RECORD
 
 
 def test_images_are_counted_as_they_will_be_seen():
@@ -41,7 +42,7 @@ def test_what_is_done_counts_no_more(study):
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(
-        json.dumps({"images_per_second": 100.0, "hash": study.stage(study.runs[0]).hash, "data": {}})
+        json.dumps(RECORD | {"hash": study.stage(study.runs[0]).hash, "data": {}})
     )
     assert len(outlook.runs_left) == len(study.runs) - 1
     assert outlook.seconds() < before
@@ -50,7 +51,7 @@ def test_what_is_done_counts_no_more(study):
 def test_a_run_of_other_parameters_is_still_to_do(study):
     folder = study.run_folder(study.runs[0])
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"images_per_second": 100.0, "hash": "another", "data": {}}))
+    (folder / "run.json").write_text(json.dumps(RECORD | {"hash": "another", "data": {}}))
     assert RemainingTime(study, 2, 2).runs_left == study.runs
 
 
