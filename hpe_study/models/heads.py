@@ -46,6 +46,14 @@ class PoseNetwork(nn.Module):
     weights_source: str = "random"
     output_names: tuple[str, ...]
 
+    def add_head(self, channels: int, joints: int, std: float | None = None) -> None:
+        """Create the head's layers; std: of their initial weights (None: PyTorch's default)."""
+        raise NotImplementedError
+
+    def head(self, features: Tensor) -> Outputs:
+        """Features (B, channels, h, w) → the outputs."""
+        raise NotImplementedError
+
     def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
         """Read joints from the network's outputs; differentiable where the method is.
 
@@ -83,11 +91,11 @@ class HeatmapHead(PoseNetwork):
     output_names = ("heatmap", "depth")
 
     def add_head(self, channels: int, joints: int, std: float | None = None) -> None:
-        """Create the two convolutions; std: of their initial weights (None: torch's default)."""
+        """Create the two convolutions."""
         self.heatmap_head, self.depth_head = (_convolution(channels, joints, std) for _ in range(2))
 
     def head(self, features: Tensor) -> Outputs:
-        """Features (B, channels, h, w) → the outputs."""
+        """Features (B, channels, h, w) → {"heatmap", "depth"}, each (B, J, h, w)."""
         return {"heatmap": self.heatmap_head(features), "depth": self.depth_head(features)}
 
     def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:

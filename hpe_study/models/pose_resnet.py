@@ -12,7 +12,7 @@ from timm.models import FeatureListNet
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
-from hpe_study.models.heads import HeatmapHead, Outputs
+from hpe_study.models.heads import HeatmapHead, Outputs, PoseNetwork
 from hpe_study.models.normalization import check_size
 
 LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
@@ -39,8 +39,8 @@ class Upsampling(nn.Module):
         return torch.relu_(x)
 
 
-class PoseResNet(HeatmapHead):
-    """A backbone, upsamplings and two 1×1 heads (Simple Baselines, Xiao et al. 2018, with a head for depth).
+class UpsampledBackbone(PoseNetwork):
+    """A backbone and upsamplings; the head comes from the class that it is combined with, as in `PoseResNet`.
 
     Args:
         backbone: timm's feature maps: a list of four, each half the size of the one before.
@@ -67,16 +67,20 @@ class PoseResNet(HeatmapHead):
         self.upsamplings = nn.ModuleList(
             Upsampling(c, deconv_channels, lateral) for c, lateral in zip(inputs, laterals, strict=True)
         )
-        self.add_head(deconv_channels, joints, std=0.001)  # as Simple Baselines
+        self.add_head(deconv_channels, joints, std=0.001)
         self.divisor = 4 * 2**deconvs  # the deepest map is a whole number of cells wide
 
     def forward(self, images: Tensor) -> Outputs:
-        """(B, 3, H, W) → {"heatmap", "depth"} (B, J, H/4, W/4); H and W multiples of `divisor`."""
+        """(B, 3, H, W) → the head's outputs; H and W multiples of `divisor`."""
         check_size(images, self.divisor)
         *skips, x = self.backbone(images)
         for upsampling, skip in zip(self.upsamplings, reversed(skips), strict=False):
             x = upsampling(x, skip)
         return self.head(x)
+
+
+class PoseResNet(HeatmapHead, UpsampledBackbone):
+    """Simple Baselines (Xiao et al. 2018) with a head for depth: outputs (B, J, H/4, W/4)."""
 
 
 def pose_network(
