@@ -51,7 +51,7 @@ def simplest(trial: Trial) -> Trial:
 
 
 def stack_runs(seed: int) -> list[Run]:
-    """The runs behind three conclusions: FLIC's rank, the gain of pre-training, transfer of synthetic data."""
+    """The runs behind three conclusions: FLIC's rank, gain of pre-training, transfer of synthetic data."""
     pairs = [(set_2d, "h36m") for set_2d in SETS_2D] + [("mpii", "occlusion_person"), (None, "h36m")]
     return [Run(3, set_2d, set_3d, set_3d, seed=seed) for set_2d, set_3d in pairs]
 

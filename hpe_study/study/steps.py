@@ -114,7 +114,7 @@ def train(
     if run.parent:
         if not (study.run_folder(run.parent) / "checkpoint.pt").exists():
             train(study, run.parent, device, progress)
-        init = study.run_folder(run.parent) / init_checkpoint(run.parent, profile.legacy)
+        init = study.run_folder(run.parent) / init_checkpoint(study.stage(run.parent))
     stage, folder = study.stage(run), study.run_folder(run)
     if changes := {key: value for key, value in changes.items() if value is not None}:
         training = checked(TrainingConfig, stage.training.model_dump() | changes, "parameters cell")

@@ -175,13 +175,14 @@ def _of_2d_set(batch):
 # ---------------------------------------------------------------- the weights that the next stage starts from
 
 
-def init_checkpoint(run, legacy: Sequence[str]) -> str:  # noqa: ANN001 (`study.Run` lies above this room)
-    """Name of the file, in a run's folder, that its children start from.
+def init_checkpoint(parent: StageConfig) -> str:
+    """Name of the file, in a parent run's folder, that its children start from.
 
     The last epoch's weights; in the published 3D-only scheme (`stage3_from_best`) those with the best
     validation 2D score.
     """
-    return BEST if "stage3_from_best" in legacy and run.stage == 2 and run.scheme == "3d" else LAST
+    best = "stage3_from_best" in parent.legacy and parent.stage == 2 and parent.scheme == "3d"
+    return BEST if best else LAST
 
 
 # ---------------------------------------------------------------- all together

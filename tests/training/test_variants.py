@@ -15,7 +15,6 @@ from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.losses import geometric_loss, heatmap_loss
 from hpe_study.skeletons import BONE_GROUPS, FLIC29, MPII16
-from hpe_study.study import Run
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData, TrainingJob
 from hpe_study.training.trainer import Trainer
@@ -178,9 +177,10 @@ def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_s
 
 
 def test_stage_3_starts_from_the_best_validation_score_where_the_published_one_does(stick_stores, tmp_path):
-    assert init_checkpoint(Run(2, None, "h36m"), ("stage3_from_best",)) == BEST
-    assert init_checkpoint(Run(2, None, "h36m"), ()) == LAST
-    assert init_checkpoint(Run(2, "mpii", "h36m"), ("stage3_from_best",)) == LAST
+    corrected, published = stage(2, two_d=None), {"legacy": ("stage3_from_best",)}
+    assert init_checkpoint(corrected) == LAST
+    assert init_checkpoint(corrected.model_copy(update=published)) == BEST
+    assert init_checkpoint(stage(2).model_copy(update=published)) == LAST
     data = RunData(None, stick_stores["3d", "train"], None, stick_stores["3d", "test"])
     settings = stage(2, two_d=None, epochs=4, drop_after=(), learning_rate=0.03).model_copy(
         update={"legacy": ("stage3_from_best",)}
