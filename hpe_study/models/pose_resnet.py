@@ -11,14 +11,13 @@ import torch
 from timm.models import FeatureListNet
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hpe_study.models.heads import HeatmapHead, Outputs, PoseNetwork
 from hpe_study.models.normalization import check_size
 
 LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
-POINTWISE_CHANNELS = (
-    8  # up to so many input channels oneDNN's convolution is at fault, see `_without_faulty_convolutions`
-)
+FAULTY_CHANNELS, FAULTY_CELLS = 8, 48  # of oneDNN's 1×1 convolution of stride 2, see `_SafePointwise`
 
 
 class Upsampling(nn.Module):
@@ -131,23 +130,24 @@ def narrow_backbone(width: int) -> FeatureListNet:
     return FeatureListNet(backbone, out_indices=LEVELS)
 
 
-def _without_faulty_convolutions(backbone):
-    """Take a fault of oneDNN 3.12 out of a backbone's way; its results stay the same.
+class _SafePointwise(nn.Conv2d):
+    """A 1×1 convolution of stride 2 out of the way of a fault of oneDNN 3.12.
 
-    With AVX-512 the backward pass of a 1×1 convolution of stride 2 with up to 8 input channels, channels
-    last, writes outside its memory from about 56 × 56 cells on (pytorch issue 136348): the process dies. Such
-    a convolution gets every second cell and stride 1 instead.
+    With AVX-512 its backward pass, with up to 8 input channels, channels last, writes outside its memory from
+    about 56 × 56 cells on (pytorch issue 136348): the process dies. Large maps give it every second cell and
+    stride 1 instead; small ones keep torch's own path, and so their results to the last bit.
     """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As any convolution."""
+        if x.shape[-1] < FAULTY_CELLS:
+            return super().forward(x)
+        return functional.conv2d(x[..., ::2, ::2], self.weight, self.bias)
+
+
+def _without_faulty_convolutions(backbone):
     for module in backbone.modules():
-        if (
-            isinstance(module, nn.Conv2d)
-            and (module.kernel_size, module.stride, module.padding) == ((1, 1), (2, 2), (0, 0))
-            and module.in_channels <= POINTWISE_CHANNELS
-        ):
-            module.stride = (1, 1)
-            module.register_forward_pre_hook(_every_second_cell)
+        pointwise = type(module) is nn.Conv2d and module.kernel_size == (1, 1)
+        if pointwise and module.stride == (2, 2) and module.in_channels <= FAULTY_CHANNELS:
+            module.__class__ = _SafePointwise  # nothing but its forward differs
     return backbone
-
-
-def _every_second_cell(module, inputs):
-    return (inputs[0][..., ::2, ::2],)
