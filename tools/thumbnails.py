@@ -21,7 +21,7 @@ from hpe_study.datasets import open_dataset
 from hpe_study.photos.drawing import draw
 from hpe_study.photos.reader import PADDING
 from hpe_study.report import cost
-from hpe_study.report.rates import rates
+from hpe_study.report.rates import measured_rates
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
 from hpe_study.viewer import Viewer
@@ -39,8 +39,9 @@ def main(profile, *notebooks):
     found = [*sorted(study.folder.glob("*/*.ipynb")), *study.figures.glob("*.ipynb"), *map(Path, notebooks)]
     pictures = {notebook_of(path): data for path in found if (data := picture_in(path))}
     with tempfile.TemporaryDirectory() as pages:
-        paper = cost.whole(study.home / "params" / "paper.yaml")
-        cost.cost_table(paper, rates(paper), 4).save(Path(pages))
+        paper = cost.full_study(study.home / "params" / "paper.yaml")
+        rates = measured_rates(paper.profile.network, paper.home / "benchmarks")
+        cost.cost_table(paper, rates, 4).save(Path(pages))
         pictures |= page_pictures(Path(pages)) | page_pictures(study.figures) | viewer_pictures(study)
     for name, data in pictures.items():
         with atomic(folder / f"{name}.png") as part:

@@ -1,16 +1,19 @@
-"""The disk that a reproduction takes: downloads, prepared stores, checkpoints and predictions, in bytes."""
+"""The disk that a reproduction takes: downloads, prepared crops, checkpoints and predictions."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 
 from hpe_study import datasets
+from hpe_study.config import NetworkConfig
 from hpe_study.models import build_model
+from hpe_study.study import Run, Study
 from hpe_study.study.eta import counts_of
 
 GB = 1e9
-# Bytes a record of a prepared store, labels included: 48 simulated people a set (rendered at 256 px), crops
-# of 384 px, JPEG of quality 92. The crops of five real MPII people took 25.0 kB.
+# Bytes per record of a prepared store, labels included: 48 simulated people per set (rendered at 256 px),
+# crops of 384 px, JPEG of quality 92. The crops of five real MPII people took 25.0 kB.
 JPEG_BYTES = {
     "mpii": 27278,
     "lsp": 20387,
@@ -20,41 +23,29 @@ JPEG_BYTES = {
     "occlusion_person": 32793,
 }
 JPEG_SIDE = 384  # px; other sizes are taken as proportional to the crop's area
-PREDICTION_BYTES = 16 * 4 * 4  # an image: 16 joints of x, y, depth and height, in single precision
+PREDICTION_BYTES = 16 * 4 * 4  # per image: 16 joints of x, y, depth and height, in single precision
 
 
 @lru_cache
-def checkpoint_bytes(network):
-    """Bytes of a network's weights (`config.NetworkConfig`), counted without making them."""
+def checkpoint_bytes(network: NetworkConfig) -> int:
+    """Bytes of a network's weights, counted without making them."""
     options = {"width": network.width} if network.width else {}
     with torch.device("meta"):
         weights = build_model(network.model, **options).state_dict()
     return sum(value.numel() * value.element_size() for value in weights.values())
 
 
-def disk_of_set(study, name):
-    """{what: bytes} of a data set: its download (NaN where its page does not say), its stores as JPEG and as
-    raw crops."""
-    counts = counts_of(study.profile, name)
+def disk_bytes(study: Study, runs: Sequence[Run]) -> dict[str, float]:
+    """{content: bytes} that these runs need; NaN where a data set's page does not give its download."""
+    tested = [name for run in runs for name in study.test_sets(run)]
+    names = set(tested).union(*(run.sets for run in runs))
+    counts = {name: counts_of(study.profile, name) for name in names}
+    people = {name: counts[name].train + counts[name].test for name in names}
     side = round(study.profile.network.input_size * study.profile.crop_margin)
-    people = counts.train + counts.test
-    jpeg = people * JPEG_BYTES[name] * (side / JPEG_SIDE) ** 2
     return {
-        "download": datasets.info(name).download_gb * GB,
-        "JPEG crops": jpeg,
-        "raw crops": people * side**2 * 3,
-    }
-
-
-def disk(study, runs):
-    """{what: bytes} that these runs need."""
-    names = set().union(*(run.sets for run in runs), *(study.test_sets(run) for run in runs))
-    of_sets = [disk_of_set(study, name) for name in sorted(names)]
-    scored = sum(counts_of(study.profile, name).test for run in runs for name in study.test_sets(run))
-    kept = {
+        "download": sum(datasets.info(name).download_gb * GB for name in names),
+        "JPEG crops": sum(people[name] * JPEG_BYTES[name] for name in names) * (side / JPEG_SIDE) ** 2,
+        "raw crops": sum(people.values()) * side**2 * 3,
         "checkpoints": len(runs) * checkpoint_bytes(study.profile.network),
-        "predictions": scored * PREDICTION_BYTES,
+        "predictions": PREDICTION_BYTES * sum(counts[name].test for name in tested),
     }
-    return {
-        what: sum(sizes[what] for sizes in of_sets) for what in ("download", "JPEG crops", "raw crops")
-    } | kept

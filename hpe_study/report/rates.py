@@ -1,149 +1,91 @@
-"""How fast a profile's network trains: rates measured here, out of committed files, and where no GPU was
-measured, the goal.
+"""How fast a network trains: the rates that were measured with this code.
 
-benchmarks/results.csv          rows "<network> training step", and "validation" of the same machine
-benchmarks/gpu.csv              rows "training" of the network, with "compiling" of the same setting and
-                                "scoring"
-params/reference*.yaml          published run records, where they are of this very network
+benchmarks/results.csv   of a processor: rows "<network> training step", and "validation" of the same machine
+benchmarks/gpu.csv       of a GPU: rows "training", "scoring", and "compiling" of the same setting
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
-import pandas as pd
-
+from hpe_study.config import NetworkConfig
 from hpe_study.errors import StudyError
-from hpe_study.study import Study
-from hpe_study.study.records import read_runs
+from hpe_study.utils.tables import read_table
 
-MEASURED, PROJECTED = "at the rate measured", "at the goal, not measured"  # what hours are projected from
-GOAL, GOAL_OF = (
-    2500.0,
-    "ResNet-50 256 px",
-)  # images a second on one H100, and the network that this is the goal of
-BATCH = 32  # images of a benchmark's batch
-PASS = 1 / 3  # of an image learnt from: forward alone, where forward and backward are about one to two
+BATCH = 32  # images in a batch of the processor's benchmark
 
 
 @dataclass(frozen=True)
 class Rate:
-    """kind: `MEASURED` or `PROJECTED`; training: images learnt from a second; passes: images sent forward
-    alone a second; start: seconds that a training takes before that rate."""
+    """How fast one device trains one network; `startup`: seconds to compile it before each training."""
 
-    kind: str
     device: str
     precision: str
-    training: float
-    passes: float
-    source: str
-    start: float = 0.0
+    training: float  # images per second that are learnt from
+    forward: float  # images per second that are sent forward only
+    source: str = ""  # file, setting, data, date
+    startup: float = 0.0
+    is_gpu: bool = False  # False: one core of a processor
 
     @property
-    def on_gpu(self):
-        return "cores)" not in self.device  # as `devices` writes processors
-
-    @property
-    def words(self):
-        """Where, and how fast."""
-        where = ", ".join(part for part in (self.device, self.precision) if part)
-        return f"{where}, {self.training:,.{0 if self.training >= 100 else 2}f} images/s"
+    def label(self) -> str:
+        """The device, the precision and the training rate."""
+        return f"{self.device}, {self.precision}, {self.training:,.{0 if self.is_gpu else 2}f} images/s"
 
 
-def rates(study, goal=GOAL, benchmarks=None):
-    """The rates of the study's network: of each machine the fastest that was measured; the goal, if it is of
-    that network and no GPU was.
+def measured_rates(network: NetworkConfig, benchmarks: Path) -> list[Rate]:
+    """The network's fastest rate on each device, slowest device first, by the tables in a folder.
 
-    goal: images a second, None: without. benchmarks: folder of the benchmarks' tables, by default the
-    project's. Raises `StudyError` for a row in a unit that is no rate.
+    Raises:
+        StudyError: A table is damaged, a row's unit is no rate, or the network was not measured.
     """
-    network, tables = study.profile.network, benchmarks or study.home / "benchmarks"
-    found = (
-        _benchmarked(network, tables / "results.csv")
-        + _on_gpu(network, tables / "gpu.csv")
-        + _recorded(study)
-    )
-    fastest = {}
-    for rate in sorted(found, key=lambda rate: rate.training):
-        fastest[rate.device] = rate
-    ordered = sorted(fastest.values(), key=lambda rate: rate.training)
-    if goal and title(network) == GOAL_OF and not any(rate.on_gpu for rate in ordered):
-        ordered.append(Rate(PROJECTED, "one H100", "", goal, goal / PASS, "no GPU's rate stands behind it"))
-    return ordered
+    rates = _of_processors(network, benchmarks / "results.csv") + _of_gpus(network, benchmarks / "gpu.csv")
+    if not rates:
+        raise StudyError(f"{benchmarks}: has no rate of {title(network)}; `make bench` measures rates")
+    rates.sort(key=lambda rate: rate.training)
+    fastest = {rate.device: rate for rate in rates}
+    return [rate for rate in rates if rate is fastest[rate.device]]
 
 
-def title(network):
+def title(network: NetworkConfig) -> str:
     """What the benchmarks call a network."""
     return f"{network.model.replace('resnet', 'ResNet-')} {network.input_size} px"
 
 
-def _benchmarked(network, path):
-    if not path.exists():
-        return []
-    table = pd.read_csv(path, dtype={"precision": str}).fillna({"precision": ""})
-    of_network = title(network)
-    trained, scored = (
-        table[table["benchmark"] == name] for name in (f"{of_network} training step", "validation")
-    )
-    found = []
-    for row in trained.itertuples():
-        same = scored[(scored["machine"] == row.machine) & (scored["precision"] == row.precision)]
-        training = _per_second(row, path)
-        passes = (
-            2 * _per_second(next(same.itertuples()), path) if len(same) else training / PASS
-        )  # the benchmark sends each image twice
-        told = f"{path.parent.name}/{path.name}, {row.data}, {row.date}"
-        found.append(Rate(MEASURED, row.machine, row.precision, training, passes, told))
-    return found
+def _of_processors(network, path):
+    columns = ["benchmark", "precision", "unit", "machine", "data", "date", "ours"]
+    table, rates = read_table(path, "benchmarks", columns, ["ours"]), []
+    validated = table[table["benchmark"] == "validation"]
+    for row in table[table["benchmark"] == f"{title(network)} training step"].itertuples():
+        same = validated[(validated["machine"] == row.machine) & (validated["precision"] == row.precision)]
+        validation = _first(same, "validation", row, path)
+        forward = 2 * _per_second(validation, path)  # each image and its mirror image
+        source = f"{path.parent.name}/{path.name}, {row.data}, {row.date}"
+        rates.append(Rate(row.machine, row.precision, _per_second(row, path), forward, source))
+    return rates
 
 
 def _per_second(row, path):
-    """Images a second of a benchmark's row."""
-    known = {"s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
-    if row.unit not in known:
-        raise StudyError(
-            f"{path}: {row.benchmark!r} is in {row.unit}, which is no rate; known are {', '.join(known)}"
-        )
-    return known[row.unit]
+    images = {"s/batch": BATCH / row.ours, "ms/image": 1000 / row.ours}
+    if row.unit not in images:
+        raise StudyError(f"{path}: a rate is in {row.unit!r}; the units known are {', '.join(images)}")
+    return images[row.unit]
 
 
-def _on_gpu(network, path):
-    if not path.exists():
-        return []
-    table = pd.read_csv(path)
-    rows, found = table[table["network"] == title(network)], []
-    for row in rows[rows["quantity"] == "training"].itertuples():
-        same = rows[rows["machine"] == row.machine].set_index("quantity")
-        scored, compiled = (same.loc[same.index == quantity] for quantity in ("scoring", "compiling"))
-        passes = scored["value"].iloc[0] if len(scored) else row.value / PASS
-        start = compiled.loc[compiled["setting"] == row.setting, "value"].sum()
-        told = f"benchmarks/{path.name}, {row.setting}, {row.data}, {row.date}"
-        found.append(Rate(MEASURED, row.machine, row.precision, row.value, passes, told, start))
-    return found
+def _first(table, quantity, row, path):
+    if table.empty:
+        raise StudyError(f"{path}: no {quantity} of {row.machine}, {row.precision}; measure it, too")
+    return table.iloc[0]
 
 
-def _recorded(study):
-    """The published records' rates, where they are of the study's network."""
-    wanted, found = study.profile.network, []
-    for path in sorted((study.home / "params").glob("reference*.yaml")):
-        published = Study(path)
-        network = published.profile.network
-        if (network.model, network.width, network.input_size) != (
-            wanted.model,
-            wanted.width,
-            wanted.input_size,
-        ):
-            continue
-        runs = read_runs(published.folder / "runs.csv").drop_duplicates("run")
-        for (device, precision), group in runs[runs["backbone"].isna()].groupby(["device", "precision"]):
-            rate = float(group["images_per_second"].median())
-            people = "simulated" if group["simulated"].any() else "real data"
-            found.append(
-                Rate(
-                    MEASURED,
-                    device,
-                    precision,
-                    rate,
-                    rate / PASS,
-                    f"{path.name}, median of {len(group)} runs, {people}",
-                )
-            )
-    return found
+def _of_gpus(network, path):
+    columns = ["quantity", "network", "setting", "precision", "machine", "data", "date", "value"]
+    table, rates = read_table(path, "GPU benchmarks", columns, ["value"]), []
+    table = table[table["network"] == title(network)]
+    for row in table[table["quantity"] == "training"].itertuples():
+        same = table[table["machine"] == row.machine]
+        scoring = _first(same[same["quantity"] == "scoring"], "scoring", row, path)
+        startup = same.query("quantity == 'compiling' and setting == @row.setting")["value"].sum()
+        source = f"{path.parent.name}/{path.name}, {row.setting}, {row.data}, {row.date}"
+        source += f"; {startup:.0f} s before each training, to compile it, are counted" if startup else ""
+        rates.append(Rate(row.machine, row.precision, row.value, scoring["value"], source, startup, True))
+    return rates
