@@ -63,7 +63,7 @@ def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
             stores = study.store_path(name, "train").parent
             print(
                 f"{name}: has {_counts(now)} records under {study.root_of(name)}, was prepared from"
-                f" {_counts(before)}, and stays as it is (to take what is there now, delete its stores in {stores})"
+                f" {_counts(before)}, and stays as it is (delete its stores in {stores} to take these)"
             )
             continue
         if changed:
