@@ -156,7 +156,7 @@ PROTOCOLS = (
     ),
     Protocol(
         "lsp-pckh",
-        "LSP, PCK@0.5 of |head_top − neck|",
+        "LSP, PCKh@0.5, the head size 0.75·|head_top − neck|",
         ("lsp",),
         LSP14,
         LSP14.joints,
