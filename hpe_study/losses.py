@@ -17,14 +17,21 @@ from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE
 from hpe_study.utils import distributed
 from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
-__all__ = ["depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss", "heatmap_loss"]
+__all__ = [
+    "depth_at_joints",
+    "depth_loss",
+    "depth_loss_of_values",
+    "gaussian_targets",
+    "geometric_loss",
+    "heatmap_loss",
+]
 Reduction = Literal["mean", "none"]
 
 
 def _masked_mean(values, valid):
     """Mean of `values` where `valid`; 0 with zero gradients where nothing is.
 
-    Where several processes share the batch: this one's part of the mean, so that the parts add up to it.
+    Where several processes share the batch, each returns its share; the shares sum to the mean.
     """
     return torch.where(valid, values, 0.0).sum() / distributed.total(valid.sum()).clamp(min=1)
 
@@ -85,6 +92,14 @@ def heatmap_loss(
     return _reduced(energy / (cells if scale == "mean" else math.pi * sigma**2), labelled, reduction)
 
 
+def depth_at_joints(depth: Tensor, joints: Tensor, labelled: Tensor) -> Tensor:
+    """(B, J) values of depth maps (B, J, H, W) at joints (B, J, 2) in heat-map px, sampled bilinearly.
+
+    Where `labelled` (B, J) is False the value is that of pixel (0, 0) and must be masked by the caller.
+    """
+    return read_depth(depth, torch.where(labelled[..., None], at_least_float32(joints), 0.0))
+
+
 def depth_loss(
     depth: Tensor,
     joints: Tensor,
@@ -93,12 +108,29 @@ def depth_loss(
     beta: float = 1.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Smooth L1 between the depth maps' values at the true joints and the true depth.
+    """`depth_loss_of_values` of the depth maps' values at the joints (`depth_at_joints`).
+
+    Training calls these two itself, because the geometric loss shares the values.
 
     Args:
         depth: (B, J, H, W) depth maps.
-        joints: (B, J, 2) heat-map px, where the maps are sampled bilinearly.
+        joints: (B, J, 2) heat-map px.
         target: (B, J) root-relative depth in the units of the head (crop sides / `depth_unit`).
+        labelled: (B, J) bool, joints with a location and a depth.
+        beta: as of `depth_loss_of_values`.
+        reduction: as of `depth_loss_of_values`.
+    """
+    return depth_loss_of_values(depth_at_joints(depth, joints, labelled), target, labelled, beta, reduction)
+
+
+def depth_loss_of_values(
+    depth: Tensor, target: Tensor, labelled: Tensor, beta: float = 1.0, reduction: Reduction = "mean"
+) -> Tensor:
+    """Smooth L1 between predicted and true depths of joints.
+
+    Args:
+        depth: (B, J) predicted root-relative depth in the units of the head (crop sides / `depth_unit`).
+        target: (B, J), the true depth in the same units.
         labelled: (B, J) bool, joints with a location and a depth.
         beta: where the loss turns from quadratic to linear, in units of the head.
         reduction: "mean", over labelled joints; "none", one value per joint.
@@ -106,14 +138,6 @@ def depth_loss(
     Returns:
         A scalar, or (B, J) with 0 where not labelled.
     """
-    joints = torch.where(labelled[..., None], at_least_float32(joints), 0.0)
-    return depth_loss_of_values(read_depth(depth, joints), target, labelled, beta, reduction)
-
-
-def depth_loss_of_values(
-    depth: Tensor, target: Tensor, labelled: Tensor, beta: float = 1.0, reduction: Reduction = "mean"
-) -> Tensor:
-    """`depth_loss` of depths (B, J) already sampled, which the geometric loss can then share."""
     target = torch.where(labelled, at_least_float32(target), 0.0)
     depth = torch.where(labelled, at_least_float32(depth), 0.0)
     return _reduced(F.smooth_l1_loss(depth, target, beta=beta, reduction="none"), labelled, reduction)

@@ -1,8 +1,8 @@
 """Metrics: arrays with one value per person and joint, whose mean over what counts is the score.
 
 `joint_errors` gives distances; `hits`, `auc_hits`, `pckh_hits` and `size_hits` turn distances into percent
-per joint. A score is the `nan_mean` of such an array: `mpjpe`, `pck3d` and the other scalars are one line
-each on them, and so are the study's tables.
+per joint. A score is the `nan_mean` of such an array. The study's tables use the arrays, through
+`metric_arrays_3d`, `pckh_hits` and `size_hits`; `mpjpe`, `pckh` and the other scalars are for use by hand.
 
 NumPy arrays in and out, float64 inside. 3D: mm, camera frame (x right, y down, z away). A joint that does not
 count (`valid` false, or NaN in the truth where no mask is given) is NaN; means are over the joints of all
@@ -178,7 +178,21 @@ def size_hits(errors: np.ndarray, size: ArrayLike, threshold: float) -> np.ndarr
 def pckh_hits(
     errors: np.ndarray, head_size: ArrayLike, threshold: float = 0.5, left_out: Sequence[int] = NOT_IN_PCKH
 ) -> np.ndarray:
-    """`pckh` per joint, (N, 16) percent, of `joint_errors` in px."""
+    """PCKh, the score of MPII (Andriluka et al. 2014): joints within `threshold` · head size.
+
+    As MPII scores it: "<=", pelvis and thorax not counted; the mean over all that counts weights every joint
+    of every person alike.
+
+    Args:
+        errors: (N, 16) px, the `joint_errors` of the joints of MPII-16; NaN where not labelled.
+        head_size: (N,) px, on MPII 0.6 × the head box's diagonal (`Record.head_size` of other sets); where it
+            is NaN the person does not count.
+        threshold: fraction of the head size.
+        left_out: MPII-16 indices that do not count.
+
+    Returns:
+        (N, 16) percent: 100 or 0, NaN where a joint does not count.
+    """
     percent = size_hits(errors, head_size, threshold)
     percent[:, list(left_out)] = np.nan
     return percent
@@ -192,10 +206,13 @@ def metric_arrays_3d(
     align: Align | None = None,
     threshold: float = 150.0,
 ) -> dict[str, np.ndarray]:
-    """Every 3D metric as an (N, J) array; arguments as of `joint_errors`.
+    """Every 3D metric as an (N, J) array whose mean is the score; arguments as of `joint_errors`.
 
-    `align` and `root` are of "mpjpe", "pck150" (below `threshold` mm) and "auc"; "pa_mpjpe" and "n_mpjpe"
-    have their own alignment.
+    Returns:
+        "mpjpe": mean per joint position error, the Euclidean distance in mm, after both poses are moved to
+        `root` and `align` is applied. "pck150": 100 where that distance is below `threshold` mm. "auc": the
+        mean of PCK over `AUC_THRESHOLDS`. "n_mpjpe" and "pa_mpjpe": mm after the closest scale, and after
+        the closest similarity (Procrustes), per person, whatever `align` is.
     """
     errors = joint_errors(prediction, truth, valid, root, align)
     return {
@@ -213,7 +230,7 @@ def metric_arrays_3d(
 def mpjpe(
     prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, root: int | None = None
 ) -> float:
-    """Mean per joint position error in mm of (N, J, 3) poses; `root` moves both to that joint first."""
+    """The mean of `metric_arrays_3d`'s "mpjpe": mm, of (N, J, 3) poses."""
     return nan_mean(joint_errors(prediction, truth, valid, root))
 
 
@@ -259,16 +276,14 @@ def pckh(
     threshold: float = 0.5,
     left_out: Sequence[int] = NOT_IN_PCKH,
 ) -> float:
-    """MPII's PCKh in percent (Andriluka et al. 2014): joints within `threshold` · head size.
-
-    As MPII scores it: "<=", the mean weighted by joint counts, pelvis and thorax not counted.
+    """The mean of `pckh_hits` in percent.
 
     Args:
         prediction: (N, 16, 2) px.
         truth: (N, 16, 2) px.
-        head_size: (N,) px, 0.6 × the head box's diagonal; NaN where undefined (that person is left out).
+        head_size: (N,) px, as of `pckh_hits`.
         labelled: (N, 16) bool.
-        threshold: fraction of the head size.
-        left_out: MPII-16 indices that do not count.
+        threshold: as of `pckh_hits`.
+        left_out: as of `pckh_hits`.
     """
     return nan_mean(pckh_hits(joint_errors(prediction, truth, labelled), head_size, threshold, left_out))

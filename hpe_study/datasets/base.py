@@ -27,7 +27,7 @@ SPLITS = ("train", "test")
 IMAGE_ABSENT = "image absent"
 MAX_EXAMPLES = 3  # paths given in a message
 _LONGEST_NAME = 255  # of a file or folder, as file systems have it
-_HEAD_PER_NECK = 0.75
+HEAD_PER_NECK = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
 
 
 class MissingSetError(StudyError):
@@ -316,4 +316,4 @@ def head_size_of(joints2d: np.ndarray, skeleton: Skeleton) -> float:
     """
     common = convert(joints2d, skeleton, MPII16)
     ends = common[MPII16.indices("head_top upper_neck")]
-    return float(_HEAD_PER_NECK * np.linalg.norm(ends[0] - ends[1]))
+    return float(HEAD_PER_NECK * np.linalg.norm(ends[0] - ends[1]))

@@ -5,8 +5,8 @@ interval is a bootstrap over groups of people (`bootstrap`).
 
 The headline scores follow the study's own protocol: every joint of MPII-16 that the set has, root-relative,
 sized by the training set's mean bone lengths. Under the switches `fixed_bone_sum` and `crop_pck`
-(`hpe_study.published_defects`) they follow the published code's, and so says their row. `values_under` scores
-by any protocol.
+(`hpe_study.published_defects`) they follow the published protocol, which the row's `protocol` names.
+`values_under` scores by any protocol.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ import numpy as np
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.store import Store, StoreSubset
+from hpe_study.datasets.base import HEAD_PER_NECK
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.evaluation.bootstrap import estimate
@@ -35,7 +36,6 @@ from hpe_study.skeletons import MPII16, convert
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.utils import rng
 
-HEAD_FACTOR = 0.75  # MPII's head size over |head_top − upper_neck|, measured on its validation labels
 FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
 PROTOCOL = "study"  # the name of the study's own
 PUBLISHED = {"fixed_bone_sum": "published", "crop_pck": "published-pck"}  # switch → its protocol
@@ -55,7 +55,9 @@ def head_sizes(store: Mapping[str, np.ndarray]) -> np.ndarray:
     """(N,) px: the set's own head size, else 0.75·|head_top − upper_neck|, else NaN (no head in the set)."""
     top, neck = (store["joints2d"][:, MPII16.index(joint)] for joint in ("head_top", "upper_neck"))
     return np.where(
-        np.isfinite(store["head_size"]), store["head_size"], HEAD_FACTOR * np.linalg.norm(top - neck, axis=-1)
+        np.isfinite(store["head_size"]),
+        store["head_size"],
+        HEAD_PER_NECK * np.linalg.norm(top - neck, axis=-1),
     )
 
 
@@ -141,8 +143,8 @@ def values_of_poses(
 ) -> dict[str, np.ndarray]:
     """`values_under` of poses (N, 16, 3) in mm that no network gave.
 
-    For protocols that size poses anew, not by a camera. A pose that lacks a joint is not scored; that a whole
-    set has no head is mended by `with_head`.
+    For protocols that size poses anew, not by a camera. A pose that lacks a joint is not scored; poses of a
+    set without head joints get them from `with_head`.
     """
     poses = with_head(poses)
     whole = np.isfinite(poses).all((1, 2))
@@ -155,18 +157,17 @@ def values_of_poses(
 
 
 def in_crop_of_2_m(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Root-relative poses in mm as predictions: joints (N, 16, 2) and depth (N, 16), in parts of a 2 m box.
+    """Root-relative poses in mm as predictions: joints (N, 16, 2), depth (N, 16), as fractions of a 2 m box.
 
-    Their size is the protocol's business.
+    The protocol sets the final size.
     """
     return poses[..., :2] / 2000 + 0.5, poses[..., 2] / 2000
 
 
 def with_head(poses: np.ndarray) -> np.ndarray:
-    """Poses (N, 16, D) with the thorax in place of upper neck and head top, each where nobody has it.
+    """Poses (N, 16, D) with the thorax in place of upper neck and head top, each where no pose has it.
 
-    So it is in Occlusion-Person, and with 3DPW's head top: a model that learnt from such a set has never
-    seen it.
+    Occlusion-Person has neither, 3DPW no head top: a model trained on such a set has never seen the joint.
     """
     poses = np.array(poses, np.float64)
     for joint in MPII16.indices(["upper_neck", "head_top"]):

@@ -11,6 +11,7 @@ from hpe_study.config import SETS_2D, SETS_3D
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.intervals import mean_of_rows
+from hpe_study.report.pckh import pckh_notes, pckh_title
 from hpe_study.report.results import (
     BASELINES,
     MODEL,
@@ -121,7 +122,7 @@ def _table(name, title, labels, stages, printed, runs):
     ours = []
     for stage in stages:
         ours += [
-            Column(OURS, f"stage {stage}", "PCKh@0.5 (%)", "higher"),
+            Column(OURS, f"stage {stage}", pckh_title(runs), "higher"),
             Column(OURS, f"stage {stage}", "crop PCK (%)", "higher"),
         ]
         ours += [Column(OURS, f"stage {stage}", "MPJPE (mm)")] if stage > 1 else []
@@ -137,7 +138,7 @@ def _table(name, title, labels, stages, printed, runs):
             "Stage columns: the stage's own test set (stage 1: the 2D set; stages 2 and 3: the 3D set that it"
             " learnt from)."
         )
-        table.notes += [own, PCKH_NOTE]
+        table.notes += [own, PCKH_NOTE, *pckh_notes(runs)]
     return table
 
 
@@ -193,7 +194,7 @@ def _our_cells(runs, run, absent):
     cells = {TESTS[name]: score_cell(runs, run, name) for name in SETS_3D}
     for member in run.lineage:
         name = member.trained_3d or member.two_d
-        for metric, title in (("pckh", "PCKh@0.5 (%)"), ("pck_crop", "crop PCK (%)")):
+        for metric, title in (("pckh", pckh_title(runs)), ("pck_crop", "crop PCK (%)")):
             cells[Column(OURS, f"stage {member.stage}", title, "higher")] = score_cell(
                 runs, member, name, metric
             )
@@ -333,12 +334,12 @@ def table5(runs):
     chosen = runs[runs["backbone"].notna() & (runs["stage"] == 2)]
     tests = {name: Column(OURS, ON_TEST, set_title(name)) for name in _tested(chosen)}
     flat = next(iter(chosen["two_d"].dropna()), SETS_2D[0])
-    pckh = Column(OURS, "PCKh@0.5 (%) on the test set of", set_title(flat), "higher")
+    pckh = Column(OURS, f"{pckh_title(runs)} on the test set of", set_title(flat), "higher")
     title = "Table 5. Size of the network and of the 2D set, at equal updates"
     table = Table(
         "table5", title, ("backbone", "2D images"), (pckh, *tests.values(), *COST), is_simulated(runs)
     )
-    table.notes += notes_of(runs)
+    table.notes += [*notes_of(runs), *pckh_notes(runs[runs["test_set"] == flat])]
     cells = (
         chosen.drop_duplicates(["backbone", "share"])
         .sort_values("share")

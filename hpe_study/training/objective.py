@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
-from hpe_study.heatmaps import read_depth
-from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
+from hpe_study.errors import StudyError
+from hpe_study.losses import depth_at_joints, depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.models.heads import HeatmapHead, PoseNetwork
 from hpe_study.training.variants import TrainingVariant
 
@@ -84,20 +83,20 @@ class HeatmapTerms:
     def read(self, outputs: dict[str, Tensor], batch: Batch) -> MapsAndDepth:
         """The maps in float32; the depth maps are read once, for both losses that need them."""
         heatmap, depth = outputs["heatmap"].float(), outputs["depth"].float()
-        joints = torch.where(batch.labelled[..., None], batch.heatmap_px(heatmap.shape[-1]), 0.0)
-        return MapsAndDepth(heatmap, read_depth(depth, joints))
+        joints = batch.heatmap_px(heatmap.shape[-1])
+        return MapsAndDepth(heatmap, depth_at_joints(depth, joints, batch.labelled))
 
     def heatmap(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
         """Squared error between the heat maps and Gaussians at the joints."""
         network = self.network
         targets = batch.targets(prediction.heatmap.shape[-1], network.sigma)
-        joints = self.variant.heatmap_joints(batch.labelled)
+        counted = self.variant.heatmap_joints(batch.labelled)  # (B, J) bool
         return heatmap_loss(
-            prediction.heatmap, targets, joints, scale=network.heatmap_scale, sigma=network.sigma
+            prediction.heatmap, targets, counted, scale=network.heatmap_scale, sigma=network.sigma
         )
 
     def depth(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
-        """Smooth L1 between depths, of the joints that have one."""
+        """Smooth L1 between root-relative depths (B, J) in head units, over the joints that have a depth."""
         return depth_loss_of_values(prediction.depth, batch.depth / self.network.depth_unit, batch.has_depth)
 
     def geometry(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
@@ -107,7 +106,7 @@ class HeatmapTerms:
 
 
 def not_used(prediction: Any, batch: Batch) -> Tensor:
-    """A term that this stage has no use for: 0."""
+    """0, for a term that does not apply to this stage."""
     return batch.images.new_zeros(())
 
 
@@ -123,11 +122,20 @@ def heatmap_objective(model: HeatmapHead, stage: StageConfig, variant: TrainingV
     return Objective(terms, losses.read)
 
 
-# by the class of the head; one that owns another decoding brings its own terms
+# class of the head → its objective; a subclass's own entry comes before that of its base
 OBJECTIVES = {HeatmapHead: heatmap_objective}
 
 
 def objective_for(model: PoseNetwork, stage: StageConfig, variant: TrainingVariant) -> Objective:
-    """The objective of a network's head in a stage."""
-    make = next(make for head, make in OBJECTIVES.items() if isinstance(model, head))
-    return make(model, stage, variant)
+    """The objective of a network's head in a stage.
+
+    Raises:
+        StudyError: no class of the network has an entry in `OBJECTIVES`.
+    """
+    for kind in type(model).__mro__:  # the most derived class first: a subclass may bring its own
+        if kind in OBJECTIVES:
+            return OBJECTIVES[kind](model, stage, variant)
+    raise StudyError(
+        f"{type(model).__name__}: no objective for this network. Add its class, or a base class of it, to"
+        " OBJECTIVES in hpe_study/training/objective.py"
+    )

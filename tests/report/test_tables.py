@@ -262,6 +262,24 @@ def test_scores_under_a_switch_stand_in_the_table_with_the_name_of_their_protoco
     assert not any("Defects" in note for note in plain.notes)
 
 
+def test_the_notes_say_per_set_what_pckh_is_a_fraction_of(results):
+    notes = " ".join(tables.table1(results.runs).notes)
+    assert "FLIC: no head is labelled" in notes
+    assert "PCK@0.2 of the torso" in notes
+    assert "LSP: 0.75·|head top − neck|" in notes
+
+
+def test_the_crop_score_in_place_of_pckh_has_a_title_and_a_note_of_its_own(results):
+    runs = results.runs.assign(legacy="crop_pck")
+    runs["protocol"] = runs["protocol"].where(runs["metric"] != "pckh", "published-pck")
+    for make in (tables.table1, tables.table2, tables.table5):
+        table = make(runs)
+        names = [column.name for column in table.columns if column.source == OURS]
+        assert not any("PCKh@0.5" in name for name in names)
+        assert any("PCK at 5 % of the crop" in name for name in names)
+        assert any("“published-pck”" in note for note in table.notes)
+
+
 def test_names_from_files_are_text_in_html_never_markup():
     table = Table(
         "t",

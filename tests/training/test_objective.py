@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from hpe_study.errors import StudyError
 from hpe_study.models import build_model
-from hpe_study.models.heads import PoseNetwork
+from hpe_study.models.heads import HeatmapHead, PoseNetwork
 from hpe_study.training import objective
 from hpe_study.training.objective import Objective, Term, objective_for
 from tests.training.stick_runs import stage
@@ -48,3 +49,23 @@ def test_a_head_of_another_kind_brings_its_own(monkeypatch):
 
     monkeypatch.setitem(objective.OBJECTIVES, Volumetric, lambda model, stage, variant: (type(model), stage))
     assert objective_for(Volumetric(), "stage", None) == (Volumetric, "stage")
+
+
+def test_the_entry_of_the_most_derived_class_is_the_one_that_counts(monkeypatch):
+    class DepthBins(HeatmapHead):
+        pass
+
+    class Finer(DepthBins):
+        pass
+
+    monkeypatch.setitem(objective.OBJECTIVES, DepthBins, lambda model, stage, variant: DepthBins)
+    assert objective_for(object.__new__(DepthBins), None, None) is DepthBins
+    assert objective_for(object.__new__(Finer), None, None) is DepthBins
+
+
+def test_a_network_without_an_objective_is_an_error_that_says_where_to_add_it():
+    class Volumetric(PoseNetwork):
+        pass
+
+    with pytest.raises(StudyError, match=r"^Volumetric: no objective .* OBJECTIVES in hpe_study/training"):
+        objective_for(Volumetric(), None, None)
