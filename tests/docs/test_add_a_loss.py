@@ -54,7 +54,7 @@ assert last[0] != last[1]
 def blocks():
     """[(file, "above" or "below", a line of the file, code)]; without a line: at the end."""
     found = BLOCK.findall((PROJECT / "docs" / "add_a_loss.md").read_text())
-    assert len(found) == 5
+    assert len(found) == 6
     return found
 
 
