@@ -15,7 +15,7 @@ from hpe_study.datasets.base import Records
 from hpe_study.datasets.label_mapping import LabelMapping, label_mapping
 from hpe_study.utils.files import digest, digest_of
 
-VERSION = 1  # raised when the same files and settings come to mean another store
+VERSION = 1  # increase it when the same files and settings produce a different store
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def records_identity(records: Records) -> dict[str, Any]:
     """Digest of the records' label files, how many records there are, and which have a picture."""
     chosen = (
         records.fingerprint() if hasattr(records, "fingerprint") else None
-    )  # a plain list leaves out nobody
+    )  # a plain list drops no records
     return {"labels": digest(*records.label_files), "records": len(records), "chosen": chosen}
 
 

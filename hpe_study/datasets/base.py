@@ -147,7 +147,7 @@ class Records(Sequence):
         info: The set's `DatasetInfo`.
         skeleton: The set's own joints.
         root, split, strict: As opened.
-        left_out: Reason → number of records that the labels have and this sequence has not.
+        left_out: Reason → number of labelled records that were dropped for it.
         missing_parts: Folders and files of the set that are not there at all.
         examples: A few paths of absent images.
         simulated: The set's folder carries SIMULATED.json: its people are simulated.

@@ -1,4 +1,4 @@
-"""What of the seven data sets lies under a data root: one table."""
+"""Which of the seven data sets are present under a data root: one table."""
 
 import re
 import shutil
@@ -93,7 +93,7 @@ def _row(name, layout, options, root):
 
 
 def _count(kept, left_out, expected):
-    """A split's records, and the original's number where the labels hold another.
+    """A split's record count, and the official count if it differs.
 
     The original's counts what is left out for an absent image, and in some sets for other reasons.
     """

@@ -146,6 +146,6 @@ def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
         if _THIGH[0] <= length * factor <= _THIGH[1]:
             return joints3d * factor
     raise StudyError(
-        f"{path}: the median thigh is {length:.4g} long, which is no human's in mm, cm or m; joints_3d is not"
-        " what it should be"
+        f"{path}: the median thigh is {length:.4g} long, which is not a human's in mm, cm or m;"
+        " joints_3d is not what it should be"
     )

@@ -4,8 +4,8 @@ A pickle is a program. What it may call is listed here: how NumPy 1 and 2 (and P
 scalars and dtypes, and how Python rebuilds plain containers. Three rules keep a file from choosing memory
 addresses:
 
-- A dtype is rebuilt from its code ("f8", "U12"). What the pickle says of it afterwards is compared, never
-  applied; structured and sub-array dtypes are refused.
+- A dtype is rebuilt from its code ("f8", "U12"). A later state in the pickle is only compared with it,
+  never applied; structured and sub-array dtypes are refused.
 - An array of objects is filled from a list of exactly as many objects as its shape has, never from bytes.
 - An array is filled once. Filling it again would free memory that views of it still use.
 """

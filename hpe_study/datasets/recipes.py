@@ -1,8 +1,8 @@
 """How far joints that are derived by an approximate recipe lie from the labelled ones.
 
-The sets name no place twice, so most recipes cannot be measured on real people: nobody labelled LSP's neck
-and MPII's upper neck on the same person. What can be measured, on any data root, are sets that label both the
-joint and those it is derived from.
+No two sets label the same point, so most recipes cannot be measured on real people: nobody labelled LSP's
+neck and MPII's upper neck on the same person. What can be measured, on any data root, are sets that
+label both the joint and those it is derived from.
 """
 
 import warnings

@@ -51,7 +51,7 @@ INFO = DatasetInfo(
         "no head top",
     ),
 )
-# times the picture, whose size is only guessed: a hand before the lens makes a box that shows nobody
+# times the picture, whose size is only guessed: a hand in front of the lens gives a box without a person
 _LARGEST = 0.8 * LARGEST
 _SEQUENCES = {"train": 24, "test": 24}
 _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")

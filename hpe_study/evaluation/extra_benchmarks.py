@@ -51,7 +51,7 @@ def labels_and_bones(study: Any, name: str) -> tuple[Labels, CanonicalBones] | N
     """The labels of a set's test split, and the bone lengths of its training split.
 
     Args:
-        study: a `study.Study`, which lies on a floor above.
+        study: a `Study` (not imported here: the import contract forbids it).
         name: of `EXTRA_BENCHMARKS`.
 
     Returns:

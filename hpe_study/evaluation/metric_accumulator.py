@@ -26,8 +26,8 @@ LABELS = (
 class MetricAccumulator:
     """Predictions of an epoch, of all processes that train together, and their scores.
 
-    There is one transfer from the device, at the end. Predictions are written into arrays made for them all:
-    thousands of small tensors that stay, made between large ones that go, would leave the memory in pieces.
+    There is one transfer from the device, at the end. Predictions are written into arrays allocated once:
+    keeping thousands of small tensors among large temporaries would fragment the memory.
     """
 
     def __init__(self, stores: Sequence[Store], count: int) -> None:

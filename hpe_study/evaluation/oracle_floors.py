@@ -1,4 +1,4 @@
-"""Oracle floors: what a perfect prediction scores, which a protocol adds to every number it prints.
+"""Oracle floors: the error of a perfect prediction under a protocol, a lower bound on every score.
 
 Two perfect predictions are scored. "pose": the true 3D pose up to its size, as a prediction in MPII's 16
 joints. "network": what the network is trained to give, the true 2D joints and the depth target; weak
@@ -68,7 +68,7 @@ def floor(
     joints, depth = perfect(store, kind)
     whole = np.isfinite(joints).all((1, 2)) & np.isfinite(depth).all(1)
     if not whole.any():
-        raise StudyError(f"{store.path}: nobody has all 16 joints in 2D and 3D")
+        raise StudyError(f"{store.path}: no person has all 16 joints in 2D and 3D")
     errors = values_under(protocol, joints[whole], depth[whole], StoreSubset(store, whole), bones)["mpjpe"]
     people = np.nanmean(errors, 1)
     return {
@@ -86,7 +86,7 @@ def floors(study: Any) -> pd.DataFrame:
     canonical lengths; and the sets beside the study's own that the profile names (`also_floors`).
 
     Args:
-        study: a `study.Study`, which lies on a floor above.
+        study: a `Study` (not imported here: the import contract forbids it).
 
     Returns:
         Rows of `FLOOR_COLUMNS`, mm.

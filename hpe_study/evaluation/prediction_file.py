@@ -70,7 +70,7 @@ class CanonicalBones:
 
     @classmethod
     def unknown(cls) -> "CanonicalBones":
-        """Of a run that has learnt no depth."""
+        """Lengths for a run that learnt no depth: all NaN."""
         return cls(np.full(_BONES, np.nan), np.full(_BONES, np.nan))
 
     @property
@@ -94,7 +94,7 @@ def write_predictions(
 
 
 class PredictionFile:
-    """A run's predictions, checked as they are read. Raises `StudyError` where the file is none of them.
+    """A run's predictions, checked as they are read. Raises `StudyError` if it is not a prediction file.
 
     Attributes:
         path: of the file.

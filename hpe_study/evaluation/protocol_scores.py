@@ -23,7 +23,7 @@ ROOT = MPII16.index(MPII16.root)
 
 @dataclass(frozen=True)
 class SizeCues:
-    """What can give a prediction its size in mm; `Protocol.scale` says which of it does.
+    """Inputs from which a prediction's size in mm can be computed; `Protocol.scale` selects one.
 
     Attributes:
         bones: (15,) mm of `MPII16.bones`, means over the training set of the kind of truth that is scored;

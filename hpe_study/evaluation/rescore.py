@@ -90,7 +90,7 @@ def is_meant_for(protocol: Protocol, labels: Store, bones: CanonicalBones) -> bo
 def canonical_lengths(protocol: Protocol, bones: CanonicalBones) -> tuple[np.ndarray, str]:
     """Lengths (15,) mm that a protocol sizes skeletons by, and a note on them.
 
-    They are of its kind of truth, where the run's training set has that.
+    They come from the same kind of truth as the protocol's, if the training set has it.
     """
     if protocol.truth != "univ":
         return bones.own, protocol.note

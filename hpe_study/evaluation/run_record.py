@@ -93,7 +93,7 @@ def read_run_record(folder: str | Path) -> RunRecord:
     """Read and check the record of a finished run.
 
     Raises:
-        StudyError: there is none, or it is damaged or of something else; names the file and the first key.
+        StudyError: there is none, it is damaged, or it is not a run record; names the file and the first key.
     """
     path = require_regular_file(Path(folder) / "run.json")
     if path.stat().st_size > LARGEST:

@@ -108,10 +108,10 @@ def load_weights(model: Network, path: str | Path) -> Network:
 
 
 def model_from_checkpoint(path: str | Path) -> PoseNetwork:
-    """The network that a checkpoint names, or that its keys and shapes tell, with its weights loaded.
+    """The network that a checkpoint names, or else its keys and shapes imply, with its weights loaded.
 
     Raises:
-        StudyError: as `load_weights`, and where neither tells the network.
+        StudyError: as `load_weights`, and if neither identifies the network.
     """
     checkpoint = read_checkpoint(path)
     try:
@@ -128,7 +128,7 @@ def model_from_checkpoint(path: str | Path) -> PoseNetwork:
 
 
 def depth_from_keys(keys: Iterable[str]) -> int | None:
-    """18, 34, 50, 101 or 152: the ResNet whose blocks the keys name; None where they name none of them."""
+    """18, 34, 50, 101 or 152: the ResNet's depth inferred from the block names; None if unknown."""
     keys = list(keys)
     matches = (re.search(r"layer([1-4])\.(\d+)\.conv1\.weight$", key) for key in keys)
     blocks = {match.groups() for match in matches if match}
@@ -137,10 +137,10 @@ def depth_from_keys(keys: Iterable[str]) -> int | None:
 
 
 def describe(weights: dict[str, Tensor]) -> tuple[str, dict[str, int]]:
-    """(name, options) for `build_model`, told from the keys and shapes of weights.
+    """(name, options) for `build_model`, inferred from the keys and shapes of weights.
 
     Raises:
-        StudyError: where they tell none.
+        StudyError: if they identify no network.
     """
     stacks = {match[1] for match in (re.match(r"stacks\.(\d+)\.", key) for key in weights) if match}
     if stacks and "stem.0.weight" in weights:

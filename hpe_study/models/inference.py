@@ -19,7 +19,7 @@ from hpe_study.models.pose_resnet import Upsampling
 
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
-# In these a batch norm that stands right after a convolution is fed by it and by nothing else.
+# In these a batch norm directly after a convolution has that convolution as its only input.
 IN_ORDER = (nn.Sequential, FeatureListNet, BasicBlock, Bottleneck, Upsampling)
 
 

@@ -1,6 +1,6 @@
 """The networks of the study, one registered function each. `docs/add_a_backbone.md` shows how to add one.
 
-torch and timm are imported where a network is built: checking a parameter file needs the names alone.
+torch and timm are imported where a network is built: checking a parameter file needs only the names.
 
     resnet18, 34, 50, 101, 152   the study's: a ResNet, three deconvolutions, two 1×1 heads
     narrow18                     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a

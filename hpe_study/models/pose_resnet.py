@@ -131,7 +131,7 @@ def narrow_backbone(width: int) -> FeatureListNet:
 
 
 class _SafePointwise(nn.Conv2d):
-    """A 1×1 convolution of stride 2 out of the way of a fault of oneDNN 3.12.
+    """A 1×1 convolution of stride 2 that avoids a bug of oneDNN 3.12.
 
     With AVX-512 its backward pass, with up to 8 input channels, channels last, writes outside its memory from
     about 56 × 56 cells on (pytorch issue 136348): the process dies. Large maps give it every second cell and

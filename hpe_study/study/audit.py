@@ -1,6 +1,6 @@
 """The audit's runs: trainings with each defect of the published code off and on, and with all of them.
 
-A trial names a run and the defects that it is trained with. What no defect acts on is trained once and
+A trial names a run and the defects that it is trained with. Trainings unaffected by any defect are
 shared: a trial with a defect of stage 2 starts from the corrected stage 1. Every run is scored on the
 corrected labels and on those that the published code read (test set "flic as read").
 """
@@ -45,7 +45,7 @@ def trials(profile: Profile) -> list[Trial]:
 
 
 def simplest(trial: Trial) -> Trial:
-    """The trial with the defects that act on its run or an ancestor; the others change nothing."""
+    """The trial without the defects that have no effect on its run or an ancestor."""
     acting = (name for name in trial.switches if any(acts_on(name, run) for run in trial.run.lineage))
     return Trial(trial.run, tuple(acting))
 

@@ -2,9 +2,9 @@
 
 `runs/<profile>/absent.json` holds {data set: what was looked for and where it is obtained}; `sources.json`
 {data set: digest of its labels and of which of them have a picture, how many, and by what options}, so that
-the graph, its jobs on whatever machine and the tables agree. `make study` looks again each time it starts: a
-set that has changed is prepared again, and all after it follows; one that has lost records stays as it was
-prepared.
+the graph, its jobs on any machine and the tables agree. `make study` looks again each time it starts: a set
+that has changed is prepared again, and everything that depends on it is remade; a set with fewer records than
+before keeps its prepared stores.
 """
 
 import warnings

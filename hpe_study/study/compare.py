@@ -28,7 +28,7 @@ Changes = dict[str, Any]
 
 
 class ChangedStudy(Study):
-    """A study with other parameters: its own folder of runs, but what it shares is the base study's.
+    """A study with other parameters: its own run folder; unchanged stores and runs are the base study's.
 
     Attributes:
         base: The study as it is.

@@ -20,7 +20,7 @@ from hpe_study.utils import devices
 OVERHEAD = (
     9.0  # seconds of a notebook besides its work: kernel, imports, figures (two cores; two notebooks per run)
 )
-RENDERING = 0.03  # seconds that a simulated picture takes one core
+RENDERING = 0.03  # core-seconds per simulated picture
 STEPS = 4
 
 
@@ -79,7 +79,7 @@ def _rate_on_noise(profile: Profile) -> float:
 
 
 def is_current(study: Study, run: Run) -> bool:
-    """Whether a run's record is there, of the profile's parameters and of the stores that lie there now."""
+    """Whether the run's record matches the current parameters and stores."""
     folder = study.run_folder(run)
     if not (folder / "run.json").exists():
         return False
@@ -95,7 +95,7 @@ def is_current(study: Study, run: Run) -> bool:
 class RemainingTime:
     """What is left of a study: an estimate at the start that follows the pace as it goes.
 
-    None where it cannot be known: real data, of which any part may be at hand, and work done by a cluster.
+    None where it cannot be known: real data may be partly present, and a cluster's work is not observed.
     """
 
     def __init__(self, study: Study, cores: int, runs_at_a_time: int | None) -> None:

@@ -38,7 +38,7 @@ def visible_gpus() -> tuple[str, ...]:
     known = uuids | {uuid: uuid for uuid in uuids.values()}
     chosen = [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
     gpus = [known.get(name, name if name.startswith(("GPU-", "MIG-")) else None) for name in chosen]
-    if None in gpus:  # CUDA stops at the first that is none: -1, NoDevFiles, 7 of 2
+    if None in gpus:  # CUDA ignores all after the first invalid entry: -1, NoDevFiles, index 7 of 2 GPUs
         gpus = gpus[: gpus.index(None)]
     return tuple(dict.fromkeys(gpus))
 
@@ -85,7 +85,7 @@ def assigned(
 
 
 def _private(folder: Path) -> Path:
-    """The folder, made where it is not there, and no link; this user's, and nobody else may write into it."""
+    """The folder, created if missing; not a link, owned by this user and writable by no one else."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:

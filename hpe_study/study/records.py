@@ -99,7 +99,7 @@ def _identity(run: Run) -> dict:
 
 
 def made(record: dict) -> dict:
-    """How a run was made: `RECORD_COLUMNS` of its `run.json`, as far as it has them."""
+    """How a run was made: those of `RECORD_COLUMNS` that its `run.json` contains."""
     parameters = record["parameters"]
     derived = {"epochs": parameters["training"]["epochs"], "legacy": " ".join(parameters["legacy"])}
     return {key: record[key] for key in RECORD_COLUMNS if key in record} | derived

@@ -1,4 +1,4 @@
-"""The steps raw files → store → run → scores. Each does nothing where its result stands already."""
+"""The steps raw files → store → run → scores. Each returns at once if its result exists."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A study: a profile with its place on disk, what there is to do, and where everything lies."""
+"""A study: a profile with its place on disk, its runs and its paths."""
 
 import copy
 import os
@@ -137,11 +137,11 @@ class Study:
             [name, stand_in, crops, *([defects] if defects else []), *([files] if files else [])]
         )
 
-    # ---------------------------------------------------------------- where it lies
+    # ---------------------------------------------------------------- its paths
 
     @property
     def folder(self) -> Path:
-        """Where this profile's runs lie; of a published profile, its records."""
+        """Folder of the profile's runs (for a published profile: of its records)."""
         return self.home / (self.profile.records or f"runs/{self.profile.name}") / self.variant
 
     @property

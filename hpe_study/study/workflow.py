@@ -115,7 +115,7 @@ def _forget_incomplete(study: Study) -> None:
 
 
 def _this_machine(study: Study, cores: int | None) -> _Place:
-    """No more runs at a time than cores, or than places on the GPUs. What the machine lacks is said first."""
+    """No more runs at a time than cores, or than places on the GPUs. Missing resources are reported first."""
     devices.check_count(study.profile.devices)
     cores, on_gpus = cores or os.cpu_count(), len(visible_gpus()) * study.profile.runs_per_gpu
     resources = ("--resources", f"gpu={on_gpus}") if on_gpus else ()
@@ -159,7 +159,7 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
 
 
 def _environment(study: Study) -> dict[str, str]:
-    """Of Snakemake and its steps: one thread each, this Python first, caches that can be written to."""
+    """Environment variables for Snakemake and its steps: one thread each, this Python, writable caches."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     environment = {**os.environ, **threads, "PYTHONUNBUFFERED": "1", "PATH": path}

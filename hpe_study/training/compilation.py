@@ -24,8 +24,8 @@ class CompiledStep:
     """A function that is called once per training step, compiled from the second call on.
 
     The first call uploads the tables that a compiled step reads. Batches are whole, so it is compiled once.
-    Where the compiler fails it is tried again with one compile thread in this process (its helper processes
-    are what fails most), and then given up: a line says why, and training goes on without.
+    Where the compiler fails it is tried again with one compile thread in this process (usually its worker
+    processes fail). If that fails too, training continues uncompiled and prints why.
     """
 
     def __init__(self, function: Callable[..., Any], mode: str, name: str):

@@ -1,4 +1,4 @@
-"""Train one stage: reuse what stands, resume what was begun, in one process or several."""
+"""Train one stage: reuse finished runs, resume started ones, in one process or several."""
 
 import errno
 import re
@@ -67,7 +67,7 @@ def fit(
 
 
 def train_in_process(job: TrainingJob) -> dict[str, Any] | None:
-    """`fit` without its look at what stands already, in this process: alone, or as one of several.
+    """`fit` without the check for a finished run, in this process: alone, or as one of several.
 
     Returns:
         The run record; None in all processes but the first.

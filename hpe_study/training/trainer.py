@@ -51,7 +51,7 @@ class Trainer:
         self.job, self.stage, self.data, self.out = job, job.stage, job.data, job.out
         self.device = devices.pick_device(job.runtime.device)
         self.precision = devices.pick_precision(self.stage.network.precision, self.device)
-        # asked for now, not after hours of training: it may fail
+        # collected now, because it can fail and training takes hours
         self.provenance = devices.provenance(self.device, self.precision)
         torch.manual_seed(self.stage.seed)
         self.model, self.weights_source = self._first_model()
@@ -265,7 +265,7 @@ class Trainer:
             torch.save(state, part)
 
     def _resume(self):
-        """Take up the saved state, unless it is that of other inputs: it is then written over."""
+        """Resume from the saved state if it has the same inputs; otherwise it will be overwritten."""
         state = resume.read(self.out, self.device)
         if state is None or (state["inputs"], state["precision"]) != (
             digest_of(self.job.inputs),

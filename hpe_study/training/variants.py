@@ -1,6 +1,6 @@
-"""What a training does with its data: the corrected way, and the published code's (`published_defects`).
+"""What a training does with its data: the corrected behaviour and the published one (`published_defects`).
 
-`variant_for` chooses one of each pair when a run is set up; its steps ask no further. Everything is a
+`variant_for` chooses one of each pair once per run. Everything is a
 function of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever variant was chosen.
 """
 
@@ -52,11 +52,13 @@ class OwnLabels:
 class PermutedLabels:
     """Pictures by position, labels by a permuted index (published: `mispaired_images`).
 
-    The published data set permutes its labels' indices when its sample 0 is asked for, in the copy that this
-    loader worker holds: from there to the end of the epoch that worker reads the picture of one sample and
-    the label, crop box included, of another. Batches are dealt to the workers in turn. Without workers the
-    one copy stays permuted for all later epochs. In validation the labels' indices are every tenth, the
-    pictures' 0, 1, 2, … Outside the stored square of its own person a picture is black here.
+    1. A loader worker that reads sample 0 permutes the label indices of its own copy of the data set.
+    2. From then until the epoch ends, that worker pairs a picture with the label and crop box of another
+       sample. Batches are dealt to the workers in turn. Without workers the only copy stays permuted for all
+       later epochs.
+    3. In validation the label indices are every tenth, those of the pictures 0, 1, 2, …
+
+    Outside the stored square of its own person a picture is black here.
 
     Attributes:
         store: number of the 3D store.
@@ -95,7 +97,7 @@ class PermutedLabels:
 
 
 class KeyedBySample:
-    """A fresh augmentation for each sample, in each epoch, and each time that it comes in an epoch."""
+    """A fresh augmentation for each sample, in each epoch, and each time it occurs in an epoch."""
 
     def keys(
         self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
@@ -106,13 +108,13 @@ class KeyedBySample:
             sample: (B, 2) store, index.
             batch: its number in the epoch.
             epoch: from 0.
-            repeat: (B,) how often the sample came before in the epoch.
+            repeat: (B,) number of earlier occurrences of the sample in the epoch.
         """
         return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
 
 
 class KeyedByWorker:
-    """A worker's k-th sample is changed like that of every other worker and epoch.
+    """The k-th sample of every worker gets the same augmentation, in every epoch.
 
     (Published: `stuck_augmentation`.)
     """

@@ -5,7 +5,7 @@ midpoints of hips and shoulders. A landmark that only one data set uses is quali
 ("lsp.neck", "h36m.thorax"), as in `Skeleton.key`; joints with the same meaning in two sets are the same point
 here.
 
-Where the real sets' landmarks are only known roughly, so are these: on the upright mean body, upper_neck lies
+These are approximate where the real sets' definitions are: on the upright mean body, upper_neck lies
 0.20 of the way from the mid-shoulder to head_top (the median over MPII's validation labels is 0.20); 3DHP's
 neck 50 mm above the mid-shoulder (27–70 in the real set); SMPL's pelvis 85 mm above the mid-hip.
 """

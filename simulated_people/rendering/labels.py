@@ -113,7 +113,7 @@ def _nearest_at(projections, hits, background):
     """What is nearest to the camera at N people's landmarks.
 
     Returns:
-        Depth (N, L) m, NaN outside the image, and person (N, L), −1 where it is nobody.
+        Depth (N, L) m, NaN outside the image, and person (N, L), −1 where there is no person.
     """
     inside, pixel, sample = (
         np.stack([getattr(one, name) for one in projections]) for name in ("inside", "pixel", "sample")

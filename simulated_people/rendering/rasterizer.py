@@ -197,8 +197,8 @@ def rasterize(
 def _covered(edges, left, top, wide, tall):
     """The cells inside triangles.
 
-    In a row the zeros of the edge functions tell from where to where it is covered: bounding boxes have three
-    times as many cells as triangles.
+    The zeros of the edge functions give the covered interval of each row: bounding boxes have three times as
+    many cells as triangles.
 
     Args:
         edges: (9, T), of three functions a, b and c of a dx + b dy + c, which is not negative inside.

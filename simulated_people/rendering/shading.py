@@ -150,8 +150,7 @@ _NEAR_FLOOR = 0.35  # m above the floor up to which a body still darkens it
 class Shadows:
     """Shadow maps, one for each person, and a darker floor where bodies come near it.
 
-    Points are looked up for one person at a time, or in several images for one person of each: the first of
-    all, the second, …
+    Lookups take one person per image at a time: the first of all images, then the second, …
     """
 
     def __init__(

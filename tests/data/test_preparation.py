@@ -109,7 +109,7 @@ def test_broken_input_is_named(tmp_path, monkeypatch):
         prepared(empty, tmp_path, monkeypatch)
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
@@ -165,7 +165,7 @@ def test_two_at_once_with_other_settings_both_end_well(tmp_path, monkeypatch):
     assert sorted(os.listdir(path.parent)) == [".lsp.lock", "lsp.h5"]
 
 
-def test_where_nothing_can_be_written_it_is_said(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     root = lsp_root(tmp_path / "data")
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="file: cannot be written to"):

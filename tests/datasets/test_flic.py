@@ -43,7 +43,7 @@ def test_what_flic_lacks_stays_missing_in_mpii_joints(tmp_path):
 MARKS = ((1, 0), (0, 1), (0, 0), (0, 0), (0, 0))
 
 
-def test_full_trains_on_no_test_image_and_on_nobody_bad(tmp_path):
+def test_full_trains_on_no_test_image_and_no_person_marked_bad(tmp_path):
     images = [f"f-{i}.jpg" for i in range(4)] + ["f-1.jpg"]  # the last person stands in the test image, too
     raw_layouts.flic(tmp_path, "flic_full", MARKS, bad=(0, 0, 1, 0, 0), images=images)
     train = open_dataset("flic", tmp_path, "train", variant="full")

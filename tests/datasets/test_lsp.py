@@ -49,7 +49,7 @@ def test_the_extension_alone_only_trains(tmp_path):
     assert len(open_dataset("lsp_extended", tmp_path, "test")) == 0
 
 
-def test_one_of_the_two_is_enough_and_said(tmp_path):
+def test_one_of_the_two_is_enough_and_reported(tmp_path):
     raw_layouts.lsp(tmp_path)
     with pytest.warns(UserWarning, match="lsp train: not there: .*lsp_extended"):
         assert len(open_dataset("lsp", tmp_path, "train")) == 3

@@ -44,7 +44,7 @@ def test_camera_sets(tmp_path, cameras, expected):
     assert {record.meta["camera"] for record in open_quietly(tmp_path, "train", cameras=cameras)} == expected
 
 
-def test_an_absent_frame_shifts_nobody(tmp_path):
+def test_an_absent_frame_shifts_no_labels(tmp_path):
     arrays = raw_layouts.mpi_inf_3dhp_train(tmp_path, cameras=(2,))
     gone = tmp_path / "mpi_inf_3dhp/S1/Seq1/imageSequence/video_2/frame_000003.jpg"
     gone.unlink()
@@ -202,7 +202,7 @@ def test_frames_counted_from_0_belong_to_the_label_of_their_number(tmp_path, spl
     ]
 
 
-def test_a_camera_without_calibration_is_said(tmp_path):
+def test_a_camera_without_calibration_is_reported(tmp_path):
     raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=2)
     path = tmp_path / "mpi_inf_3dhp/S1/Seq1/camera.calibration"
     text = path.read_text()

@@ -37,7 +37,7 @@ def test_labels_become_records(tmp_path):
 
 
 @pytest.mark.parametrize("unit", [1.0, 10.0, 1000.0], ids=["mm", "cm", "m"])
-def test_units_are_told_by_the_thigh(tmp_path, unit):
+def test_units_are_inferred_from_the_thigh(tmp_path, unit):
     _, mm = raw_layouts.occlusion_person(tmp_path, unit=unit)
     np.testing.assert_allclose(open_dataset("occlusion_person", tmp_path, "test")[0].joints3d, mm[0])
 
@@ -46,7 +46,7 @@ def test_units_are_told_by_the_thigh(tmp_path, unit):
 def test_no_unit_is_guessed(tmp_path, unit):
     raw_layouts.occlusion_person(tmp_path, unit=unit)
     with pytest.raises(
-        StudyError, match="unrealcv_validation.pkl: the median thigh is .* no human's in mm, cm or m"
+        StudyError, match="unrealcv_validation.pkl: the median thigh is .* not a human's in mm, cm or m"
     ):
         open_dataset("occlusion_person", tmp_path, "test")
 

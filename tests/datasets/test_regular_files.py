@@ -45,7 +45,7 @@ def test_a_link_to_a_device_is_refused_at_once(refused, tmp_path, name):
 @pytest.mark.parametrize(
     "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["fifo", "device"]
 )
-def test_a_label_file_that_is_none_is_named(refused, tmp_path, make):
+def test_a_label_path_that_is_not_a_regular_file_is_named(refused, tmp_path, make):
     raw.occlusion_person(tmp_path)
     path = tmp_path / "occlusion_person" / "unrealcv_validation.pkl"
     path.unlink()

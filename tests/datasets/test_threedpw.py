@@ -73,7 +73,7 @@ def test_what_macos_leaves_beside_a_file_is_no_sequence(tmp_path):
     assert len(open_dataset("3dpw", tmp_path, "test")) == 6
 
 
-def test_a_partial_copy_is_said(tmp_path):
+def test_a_partial_copy_is_reported(tmp_path):
     raw_layouts.threedpw(tmp_path)
     with pytest.warns(UserWarning, match=r"sequenceFiles/test \(23 of 24 sequences\)"):
         open_dataset("3dpw", tmp_path, "test")

@@ -146,7 +146,7 @@ def test_a_baseline_under_the_switch_is_what_its_pose_scores_at_4000_mm(under_sw
     assert model["true 2D + mean depth", "mpjpe"]["value"] < model["best constant pose", "mpjpe"]["value"]
 
 
-def test_who_lacks_a_joint_has_no_baseline_score_and_a_headless_set_has(stick_stores):
+def test_baseline_skips_people_with_missing_joints_but_fills_in_missing_heads(stick_stores):
     store, rule = stick_stores["3d", "test"], find_protocol("published")
     bones = bone_lengths(store["joints3d"].astype(float)).mean(0)
     poses = store["joints3d"].astype(float) - store["joints3d"][:, [6]]

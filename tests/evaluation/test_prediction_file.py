@@ -73,7 +73,7 @@ def values(shape, value=0.5, dtype="f4"):
         values((5, 16), 1, "i4"), values((5, 16), np.nan), values((5, 16), -np.inf),
     ],
 )  # fmt: skip
-def test_an_array_that_is_none_is_refused(folder, put):
+def test_an_entry_that_is_not_an_array_is_refused(folder, put):
     with h5py.File(folder / "predictions.h5", "a") as file:
         del file["h36m/depth"]
         put(file)

@@ -71,7 +71,7 @@ def test_original_checkpoints_give_the_original_outputs(tmp_path, depth, prefix)
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])
-def test_depth_is_told_from_the_keys(depth):
+def test_depth_is_inferred_from_the_keys(depth):
     with torch.device("meta"):
         state = getattr(torchvision.models, f"resnet{depth}")(weights=None).state_dict()
     assert depth_from_keys(state) == depth

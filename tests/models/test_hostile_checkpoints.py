@@ -64,7 +64,7 @@ def spoilt(path, fault):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04"])
-def test_a_run_whose_checkpoint_is_none_is_refused(refused, tmp_path, content):
+def test_a_run_whose_checkpoint_file_is_not_one_is_refused(refused, tmp_path, content):
     (tmp_path / "checkpoint.pt").write_bytes(content)
     refused(load_run_model, tmp_path, names=tmp_path / "checkpoint.pt")
 
@@ -94,7 +94,7 @@ def loaded_or_left(path):
 
 
 @pytest.mark.parametrize("fault", ["no mean", "unknown order", "sparse", "a number", "huge head", "no heads"])
-def test_a_network_is_not_told_from_a_foreign_checkpoint(refused, tmp_path, fault):
+def test_no_network_is_inferred_from_a_foreign_checkpoint(refused, tmp_path, fault):
     path = tmp_path / "weights.pt"
     spoilt(path, fault)
     refused(model_from_checkpoint, path, names=path)

@@ -78,7 +78,7 @@ def test_a_name_on_one_line():
     assert printable("a\nb\x1b\udce9") == r"a\nb\x1b\udce9"
 
 
-def test_odd_names_are_told_on_one_line(run, tmp_path, capsys):
+def test_odd_names_are_printed_on_one_line(run, tmp_path, capsys):
     good, bad = photos(tmp_path / "photos", ["a.jpg"]), tmp_path / "two\nlines.jpg"
     bad.write_text("no picture")
     assert predicted([good, bad], run, tmp_path / "out").skipped.keys() == {printable(bad)}

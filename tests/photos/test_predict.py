@@ -71,7 +71,7 @@ def test_boxes_of_any_shape_and_place(reader):
         assert np.isfinite(person.pose).all()
 
 
-def test_a_box_in_words():
+def test_a_box_as_text():
     assert parse("1,2,30,40.5") == (1, 2, 30, 40.5)
     for text in ("1,2,3", "a,b,c,d", "1,2,0,5", "1,2,3,-4", "", "nan,0,10,10", "0,0,inf,10"):
         with pytest.raises(StudyError, match="x,y,width,height"):

@@ -125,7 +125,7 @@ def lines():
     return pd.DataFrame([line | words]).set_index(["switch", "number"])
 
 
-def test_the_switch_table_keeps_its_words_in_all_three_files(tmp_path):
+def test_the_defect_table_keeps_its_text_in_all_three_files(tmp_path):
     study = Study("params/audit.yaml")
     page.as_table(lines(), study).save(tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".tex"]
@@ -222,7 +222,7 @@ def test_the_protocols_table_shows_the_spread_and_why_one_is_lacking(tiny_study,
     assert (tmp_path / "audit_protocols.tex").exists()
 
 
-def test_a_size_is_told_only_where_the_same_number_is_printed():
+def test_a_size_is_given_only_where_the_same_number_is_printed():
     """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read
     them."""
     assert {measure.size for measure in audit_measures.MEASURES if measure.title == audit_measures.ARMS} == {
@@ -235,7 +235,7 @@ def test_labels_as_read_go_by_the_sets_own_name():
     assert set_title("h36m") == "H36M"
 
 
-def test_what_is_resampled_is_said_as_it_is():
+def test_the_resampled_unit_is_named():
     for notes in (page.NOTES, stack.NOTES):
         assert "images where a set names none" in " ".join(notes)
 

@@ -163,7 +163,7 @@ def test_overlays_put_joints_where_the_labels_are(results):
     plt.close(figure)
 
 
-def test_saved_pictures_carry_their_words(pictures, tmp_path):
+def test_saved_pictures_carry_their_alt_text(pictures, tmp_path):
     picture = pictures["figure2"].save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "figure2-interactive.html",

@@ -20,7 +20,7 @@ def test_it_needs_no_network(text):
     assert not re.search(r'<(?:img|script|link|iframe)[^>]+(?:src|href)="http', text)
 
 
-def test_it_has_every_section_and_every_picture_has_words(text):
+def test_it_has_every_section_and_every_picture_has_alt_text(text):
     for key in page.SECTIONS:
         assert f'<section id="{key}">' in text
     for number in range(1, 6):

@@ -172,7 +172,7 @@ def test_what_was_not_run_says_so(results):
     assert nothing.cell(0, nothing.columns[0]).words == NOT_RUN
 
 
-def test_simulated_is_said_in_every_title(made, results):
+def test_every_title_says_simulated(made, results):
     real = results.runs.assign(simulated=False)
     for make in MAKERS:
         table = made[make.__name__]
@@ -246,7 +246,7 @@ def test_ties_are_all_best():
     assert table.best(column) == {0, 1}
 
 
-def test_scores_under_a_switch_stand_in_the_table_with_the_name_of_their_protocol(results):
+def test_scores_under_a_defect_are_in_the_table_with_the_name_of_their_protocol(results):
     runs = results.runs.assign(legacy="fixed_bone_sum")
     runs["protocol"] = runs["protocol"].where(runs["metric"] != "mpjpe", "published")
     table, plain = tables.table1(runs), tables.table1(results.runs)

@@ -20,7 +20,7 @@ def test_totals_are_sums_over_the_line(results):
     assert table.cell(row, minutes["published"]).value == pytest.approx(337.7)
 
 
-def test_the_front_holds_whom_nobody_beats():
+def test_the_pareto_front_holds_undominated_runs():
     minutes, errors = np.array([1.0, 2.0, 3.0, 4.0, 1.0]), np.array([90.0, 95.0, 60.0, 60.0, 99.0])
     assert timing.pareto_front(minutes, errors) == [0, 2]
 

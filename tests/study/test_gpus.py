@@ -96,7 +96,7 @@ def test_a_killed_run_lets_go(tmp_path):
         assert got == FAKE
 
 
-def test_more_than_there_are_is_said_and_none_is_nothing(tmp_path):
+def test_asking_for_too_many_gpus_fails_and_no_gpu_means_no_lock(tmp_path):
     with (
         pytest.raises(StudyError, match="devices: 3 GPUs asked for, but this process may use 2"),
         take(tmp_path, 3),

@@ -45,7 +45,7 @@ def test_bars_end_in_the_notebook_and_go_through_the_log(tmp_path, capfd):
     assert "3/3" in capfd.readouterr().err
 
 
-def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
+def test_a_failing_cell_is_reported_with_its_own_message(tmp_path):
     source = notebook(
         tmp_path / "source.ipynb",
         "x = 1",
@@ -59,13 +59,13 @@ def test_a_failing_cell_is_told_in_its_own_words(tmp_path):
     assert shown.traceback == ["StudyError: no such folder: a"]
 
 
-def test_any_other_failure_is_told_with_its_kind(tmp_path):
+def test_any_other_failure_is_reported_with_its_type(tmp_path):
     source = notebook(tmp_path / "source.ipynb", "x = 1", "{}['absent']")
     with pytest.raises(StudyError, match="KeyError: 'absent'"):
         execute_notebook(source, tmp_path / "out.ipynb", {})
 
 
-def test_a_killed_process_is_told_as_that(tmp_path):
+def test_a_killed_process_is_reported_as_killed(tmp_path):
     source = notebook(
         tmp_path / "source.ipynb", "x = 1", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -185,7 +185,9 @@ def test_a_home_that_cannot_be_written_to(tmp_path, project, dry_run, monkeypatc
     [("nope", None), ("gone", "/nowhere/python"), ("mute", shutil.which("false") or "/bin/false")],
     ids=["not known", "its python is gone", "ends at once"],
 )
-def test_a_kernel_that_cannot_start_is_told_with_those_there_are(tmp_path, monkeypatch, kernel, python):
+def test_a_kernel_that_cannot_start_is_reported_with_the_installed_ones(
+    tmp_path, monkeypatch, kernel, python
+):
     if python:
         about = {"argv": [python, "{connection_file}"], "display_name": kernel, "language": "python"}
         (tmp_path / "kernels" / kernel).mkdir(parents=True)

@@ -43,7 +43,7 @@ def test_four_devices_on_a_machine_with_one_are_refused_before_anything_runs(stu
     assert not study.folder.exists()
 
 
-def test_snakemake_is_told_how_many_runs_the_gpus_hold(study, monkeypatch):
+def test_snakemake_gets_the_number_of_runs_that_the_gpus_hold(study, monkeypatch):
     machine(monkeypatch, 4)
     assert workflow._this_machine(study, 3) == workflow._Place(("--cores", "3", "--resources", "gpu=8"), 3, 3)
 
@@ -65,7 +65,7 @@ def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
         run_study(study, cluster="profiles/other")
 
 
-def test_a_job_is_told_by_its_own_error_or_as_killed(tmp_path):
+def test_a_failed_job_is_reported_with_its_error_or_as_killed(tmp_path):
     log = tmp_path / "3.log"
     log.write_text("rule stage\nerror: run: the loss is not finite\n  (in stage1.ipynb; …)\nShutting down\n")
     assert workflow._Messages(rule="stage")._of_job(log) == [

@@ -112,7 +112,7 @@ def test_shuffled_frames_of_3dhp_keep_their_numbers(copy_of):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_frame_is_counted_and_shifts_nobody(copy_of, name):
+def test_a_missing_frame_is_counted_and_shifts_no_labels(copy_of, name):
     root = copy_of(name)
     whole = stored(name, root)
     before, absent = people(whole), whole["image"][2]

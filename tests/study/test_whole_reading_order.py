@@ -37,7 +37,7 @@ def test_the_index_links_every_notebook_once(index):
     assert sorted(linked) == sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb") if path.stem != "index")
 
 
-def test_thumbnails_are_there_and_have_words(index):
+def test_thumbnails_exist_and_have_alt_text(index):
     shown = re.findall(r"<img [^>]*>", index)
     assert shown
     for image in shown:

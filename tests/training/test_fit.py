@@ -102,7 +102,7 @@ def test_other_parameters_do_not_resume_an_old_state(finished, train, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no file of torch", "lacks the weights"])
-def test_a_damaged_resume_file_is_set_aside_and_said(finished, train, tmp_path, capsys, damage):
+def test_a_damaged_resume_file_is_set_aside_and_reported(finished, train, tmp_path, capsys, damage):
     path = tmp_path / "resume.pt"
     torch.save({"inputs": "", "history": [0] * 1000}, path)
     if damage != "lacks the weights":

@@ -11,7 +11,7 @@ from hpe_study.errors import StudyError
 from hpe_study.utils import devices
 
 
-def test_more_devices_than_there_are_is_said(monkeypatch):
+def test_asking_for_too_many_devices_is_reported(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(
@@ -45,7 +45,7 @@ def a_mere_folder(monkeypatch):
     devices.code_version.cache_clear()
 
 
-def test_what_is_not_known_of_a_mere_folder_is_said_so(a_mere_folder):
+def test_a_plain_folder_reports_what_is_unknown(a_mere_folder):
     record = devices.provenance(torch.device("cpu"), "fp32")
     assert record["code"] == "unknown"
     assert record["libraries"]["opencv-python-headless"] == "unknown"

@@ -132,7 +132,7 @@ def test_json_from_elsewhere(tmp_path):
             files.read_json(path, advice="obtain the file again")
 
 
-def test_weights_that_the_disk_cuts_short_are_told_as_a_full_disk(tmp_path):
+def test_weights_that_the_disk_cuts_short_are_reported_as_a_full_disk(tmp_path):
     path = tmp_path / "resume.pt"
     path.write_text("the one before")
     words = "[enforce fail at inline_container.cc:672] . unexpected pos 62592 vs 62486"

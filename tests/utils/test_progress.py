@@ -69,6 +69,6 @@ def test_a_notebook_for_the_record_counts_as_a_file(monkeypatch):
     assert "\r" not in watched.getvalue()
 
 
-def test_the_last_states_of_bars_are_kept_and_all_other_words():
+def test_the_last_states_of_bars_and_all_other_text_are_kept():
     text = "made\na:   0%|  | 0/2\rb\na:  50%|# | 1/2\nb: 100%|##| 1/1\nnote: 5% more\na: 100%|##| 2/2\n"
     assert last_states("x\r\n" + text) == "x\nmade\nb\nb: 100%|##| 1/1\nnote: 5% more\na: 100%|##| 2/2\n"

@@ -62,7 +62,7 @@ def test_data_set_and_split(viewer):
     assert len(viewer.people) == 20
 
 
-def test_a_choice_that_cannot_be_shown_is_told_and_changes_nothing(viewer):
+def test_an_impossible_choice_shows_a_message_and_keeps_the_view(viewer):
     viewer.run_b.value = OTHER  # has learnt from h36m alone
     before = viewer.people
     viewer.data_set.value = "mpii"
@@ -79,7 +79,7 @@ def test_filters_choose_by_where_people_come_from(tiny_study):
     assert f"of {len(viewer.people)} people" in viewer.count.value
 
 
-def test_a_filter_that_nobody_fits_is_told(viewer):
+def test_a_filter_without_matches_shows_a_message(viewer):
     viewer.filters["subject"].options = ("all", "nobody")
     viewer.filters["subject"].value = "nobody"
     assert "nobody fits subject nobody" in viewer.status.value
@@ -96,7 +96,7 @@ def test_a_clicked_joint_shows_its_heat_map_until_the_next_move(viewer):
     assert not viewer._figure.widget.layout.images[1].visible
 
 
-def test_records_have_words_instead_of_heat_maps(tiny_study):
+def test_records_have_text_instead_of_heat_maps(tiny_study):
     viewer = Viewer(open_dataset("h36m", tiny_study.raw, "test"))
     viewer._joint_clicked(0, "l_ankle")
     assert "belong to runs" in viewer.status.value
@@ -116,7 +116,7 @@ def test_views_are_kept_as_page_and_picture(viewer, tmp_path):
     assert picture.std() > 20
 
 
-def test_where_nothing_can_be_written_it_is_told(viewer, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_shows_a_message(viewer, tmp_path, monkeypatch):
     monkeypatch.chdir("/proc")
     for button in (viewer.html_button, viewer.png_button):
         button.click()

@@ -21,7 +21,7 @@ from simulated_people.motion.self_collision import TOLERANCE
         ),  # the hand in the face
     ],
 )
-def test_a_limb_in_the_body_is_told_from_one_beside_it(collision, pose, cuts):
+def test_a_limb_in_the_body_is_distinguished_from_one_beside_it(collision, pose, cuts):
     assert (collision.penetration(pose_vector(pose)[None])[0] > TOLERANCE) == cuts
 
 
