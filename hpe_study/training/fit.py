@@ -21,6 +21,7 @@ from hpe_study.training.variants import LAST
 from hpe_study.utils import devices
 from hpe_study.utils.files import lock, read_json
 
+UNKNOWN = "unknown"  # the version of code that is neither in a checkout nor installed
 DEAD_READER = re.compile(r"DataLoader worker .*(?:killed by signal: ([^.]+)\.|exited unexpectedly)", re.S)
 
 
@@ -34,8 +35,8 @@ def fit(
 ) -> dict[str, Any]:
     """Train one stage and write its record into the folder `out`.
 
-    Returns at once when `out` holds this very run already; resumes from `out/resume.pt`; waits while another
-    process works in `out`.
+    Returns at once when `out` holds this very run already, and says so if other code trained it; resumes
+    from `out/resume.pt`; waits while another process works in `out`.
 
     Args:
         stage: the run's parameters.
@@ -54,7 +55,9 @@ def fit(
     job = TrainingJob(stage, data, Path(out), init and Path(init), bones, runtime or Runtime())
     with lock(job.out, wait=True):
         if is_finished(job):
-            return read_json(job.out / "run.json")
+            record = read_json(job.out / "run.json")
+            _warn_of_other_code(job, record)
+            return record
         for part in job.out.glob(".*.part*"):  # what a killed process was writing
             part.unlink()
         (job.out / "run.json").unlink(missing_ok=True)  # of other inputs: no record of the weights to come
@@ -64,6 +67,17 @@ def fit(
             device = devices.pick_device(job.runtime.device).type
             return train_on_several(replace(job, runtime=replace(job.runtime, device=device)))
         return train_in_process(job)
+
+
+def _warn_of_other_code(job, record):
+    """Print one line if another version of the code trained this run; none if a version is not known."""
+    trained, now = record.get("code"), devices.code_version()
+    if trained != now and UNKNOWN not in (trained or UNKNOWN, now):
+        print(
+            f"{job.out}: reused; it was trained by code {trained}, this is {now} (delete the folder to train"
+            " it again)",
+            flush=True,
+        )
 
 
 def train_in_process(job: TrainingJob) -> dict[str, Any] | None:

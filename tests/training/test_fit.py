@@ -1,5 +1,6 @@
 """What `fit` reuses, resumes, sets aside and refuses."""
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -69,6 +70,30 @@ def test_a_finished_run_is_not_trained_again(run, train, untrained):
     before = {name: (run / name).stat().st_mtime_ns for name in FILES}
     train(run)
     assert {name: (run / name).stat().st_mtime_ns for name in FILES} == before
+
+
+@pytest.mark.parametrize(
+    ("trained", "now", "warns"),
+    [
+        ("0123abcd", "0123abcd", False),
+        ("0123abcd", "4567abcd", True),
+        ("0123abcd", "0123abcd+changes", True),
+        ("0123abcd+changes", "0123abcd+changes", False),
+        ("unknown", "0123abcd", False),
+        ("0123abcd", "unknown", False),
+        (None, "0123abcd", False),
+    ],
+)
+def test_a_run_of_other_code_is_reused_with_one_line(
+    run, train, untrained, monkeypatch, capsys, trained, now, warns
+):
+    record = json.loads((run / "run.json").read_text()) | {"code": trained}
+    (run / "run.json").write_text(json.dumps(record))
+    monkeypatch.setattr(fit_module.devices, "code_version", lambda: now)
+    assert train(run)["code"] == trained
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == warns
+    assert all(f"trained by code {trained}, this is {now}" in line for line in lines)
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 1e-4}, "removed"])
