@@ -23,8 +23,10 @@ from hpe_study.errors import StudyError
 from hpe_study.models.registry import check_network, parse_network
 from hpe_study.utils.files import digest_of
 
-SETS_2D = ("mpii", "lsp", "flic")
-SETS_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
+PAPER_2D = ("mpii", "lsp", "flic")  # the paper's own sets: of its tables, figures and claims
+PAPER_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
+SETS_2D = (*PAPER_2D,)  # sets that a profile may name: add yours here
+SETS_3D = (*PAPER_3D,)
 READERS = (*SETS_2D, *SETS_3D, "3dpw")
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "legacy"}  # a profile's own, not one set's
 AUDIT = "audit"  # the notebook that trains its own runs
@@ -226,8 +228,8 @@ class Profile(Frozen):
     exact_batch_norm: bool = False  # one device, too, sums batch statistics as several do; a fifth slower
     runs_per_gpu: PositiveInt = 1  # runs that may share a GPU at a time, where they are small
     compile: Compiling = "none"  # torch.compile's mode for training steps; costs minutes at a run's start
-    two_d: Names = SETS_2D
-    three_d: Names = SETS_3D
+    two_d: Names = PAPER_2D
+    three_d: Names = PAPER_3D
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need

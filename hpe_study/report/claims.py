@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pandas as pd
 from IPython.display import Markdown
 
-from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.config import PAPER_2D, PAPER_3D
 from hpe_study.report.contrasts import (
     ABOVE,
     BELOW,
@@ -33,7 +33,7 @@ from hpe_study.study import Run
 from hpe_study.study.published import published
 from hpe_study.study.runs import LEVEL_SET, paper_table
 
-H36M, INF, OCCLUSION = SETS_3D
+H36M, INF, OCCLUSION = PAPER_3D
 SLIGHT = 5.0  # percent: what counts as "slightly", and as "the same" in claim 1
 SEEDS = {
     True: "Intervals are over the test people's sequences (images where a set names none) and over {} seeds.",
@@ -91,18 +91,18 @@ def matches_reference(world):
 def larger_2d_is_better(world):
     """Each 2D set against the next smaller one, on the test set of the 3D set trained on, mean over the three
     3D sets."""
-    sizes = [world.sizes.get(flat) for flat in SETS_2D]
+    sizes = [world.sizes.get(flat) for flat in PAPER_2D]
     if None in sizes or not sizes[0] > sizes[1] > sizes[2]:
         told = ", ".join(
-            f"{set_title(flat)} {size or 'none'}" for flat, size in zip(SETS_2D, sizes, strict=True)
+            f"{set_title(flat)} {size or 'none'}" for flat, size in zip(PAPER_2D, sizes, strict=True)
         )
         return [Missing("", f"the 2D sets at hand are not MPII > LSP > FLIC in training images ({told})")]
     return [
         world.difference(
             f"{set_title(more)} − {set_title(less)}, own test set",
-            [(fusion(more, deep), fusion(less, deep), deep) for deep in SETS_3D],
+            [(fusion(more, deep), fusion(less, deep), deep) for deep in PAPER_3D],
         )
-        for more, less in zip(SETS_2D[:-1], SETS_2D[1:], strict=True)
+        for more, less in zip(PAPER_2D[:-1], PAPER_2D[1:], strict=True)
     ]
 
 
@@ -147,8 +147,8 @@ def target_last_larger_first(world):
     """For each target: the best row with the target in stage 3 and a larger set in stage 2 − the best other
     row of Table 2."""
     parts = []
-    for target in SETS_3D:
-        larger = [first for first in SETS_3D if world.sizes.get(first, 0) > world.sizes.get(target, 0)]
+    for target in PAPER_3D:
+        larger = [first for first in PAPER_3D if world.sizes.get(first, 0) > world.sizes.get(target, 0)]
         absent = world.lacking(TABLE_2, target)
         chosen = [only(first, target) for first in larger]
         best, other = (
@@ -198,7 +198,7 @@ def doubling_helps(world):
     flic, lsp = (fusion(flat, H36M, scale=LEVEL_SET[flat]) for flat in ("flic", "lsp"))
     parts = [
         world.difference(f"FLIC ×2 − ×1 on {set_title(name)}", [(flic, fusion("flic", H36M), name)])
-        for name in SETS_3D
+        for name in PAPER_3D
     ]
     return [
         *parts,
@@ -235,7 +235,7 @@ def synthetic_generalises_poorly(world):
     return [
         world.difference(
             f"Occlusion-Person − {set_title(rival)}, on {set_title(test_set)}",
-            [(fusion(flat, OCCLUSION), fusion(flat, rival), test_set) for flat in SETS_2D],
+            [(fusion(flat, OCCLUSION), fusion(flat, rival), test_set) for flat in PAPER_2D],
             ABOVE,
         )
         for test_set, rival in ((H36M, INF), (INF, H36M))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpe_study.config import SETS_3D
+from hpe_study.config import PAPER_3D
 from hpe_study.evaluation.bootstrap import RESAMPLES
 from hpe_study.report.intervals import interval
 from hpe_study.report.noise import training_noise
@@ -155,7 +155,7 @@ class Printed(World):
             )
 
     def _add(self, run, row):
-        self._scores |= {(run, name): row[f"test_{name}"] for name in SETS_3D}
+        self._scores |= {(run, name): row[f"test_{name}"] for name in PAPER_3D}
 
     def score(self, run, test_set):
         return self._exactly(self._scores.get((run, test_set)))

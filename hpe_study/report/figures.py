@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hpe_study.config import SETS_3D
+from hpe_study.config import PAPER_3D, SETS_3D
 from hpe_study.report import interactive, style
 from hpe_study.report.contrasts import CONTRADICTS, OPEN, SUPPORTS, Contrast
 from hpe_study.report.intervals import mean_of_rows
@@ -146,11 +146,11 @@ def figure3(results):
     """The six stage-2 curves: PCKh and MPJPE, training and validation, of LSP, LSP at doubled epochs and
     MPII; drops of the rate marked."""
     columns = {
-        "LSP": Run(2, "lsp", SETS_3D[0]),
-        "LSP ×2": Run(2, "lsp", SETS_3D[0], epoch_scale=2),
-        "MPII": Run(2, "mpii", SETS_3D[0]),
+        "LSP": Run(2, "lsp", PAPER_3D[0]),
+        "LSP ×2": Run(2, "lsp", PAPER_3D[0], epoch_scale=2),
+        "MPII": Run(2, "mpii", PAPER_3D[0]),
     }
-    title = f"Figure 3. Learning in stage 2, with {style.set_title(SETS_3D[0])}"
+    title = f"Figure 3. Learning in stage 2, with {style.set_title(PAPER_3D[0])}"
     told = []
     with style.theme():
         figure, axes = plt.subplots(len(CURVES), len(columns), figsize=(11, 5.6), sharex="col", sharey="row")

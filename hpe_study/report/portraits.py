@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from matplotlib.lines import Line2D
 from plotly.subplots import make_subplots
 
-from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.config import PAPER_2D, PAPER_3D
 from hpe_study.report import people, style
 from hpe_study.report.picture import Picture
 from hpe_study.report.timing import label
@@ -15,7 +15,7 @@ from hpe_study.skeletons import BONE_GROUPS, MPII16
 from hpe_study.skeletons.palette import COLOURS, IN_WORDS, colour_of
 from hpe_study.study import Run
 
-H36M, OCCLUSION = SETS_3D[0], SETS_3D[2]
+H36M, OCCLUSION = PAPER_3D[0], PAPER_3D[2]
 CLIPS = 60.0  # mm: limbs whose middle lines come closer than this run through each other
 LIMBS = tuple(
     MPII16.indices(bone) for bone in (*BONE_GROUPS["arms"], *BONE_GROUPS["legs"], ("pelvis", "thorax"))
@@ -123,9 +123,9 @@ def _occlusion_runs(results):
     """The test set and (pre-trained run, 3D-only run) that Figure 1 shows: of the occlusion set where there
     is one, else of another."""
     seed = results.seeds[0]
-    for test_set in (OCCLUSION, *SETS_3D[:2]):
-        fusion = [Run(3, flat, test_set, test_set, seed=seed) for flat in SETS_2D]
-        only = [Run(3, None, first, test_set, seed=seed) for first in (test_set, *SETS_3D)]
+    for test_set in (OCCLUSION, *PAPER_3D[:2]):
+        fusion = [Run(3, flat, test_set, test_set, seed=seed) for flat in PAPER_2D]
+        only = [Run(3, None, first, test_set, seed=seed) for first in (test_set, *PAPER_3D)]
         found = [
             next((run for run in runs if results.prediction(run.name, test_set)), None)
             for runs in (fusion, only)

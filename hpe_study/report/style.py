@@ -13,14 +13,14 @@ import matplotlib.pyplot as plt
 import seaborn as sns
 from plotly.offline import get_plotlyjs
 
+from hpe_study.config import PAPER_2D, PAPER_3D, READERS
 from hpe_study.study.published import TITLES
 from hpe_study.utils.files import atomic
 
-SETS = ("mpii", "lsp", "flic", "h36m", "mpi_inf_3dhp", "occlusion_person", "3dpw")
-SET_COLOURS = dict(
-    zip(SETS, ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555"), strict=True)
-)
-SET_MARKERS = dict(zip(SETS, ("o", "s", "^", "D", "v", "P", "X"), strict=True))
+SETS = tuple(dict.fromkeys((*PAPER_2D, *PAPER_3D, "3dpw", *READERS)))  # added sets last
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#555555")
+SET_COLOURS = dict(zip(SETS, (*_COLOURS, *["#000000"] * len(SETS)), strict=False))  # black: added sets
+SET_MARKERS = dict(zip(SETS, (*"os^DvPX", *["*"] * len(SETS)), strict=False))
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
 EXTRA_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for

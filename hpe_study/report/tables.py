@@ -7,7 +7,7 @@ own.
 
 import numpy as np
 
-from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.config import PAPER_2D, PAPER_3D, SETS_2D, SETS_3D
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.intervals import mean_of_rows
@@ -25,8 +25,9 @@ from hpe_study.report.results import (
 from hpe_study.report.style import SETS, set_title
 from hpe_study.report.table import ABSENT, MARKS, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
+from hpe_study.study import runs as grid
 from hpe_study.study.published import PCKH_NOTE, published
-from hpe_study.study.runs import LEVEL_SET, paper_table
+from hpe_study.study.runs import LEVEL_SET
 
 ON_TEST = "MPJPE (mm) on the test set of"
 PUBLISHED_SCORES = {  # column of the published csv → group, title
@@ -35,7 +36,7 @@ PUBLISHED_SCORES = {  # column of the published csv → group, title
     "s2_mpjpe": ("stage 2", "MPJPE (mm)"),
     "s3_pckh": ("stage 3", "PCKh as printed (%)"),
     "s3_mpjpe": ("stage 3", "MPJPE (mm)"),
-    **{f"test_{name}": (ON_TEST, set_title(name)) for name in SETS_3D},
+    **{f"test_{name}": (ON_TEST, set_title(name)) for name in PAPER_3D},
 }
 TESTS = {name: Column(OURS, ON_TEST, set_title(name)) for name in SETS_3D}
 
@@ -66,10 +67,13 @@ def table1(runs, absent=()):
             )
         else:
             printed[row["train_2d"], row["train_3d"]] = row
-    for run in paper_table(1):
-        cells = _our_cells(runs, run, absent) | _published_cells(table, printed[run.two_d, run.target])
+    made = grid.table1(*_sets_of(runs))
+    for run in made:
+        cells = _our_cells(runs, run, absent) | _published_cells(
+            table, printed.get((run.two_d, run.target), {})
+        )
         table.add((set_title(run.two_d), set_title(run.target)), cells)
-    _add_baselines(table, runs, _by_target(paper_table(1)))
+    _add_baselines(table, runs, _by_target(made))
     return table
 
 
@@ -83,13 +87,15 @@ def table2(runs, absent=()):
         published("table2"),
         runs,
     )
-    for row in published("table2").to_dict("records"):
-        first, last = row["stage2_3d"], row["stage3_3d"]
-        table.add(
-            (set_title(first), set_title(last)),
-            _our_cells(runs, Run(3, None, first, last), absent) | _published_cells(table, row),
-        )
-    _add_baselines(table, runs, _by_target(paper_table(2)))
+    printed = {
+        Run(3, None, row["stage2_3d"], row["stage3_3d"]): row
+        for row in published("table2").to_dict("records")
+    }
+    made = dict.fromkeys((*printed, *grid.table2(_sets_of(runs)[1])))
+    for run in made:
+        cells = _our_cells(runs, run, absent) | _published_cells(table, printed.get(run, {}))
+        table.add((set_title(run.three_d), set_title(run.target)), cells)
+    _add_baselines(table, runs, _by_target(made))
     return table
 
 
@@ -99,14 +105,25 @@ def table3(runs, absent=()):
     table = _table(
         "table3", "Table 3. Epochs scaled to the size of the 2D set", labels, (), published("table3"), runs
     )
-    made = []
-    for row in published("table3").to_dict("records"):
-        run = Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]])
-        made.append(run)
+    printed = {
+        Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]]): row
+        for row in published("table3").to_dict("records")
+    }
+    made = dict.fromkeys((*printed, *grid.table3(*_sets_of(runs))))
+    for run in made:
         names = (set_title(run.two_d), f"×{run.epoch_scale}", set_title(run.three_d), set_title(run.target))
-        table.add(names, _our_cells(runs, run, absent) | _published_cells(table, row))
+        table.add(names, _our_cells(runs, run, absent) | _published_cells(table, printed.get(run, {})))
     _add_baselines(table, runs, _by_target(made))
     return table
+
+
+def _sets_of(runs):
+    """The 2D and the 3D sets that have rows: the paper's, and those that runs learnt from besides."""
+    learnt = set(runs["two_d"]) | set(runs["three_d"]) | set(runs["target"])
+    return tuple(
+        (*paper, *(name for name in sets if name in learnt and name not in paper))
+        for paper, sets in ((PAPER_2D, SETS_2D), (PAPER_3D, SETS_3D))
+    )
 
 
 def _by_target(runs):
@@ -301,8 +318,8 @@ def table4(runs):
     domain.
     """
     arms = runs[runs["budget"].isin(BUDGETS)]
-    flat = next(iter(arms["two_d"].dropna()), SETS_2D[0])
-    deep = next(iter(arms["three_d"].dropna()), SETS_3D[0])
+    flat = next(iter(arms["two_d"].dropna()), PAPER_2D[0])
+    deep = next(iter(arms["three_d"].dropna()), PAPER_3D[0])
     domains = {name: "in domain" if name == deep else "out of domain" for name in SETS_3D}
     tests = {name: Column(OURS, f"{domains[name]}: MPJPE (mm)", set_title(name)) for name in _tested(arms)}
     columns = (*sorted(tests.values(), key=lambda column: column.group), *COST)
@@ -333,7 +350,7 @@ def table5(runs):
     """Size: backbone × share of the largest 2D set at equal updates."""
     chosen = runs[runs["backbone"].notna() & (runs["stage"] == 2)]
     tests = {name: Column(OURS, ON_TEST, set_title(name)) for name in _tested(chosen)}
-    flat = next(iter(chosen["two_d"].dropna()), SETS_2D[0])
+    flat = next(iter(chosen["two_d"].dropna()), PAPER_2D[0])
     pckh = Column(OURS, f"{pckh_title(runs)} on the test set of", set_title(flat), "higher")
     title = "Table 5. Size of the network and of the 2D set, at equal updates"
     table = Table(

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from hpe_study import published_defects
-from hpe_study.config import SETS_2D, SETS_3D, Profile
+from hpe_study.config import PAPER_2D, PAPER_3D, Profile
 from hpe_study.data.store import Store
 from hpe_study.evaluation.evaluate import evaluate
 from hpe_study.study import steps
@@ -52,7 +52,7 @@ def simplest(trial: Trial) -> Trial:
 
 def stack_runs(seed: int) -> list[Run]:
     """The runs behind three conclusions: FLIC's rank, gain of pre-training, transfer of synthetic data."""
-    pairs = [(set_2d, "h36m") for set_2d in SETS_2D] + [("mpii", "occlusion_person"), (None, "h36m")]
+    pairs = [(set_2d, "h36m") for set_2d in PAPER_2D] + [("mpii", "occlusion_person"), (None, "h36m")]
     return [Run(3, set_2d, set_3d, set_3d, seed=seed) for set_2d, set_3d in pairs]
 
 
@@ -60,7 +60,7 @@ def make(study: Study, workers: int = 2, progress: bool = True) -> None:
     """Make what is missing of the audit's stores and runs, in `workers` processes of one thread each."""
     wanted, corrected = trials(study.profile), study.with_legacy(NONE)
     for variant in map(study.with_legacy, dict.fromkeys([NONE, ALL, *(trial.switches for trial in wanted)])):
-        for name in (*SETS_2D, *SETS_3D):
+        for name in (*PAPER_2D, *PAPER_3D):
             steps.prepare_set(variant, name, workers, progress)  # reuses what is there and still fits
     for name, store in test_stores(study, Run(3, None)).items():
         steps.copy_labels(store.path, corrected.labels_path(name))  # for scoring again
@@ -104,7 +104,7 @@ def _share_parent(study: Study, variant: Study, parent: Trial) -> None:
 
 def test_stores(study: Study, run: Run) -> dict[str, Store]:
     """{name: test store} of a run: corrected labels, and those that the published code read."""
-    names = dict.fromkeys([run.two_d, "mpii"]) if run.stage == 1 else (*SETS_2D, *SETS_3D)
+    names = dict.fromkeys([run.two_d, "mpii"]) if run.stage == 1 else (*PAPER_2D, *PAPER_3D)
     corrected, published = study.with_legacy(NONE), study.with_legacy(ALL)
     stores = {name: steps.open_store(corrected, name, "test") for name in names}
     other = [

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hpe_study.config import SETS_2D, SETS_3D, NetworkConfig, Profile, StageConfig, TrainingConfig
+from hpe_study.config import PAPER_2D, PAPER_3D, NetworkConfig, Profile, StageConfig, TrainingConfig
 from hpe_study.models.registry import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
@@ -133,7 +133,11 @@ def table2(sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
 
 def table3(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
     """Doubled epochs for the smaller 2D sets; stage 2 on the first 3D set, stage 3 on each."""
-    return [Run(3, two_d, sets_3d[0], last, LEVEL_SET[two_d], seed) for two_d in sets_2d for last in sets_3d]
+    return [
+        Run(3, two_d, sets_3d[0], last, LEVEL_SET.get(two_d, 1), seed)
+        for two_d in sets_2d
+        for last in sets_3d
+    ]
 
 
 def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
@@ -151,7 +155,7 @@ def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
 
 def paper_table(table: Literal[1, 2, 3]) -> list[Run]:
     """All rows of one of the paper's own tables."""
-    grids = {1: table1(SETS_2D, SETS_3D), 2: table2(SETS_3D), 3: table3(SETS_2D, SETS_3D)}
+    grids = {1: table1(PAPER_2D, PAPER_3D), 2: table2(PAPER_3D), 3: table3(PAPER_2D, PAPER_3D)}
     return grids[table]
 
 

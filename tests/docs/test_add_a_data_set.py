@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
+DOCUMENT = PROJECT / "docs" / "add_a_data_set.md"
 LAST_READER = '    "3dpw": ("threedpw", "ThreeDPW"),\n'
 CHECK = """
 import sys
@@ -34,14 +35,39 @@ assert np.isnan(common[MPII16.index("head_top")]).all()
 store = Store(prepare(StoreSettings("coco", "train", 64), sys.argv[1], sys.argv[2], progress=False))
 assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
 """
+STUDY = """
+import pandas as pd
+from hpe_study.config import Profile
+from hpe_study.report import claims, figures, portraits, style
+from hpe_study.report.tables import TESTS, table1, table2, table3
+from hpe_study.study.runs import paper_table, rows, stage_config
+
+profile = Profile(
+    name="mine", question="And COCO?", data_root="data", two_d=("mpii", "coco"), three_d=("h36m",), tables=(1, 2, 3)
+)
+coco = [row.run for row in rows(profile) if row.run.two_d == "coco"]
+assert [run.name for run in coco] == ["stage3-coco-h36m-h36m-seed0"] * 2, coco
+assert stage_config(profile, coco[0]).two_d == "coco"
+assert not any("coco" in run.sets for table in (1, 2, 3) for run in paper_table(table))
+assert style.SET_COLOURS["coco"] and style.SET_MARKERS["coco"]
+record = {
+    "run": coco[0].name, "seed": 0, "stage": 3, "two_d": "coco", "three_d": "h36m", "target": "h36m",
+    "test_set": "h36m", "metric": "mpjpe", "scorer": "model", "protocol": "study", "value": 77.0, "low": 70.0,
+    "high": 80.0, "groups": 20, "legacy": None, "simulated": False, "seconds_line": 60.0,
+}  # fmt: skip
+runs = pd.DataFrame([record])
+for make, labels in ((table1, ("coco", "H36M")), (table3, ("coco", "×1", "H36M", "H36M"))):
+    table = make(runs)
+    assert table.cell(table.rows.index(labels), TESTS["h36m"]).value == 77.0, table.rows
+    assert "77" in table.html()
+assert len(table2(runs).rows) == 9
+"""
 
 
 @pytest.fixture(scope="module")
 def blocks():
     """{what to do with it: code} of the document."""
-    found = re.findall(
-        r"^`(.+?)`\n```python\n(.+?)^```", (PROJECT / "docs" / "add_a_data_set.md").read_text(), re.M | re.S
-    )
+    found = re.findall(r"^`(.+?)`\n```python\n(.+?)^```", DOCUMENT.read_text(), re.M | re.S)
     assert len(found) == 3
     return dict(found)
 
@@ -51,23 +77,49 @@ def test_the_example_is_short(blocks):
     assert len(lines) <= 60
 
 
-def test_the_example_works(blocks, tmp_path):
-    package = tmp_path / "code" / "hpe_study"
+@pytest.fixture(scope="module")
+def code(blocks, tmp_path_factory):
+    """The folder of a copy of the package with the document's blocks and its last step applied."""
+    root = tmp_path_factory.mktemp("code")
+    package = root / "hpe_study"
     shutil.copytree(PROJECT / "hpe_study", package, ignore=shutil.ignore_patterns("__pycache__", "assets"))
     for target, code in blocks.items():
         action, _, path = target.rpartition(" ")
-        path = tmp_path / "code" / path
+        path = root / path
         if action.startswith("add to"):
             assert LAST_READER in path.read_text()
             path.write_text(path.read_text().replace(LAST_READER, LAST_READER + code))
         else:
             with open(path, "a") as file:
                 file.write(code)
-    write_coco(tmp_path / "data")
-    words = [sys.executable, "-W", "ignore", "-c", CHECK, str(tmp_path / "data"), str(tmp_path / "store.h5")]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "code")}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    line = re.search(r"write `(SETS_2D = .+?)` in `hpe_study/config.py`", DOCUMENT.read_text())[1]
+    config = package / "config.py"
+    text, count = re.subn(r"^SETS_2D = .+?\)", line, config.read_text(), flags=re.M)
+    assert count == 1
+    config.write_text(text)
+    return root
+
+
+def run(script, code, folder, *arguments):
+    """Run a script with the copied package."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{PROJECT}"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_example_works(code, tmp_path):
+    write_coco(tmp_path / "data")
+    run(CHECK, code, tmp_path, tmp_path / "data", tmp_path / "store.h5")
+
+
+def test_the_added_set_has_runs_and_rows_and_the_paper_keeps_its_own(code, tmp_path):
+    run(STUDY, code, tmp_path)
 
 
 def write_coco(root):

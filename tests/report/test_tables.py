@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hpe_study.config import SETS_3D
+from hpe_study.config import PAPER_3D
 from hpe_study.report import oracle, tables, timing
 from hpe_study.report.table import ABSENT, NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.report.tables import TESTS
@@ -96,11 +96,11 @@ def test_published_numbers_stand_as_printed_and_apart(made):
     wanted = printed.query("train_2d == 'lsp' and train_3d == 'occlusion_person'").iloc[0]
     assert [table.cell(row, column).value for column in columns] == list(
         wanted[["s1_pckh", "s2_pckh", "s2_mpjpe", "s3_pckh", "s3_mpjpe"]]
-    ) + [wanted[f"test_{name}"] for name in SETS_3D]
+    ) + [wanted[f"test_{name}"] for name in PAPER_3D]
     tidy = table.tidy()
     assert all(column.startswith(("ours: ", "published: ")) for column in tidy.columns[2:])
     ours = tidy[[column for column in tidy if column.startswith("ours: ")]].select_dtypes("number").to_numpy()
-    assert not np.isin(printed[[f"test_{name}" for name in SETS_3D]].to_numpy(), ours).any()
+    assert not np.isin(printed[[f"test_{name}" for name in PAPER_3D]].to_numpy(), ours).any()
 
 
 def test_the_misprint_is_marked_and_does_not_win(made):
