@@ -45,9 +45,9 @@ def copy_of(stand_in, tmp_path):
     return copied
 
 
-def stored(name, root, split="test", **options):
+def stored(name, root, split="test", strict=False, **options):
     """The prepared store; made anew every time."""
-    settings = StoreSettings(name, split, input_size=32, encoding="raw", options=options)
+    settings = StoreSettings(name, split, input_size=32, encoding="raw", strict=strict, options=options)
     return Store(prepare(settings, root, root / f"{name}.h5", progress=False))
 
 
@@ -195,7 +195,7 @@ def test_a_pickle_that_calls_a_function_is_refused(copy_of, tmp_path, name):
             "mpi_inf_3dhp/S1/Seq1/annot.mat",
             "has no examples but annot2, .* this is the file of another data set",
         ),
-        ("mpi_inf_3dhp", "lsp/joints.mat", "truncated or not a MATLAB 7.3 file"),
+        ("mpi_inf_3dhp", "lsp/joints.mat", "truncated or not an HDF5 file"),
     ],
 )
 def test_the_mat_of_another_set_is_refused(copy_of, stand_in, name, other, message):
