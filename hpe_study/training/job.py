@@ -77,7 +77,7 @@ class TrainingJob:
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
-        """All that the weights depend on: parameters, keys of the stores, identity of the first weights."""
+        """What the weights depend on besides the code: parameters, stores, identity of first weights."""
         stores = (*self.data.train, self.data.validation)
         return {
             "parameters": self.stage.model_dump(mode="json"),
