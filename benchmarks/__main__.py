@@ -19,9 +19,9 @@ from hpe_study.errors import StudyError
 HERE = Path(__file__).parent
 
 
-def main(words=None):
+def main(argv=None):
     """Measure what the words ask for; tables and plots are renewed."""
-    arguments = _parser().parse_args(words)
+    arguments = _parser().parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:

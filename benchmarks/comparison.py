@@ -67,8 +67,10 @@ def depth_and_geometry(maps, sample):
     """The two of them that are not whole-map arithmetic."""
     read = read_depth(maps["depth"], sample["joints"])
     pose = torch.cat([(sample["joints"] + 0.5) / maps["depth"].shape[-1], read[..., None]], -1)
-    deep = depth_loss_of_values(read, sample["depth"], sample["has_depth"])
-    return WEIGHTS[0] * deep + WEIGHTS[1] * geometric_loss(pose, sample["labelled"] & sample["flat"][:, None])
+    depth_term = depth_loss_of_values(read, sample["depth"], sample["has_depth"])
+    return WEIGHTS[0] * depth_term + WEIGHTS[1] * geometric_loss(
+        pose, sample["labelled"] & sample["flat"][:, None]
+    )
 
 
 def depth_and_geometry_twin(maps, sample):
@@ -187,13 +189,13 @@ def bytes_to_device(material, folder):
     indices = 2 * torch.from_numpy(pairs)[:, 0].nbytes  # of the picture and of its label
     twin = _bytes(next(twin_batches(material, size, pairs)))
     rows = []
-    for way, ours, target in (
+    for kind, ours, target in (
         ("streamed", streamed, None),
         ("resident", once / STAGE2_EPOCHS + indices + changes, 5),
     ):
         rows.append(
             result(
-                Row(f"bytes to the device, {way}", None, {}, {"": target}, 1, "kB/image", sizes.batch),
+                Row(f"bytes to the device, {kind}", None, {}, {"": target}, 1, "kB/image", sizes.batch),
                 "",
                 [ours],
                 [twin],

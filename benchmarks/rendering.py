@@ -35,7 +35,7 @@ def measured(folder, extent):
 
 
 def _row(name, root, train, test):
-    words = [
+    options = [
         "make",
         name,
         str(root),
@@ -51,7 +51,7 @@ def _row(name, root, train, test):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
     start = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "simulated_people", *words, "--quiet"],
+        [sys.executable, "-m", "simulated_people", *options, "--quiet"],
         env=environment,
         check=True,
         capture_output=True,

@@ -18,18 +18,18 @@ def shared_rate(material, folder, device, runs, images):
     arguments = [
         (material, folder / str(number), str(device), images, ready, times) for number in range(runs)
     ]
-    processes = [context.Process(target=_train, args=words, daemon=True) for words in arguments]
+    processes = [context.Process(target=_train, args=job, daemon=True) for job in arguments]
     for process in processes:
         process.start()
     try:
-        found = [times.get(timeout=2 * PATIENCE) for _ in processes]
+        measured = [times.get(timeout=2 * PATIENCE) for _ in processes]
     except Exception as error:
         raise StudyError(f"benchmarks sharing: of {runs} processes one ended before its time") from error
     finally:
         for process in processes:
             process.join(timeout=10)
-    seconds = max(end for _, end, _ in found) - min(start for start, _, _ in found)
-    return sum(images for *_, images in found) / seconds
+    seconds = max(end for _, end, _ in measured) - min(start for start, _, _ in measured)
+    return sum(images for *_, images in measured) / seconds
 
 
 def _train(material, folder, device, images, ready, times):

@@ -69,16 +69,16 @@ def seconds_of(function, repeats=1):
 def measured(row):
     """The rows (dicts by `COLUMNS`) of a benchmark, one a precision: after a warm-up, `pairs` rounds, the
     order turned each time."""
-    ways = {"twin": row.twin, **row.ours}
-    for function in ways.values():
+    functions = {"twin": row.twin, **row.ours}
+    for function in functions.values():
         function()
     rounds, peaks = [], {precision: [] for precision in row.ours if row.flop}
     for number in range(row.pairs):
-        order = list(ways) if number % 2 == 0 else list(ways)[::-1]
-        seconds = {name: seconds_of(ways[name], row.repeats) for name in order}
-        rounds.append([seconds[name] for name in ways])
-        for precision, found in peaks.items():
-            found.append(matrix_rate(CPU_MATRIX, CPU, precision, rounds=3, clock=time.process_time))
+        order = list(functions) if number % 2 == 0 else list(functions)[::-1]
+        seconds = {name: seconds_of(functions[name], row.repeats) for name in order}
+        rounds.append([seconds[name] for name in functions])
+        for precision, rates in peaks.items():
+            rates.append(matrix_rate(CPU_MATRIX, CPU, precision, rounds=3, clock=time.process_time))
     twin, *ours = np.array(rounds).T
     return [
         result(row, precision, mine, twin, peaks.get(precision))

@@ -93,21 +93,21 @@ def fusion_twin(outputs, sample, depth_weight, geometry_weight, depth_unit=1.0):
     """(total, heat map, depth, geometry) of a batch as `ImageSamples` gives it: losses of three, geometry on
     the 2D set's samples."""
     flat = VectorisedMaps.heatmap(outputs["heatmap"], sample["target"], sample["labelled"])
-    rest, deep, geometry = depth_and_geometry_losses(
+    rest, depth_term, geometry = depth_and_geometry_losses(
         outputs["depth"], sample, depth_weight, geometry_weight, depth_unit
     )
-    return flat + rest, flat, deep, geometry
+    return flat + rest, flat, depth_term, geometry
 
 
 def depth_and_geometry_losses(depth, sample, depth_weight, geometry_weight, depth_unit=1.0):
     """(weighted sum, depth, geometry): the part of `fusion_twin` that needs the depth maps (B, 16, H, W)
     alone."""
     joints = torch.nan_to_num(sample["joints"])
-    deep, read = VectorisedMaps.depth(depth, joints, sample["depth"] / depth_unit, sample["has_depth"])
+    depth_term, read = VectorisedMaps.depth(depth, joints, sample["depth"] / depth_unit, sample["has_depth"])
     flat = sample["flat"]
     pose = torch.cat([(joints[flat] + 0.5) / depth.shape[-1], read[flat][..., None] * depth_unit], -1)
     geometry = geometric_twin(pose, sample["labelled"][flat])
-    return depth_weight * deep + geometry_weight * geometry, deep, geometry
+    return depth_weight * depth_term + geometry_weight * geometry, depth_term, geometry
 
 
 # ---------------------------------------------------------------- loader
@@ -222,7 +222,7 @@ def validation_twin(model, images):
     """[(joints (16, 2) heat-map px, depth (16,))] of images (3, H, W), one by one: a second, mirrored pass,
     and the graph kept."""
     model.eval()
-    found = []
+    readings = []
     for image in images:
         plain, mirrored = model(image[None]), model(image[None].flip(-1))
         maps = {}
@@ -233,8 +233,8 @@ def validation_twin(model, images):
                 .detach()
                 .numpy()
             )
-        found.append(_read_twin(maps["heatmap"], maps["depth"]))
-    return found
+        readings.append(_read_twin(maps["heatmap"], maps["depth"]))
+    return readings
 
 
 def _read_twin(heatmaps, depths):

@@ -9,9 +9,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from hpe_study.datasets.commands import add_commands as add_data_commands
 from hpe_study.errors import StudyError
+from hpe_study.parameter_files import read_profile, read_values
 from hpe_study.study import Study
+from hpe_study.utils.files import atomic
 from hpe_study.utils.processes import end_with_parent
 from simulated_people import cli as simulated_people_cli
 
@@ -158,10 +162,6 @@ def _study(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    import yaml
-
-    from hpe_study.parameter_files import read_profile, read_values
-
     read_profile(arguments.profile)
     values = read_values(arguments.profile)
     print(
@@ -214,7 +214,6 @@ def _export(arguments: argparse.Namespace) -> None:
 
 def _rescore(arguments: argparse.Namespace) -> None:
     from hpe_study.evaluation.rescore import protocol_spread, readable, rescore
-    from hpe_study.utils.files import atomic
 
     folders = [
         Path(run) if Path(run).is_dir() else Study(arguments.profile).folder / run for run in arguments.runs

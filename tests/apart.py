@@ -56,11 +56,11 @@ def refused(apart):
 
 
 def _apart(work, *arguments, seconds=10, memory=GIB):
-    with tempfile.TemporaryFile("w+") as told:
+    with tempfile.TemporaryFile("w+") as report:
         child = os.fork()
         if child == 0:
             try:
-                _in_child(told, memory, work, arguments)
+                _in_child(report, memory, work, arguments)
             finally:
                 os._exit(0)  # whatever happens: nothing of pytest's goes on in the child
         status, usage = _waited(child, seconds)
@@ -68,13 +68,13 @@ def _apart(work, *arguments, seconds=10, memory=GIB):
             return SimpleNamespace(kind=f"still busy after {seconds} s", message="", length=0, grown=0)
         if os.WIFSIGNALED(status):
             return SimpleNamespace(kind=f"signal {os.WTERMSIG(status)}", message="", length=0, grown=0)
-        told.seek(0)
-        ended = SimpleNamespace(**json.load(told))
+        report.seek(0)
+        ended = SimpleNamespace(**json.load(report))
     ended.grown = 1024 * usage.ru_maxrss - ended.held
     return ended
 
 
-def _in_child(told, memory, work, arguments):
+def _in_child(report, memory, work, arguments):
     os.setpgid(0, 0)
     gc.freeze()  # what was there before is no concern of the collection below
     faulthandler.disable()  # pytest's: a crash is what is looked for
@@ -92,8 +92,8 @@ def _in_child(told, memory, work, arguments):
     except BaseException as error:
         kind, message = type(error).__name__, str(error)
     gc.collect()  # what was read must bear to be let go of, too
-    json.dump({"kind": kind, "message": message[: LONGEST + 1], "length": len(message), "held": held}, told)
-    told.flush()
+    json.dump({"kind": kind, "message": message[: LONGEST + 1], "length": len(message), "held": held}, report)
+    report.flush()
 
 
 def _waited(child, seconds):

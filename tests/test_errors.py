@@ -29,9 +29,9 @@ def test_a_cell_shows_the_message_alone(shell, capsys):
 
 
 def test_any_other_error_keeps_its_traceback(shell, capsys):
-    told = shown(shell, capsys, "ValueError('a defect')")
-    assert "open_it()" in told
-    assert "ValueError: a defect" in told
+    output = shown(shell, capsys, "ValueError('a defect')")
+    assert "open_it()" in output
+    assert "ValueError: a defect" in output
 
 
 def test_it_stays_an_exception_like_any_other():

@@ -77,12 +77,12 @@ def page_pictures(folder):
                     "--hide-scrollbars",
                     f"--user-data-dir={own}/profile",
                 ]
-                words = [
+                options = [
                     f"--window-size={width},{height}",
                     f"--screenshot={own}/page.png",
                     (folder / f"{name}.html").resolve().as_uri(),
                 ]
-                subprocess.run([browser, *switches, *words], check=True, capture_output=True, timeout=120)
+                subprocess.run([browser, *switches, *options], check=True, capture_output=True, timeout=120)
                 pictures[name] = (Path(own) / "page.png").read_bytes()
     return pictures
 

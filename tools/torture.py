@@ -65,7 +65,7 @@ def _outlived(home: Path) -> list[str]:
 
 
 def _processes(home: Path) -> list[int]:
-    found = []
+    processes = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes()
@@ -73,8 +73,8 @@ def _processes(home: Path) -> list[int]:
         except OSError:
             continue
         if command and (str(home) in working or str(home).encode() in command):
-            found.append(int(entry.name))
-    return found
+            processes.append(int(entry.name))
+    return processes
 
 
 def _broken(home: Path) -> list[str]:

@@ -76,11 +76,11 @@ class Detector:
     @torch.inference_mode()
     def __call__(self, image: np.ndarray) -> list[Box]:
         """Boxes of the people in an (H, W, 3) uint8 RGB picture, the highest score first."""
-        found = self.model([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
-        people = (found["labels"] == PERSON) & (found["scores"] >= THRESHOLD)
+        detections = self.model([torch.from_numpy(image).permute(2, 0, 1).float() / 255])[0]
+        people = (detections["labels"] == PERSON) & (detections["scores"] >= THRESHOLD)
         return [
             (float(x0), float(y0), float(x1 - x0), float(y1 - y0))
-            for x0, y0, x1, y1 in found["boxes"][people]
+            for x0, y0, x1, y1 in detections["boxes"][people]
         ]
 
 

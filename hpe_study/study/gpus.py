@@ -87,8 +87,8 @@ def assigned(
 def _private(folder: Path) -> Path:
     """The folder, created if missing; not a link, owned by this user and writable by no one else."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
         raise StudyError(
             f"{folder}: locks of GPUs lie there, but the folder is not yours alone; remove it or set TMPDIR"
         )

@@ -127,10 +127,10 @@ def _answers(address):
         return False
 
 
-def _wait_until(condition, seconds, words=lambda: ""):
+def _wait_until(condition, seconds, message=lambda: ""):
     deadline = time.time() + seconds
     while not condition():
-        assert time.time() < deadline, words()
+        assert time.time() < deadline, message()
         time.sleep(0.1)
 
 

@@ -8,10 +8,10 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 
 
-def command(name, *words):
+def command(name, *arguments):
     """The words that call a function of this module elsewhere."""
     code = f"import sys; from tests.cases import use_apart; use_apart.{name}(*sys.argv[1:])"
-    return [sys.executable, "-c", code, *map(str, words)]
+    return [sys.executable, "-c", code, *map(str, arguments)]
 
 
 def environment(**changes):

@@ -94,10 +94,10 @@ def test_labels_and_picture_change_together(tmp_path):
     light = batch.images.mean(1)
     cells = (torch.arange(64) + 0.5) / 64
     total = light.sum((1, 2))
-    found = torch.stack([(light.sum(1) * cells).sum(1) / total, (light.sum(2) * cells).sum(1) / total], 1)
+    centers = torch.stack([(light.sum(1) * cells).sum(1) / total, (light.sum(2) * cells).sum(1) / total], 1)
     well_inside = ((joint > 0.1) & (joint < 0.9)).all(-1)
     assert well_inside.sum() > 15
-    assert (found - joint)[well_inside].abs().max() * 64 < 0.35  # px of the input
+    assert (centers - joint)[well_inside].abs().max() * 64 < 0.35  # px of the input
 
 
 def test_predictions_come_back_to_the_box(stick_stores):

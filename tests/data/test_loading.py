@@ -229,9 +229,19 @@ if __name__ == "__main__":
 """
     )
     mount = 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"'
-    words = ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, str(script), str(tmp_path / "people")]
+    command = [
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        mount,
+        "sh",
+        sys.executable,
+        str(script),
+        str(tmp_path / "people"),
+    ]
     done = subprocess.run(
-        words, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": os.getcwd()}
+        command, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": os.getcwd()}
     )
     if "unshare" in done.stderr or "mount" in done.stderr:
         pytest.skip("may not mount here")

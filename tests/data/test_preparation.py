@@ -253,11 +253,11 @@ def below(pid):
             parents[int(entry.parent.name)] = int(entry.read_text().rsplit(")", 1)[1].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
-    found, level = set(), {pid}
+    descendants, level = set(), {pid}
     while level:
-        level = {child for child, parent in parents.items() if parent in level} - found
-        found |= level
-    return found
+        level = {child for child, parent in parents.items() if parent in level} - descendants
+        descendants |= level
+    return descendants
 
 
 @pytest.fixture(scope="module")

@@ -269,8 +269,8 @@ def test_frames_with_other_joints_are_named(tmp_path):
 def test_a_camera_with_fewer_labels_is_named(tmp_path):
     raw_layouts.mpi_inf_3dhp_train(tmp_path, frames=3)
     path = tmp_path / "mpi_inf_3dhp/S1/Seq1/annot.mat"
-    found = scipy.io.loadmat(path)
-    found["annot3"][2, 0] = found["annot3"][2, 0][:2]
-    raw_layouts.save_mat(path, **{key: value for key, value in found.items() if not key.startswith("__")})
+    labels = scipy.io.loadmat(path)
+    labels["annot3"][2, 0] = labels["annot3"][2, 0][:2]
+    raw_layouts.save_mat(path, **{key: value for key, value in labels.items() if not key.startswith("__")})
     with pytest.raises(StudyError, match="frames lists 3 frames, annot3 has .2, 3."):
         list(open_quietly(tmp_path, "train"))

@@ -258,9 +258,9 @@ def test_what_a_pickle_may_call_it_may_not_change(tmp_path, target):
 def test_depth_loops_and_memory_are_one_line(tmp_path):
     path = tmp_path / "labels.pkl"
     path.write_bytes(b"]" * 10_000 + b"a" * 9_999 + b".")
-    deep = load_pickle(path)  # nothing wrong with it as a pickle
+    nested = load_pickle(path)  # nothing wrong with it as a pickle
     with pytest.raises(StudyError, match="labels.pkl: "):
-        column([{"a": deep}], "a", (2,), path)
+        column([{"a": nested}], "a", (2,), path)
     path.write_bytes(b"]q\x00h\x00a.")
     with pytest.raises(StudyError, match="more items than any label"):
         column([{"a": load_pickle(path)}], "a", (2,), path)

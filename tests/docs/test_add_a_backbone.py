@@ -62,7 +62,7 @@ def test_the_example_works(blocks, tmp_path):
     for path, code in blocks.items():
         with open(tmp_path / "code" / path, "a") as file:
             file.write(code)
-    words = [sys.executable, "-W", "ignore", "-c", CHECK]
+    command = [sys.executable, "-W", "ignore", "-c", CHECK]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "code")}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

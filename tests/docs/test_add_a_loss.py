@@ -53,9 +53,9 @@ assert last[0] != last[1]
 @pytest.fixture(scope="module")
 def blocks():
     """[(file, "above" or "below", a line of the file, code)]; without a line: at the end."""
-    found = BLOCK.findall((PROJECT / "docs" / "add_a_loss.md").read_text())
-    assert len(found) == 6
-    return found
+    examples = BLOCK.findall((PROJECT / "docs" / "add_a_loss.md").read_text())
+    assert len(examples) == 6
+    return examples
 
 
 def apply(path, side, line, code):

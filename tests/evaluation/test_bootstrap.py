@@ -11,18 +11,18 @@ def test_estimate_equals_its_literal_twin():
     values = random.normal(100, 20, (30, 4))
     values[random.random(values.shape) < 0.3] = np.nan
     values[7] = np.nan
-    found = estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+    interval = estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
     total = count = samples = 0
     for row in values:
         samples += any(v == v for v in row)
         for v in row:
             if v == v:
                 total, count = total + v, count + 1
-    assert found["value"] == pytest.approx(total / count)
-    assert found["n"] == samples
-    assert found["groups"] == 6
-    assert found["low"] < found["value"] < found["high"]
-    assert found == estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+    assert interval["value"] == pytest.approx(total / count)
+    assert interval["n"] == samples
+    assert interval["groups"] == 6
+    assert interval["low"] < interval["value"] < interval["high"]
+    assert interval == estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
 
 
 def test_intervals_take_groups_seriously():
@@ -40,6 +40,6 @@ def test_intervals_take_groups_seriously():
 def test_intervals_cover_the_truth():
     random, hits = np.random.default_rng(1), 0
     for _ in range(200):
-        found = estimate(random.normal(50, 10, (40, 1)), np.arange(40).astype(str))
-        hits += found["low"] <= 50 <= found["high"]
+        interval = estimate(random.normal(50, 10, (40, 1)), np.arange(40).astype(str))
+        hits += interval["low"] <= 50 <= interval["high"]
     assert 0.88 < hits / 200 < 0.99

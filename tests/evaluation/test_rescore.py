@@ -40,9 +40,9 @@ def test_the_studys_own_protocol_gives_the_runs_own_scores(rows, folders):
 
 
 def test_every_protocol_that_fits_a_set_is_scored_and_no_other(rows):
-    found = {name: set(part["protocol"]) for name, part in rows[rows["run"] == RUN].groupby("test_set")}
-    assert found["h36m"] == {"study", "published", "h36m-challenge", "h36m-s9s11", "published-pck"}
-    assert found["mpii"] == {"mpii-pckh", "published-pck"}
+    protocols = {name: set(part["protocol"]) for name, part in rows[rows["run"] == RUN].groupby("test_set")}
+    assert protocols["h36m"] == {"study", "published", "h36m-challenge", "h36m-s9s11", "published-pck"}
+    assert protocols["mpii"] == {"mpii-pckh", "published-pck"}
     lacking = rows[rows["protocol"] == "h36m-s9s11"]
     assert lacking["value"].isna().all()
     assert lacking["note"].str.contains("no camera").all()

@@ -66,8 +66,8 @@ def test_original_checkpoints_give_the_original_outputs(tmp_path, depth, prefix)
     torch.testing.assert_close(maps["depth"], depth_maps, atol=1e-5, rtol=0)
     assert model.preprocessing == ORIGINAL_BGR
     assert model.weights_source == str(tmp_path / "model_last.pth")
-    told = model_from_checkpoint(tmp_path / "model_last.pth").eval()
-    torch.testing.assert_close(told(images)["heatmap"], heatmap, atol=1e-5, rtol=0)
+    loaded = model_from_checkpoint(tmp_path / "model_last.pth").eval()
+    torch.testing.assert_close(loaded(images)["heatmap"], heatmap, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("depth", [18, 34, 50, 101, 152])

@@ -18,10 +18,10 @@ def test_joints_are_fractions_of_the_crop_and_depth_is_in_its_sides():
     """A peak in the cell of column 2, row 5 of 8 × 8: its centre lies at 2.5/8, 5.5/8 of the crop."""
     maps = torch.zeros(1, 16, 8, 8)
     maps[..., 5, 2] = 0.7
-    found = HeatmapHead().decode({"heatmap": maps, "depth": maps + 1}, "argmax", 0.5)
-    assert found.joints[0, 3].tolist() == [2.5 / 8, 5.5 / 8]
-    assert found.depth[0, 3].item() == pytest.approx(0.5 * 1.7)
-    assert found.score[0, 3].item() == pytest.approx(0.7)
+    decoded = HeatmapHead().decode({"heatmap": maps, "depth": maps + 1}, "argmax", 0.5)
+    assert decoded.joints[0, 3].tolist() == [2.5 / 8, 5.5 / 8]
+    assert decoded.depth[0, 3].item() == pytest.approx(0.5 * 1.7)
+    assert decoded.score[0, 3].item() == pytest.approx(0.7)
 
 
 def test_half_precision_is_decoded_in_single():
@@ -55,5 +55,5 @@ def test_nothing_waits_for_the_host(method):
     """Tensors of the meta device have no values: whatever would read one raises."""
     heatmap = torch.ones(2, 16, 8, 8, device="meta")
     network = Network(lambda images: {"heatmap": heatmap, "depth": heatmap})
-    found = network.decode(network.flip_test(torch.ones(2, 3, 32, 32, device="meta")), method, 1.0)
-    assert [values.shape for values in found] == [(2, 16, 2), (2, 16), (2, 16)]
+    decoded = network.decode(network.flip_test(torch.ones(2, 3, 32, 32, device="meta")), method, 1.0)
+    assert [values.shape for values in decoded] == [(2, 16, 2), (2, 16), (2, 16)]

@@ -88,13 +88,13 @@ def test_a_dragged_rectangle_is_the_box():
 
 
 def test_the_detectors_people_surest_first():
-    found = {
+    detections = {
         "labels": torch.tensor([1, 3, 1]),
         "scores": torch.tensor([0.9, 0.99, 0.2]),
         "boxes": torch.tensor([[1.0, 2, 11, 22]] * 3),
     }
     model = torch.nn.Module()
-    model.forward = lambda images: [found]
+    model.forward = lambda images: [detections]
     assert Detector(model)(np.zeros((30, 30, 3), np.uint8)) == [(1, 2, 10, 20)]
 
 

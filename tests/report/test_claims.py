@@ -163,9 +163,9 @@ def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
 
 
 def test_no_drop_of_the_rate_cannot_tell(results):
-    flat = Results(results.study)
-    flat.history = flat.history.assign(learning_rate=1e-3)
-    assert verdict(claims.jump_at_the_drop(Ours(flat))) == UNKNOWN
+    constant = Results(results.study)
+    constant.history = constant.history.assign(learning_rate=1e-3)
+    assert verdict(claims.jump_at_the_drop(Ours(constant))) == UNKNOWN
 
 
 def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):

@@ -12,16 +12,16 @@ def row(value, half):
 
 
 def test_one_seed_keeps_its_own_interval():
-    found = mean_of_rows(pd.DataFrame([row(100.0, 5.0)]))
-    assert (found.value, found.low, found.high, found.seeds) == (100.0, 95.0, 105.0, 1)
+    estimate = mean_of_rows(pd.DataFrame([row(100.0, 5.0)]))
+    assert (estimate.value, estimate.low, estimate.high, estimate.seeds) == (100.0, 95.0, 105.0, 1)
 
 
 def test_several_seeds_add_their_spread_to_that_of_the_sequences():
-    found = mean_of_rows(pd.DataFrame([row(90.0, 5.0), row(110.0, 5.0)]))
+    estimate = mean_of_rows(pd.DataFrame([row(90.0, 5.0), row(110.0, 5.0)]))
     between = ((90 - 100) ** 2 + (110 - 100) ** 2) / (2 - 1) / 2
     half = Z * np.sqrt(between + (5.0 / Z) ** 2)
-    assert found.value == 100.0
-    assert found.high - found.value == pytest.approx(half)
+    assert estimate.value == 100.0
+    assert estimate.high - estimate.value == pytest.approx(half)
 
 
 def test_no_rows_give_nothing():

@@ -46,9 +46,11 @@ def test_the_table_and_the_plot_keep_their_own_pages(results, tmp_path):
 
 
 def test_a_run_that_is_lacking_has_no_total(without):
-    found = without("stage3-only3d-mpi_inf_3dhp-occlusion_person")
+    partial = without("stage3-only3d-mpi_inf_3dhp-occlusion_person")
     assert (
-        timing.total_draws(found.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], found.seeds)
+        timing.total_draws(
+            partial.history, timing.LAST_RUN["best_occlusion_person", "3d_only"], partial.seeds
+        )
         is None
     )
-    assert "not run" in timing.timing_table(found.runs).html()
+    assert "not run" in timing.timing_table(partial.runs).html()

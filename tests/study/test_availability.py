@@ -105,9 +105,9 @@ def test_a_set_that_changes_is_prepared_again(paper, root, tmp_path, capsys):
         third = find_data_sets(Study(path))
         assert "lsp" not in third.absent
         assert third.data_settings("lsp") == second.data_settings("lsp")
-    told = capsys.readouterr().out
-    assert "lsp: has 8 + 6 records" in told or "lsp: has 9 + 5 records" in told
-    assert "was prepared from 9 + 6, and stays as it is" in told
+    printed = capsys.readouterr().out
+    assert "lsp: has 8 + 6 records" in printed or "lsp: has 9 + 5 records" in printed
+    assert "was prepared from 9 + 6, and stays as it is" in printed
 
 
 def test_fewer_frames_by_the_profiles_own_word_are_no_loss(paper, capsys):

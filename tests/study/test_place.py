@@ -137,8 +137,10 @@ def steps_get_whole_paths(home):
     log = (home / "runs" / "quick" / "snakemake.log").read_text(encoding="utf-8")
     commands = [shlex.split(line) for line in log.splitlines() if " -m hpe_study " in line]
     assert commands
-    for words in commands:
-        assert sum(word.count(str(home)) for word in words) == " ".join(words).count(str(home)), words
+    for arguments in commands:
+        assert sum(word.count(str(home)) for word in arguments) == " ".join(arguments).count(str(home)), (
+            arguments
+        )
     return True
 
 

@@ -88,9 +88,9 @@ def from_far(record):
     scale = similarity_scale(record.joints3d, record.joints2d)
     root = record.joints3d[record.skeleton.index(record.skeleton.root)]
     pose = record.joints3d - root + [0, 0, FAR]
-    flat = scale * FAR * pose[:, :2] / pose[:, 2:]
-    middle = np.nanmean(record.joints2d, 0) - np.nanmean(flat[record.labelled], 0)
-    seen = np.where(record.labelled[:, None], flat + middle, np.nan)
+    projected = scale * FAR * pose[:, :2] / pose[:, 2:]
+    middle = np.nanmean(record.joints2d, 0) - np.nanmean(projected[record.labelled], 0)
+    seen = np.where(record.labelled[:, None], projected + middle, np.nan)
     return replace(
         record, joints2d=seen, joints3d=pose, intrinsics=np.array([scale * FAR, scale * FAR, *middle])
     )

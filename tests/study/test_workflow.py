@@ -30,8 +30,8 @@ def home(tmp_path_factory):
     return folder
 
 
-def command(home, *words):
-    return [sys.executable, "-m", "hpe_study", *words]
+def command(home, *arguments):
+    return [sys.executable, "-m", "hpe_study", *arguments]
 
 
 def study(home):
@@ -72,7 +72,7 @@ def test_the_notebooks_of_a_run_execute_as_they_stand(home):
     """Stage and evaluation notebooks at their defaults, cell by cell (the runs are there already, so nothing
     is trained)."""
     names = [f"{name}.ipynb" for name in ("stage1", "stage2", "stage3", "evaluate")]
-    words = [
+    arguments = [
         sys.executable,
         "-m",
         "pytest",
@@ -86,7 +86,7 @@ def test_the_notebooks_of_a_run_execute_as_they_stand(home):
     ]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     done = subprocess.run(
-        words, cwd=home / "notebooks", env=environment, capture_output=True, text=True, timeout=280
+        arguments, cwd=home / "notebooks", env=environment, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stdout[-3000:]
 
@@ -142,7 +142,7 @@ def test_the_audits_graph_is_its_notebook_alone(tmp_path):
     for name in ("Snakefile", "params", "notebooks"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
-    words = [
+    arguments = [
         sys.executable,
         "-m",
         "snakemake",
@@ -153,7 +153,9 @@ def test_the_audits_graph_is_its_notebook_alone(tmp_path):
         "profile=params/audit.yaml",
     ]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 0, done.stderr
     jobs = re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.M)
     assert sorted(jobs) == ["all", "analysis"]

@@ -21,9 +21,9 @@ def test_the_reference_is_the_profile_under_another_name(tmp_path):
     (tmp_path / "demo.yaml").write_text(Path("params/demo.yaml").read_text())
     path = tmp_path / "reference.yaml"
     path.write_text(publish.reference_text("params/demo.yaml", "params/demo.yaml"))
-    found, source = read_profile(path).model_dump(), read_profile("params/demo.yaml").model_dump()
-    assert {key for key in found if found[key] != source[key]} == {"name", "records"}
-    assert found["name"] == "reference"
+    written, source = read_profile(path).model_dump(), read_profile("params/demo.yaml").model_dump()
+    assert {key for key in written if written[key] != source[key]} == {"name", "records"}
+    assert written["name"] == "reference"
 
 
 @pytest.mark.parametrize("name", publish.NOTEBOOKS)
@@ -90,8 +90,10 @@ def test_pictures_are_published_small(tmp_path):
 @pytest.mark.parametrize("name", publish.NOTEBOOKS)
 def test_the_published_folder_holds_just_that(name):
     folder = Path(publish.records_of(name)).parent
-    found = {path.stem for path in folder.iterdir() if path.suffix[1:] in publish.KINDS} - {publish.PORTRAIT}
-    assert {stem for stem in found if not stem.endswith("-interactive")} == publish.made_by(
+    written = {path.stem for path in folder.iterdir() if path.suffix[1:] in publish.KINDS} - {
+        publish.PORTRAIT
+    }
+    assert {stem for stem in written if not stem.endswith("-interactive")} == publish.made_by(
         Study(f"params/{name}.yaml").analyses
     )
     assert not [

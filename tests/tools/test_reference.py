@@ -42,7 +42,7 @@ def home(tmp_path):
 
 
 def nbval(home, names):
-    words = [
+    arguments = [
         sys.executable,
         "-m",
         "pytest",
@@ -55,7 +55,7 @@ def nbval(home, names):
     ]
     files = [f"{name}.ipynb" for name in names]
     return subprocess.run(
-        [*words, *files], cwd=home / "notebooks", capture_output=True, text=True, timeout=280
+        [*arguments, *files], cwd=home / "notebooks", capture_output=True, text=True, timeout=280
     )
 
 
@@ -86,9 +86,9 @@ def test_the_published_csv_files_are_what_the_published_records_give(tmp_path):
         results = Results(Study(PROJECT / "params" / f"{reference_name(profile)}.yaml"))
         for name, make in makers.items():
             make(results).save(tmp_path)
-            found = pd.read_csv(PROJECT / Path(records_of(profile)).parent / f"{name}.csv")
+            published = pd.read_csv(PROJECT / Path(records_of(profile)).parent / f"{name}.csv")
             pd.testing.assert_frame_equal(
-                found, pd.read_csv(tmp_path / f"{name}.csv"), check_exact=False, rtol=1e-9, obj=name
+                published, pd.read_csv(tmp_path / f"{name}.csv"), check_exact=False, rtol=1e-9, obj=name
             )
 
 

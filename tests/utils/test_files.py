@@ -135,9 +135,9 @@ def test_json_from_elsewhere(tmp_path):
 def test_weights_that_the_disk_cuts_short_are_reported_as_a_full_disk(tmp_path):
     path = tmp_path / "resume.pt"
     path.write_text("the one before")
-    words = "[enforce fail at inline_container.cc:672] . unexpected pos 62592 vs 62486"
+    message = "[enforce fail at inline_container.cc:672] . unexpected pos 62592 vs 62486"
     with pytest.raises(StudyError, match="resume.pt: the disk is full"), files.atomic(path):
-        raise RuntimeError(words)
+        raise RuntimeError(message)
     assert path.read_text() == "the one before"
     with pytest.raises(RuntimeError, match="something else"), files.atomic(path):
         raise RuntimeError("something else")

@@ -28,9 +28,9 @@ def _literal(view, place):
     for row in range(view.height):
         for column in range(view.width):
             ray = view.rotation.T @ np.array([(column - view.cx) / view.fx, (row - view.cy) / view.fy, 1.0])
-            found = [(-view.position[1] / ray[1], FLOOR)] if ray[1] < 0 else []
+            crossings = [(-view.position[1] / ray[1], FLOOR)] if ray[1] < 0 else []
             for axis, walls in ((0, (low_x, high_x)), (2, (low_z, high_z)), (1, (-1e3, height))):
-                found.append(((walls[int(ray[axis] > 0)] - view.position[axis]) / ray[axis], WALL))
+                crossings.append(((walls[int(ray[axis] > 0)] - view.position[axis]) / ray[axis], WALL))
             for number, box in enumerate(place.boxes):
                 c, s = np.cos(box.yaw), np.sin(box.yaw)
                 turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
@@ -38,8 +38,8 @@ def _literal(view, place):
                 a, b = (-np.array(box.half) - o) / d, (np.array(box.half) - o) / d
                 enter, leave = np.minimum(a, b).max(), np.maximum(a, b).min()
                 if 0.05 < enter < leave:
-                    found.append((enter, FIRST_BOX + number))
-            depth[row, column], surface_id[row, column] = min(found)
+                    crossings.append((enter, FIRST_BOX + number))
+            depth[row, column], surface_id[row, column] = min(crossings)
     return depth, surface_id
 
 

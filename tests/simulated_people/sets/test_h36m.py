@@ -14,9 +14,9 @@ def test_similarity_recovers_a_known_one():
         [np.stack([np.cos(angle), np.sin(angle)], -1), np.stack([-np.sin(angle), np.cos(angle)], -1)], 1
     )
     target = np.array([2.0, 0.5, 7.0])[:, None, None] * source @ rotation + np.array([[[3.0, -4.0]]])
-    scale, found, shift = similarity(source, target)
+    scale, estimated, shift = similarity(source, target)
     np.testing.assert_allclose(scale, [2, 0.5, 7])
-    np.testing.assert_allclose(found, rotation, atol=1e-12)
+    np.testing.assert_allclose(estimated, rotation, atol=1e-12)
     np.testing.assert_allclose(shift, np.broadcast_to([3.0, -4.0], (3, 2)), atol=1e-9)
 
 
