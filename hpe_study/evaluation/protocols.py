@@ -12,7 +12,7 @@ Where a size comes from (`Protocol.scale`):
 from dataclasses import dataclass, field, replace
 
 from hpe_study.errors import StudyError
-from hpe_study.metrics import CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, Align
+from hpe_study.metrics import CROP_PCK_JOINTS, CROP_PCK_THRESHOLD, NOT_IN_PCKH, Align
 from hpe_study.skeletons import H36M17, LSP14, MPI_INF_3DHP17, MPII16, UNREALCV15, Skeleton
 
 PUBLISHED_TOTAL = 4000.0  # mm, all bones of H36M-17
@@ -149,7 +149,7 @@ PROTOCOLS = (
         "MPII, PCKh@0.5",
         ("mpii",),
         MPII16,
-        _less(MPII16, "pelvis thorax"),
+        _less(MPII16, " ".join(MPII16.joints[joint] for joint in NOT_IN_PCKH)),
         unit="head",
         threshold=0.5,
         **_IN_2D,

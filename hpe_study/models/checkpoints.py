@@ -161,7 +161,7 @@ def describe(weights: dict[str, Tensor]) -> tuple[str, dict[str, int]]:
 
 def _shape(weights, key):
     if key not in weights or weights[key].ndim != 4:
-        raise StudyError(f"no pose network of this study: {key} is missing or no convolution's")
+        raise StudyError(f"no pose network of this study: {key} is missing or is not a convolution weight")
     return weights[key].shape
 
 
@@ -222,7 +222,7 @@ def _network(content, path):
         for key, value in network.items()
     ):
         raise StudyError(
-            f"{path}: not a whole checkpoint: what it says of its network is no plain text or number"
+            f"{path}: not a whole checkpoint: its network settings are not plain text or numbers"
         )
     return network
 
