@@ -108,10 +108,12 @@ def test_validation_finds_the_same_joints(material, tmp_path):
     store = trainer.data.validation
     raw = next(iter(loader([store], pairs_of(len(store), len(store), 1), len(store))))
     images = trainer.model.preprocessing(augment_batch(raw, identity_augmentation(len(store)), SIZE).images)
-    (joints, depth, _, _), *_ = predict(trainer.model, store, trainer.stage.network, "fp32")
+    predictions = predict(trainer.model, store, trainer.stage.network, "fp32")
     twin = validation_twin(trainer.model, images)
-    np.testing.assert_allclose((np.stack([pose for pose, _ in twin]) + 0.5) / (SIZE // 4), joints, atol=1e-4)
-    np.testing.assert_allclose(np.stack([value for _, value in twin]), depth, atol=1e-4)
+    np.testing.assert_allclose(
+        (np.stack([pose for pose, _ in twin]) + 0.5) / (SIZE // 4), predictions.joints, atol=1e-4
+    )
+    np.testing.assert_allclose(np.stack([value for _, value in twin]), predictions.depth, atol=1e-4)
 
 
 def test_the_twin_trains_channels_first_in_single_precision():
