@@ -21,12 +21,15 @@ CSS = """
 :root { color-scheme: light dark; --line: #8884; --card: #8881; }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 100em; margin: 0 auto; padding: 1em 1.5em 4em; }
 p, ul, h1, h2, figcaption { max-width: 62em; }
-h1 { line-height: 1.2; } h2 { margin-top: 2.5em; border-bottom: 1px solid var(--line); }
-nav a { margin-right: 1em; } .banner { border-left: 5px solid #E69F00; padding: .4em 1em; background:
-var(--card); max-width: 60em; } figure { margin: 1.5em 0; } figure img { max-width: 100%; background: white;
-border-radius: 4px; } figcaption, .notes { font-size: .9em; opacity: .9; } .scroll { overflow-x: auto; }
-.sheet { border-collapse: collapse; font-size: .9em; } .sheet td, .sheet th { text-align: left;
-vertical-align: top; padding: .3em .8em; border-top: 1px solid var(--line); max-width: 28em; }
+h1 { line-height: 1.2; }
+h2 { margin-top: 2.5em; border-bottom: 1px solid var(--line); }
+nav a { margin-right: 1em; }
+.banner { border-left: 5px solid #E69F00; padding: .4em 1em; background: var(--card); max-width: 60em; }
+figure { margin: 1.5em 0; } figure img { max-width: 100%; background: white; border-radius: 4px; }
+figcaption, .notes { font-size: .9em; opacity: .9; }
+.scroll { overflow-x: auto; } .sheet { border-collapse: collapse; font-size: .9em; }
+.sheet td, .sheet th { text-align: left; vertical-align: top; padding: .3em .8em; max-width: 28em; }
+.sheet td, .sheet th { border-top: 1px solid var(--line); }
 """
 SIMULATED = (
     "<b>Simulated people.</b> These runs learnt from, and were scored on, rendered stand-ins in the layouts"

@@ -252,8 +252,9 @@ def turn(page, start):
 
 def test_a_click_on_a_joint_shows_its_heat_map(page):
     place = page.evaluate(
-        f"""() => {{ const plot = {PLOT}, trace = plot._fullData.find(trace => trace.name === 'A predicted
-        joints'), area = plot.getBoundingClientRect(), x = plot._fullLayout.xaxis, y = plot._fullLayout.yaxis;
+        f"""() => {{ const plot = {PLOT};
+        const trace = plot._fullData.find(trace => trace.name === 'A predicted joints');
+        const area = plot.getBoundingClientRect(), x = plot._fullLayout.xaxis, y = plot._fullLayout.yaxis;
         return [area.x + x._offset + x.l2p(trace.x[9]), area.y + y._offset + y.l2p(trace.y[9])]; }}"""
     )
     shown = f"{PLOT}.layout.images[1].visible || {PLOT}.layout.images[3].visible"
