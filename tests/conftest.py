@@ -58,4 +58,4 @@ def stand_in(tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """The longest file first, so that it does not run alone at the end while the other process has nothing
     left to do."""
-    items.sort(key=lambda item: item.path.name != "test_graph.py")
+    items.sort(key=lambda item: item.path.name != "test_workflow.py")

@@ -4,7 +4,7 @@ A file is read as tensors and plain containers only (`weights_only`), so it cann
 it says is believed unchecked. Its kind shows in its keys:
 
     ours       {"model": state, …}, optionally "network": fields of a `NetworkConfig`, "preprocessing": fields
-               of a `Preprocessing`, "identity": digest of all that the training depended on
+               of a `Preprocessing`, "identity": digest of the weights and of what they depend on
     original   {"state_dict": state} or the state itself: conv1, bn1, layer1..4, deconv_layers.{0,1,3,4,6,7},
                hm, depth, each with or without a leading "module."; that network saw BGR images divided by 256
     ImageNet   conv1, bn1, layer1..4, fc: the backbone is loaded, the rest keeps its weights
@@ -48,7 +48,7 @@ class Checkpoint:
         weights: by key, "module." taken off; each a plain, whole, finite tensor.
         preprocessing: what the weights were trained with.
         network: fields of a `NetworkConfig` as they stand in the file, plain values; None where it has none.
-        identity: digest of all that the training depended on; None where the file has none.
+        identity: digest of the weights and of what they depend on; None where the file has none.
     """
 
     path: Path

@@ -334,7 +334,7 @@ class Ledger:
         lines = [_line(entry) for entry in self.entries]
         head = f"<tr><th>claim</th><th>published (real data)</th><th>{ours}</th></tr>"
         caption = (
-            f"<caption>{html.escape(self.heading)}. Differences of MPJPE with 95 % intervals; negative: the first is"
+            f"<caption>{html.escape(self.heading, quote=False)}. Differences of MPJPE with 95 % intervals; negative: the first is"
             " better.</caption>"
         )
         style = (
@@ -343,7 +343,7 @@ class Ledger:
             + ".claims caption{text-align:left;font-weight:bold}.claims{border-collapse:collapse}.claims"
             " td{max-width:34em}</style>"
         )
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{html.escape(note, quote=False)}</li>" for note in self.notes)
         table = f'<table class="claims">{caption}<thead>{head}</thead><tbody>{"".join(lines)}</tbody></table>'
         return f'{style}{table}<ul class="notes">{notes}</ul>'
 

@@ -8,6 +8,7 @@ of a column: bold. What was not run says so.
 
 import html
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,9 @@ STYLE = [
     {"selector": "th.col_heading.level0, th.col_heading.level1", "props": "text-align: center"},
     {"selector": "small", "props": "opacity: 0.75; font-weight: normal"},
 ]
+
+
+text_only = partial(html.escape, quote=False)  # names and texts from files, between tags
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,7 @@ class Table:
             )
         return text.replace("-", MINUS)
 
-    def styled(self, breaking="<br>", small="<small>{}</small>", clean=html.escape):
+    def styled(self, breaking="<br>", small="<small>{}</small>", clean=text_only):
         """The table as pandas' Styler."""
         texts, css = self._shown(breaking, small, clean)
         styler = (
@@ -244,7 +248,7 @@ class Table:
 
     def html(self):
         """The table and its notes as a piece of HTML."""
-        notes = "".join(f"<li>{html.escape(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{text_only(note)}</li>" for note in self.notes)
         return (
             f'<div class="table" style="overflow-x: auto">{self.styled().to_html()}<ul'
             f' class="notes">{notes}</ul></div>'
@@ -305,7 +309,7 @@ class Table:
 def write_texts(folder, name, heading, data, body, latex):
     """A table's three files, each whole or not there: `<name>.csv` of its numbers, `.html`, a page of its
     own, and `.tex`."""
-    head = f'<meta charset="utf-8"><title>{html.escape(heading)}</title><style>{PAGE}</style>'
+    head = f'<meta charset="utf-8"><title>{text_only(heading)}</title><style>{PAGE}</style>'
     page = f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
     for kind, text in (("csv", data.to_csv(index=False)), ("html", page), ("tex", latex)):
         with atomic(Path(folder) / f"{name}.{kind}") as part:

@@ -38,6 +38,7 @@ from hpe_study.training.variants import BEST, LAST, variant_for
 from hpe_study.utils import devices, distributed
 from hpe_study.utils.files import atomic, digest_of, read_json, write_json
 from hpe_study.utils.progress import progress_bar
+from hpe_study.utils.tensors import digest_of_tensors
 
 VALIDATION_SHARE = 10  # one in ten of the test split, for the curves only
 VALIDATION_COLUMNS = ("validation_pckh", "validation_pck_crop", "validation_mpjpe")
@@ -238,11 +239,12 @@ class Trainer:
     def _save_weights(self, name):
         if not distributed.is_first():
             return
+        weights = {key: value.cpu() for key, value in self.scored_model.state_dict().items()}
         checkpoint = {
-            "model": {key: value.cpu() for key, value in self.scored_model.state_dict().items()},
+            "model": weights,
             "network": self.stage.network.model_dump(mode="json"),
             "preprocessing": asdict(self.scored_model.preprocessing),
-            "identity": digest_of(self.job.inputs)[:16],
+            "identity": digest_of([self.job.inputs, digest_of_tensors(weights)])[:16],
         }
         with atomic(self.out / name) as part:
             torch.save(checkpoint, part)

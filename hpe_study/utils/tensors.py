@@ -1,4 +1,6 @@
-"""Tensors: constants that stay on a device, and a precision to compute in."""
+"""Tensors: constants that stay on a device, a precision to compute in, and a digest."""
+
+import hashlib
 
 import torch
 
@@ -19,3 +21,12 @@ def cached_tensor(
 def at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
     """Half precisions as float32; float64 stays (gradient checks)."""
     return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def digest_of_tensors(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 (hex) over the names and values of tensors on the CPU."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(name.encode())
+        sha.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return sha.hexdigest()

@@ -23,7 +23,7 @@ def test_people_are_rendered_where_the_profile_says(asked, seen, used, tmp_path,
     renderers = []
     monkeypatch.setattr(devices, "pick_device", lambda name: torch.device(seen))
     monkeypatch.setattr(steps, "make", lambda spec, root, workers, device, progress: renderers.append(device))
-    monkeypatch.setattr(steps, "prepare", lambda name, root, split, path, **settings: path)
+    monkeypatch.setattr(steps, "prepare", lambda settings, root, path, workers, progress: path)
     steps.prepare_set(Study(path), "h36m", progress=False)
     assert renderers == [used]
 
