@@ -85,7 +85,6 @@ def test_with_torchs_own_batch_norm_the_curve_is_the_same_but_for_its_rounding(
 
 def test_two_processes_leave_the_weights_and_the_record_of_one(alone, together):
     one, two = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder, _ in (alone, together))
-    assert one["identity"] == two["identity"]
     for key, value in one["model"].items():
         torch.testing.assert_close(two["model"][key], value, atol=2e-3, rtol=2e-3, msg=key)
     for key in ("parameters", "data", "hash", "images_seen", "updates"):
