@@ -1,7 +1,7 @@
 """What a full reproduction costs: images, hours and disk for each table of a profile and for all together.
 
 Images are counted from the parameter file and the data sets' sizes. Hours are projected: images over a
-measured rate. `python -m tools.cost` writes the README's table and `notebooks/cost.ipynb` anew.
+measured rate. `python -m tools.cost` writes the table of `docs/cost.md` and `notebooks/cost.ipynb` anew.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The cost of a full reproduction: counted by hand, and README and notebook as the code writes them."""
+"""The cost of a full reproduction: counted by hand, and page and notebook as the code writes them."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hpe_study.report.rates import Rate, measured_rates
 from hpe_study.study import Run
 from hpe_study.study.eta import counts_of, images_of
 from hpe_study.study.notebooks import execute_notebook
-from tools.cost import readme
+from tools.cost import cost_page
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOTEBOOK = PROJECT / "notebooks" / "cost.ipynb"
@@ -128,8 +128,8 @@ def test_a_checkpoint_is_as_large_as_its_file(paper, tmp_path):
 
 
 def test_the_readme_holds_the_table(paper):
-    text = (PROJECT / "README.md").read_text()
-    assert text == readme(text, paper), "README.md is behind: python -m tools.cost"
+    text = (PROJECT / "docs" / "cost.md").read_text()
+    assert text == cost_page(text, paper), "docs/cost.md is behind: python -m tools.cost"
     assert "| counted: runs | 21 | 12 | 15 | 45 |" in text
 
 
