@@ -53,7 +53,7 @@ for data_set in sorted(study.sets):
         name:
             f"prepare_{data_set}"
         output:
-            [study.store_path(data_set, split) for split in SPLITS],
+            [study.store_path(data_set, split) for split in study.splits[data_set]],
         params:
             settings=study.data_settings(data_set),
             data_set=data_set,

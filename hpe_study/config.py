@@ -27,7 +27,7 @@ PAPER_2D = ("mpii", "lsp", "flic")  # the paper's own sets: of its tables, figur
 PAPER_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
 SETS_2D = (*PAPER_2D,)  # sets that a profile may name: add yours here
 SETS_3D = (*PAPER_3D,)
-READERS = (*SETS_2D, *SETS_3D, "3dpw")
+READERS = (*SETS_2D, *SETS_3D, "3dpw", "lsp_extended", "lsp_pseudo3d", "pose2sim")
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "legacy"}  # a profile's own, not one set's
 AUDIT = "audit"  # the notebook that trains its own runs
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
@@ -88,6 +88,9 @@ class DataSetConfig(Frozen):
         if wrong := sorted(STORE_KEYS & set(options)):
             raise ValueError(f"{wrong[0]!r} is no option of a reader; it is set for all data sets together")
         return options
+
+
+SOURCES = {"h36m_full": DataSetConfig(reader="h36m", options={"layout": "full"})}  # named with their options
 
 
 class TrainingConfig(Frozen):
@@ -230,6 +233,7 @@ class Profile(Frozen):
     compile: Compiling = "none"  # torch.compile's mode for training steps; costs minutes at a run's start
     two_d: Names = PAPER_2D
     three_d: Names = PAPER_3D
+    also_test: Names = ()  # sets without a table of their own that every run is scored on as well
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
     tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
@@ -260,12 +264,16 @@ class Profile(Frozen):
     @model_validator(mode="after")
     def _sets_fit(self) -> "Profile":
         for name, source in self.sets.items():
-            if source.reader is None and name not in READERS:
+            if source.reader is None and name not in (*READERS, *SOURCES):
                 raise ValueError(f"sets.{name}: needs a reader: one of {', '.join(READERS)}")
         for key, allowed in (("two_d", SETS_2D), ("three_d", SETS_3D), ("large_sets", SETS_3D)):
             for name in getattr(self, key):
                 if name not in allowed:
                     raise ValueError(f"{key}: {name!r} is not one of {', '.join(allowed)}")
+        for name in self.also_test:
+            if name not in (*READERS, *SOURCES, *self.sets):
+                known = ", ".join((*READERS, *SOURCES))
+                raise ValueError(f"also_test: {name!r} is neither one of {known} nor named in sets")
         for key, tables in (("two_d", {1, 3}), ("three_d", {1, 2, 3})):
             if not getattr(self, key) and tables & set(self.tables):
                 raise ValueError(f"{key}: table {min(tables & set(self.tables))} needs at least one set")
@@ -299,7 +307,11 @@ class Profile(Frozen):
 
     def source(self, name: str) -> DataSetConfig:
         """Where a data set comes from; its reader is named."""
-        source = self.sets.get(name, DataSetConfig())
+        source = self.sets.get(name) or SOURCES.get(name) or DataSetConfig()
+        if source.reader is None and name in SOURCES:
+            known = SOURCES[name]
+            options = {**known.options, **source.options}
+            return source.model_copy(update={"reader": known.reader, "options": options})
         return source.model_copy(update={"reader": source.reader or name})
 
     def _trainings(self) -> list[tuple[str, TrainingConfig]]:

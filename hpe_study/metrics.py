@@ -11,13 +11,14 @@ score is an error, not a joint less.
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from hpe_study.errors import StudyError
-from hpe_study.skeletons import MPII16
+from hpe_study.skeletons import MPII16, Skeleton
 from hpe_study.utils.arrays import nan_mean
 
 Align = Literal["scale", "procrustes"]
@@ -31,10 +32,21 @@ UNITS = {  # of every metric, in the order of tables
     "pckh": "%",
     "pck_crop": "%",
     "pck": "%",
+    "pck_torso": "%",
+    "ordinal": "%",
+    "ordinal_sides": "%",
+    "exchanged": "%",
 }
 METRICS_3D = ("mpjpe", "pa_mpjpe", "n_mpjpe", "pck150", "auc")
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, MPI-INF-3DHP's own
+ORDER_APART = 100.0  # mm between two joints in depth, above which their order is scored
 NOT_IN_PCKH = tuple(MPII16.indices("pelvis thorax"))  # MPII's own mean leaves them out
+# Pairs of MPII-16 joints whose order in depth is scored; the midpoints are left out, as in PCKh.
+ORDERED_PAIRS = tuple(combinations(sorted(set(range(len(MPII16))) - set(NOT_IN_PCKH)), 2))
+ORDERED_SIDES = tuple(
+    tuple(MPII16.indices(f"l_{joint} r_{joint}"))
+    for joint in ["ankle", "knee", "hip", "wrist", "elbow", "shoulder"]
+)
 CROP_PCK_THRESHOLD = 3.2 / 64  # of the crop's side: 3.2 px of a 64 px heat map
 CROP_PCK_JOINTS = tuple(
     MPII16.indices("r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l_wrist")
@@ -196,6 +208,57 @@ def pckh_hits(
     percent = size_hits(errors, head_size, threshold)
     percent[:, list(left_out)] = np.nan
     return percent
+
+
+def depth_order_hits(
+    depth: ArrayLike, truth: ArrayLike, pairs: ArrayLike, apart: float = ORDER_APART
+) -> np.ndarray:
+    """Ordinal depth: which pairs of joints are in the right order along the camera's axis.
+
+    Args:
+        depth: (N, J) predicted, in any unit and from any origin; a pair with a NaN does not count.
+        truth: (N, J) mm, NaN where unknown.
+        pairs: (P, 2) indices of joints.
+        apart: mm; only pairs that are farther apart than this count.
+
+    Returns:
+        (N, P) percent: 100 where the order is right, 0 where it is wrong or the two depths are equal, NaN
+        where the pair does not count.
+    """
+    first, second = np.asarray(pairs).T
+    predicted, true = (
+        np.asarray(values, np.float64)[:, first] - np.asarray(values, np.float64)[:, second]
+        for values in (depth, truth)
+    )
+    counted = (np.abs(true) > apart) & np.isfinite(predicted)
+    return np.where(counted, 100.0 * (predicted * true > 0), np.nan)
+
+
+def exchanged_sides(
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, skeleton: Skeleton = MPII16
+) -> np.ndarray:
+    """Who is predicted with left for right: the prediction with its sides exchanged is nearer to the truth.
+
+    Args:
+        prediction: (N, J, D).
+        truth: (N, J, D), in the same unit.
+        valid: (N, J) bool, joints that count; by default where the truth is not NaN.
+        skeleton: of both.
+
+    Returns:
+        (N, 1) percent: 100 or 0, NaN for people without a joint that has a side.
+    """
+    other = [skeleton.index(_other_side(joint)) for joint in skeleton.joints]
+    sided = np.array(other) != np.arange(len(other))
+    exchanged = np.asarray(prediction)[:, other]
+    as_it_is, exchanged = (
+        nan_mean(joint_errors(joints, truth, valid)[:, sided], axis=1) for joints in (prediction, exchanged)
+    )
+    return np.where(np.isnan(as_it_is), np.nan, 100.0 * (exchanged < as_it_is))[:, None]
+
+
+def _other_side(joint):
+    return {"l_": "r_", "r_": "l_"}.get(joint[:2], joint[:2]) + joint[2:]
 
 
 def metric_arrays_3d(

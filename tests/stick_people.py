@@ -35,7 +35,7 @@ class StickPeople(list):
         labels = folder / f"{split}-labels.txt"
         labels.write_text(f"{count} {seed} {three_d}")
         self.label_files = [labels]
-        self.info = SimpleNamespace(licence="none", citation="none", url="none")
+        self.info = SimpleNamespace(licence="none", citation="none", url="none", pseudo=False)
 
 
 def stick_record(path, index, split, three_d, random):

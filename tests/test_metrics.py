@@ -5,6 +5,8 @@ from scipy.spatial.transform import Rotation
 from hpe_study.errors import StudyError
 from hpe_study.metrics import (
     auc3d,
+    depth_order_hits,
+    exchanged_sides,
     hits,
     joint_errors,
     mpjpe,
@@ -210,6 +212,27 @@ def test_hits_by_hand():
     limits = np.array([[np.nan], [5.0]])  # one for each person
     np.testing.assert_array_equal(hits(errors, limits), [[np.nan] * 3, [100, 0, 0]])
     np.testing.assert_array_equal(size_hits(errors, [0.0, 10.0], 0.5), [[np.nan] * 3, [100, 100, 0]])
+
+
+def test_depth_order_by_hand():
+    pairs = [(0, 1), (0, 2), (1, 2), (0, 3)]
+    truth = np.array(
+        [[0.0, 101.0, 100.0, np.nan], [0.0, -200.0, 300.0, 400.0]]
+    )  # mm; 100 is not apart enough
+    depth = np.array([[5.0, 6.0, -9.0, 0.0], [0.0, 1.0, np.nan, 0.0]])
+    nan = np.nan
+    expected = [[100, nan, nan, nan], [0, nan, nan, 0]]  # wrong; not predicted; equal depths are wrong
+    np.testing.assert_array_equal(depth_order_hits(depth, truth, pairs), expected)
+    np.testing.assert_array_equal(depth_order_hits(7 * depth + 3, truth, pairs), expected)
+
+
+def test_exchanged_sides_by_hand(random):
+    truth = random.normal(0, 50, (4, 16, 2))
+    exchanged = truth[:, [5, 4, 3, 2, 1, 0, 6, 7, 8, 9, 15, 14, 13, 12, 11, 10]]
+    prediction = np.stack([truth[0], exchanged[1], exchanged[2] + 3, truth[3]])
+    truth[2, 0] = np.nan
+    truth[3, [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]] = np.nan  # nothing that has a side
+    np.testing.assert_array_equal(exchanged_sides(prediction, truth), [[0], [100], [100], [np.nan]])
 
 
 def test_an_infinite_prediction_is_refused(random):

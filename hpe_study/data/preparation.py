@@ -249,6 +249,7 @@ def _attributes(records, settings, key):
         "crop_size": settings.crop_size,
         "input_size": settings.input_size,
         "margin": settings.margin,
+        **({"pseudo": True} if records.info.pseudo else {}),
     }
 
 

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ from hpe_study.errors import StudyError
 from hpe_study.skeletons import Skeleton, by_name
 from hpe_study.utils.files import require_regular_file
 
+Origin = Literal["simulated", "real", "pseudo-labelled"]
 CHUNK = 256  # crops decoded at a time
 
 
@@ -92,6 +94,11 @@ class Store:
     def simulated(self) -> bool:
         """Whether the pictures are simulated people."""
         return bool(self.attrs["simulated"])
+
+    @property
+    def origin(self) -> Origin:
+        """Where its people and labels come from; scores of different origins never share a column."""
+        return "simulated" if self.simulated else "pseudo-labelled" if self.attrs.get("pseudo") else "real"
 
     def crops(self, indices: Iterable[int]) -> np.ndarray:
         """Crops in the order of `indices`, (len(indices), S, S, 3) uint8 RGB.

@@ -21,6 +21,7 @@ class DatasetInfo:
         quirks: Traps of the raw layout and what the reader does about them.
         hint: A step that people forget between downloading and reading.
         download_gb: Of pictures and labels, in GB, where the set's page says it.
+        pseudo: Its 3D are pseudo labels: fits of a body model, not measured.
         layouts: Other layouts of the same set: name → options for `open_dataset`.
     """
 
@@ -35,6 +36,7 @@ class DatasetInfo:
     quirks: tuple[str, ...]
     hint: str = ""
     download_gb: float = math.nan
+    pseudo: bool = False
     layouts: dict[str, dict] = field(default_factory=dict)
 
     def stand_in_command(self, root: str | Path) -> str:

@@ -57,7 +57,7 @@ def evaluate(
         predicted = predictor.arrays(store).check_finite(f"{folder.name} on {name}")
         predictions[name] = predicted
         scores = rows_for_set(predicted.joints, predicted.depth, store, bones.own, fitted, legacy)
-        rows += [{"test_set": name, **row} for row in scores]
+        rows += [{"test_set": name, "test_origin": store.origin, **row} for row in scores]
     write_predictions(folder / "predictions.h5", bones, predictions, stores)
     table = pd.DataFrame(rows)
     with atomic(folder / "metrics.csv") as part:

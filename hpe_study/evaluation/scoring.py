@@ -26,7 +26,11 @@ from hpe_study.metrics import (
     CROP_PCK_JOINTS,
     CROP_PCK_THRESHOLD,
     METRICS_3D,
+    ORDERED_PAIRS,
+    ORDERED_SIDES,
     UNITS,
+    depth_order_hits,
+    exchanged_sides,
     joint_errors,
     metric_arrays_3d,
     pckh_hits,
@@ -39,7 +43,8 @@ from hpe_study.utils import rng
 FIT_LIMIT = 20_000  # training poses that baselines are fitted on; a fixed draw of them where there are more
 PROTOCOL = "study"  # the name of the study's own
 PUBLISHED = {"fixed_bone_sum": "published", "crop_pck": "published-pck"}  # switch → its protocol
-MODEL = "model"
+OWN_PCK = tuple(find_protocol(name) for name in ("lsp-pck", "flic-pck"))  # the sets' own, of the torso
+MODEL, ZERO_DEPTH = "model", "true 2D + zero depth"
 Scores = dict[tuple[str, str], tuple[str, np.ndarray]]  # (scorer, metric) → (protocol's name, array)
 
 
@@ -94,6 +99,22 @@ def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, 
     return {
         "pckh": pckh_hits(errors, head_sizes(store)),
         "pck_crop": size_hits(errors[:, list(CROP_PCK_JOINTS)], store["side"], CROP_PCK_THRESHOLD),
+    }
+
+
+def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Whether pairs of joints are in the right order in depth, as percent per pair.
+
+    Args:
+        depth: (N, 16) in any unit, NaN where the scorer cannot give it.
+        truth: (N, 16) mm.
+
+    Returns:
+        "ordinal" (N, 91), pairs of the joints that PCKh counts, and "ordinal_sides" (N, 6), left with right.
+    """
+    return {
+        "ordinal": depth_order_hits(depth, truth, ORDERED_PAIRS),
+        "ordinal_sides": depth_order_hits(depth, truth, ORDERED_SIDES),
     }
 
 
@@ -200,6 +221,19 @@ def baselines(
     }
 
 
+def floors_of_real(store: Store, bones: np.ndarray) -> dict[str, np.ndarray]:
+    """What perfect 2D joints score on a test store, without any depth and with the true one.
+
+    Returns:
+        {scorer: (N, 16, 3) mm}, sized like the model.
+    """
+    joints, depth = store.boxes.offsets(store["joints2d"]).astype(np.float64), store["depth"]
+    return {
+        ZERO_DEPTH: scale_to_bones(poses_of(joints, np.where(np.isnan(depth), np.nan, 0.0)), bones),
+        "true 2D + true depth": scale_to_bones(poses_of(joints, depth), bones),
+    }
+
+
 # ---------------------------------------------------------------- rows
 
 
@@ -226,12 +260,25 @@ def rows_for_set(
         Rows of protocol, scorer, metric, unit and what `bootstrap.estimate` gives.
     """
     scores: Scores = {(MODEL, key): (PROTOCOL, values) for key, values in values_2d(joints, store).items()}
+    scores[MODEL, "exchanged"] = (
+        PROTOCOL,
+        exchanged_sides(joints, store.boxes.to_fraction(store["joints2d"]), store["labelled"]),
+    )
+    for protocol in (protocol for protocol in OWN_PCK if store.attrs["name"] in protocol.datasets):
+        arrays = values_under(protocol, joints, depth, store, bones)
+        scores[MODEL, "pck_torso"] = protocol.name, arrays["pck"]
     truth, references = store["joints3d"].astype(np.float64), {}
     if fitted is not None and np.isfinite(truth).any():
         references = baselines(store, bones, fitted)
+        if store.origin != "simulated":
+            references |= floors_of_real(store, bones)
+            lower_is_closer = -store["joints2d"][..., 1]
+            scores |= _order_scores("lower is closer", lower_is_closer, truth)
         poses = {MODEL: scale_to_bones(poses_of(joints, depth), bones), **references}
         for scorer, pose in poses.items():
             scores |= {(scorer, key): (PROTOCOL, values) for key, values in values_3d(pose, truth).items()}
+            if scorer != ZERO_DEPTH:
+                scores |= _order_scores(scorer, pose[..., 2], truth)
     for protocol in (find_protocol(PUBLISHED[name]) for name in legacy if name in PUBLISHED):
         if protocol.dimensions == 2 or references:
             arrays = values_under(protocol, joints, depth, store, bones)
@@ -247,6 +294,11 @@ def rows_for_set(
         for (scorer, metric), (name, values) in scores.items()
         if np.isfinite(values).any()
     ]
+
+
+def _order_scores(scorer, depth, truth):
+    arrays = order_values(depth, truth[..., 2])
+    return {(scorer, metric): (PROTOCOL, values) for metric, values in arrays.items()}
 
 
 def _headline(metric):

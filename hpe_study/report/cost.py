@@ -49,7 +49,8 @@ def forward_passes(study: Study, run: Run) -> tuple[int, int]:
     profile, training = study.profile, study.stage(run).training
     validations = -(-training.epochs // profile.validate_every)  # every n-th epoch, and the last
     validated = counts_of(profile, run.trained_3d or run.two_d).test // VALIDATION_SHARE
-    scored = sum(counts_of(profile, name).test for name in study.test_sets(run))
+    names = [name for name in study.test_sets(run) if name in profile.set_names]
+    scored = sum(counts_of(profile, name).test for name in names)
     return validations * validated, scored * (2 if profile.network.flip_test else 1)
 
 

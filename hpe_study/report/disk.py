@@ -37,7 +37,7 @@ def checkpoint_bytes(network: NetworkConfig) -> int:
 
 def disk_bytes(study: Study, runs: Sequence[Run]) -> dict[str, float]:
     """{content: bytes} that these runs need; NaN where a data set's page does not give its download."""
-    tested = [name for run in runs for name in study.test_sets(run)]
+    tested = [name for run in runs for name in study.test_sets(run) if name in study.profile.set_names]
     names = set(tested).union(*(run.sets for run in runs))
     counts = {name: counts_of(study.profile, name) for name in names}
     people = {name: counts[name].train + counts[name].test for name in names}

@@ -11,7 +11,7 @@ import warnings
 
 from hpe_study.data.store_key import records_identity
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.base import SPLITS, MissingSetError
+from hpe_study.datasets.base import MissingSetError
 from hpe_study.errors import StudyError
 from hpe_study.study.study import Study
 from hpe_study.utils.files import digest_of, write_json
@@ -43,10 +43,10 @@ def find_data_sets(study: Study) -> Study:
 def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
     """What is missing of absent sets, and the state of the others (of one that is gone: its last)."""
     absent, sources = {}, dict(study.sources)
-    for name in study.profile.set_names:
+    for name, splits in study.splits.items():
         if study.is_simulated(name):
             continue  # made where it is missing
-        prepared = all(study.store_path(name, split).exists() for split in SPLITS)
+        prepared = all(study.store_path(name, split).exists() for split in splits)
         try:
             now = _state(study, name)
         except MissingSetError as error:
@@ -60,7 +60,7 @@ def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
             prepared and before and before["options"] == now["options"] and before["digest"] != now["digest"]
         )
         if changed and any(a < b for a, b in zip(now["records"], before["records"], strict=True)):
-            stores = study.store_path(name, "train").parent
+            stores = study.store_path(name, "test").parent
             print(
                 f"{name}: has {_counts(now)} records under {study.root_of(name)}, was prepared from"
                 f" {_counts(before)}, and stays as it is (delete its stores in {stores} to take these)"
@@ -84,7 +84,8 @@ def _state(study: Study, name: str) -> dict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is left out of a set is said when it is prepared
         sources = [
-            records_identity(open_dataset(source.reader, root, split, **source.options)) for split in SPLITS
+            records_identity(open_dataset(source.reader, root, split, **source.options))
+            for split in study.splits[name]
         ]
     records = [split["records"] for split in sources]
     return {"digest": digest_of(sources), "records": records, "options": digest_of(source.options)}

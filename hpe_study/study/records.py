@@ -5,12 +5,13 @@ runs.csv, one row per run, test set, scorer and metric:
     seed, arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of
     the 2D set, Table 5), geometry:
         which run it is;
-    test_set, protocol, scorer (model, best constant pose, true 2D + mean depth), metric, unit, value, low,
-    high, n, groups:
+    test_set, test_origin (simulated | real | pseudo-labelled), protocol, scorer (model, best constant pose,
+    true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
         its scores; low and high bound the 95 % bootstrap interval over `groups` groups of n samples;
-    simulated, hash, code, device, precision, seconds (of training, this stage), seconds_line (with its
-    ancestors), seconds_per_epoch, epochs, images_seen, images_2d (distinct, of the 2D set),
-    images_per_second, peak_memory_mb, weights_from, legacy:
+    simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, code, device,
+    precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
+    epochs, images_seen, images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb,
+    weights_from, legacy:
         how it was made.
 history.csv, one row per run and epoch: which run, then the columns of the run's own history.
 floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`):
@@ -44,7 +45,19 @@ RUN_COLUMNS = [
     "share",
     "geometry",
 ]
-SCORE_COLUMNS = ["test_set", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups"]
+SCORE_COLUMNS = [
+    "test_set",
+    "test_origin",
+    "protocol",
+    "scorer",
+    "metric",
+    "unit",
+    "value",
+    "low",
+    "high",
+    "n",
+    "groups",
+]
 SCORE_NUMBERS = ["value", "low", "high", "n", "groups"]
 EPOCH_NUMBERS = [
     "epoch",
@@ -58,6 +71,7 @@ EPOCH_NUMBERS = [
 ]
 RECORD_COLUMNS = [
     "simulated",
+    "learnt_from",
     "hash",
     "code",
     "device",
@@ -73,6 +87,7 @@ RECORD_COLUMNS = [
     "weights_from",
     "legacy",
 ]
+ORIGINS = ("test_origin", "learnt_from")  # columns that records published before them lack
 
 
 def collect(study: Study) -> None:
@@ -82,8 +97,8 @@ def collect(study: Study) -> None:
     for run, record in records.items():
         identity = _identity(run)
         seconds = sum(records[ancestor].seconds for ancestor in run.lineage)
-        facts = made(record.as_dict()) | {"seconds_line": seconds}
-        metrics = read_table(study.run_folder(run) / "metrics.csv", "scores", SCORE_COLUMNS, SCORE_NUMBERS)
+        facts = made(record.as_dict()) | {"seconds_line": seconds, "learnt_from": study.learnt_from(run)}
+        metrics = _read_scores(study.run_folder(run) / "metrics.csv", SCORE_COLUMNS)
         scores.append(metrics.assign(**identity, **facts))
         histories.append(read_history(study.run_folder(run) / "history.csv").assign(**identity))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)
@@ -107,7 +122,14 @@ def made(record: dict) -> dict:
 
 def read_runs(path: Path) -> pd.DataFrame:
     """`runs.csv`. Raises `StudyError` naming the file and what is wrong with it."""
-    return read_table(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, SCORE_NUMBERS)
+    return _read_scores(path, RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, "runs")
+
+
+def _read_scores(path, columns, content="scores"):
+    """A table of scores; all people of one from before `ORIGINS` were simulated."""
+    needed = [column for column in columns if column not in ORIGINS]
+    table = read_table(path, content, needed, SCORE_NUMBERS)
+    return table.assign(**{name: "simulated" for name in ORIGINS if name in columns and name not in table})
 
 
 def read_floors(path: Path) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True
         split: prepare(
             store_settings(study, name, split), root, study.store_path(name, split), workers, progress
         )
-        for split in SPLITS
+        for split in study.splits[name]
     }
 
 

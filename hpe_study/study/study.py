@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpe_study import published_defects
 from hpe_study.config import AUDIT, FIGURES, Profile, StageConfig
+from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.study.runs import Row, Run, rows, stage_config
@@ -64,8 +65,14 @@ class Study:
 
     @property
     def sets(self) -> list[str]:
-        """The data sets at hand."""
-        return [name for name in self.profile.set_names if name not in self.absent]
+        """The data sets at hand, those of `also_test` last."""
+        return [name for name in self.splits if name not in self.absent]
+
+    @property
+    def splits(self) -> dict[str, tuple[str, ...]]:
+        """{data set: its splits that are prepared}: of a set in `also_test` alone, the test split."""
+        learnt = dict.fromkeys(self.profile.set_names, SPLITS)
+        return learnt | {name: ("test",) for name in self.profile.also_test if name not in learnt}
 
     @cached_property
     def runs(self) -> list[Run]:
@@ -84,11 +91,11 @@ class Study:
         return stage_config(self.profile, run)
 
     def test_sets(self, run: Run) -> tuple[str, ...]:
-        """Where a run is scored: its 2D set, and every 3D set once it has learnt depth."""
+        """Where a run is scored: its 2D set, 3D sets once it has learnt depth, and all of `also_test`."""
         own = (run.two_d,) if run.two_d else ()
-        if run.stage == 1:
-            return own
-        return (*own, *(name for name in self.profile.three_d if name not in self.absent))
+        learnt = self.profile.three_d if run.stage > 1 else ()
+        others = (name for name in (*learnt, *self.profile.also_test) if name not in self.absent)
+        return tuple(dict.fromkeys((*own, *others)))
 
     @property
     def analyses(self) -> list[str]:
@@ -107,6 +114,11 @@ class Study:
     def is_simulated(self, name: str) -> bool:
         """Whether a data set is a simulated stand-in."""
         return self.profile.source(name).simulate is not None
+
+    def learnt_from(self, run: Run) -> str:
+        """What a run and its ancestors learnt from: "real", "simulated" or "real + simulated" people."""
+        origins = {"simulated" if self.is_simulated(name) else "real" for name in run.sets}
+        return " + ".join(sorted(origins))
 
     def root_of(self, name: str) -> Path:
         """The folder that holds a data set's folder."""

@@ -137,7 +137,7 @@ def _cluster(study: Study, cluster: str, cores: int | None) -> _Place:
 
 
 def _announce(study: Study, remaining: RemainingTime) -> None:
-    names = study.profile.set_names
+    names = list(study.splits)
     simulated = [name for name in names if study.is_simulated(name)]
     real = [name for name in names if name not in simulated]
     parts = ["simulated people"] if simulated else []
@@ -148,7 +148,8 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
         what = f"{len(study.runs)} trainings ({done} done before)"
     print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {' and '.join(parts)}")
     for name, reason in study.absent.items():
-        print(f"left out, with every row that needs it: {name} ({reason})")
+        rows = "column" if study.splits[name] == ("test",) else "row"
+        print(f"left out, with every {rows} that needs it: {name} ({reason})")
     if remaining.first and study.runs:
         minutes = math.ceil(remaining.first / 60)
         print(f"about {minutes} minutes on {remaining.cores} cores, by the images and this machine's rate")

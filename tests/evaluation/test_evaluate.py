@@ -39,7 +39,7 @@ def test_scores_are_those_of_the_predictions_beside_them(folder, stick_stores):
 
 def test_without_a_3d_set_there_is_no_size(folder, stick_stores):
     table = evaluate(folder, {"2d": stick_stores["2d", "test"]}, None, "cpu", progress=False)
-    assert set(table["metric"]) == {"pckh", "pck_crop"}
+    assert set(table["metric"]) == {"pckh", "pck_crop", "exchanged"}
     assert not PredictionFile(folder).bones.known
 
 

@@ -47,6 +47,22 @@ def test_rows_of_absent_sets_are_left_out_and_no_others(paper):
     assert "obtain" in left.absent["flic"] or "http" in left.absent["flic"]
 
 
+def test_a_further_test_set_adds_a_column_and_its_test_split_alone(paper, root, tmp_path):
+    path = paper.profile_path
+    beside = {"also_test": ["lsp", "lsp_simulated", "3dpw"], "two_d": ["mpii"]}
+    beside |= {
+        "sets": {"lsp_simulated": {"reader": "lsp", "root": "made", "simulate": {"train": 9, "test": 6}}}
+    }
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | beside))
+    left = find_data_sets(Study(path))
+    assert {"lsp", "3dpw"} <= set(left.absent)
+    assert left.test_sets(left.runs[0]) == ("mpii", "lsp_simulated")
+    assert left.test_sets(left.runs[-1]) == ("h36m", "lsp_simulated")
+    assert list(prepare_set(left, "lsp_simulated", progress=False)) == ["test"]
+    assert left.splits["mpii"] == ("train", "test")
+    assert {left.learnt_from(run) for run in left.runs} == {"real"}
+
+
 def test_what_arrives_later_is_found(paper, root, tmp_path):
     assert "lsp" in find_data_sets(paper).absent
     grown = tmp_path / "grown"
