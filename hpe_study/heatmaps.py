@@ -77,6 +77,27 @@ def decode(heatmap: Tensor, method: Decoder = "quarter") -> tuple[Tensor, Tensor
     return joints + torch.stack([dx, dy], -1), score
 
 
+def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean position under the softmax of a volume (Sun et al. 2018, integral regression).
+
+    Args:
+        volume: (B, J, D, H, W) scores, floating.
+
+    Returns:
+        (B, J, 3): x, y and depth as fractions of W, H and D, and the probability (B, J, H, W) of each cell of
+        the picture, summed over its depth; both float32 (float64 for float64 volumes).
+    """
+    probability = at_least_float32(volume).flatten(2).softmax(-1).view(volume.shape)
+    picture, along_depth = probability.sum(2), probability.sum((-2, -1))
+    return torch.stack([_mean(picture.sum(2)), _mean(picture.sum(3)), _mean(along_depth)], -1), picture
+
+
+def _mean(probability):
+    """Mean position (…,) of a distribution over cells (…, N), as a fraction of N."""
+    cells = torch.arange(probability.shape[-1], device=probability.device, dtype=probability.dtype)
+    return (probability * (cells + 0.5)).sum(-1) / probability.shape[-1]
+
+
 def _window(maps, x, y, reach):
     """(B, J, 2·reach+1, 2·reach+1) cells around (x, y), each (B, J) long; 0 beyond the border."""
     padded = F.pad(maps, (reach, reach, reach, reach))

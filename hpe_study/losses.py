@@ -24,11 +24,12 @@ __all__ = [
     "gaussian_targets",
     "geometric_loss",
     "heatmap_loss",
+    "masked_mean",
 ]
 Reduction = Literal["mean", "none"]
 
 
-def _masked_mean(values, valid):
+def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
     """Mean of `values` where `valid`; 0 with zero gradients where nothing is.
 
     Where several processes share the batch, each returns its share; the shares sum to the mean.
@@ -38,7 +39,7 @@ def _masked_mean(values, valid):
 
 def _reduced(values, valid, reduction):
     if reduction == "mean":
-        return _masked_mean(values, valid)
+        return masked_mean(values, valid)
     if reduction == "none":
         return torch.where(valid, values, 0.0)
     raise ValueError(f"reduction {reduction!r} is not one of mean, none")

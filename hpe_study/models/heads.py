@@ -1,14 +1,15 @@
-"""What every network offers besides `forward`, and the head of today's networks: heat maps and depth maps.
+"""What every network offers besides `forward`, and the two heads: heat maps with depth maps, and volumes.
 
 A network owns its decoding. Training, evaluation, viewer and photos ask it for joints and never look into its
-outputs, so a head of another kind (volumetric heat maps, integral regression) is one more class here.
+outputs, so a head of another kind is one more class here.
 """
 
 from typing import NamedTuple
 
+import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
 from torch import Tensor, nn
 
-from hpe_study.heatmaps import Decoder, decode, read_depth
+from hpe_study.heatmaps import Decoder, decode, read_depth, soft_argmax
 from hpe_study.models.normalization import IMAGENET_RGB, Preprocessing
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.tensors import cached_tensor
@@ -107,6 +108,38 @@ class HeatmapHead(PoseNetwork):
     def heatmaps(self, outputs: Outputs) -> Tensor:
         """The heat maps as they are."""
         return outputs["heatmap"]
+
+
+class VolumetricHead(PoseNetwork):
+    """A volume of scores per joint; the joint is its softmax's mean (integral regression, Sun et al. 2018).
+
+    The volume is a cube: as deep as the crop is wide, the root in the middle of its depth. Outputs:
+    {"volume"}: (B, J, DEPTH_CELLS, H/4, W/4), before the softmax.
+    """
+
+    DEPTH_CELLS = 16
+    output_names = ("volume",)
+
+    def add_head(self, channels: int, joints: int, std: float | None = None) -> None:
+        """Create the convolution."""
+        self.volume_head = _convolution(channels, joints * self.DEPTH_CELLS, std)
+
+    def head(self, features: Tensor) -> Outputs:
+        """Features (B, channels, h, w) → {"volume"}: (B, J, DEPTH_CELLS, h, w)."""
+        return {"volume": self.volume_head(features).unflatten(1, (-1, self.DEPTH_CELLS))}
+
+    def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
+        """Mean of each joint's volume. Method and depth unit are the other head's and change nothing here.
+
+        The score is the probability of the likeliest 3×3 cells of the picture.
+        """
+        position, probability = soft_argmax(outputs["volume"])
+        score = 9 * F.avg_pool2d(probability, 3, stride=1, padding=1).amax((-2, -1))
+        return Joints(position[..., :2], position[..., 2] - 0.5, score)
+
+    def heatmaps(self, outputs: Outputs) -> Tensor:
+        """The probability of each cell of the picture, summed over its depth."""
+        return soft_argmax(outputs["volume"])[1]
 
 
 def _convolution(channels, joints, std):

@@ -5,6 +5,8 @@ torch and timm are imported where a network is built: checking a parameter file 
     resnet18, 34, 50, 101, 152   the study's: a ResNet, three deconvolutions, two 1×1 heads
     narrow18                     for small pictures on a CPU: ResNet-18 of 1, 2, 4, 8 × `width` channels, a
                                  stem of stride 2 without max-pool, two deconvolutions, lateral 1×1 skips
+    narrow18_volumetric          the same with a volume of scores per joint (integral regression)
+    efficientnet_lite0           small, with ImageNet weights from a package (the extra `imagenet`)
     hourglass1, 2, 4, 8          as many stacked hourglasses of `features` channels
 """
 
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 from hpe_study.models.registry import register
 
 if TYPE_CHECKING:
-    from hpe_study.models.pose_resnet import PoseResNet
+    from hpe_study.models.pose_resnet import PoseResNet, VolumetricResNet
 
 DECONVOLUTIONS = {"deconv_channels": (1, 1024), "skips": (False, True)}
 
@@ -38,6 +40,26 @@ def narrow18(joints: int, width: int = 16, deconv_channels: int = 64, skips: boo
     from hpe_study.models.pose_resnet import PoseResNet, narrow_backbone
 
     return PoseResNet(narrow_backbone(width), joints, 2, deconv_channels, skips)
+
+
+@register("narrow18_volumetric", input_multiple=16, options={"width": (1, 512), **DECONVOLUTIONS})
+def narrow18_volumetric(
+    joints: int, width: int = 16, deconv_channels: int = 64, skips: bool = True
+) -> VolumetricResNet:
+    """`narrow18` with a volume of scores per joint."""
+    from hpe_study.models.pose_resnet import VolumetricResNet, narrow_backbone
+
+    return VolumetricResNet(narrow_backbone(width), joints, 2, deconv_channels, skips)
+
+
+@register("efficientnet_lite0", input_multiple=16, options=DECONVOLUTIONS, imagenet=True)
+def efficientnet_lite0(
+    joints: int, pretrained: bool, deconv_channels: int = 64, skips: bool = True
+) -> PoseResNet:
+    """EfficientNet-Lite0 (of Tan & Le 2019) as far as its maps of 1/16 of the picture."""
+    from hpe_study.models import pose_resnet
+
+    return pose_resnet.efficientnet_lite0(joints, pretrained, deconv_channels, skips)
 
 
 def _register_hourglass(stacks):

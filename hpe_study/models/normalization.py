@@ -57,6 +57,7 @@ class Preprocessing:
 
 
 IMAGENET_RGB = Preprocessing()
+HALF_RGB = Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))  # of networks that come from TensorFlow
 # The original implementation reads images with OpenCV (BGR), divides by 256, and applies the means to the
 # channels as they come.
 ORIGINAL_BGR = Preprocessing(order="BGR", divisor=256.0)

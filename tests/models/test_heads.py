@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hpe_study.heatmaps import DECODERS
-from hpe_study.models.heads import HeatmapHead
+from hpe_study.models.heads import HeatmapHead, VolumetricHead
 from hpe_study.skeletons import MPII16
 
 
@@ -57,3 +57,40 @@ def test_nothing_waits_for_the_host(method):
     network = Network(lambda images: {"heatmap": heatmap, "depth": heatmap})
     decoded = network.decode(network.flip_test(torch.ones(2, 3, 32, 32, device="meta")), method, 1.0)
     assert [values.shape for values in decoded] == [(2, 16, 2), (2, 16), (2, 16)]
+
+
+def gaussian_volume(x, y, z, cells=16, sigma=1.0):
+    """Scores whose softmax is a Gaussian at fractions x, y, z of a cube, the same for every joint."""
+    at = (torch.arange(cells, dtype=torch.float32) + 0.5) / cells
+    squares = [(at - place) ** 2 for place in (z, y, x)]
+    distance = squares[0][:, None, None] + squares[1][None, :, None] + squares[2]
+    return (-distance * cells**2 / (2 * sigma**2)).expand(1, 16, cells, cells, cells)
+
+
+def test_a_volume_is_located_by_its_mean():
+    """An oracle's Gaussian comes back where it was drawn, between cells too; its depth counts from the root."""
+    decoded = VolumetricHead().decode({"volume": gaussian_volume(0.41, 0.62, 0.70)}, "soft", 123.0)
+    torch.testing.assert_close(decoded.joints[0, 3], torch.tensor([0.41, 0.62]), atol=1e-4, rtol=0)
+    assert decoded.depth[0, 3].item() == pytest.approx(0.20, abs=1e-4)
+    assert 0.7 < decoded.score[0, 3].item() < 0.8  # 3 × 3 cells of a Gaussian of deviation 1
+
+
+def test_an_empty_volume_is_at_the_root_in_the_middle_of_the_crop():
+    decoded = VolumetricHead().decode({"volume": torch.zeros(1, 16, 16, 8, 8).bfloat16()}, "soft", 1.0)
+    assert decoded.joints.dtype == torch.float32
+    torch.testing.assert_close(decoded.joints, torch.full((1, 16, 2), 0.5))
+    torch.testing.assert_close(decoded.depth, torch.zeros(1, 16))
+
+
+def test_flip_test_of_a_volume_mirrors_x_and_keeps_depth():
+    partner = MPII16.flip
+
+    def forward(images):
+        mirrored = images[0, 0, 0, 0] > images[0, 0, 0, -1]
+        volume = gaussian_volume(0.25, 0.5, 0.75) * torch.linspace(0.5, 1, 16)[:, None, None, None]
+        return {"volume": volume.flip(-1)[:, partner] if mirrored else volume}
+
+    network = VolumetricHead()
+    network.forward = forward
+    images = torch.linspace(0, 1, 8).expand(1, 3, 8, 8)
+    torch.testing.assert_close(network.flip_test(images)["volume"], forward(images)["volume"])

