@@ -28,10 +28,11 @@ PAPER_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
 SETS_2D = (*PAPER_2D,)  # sets that a profile may name: add yours here
 SETS_3D = (*PAPER_3D,)
 READERS = (*SETS_2D, *SETS_3D, "3dpw", "lsp_extended", "lsp_pseudo3d", "pose2sim")
-STORE_KEYS = {"input_size", "margin", "encoding", "strict", "legacy"}  # a profile's own, not one set's
+# a profile's own, not one set's
+STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy"}
 AUDIT = "audit"  # the notebook that trains its own runs
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
-ANALYSES = ("table1", "table2", "table3", "table4", "table5", *FIGURES, AUDIT)
+ANALYSES = ("table1", "table2", "table3", "table4", "table5", "table8", *FIGURES, AUDIT)
 RENAMED = {  # a key of earlier parameter files → what to write instead
     "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
     "datasets": "write sets: {NAME: {options: {…}}}",
@@ -58,6 +59,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
 Defects = Annotated[tuple[str, ...], AfterValidator(_defects)]
 Names = Annotated[tuple[str, ...], AfterValidator(_each_once)]
+CanonicalBones = Literal["drillis_contini", "h36m"]  # `skeletons.CANONICAL_LENGTHS`
+JointRules = Literal["corrected", "printed"]  # `datasets.label_mapping`
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
@@ -128,15 +131,27 @@ class TrainingConfig(Frozen):
 
 
 class AugmentationConfig(Frozen):
-    """Limits of random changes: normal draws with half the limit as standard deviation, cut at the limit."""
+    """Random changes: normal draws, cut at a limit. The defaults are the published ones."""
 
-    scale: Share = 0.25  # ± share of the crop's side
-    rotation: NonNegative = 30.0  # ± degrees …
+    scale_sd: Share = 0.25  # share of the crop's side
+    scale_limit: Share = 0.25
+    rotation_sd: NonNegative = 30.0  # degrees …
+    rotation_limit: NonNegative = 60.0
     rotation_share: Share = 0.6  # … on this share of the samples
     rotate_3d: bool = False  # rotate the 3D sets' samples too
     shift: Share = 0.0  # ± share of the crop's side
     flip: Share = 0.5
     colour: Share = 0.0  # ± gain and offset per channel
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed_keys(cls, values: object) -> object:
+        for key in ("scale", "rotation") if isinstance(values, dict) else ():
+            if key in values:
+                raise ValueError(
+                    f"{key!r} was the limit, twice the standard deviation; write {key}_sd and {key}_limit"
+                )
+        return values
 
 
 class NetworkConfig(Frozen):
@@ -176,6 +191,7 @@ class StageConfig(Frozen):
     network: NetworkConfig
     validate_every: PositiveInt
     share_2d: PositiveShare = 1.0  # of the 2D set's images that are used at all (Table 5)
+    canonical_bones: CanonicalBones = "drillis_contini"
     legacy: Defects
 
     @property
@@ -209,6 +225,14 @@ class Size(Frozen):
     shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
 
 
+class GeometrySweep(Frozen):
+    """Table 8: stage 3 with the geometric loss at several weights λ_geo, in crop units."""
+
+    two_d: str = "mpii"
+    three_d: str = "h36m"
+    weights: Annotated[tuple[NonNegative, ...], Field(min_length=1), AfterValidator(_each_once)]
+
+
 class Profile(Frozen):
     """One file of `params/`, together with the files that it is based on."""
 
@@ -235,7 +259,7 @@ class Profile(Frozen):
     three_d: Names = PAPER_3D
     also_test: Names = ()  # sets without a table of their own that every run is scored on as well
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
-    tables: tuple[Literal[1, 2, 3, 4, 5], ...] = (1, 2, 3)
+    tables: tuple[Literal[1, 2, 3, 4, 5, 8], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_each_once)] = (0,)
     validate_every: PositiveInt = 5  # epochs
@@ -251,6 +275,9 @@ class Profile(Frozen):
     stage3_3d_only_large: TrainingConfig | None = None
     fair: Fair | None = None  # for Table 4
     size: Size | None = None  # for Table 5
+    geometry_sweep: GeometrySweep | None = None  # for Table 8
+    joint_rules: JointRules = "corrected"  # from the sets' joints to MPII-16's
+    canonical_bones: CanonicalBones = "drillis_contini"  # whose ratios the geometric loss asks for
     legacy: Defects = ()  # defects of the published code to turn on: `hpe_study.published_defects`, or all
 
     @model_validator(mode="before")
@@ -277,7 +304,7 @@ class Profile(Frozen):
         for key, tables in (("two_d", {1, 3}), ("three_d", {1, 2, 3})):
             if not getattr(self, key) and tables & set(self.tables):
                 raise ValueError(f"{key}: table {min(tables & set(self.tables))} needs at least one set")
-        for table, key in ((4, "fair"), (5, "size")):
+        for table, key in ((4, "fair"), (5, "size"), (8, "geometry_sweep")):
             section = getattr(self, key)
             if table in self.tables and section is None:
                 raise ValueError(f"tables: table {table} needs the section {key}")

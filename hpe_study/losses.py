@@ -6,14 +6,14 @@ valid they are 0 with zero gradients. Values at joints that are not valid, NaN i
 """
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
 from torch import Tensor
 
 from hpe_study.heatmaps import gaussian_targets, read_depth
-from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
+from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTHS, CANONICAL_STATURE, H36M_RATIO, MPII16
 from hpe_study.utils import distributed
 from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
@@ -23,6 +23,7 @@ __all__ = [
     "depth_loss_of_values",
     "gaussian_targets",
     "geometric_loss",
+    "geometric_loss_in_pixels",
     "heatmap_loss",
     "masked_mean",
 ]
@@ -144,23 +145,44 @@ def depth_loss_of_values(
     return _reduced(F.smooth_l1_loss(depth, target, beta=beta, reduction="none"), labelled, reduction)
 
 
-def _bone_tables():
-    """Parent and child index, length relative to the stature, whether it is a bone: per group, padded."""
-    slots = max(len(bones) for bones in BONE_GROUPS.values())
-    parents, children, lengths, real = [], [], [], []
-    for bones in BONE_GROUPS.values():
-        padding = slots - len(bones)
-        parents.append((*(MPII16.index(parent) for parent, _ in bones), *[0] * padding))
-        children.append((*(MPII16.index(child) for _, child in bones), *[0] * padding))
-        lengths.append((*(CANONICAL_LENGTH[bone] / CANONICAL_STATURE for bone in bones), *[1.0] * padding))
-        real.append((*[True] * len(bones), *[False] * padding))
-    return tuple(parents), tuple(children), tuple(lengths), tuple(real)
+class _Bones(NamedTuple):
+    """Groups of bones, one slot after the other, each group padded to as many slots as the largest has."""
+
+    children: tuple
+    parents: tuple
+    lengths: tuple  # (groups, slots) canonical, 1 in padding
+    real: tuple  # (groups, slots), False in padding
 
 
-_PARENTS, _CHILDREN, _LENGTHS, _REAL = _bone_tables()
-_CHILD, _PARENT = (
-    tuple(joint for group in ends for joint in group) for ends in (_CHILDREN, _PARENTS)
-)  # one slot after the other
+def _bones(groups, lengths):
+    """Of {group: bones} and {bone: length}."""
+    slots = max(map(len, groups.values()))
+    padded = [[*bones, *[None] * (slots - len(bones))] for bones in groups.values()]
+    children, parents = (
+        tuple(MPII16.index(bone[end]) if bone else 0 for bones in padded for bone in bones) for end in (1, 0)
+    )
+    return _Bones(
+        children,
+        parents,
+        tuple(tuple(lengths[bone] if bone else 1.0 for bone in bones) for bones in padded),
+        tuple(tuple(bone is not None for bone in bones) for bones in padded),
+    )
+
+
+_CANONICAL = {
+    name: _bones(BONE_GROUPS, {bone: length / CANONICAL_STATURE for bone, length in lengths.items()})
+    for name, lengths in CANONICAL_LENGTHS.items()
+}
+# The published code's: only ratios, and the shoulders hang from the upper neck.
+_PUBLISHED_GROUPS = BONE_GROUPS | {"shoulders": (("upper_neck", "r_shoulder"), ("upper_neck", "l_shoulder"))}
+_PUBLISHED = _bones(
+    _PUBLISHED_GROUPS,
+    {
+        bone: 1 / H36M_RATIO[group] if group in H36M_RATIO and number % 2 else 1.0
+        for group, bones in _PUBLISHED_GROUPS.items()
+        for number, bone in enumerate(bones)
+    },
+)
 
 
 class _BoneVariance(torch.autograd.Function):
@@ -171,9 +193,12 @@ class _BoneVariance(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, joints: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
-        child, parent, real = (cached_tensor(ends, joints.device) for ends in (_CHILD, _PARENT, _REAL))
-        lengths = cached_tensor(_LENGTHS, joints.device, joints.dtype)
+    def forward(ctx: Any, joints: Tensor, visible: Tensor, canonical: _Bones) -> tuple[Tensor, Tensor]:
+        child, parent, real = (
+            cached_tensor(part, joints.device)
+            for part in (canonical.children, canonical.parents, canonical.real)
+        )
+        lengths = cached_tensor(canonical.lengths, joints.device, joints.dtype)
         bones = joints.index_select(1, child) - joints.index_select(1, parent)
         valid = (visible.index_select(1, child) & visible.index_select(1, parent)).view(
             -1, *real.shape
@@ -191,18 +216,21 @@ class _BoneVariance(torch.autograd.Function):
         ctx.save_for_backward(bones.view(*slope.shape, 3) * slope[..., None])
         counts = counts.squeeze(-1)
         ctx.mark_non_differentiable(counts)
+        ctx.ends = canonical.children, canonical.parents
         return (deviation.square() * share).sum(-1), counts
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor, _: None) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors
-        child, parent = (cached_tensor(ends, slope.device) for ends in (_CHILD, _PARENT))
+        child, parent = (cached_tensor(ends, slope.device) for ends in ctx.ends)
         along = (slope * gradient[..., None, None]).flatten(1, 2)
         joints = along.new_zeros(len(along), len(MPII16), 3)
-        return joints.index_add_(1, child, along).index_add_(1, parent, along, alpha=-1), None
+        return joints.index_add_(1, child, along).index_add_(1, parent, along, alpha=-1), None, None
 
 
-def geometric_loss(joints: Tensor, visible: Tensor, reduction: Reduction = "mean") -> Tensor:
+def geometric_loss(
+    joints: Tensor, visible: Tensor, reduction: Reduction = "mean", canonical: str = "drillis_contini"
+) -> Tensor:
     """Penalise bones of a group that are stretched unequally (Zhou et al. 2017, eq. 4); needs no 3D labels.
 
     A bone's ratio is its length over its canonical length, the latter as a fraction of the canonical person's
@@ -215,13 +243,33 @@ def geometric_loss(joints: Tensor, visible: Tensor, reduction: Reduction = "mean
             two of its bones do.
         reduction: "mean", the groups' sum (as in the source), averaged over the samples with a group that
             counts; "none", one value per group.
+        canonical: whose bone lengths, one of `skeletons.CANONICAL_LENGTHS`.
 
     Returns:
         A scalar, or (B, 4) in the order of `BONE_GROUPS`, 0 where a group does not count.
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
-    variance, counts = _BoneVariance.apply(joints, visible)
+    variance, counts = _BoneVariance.apply(joints, visible, _CANONICAL[canonical])
     if reduction == "mean":
         return variance.sum() / distributed.total(counts.any(-1).sum()).clamp(min=1)
     return _reduced(variance, counts, reduction)
+
+
+def geometric_loss_in_pixels(joints: Tensor, visible: Tensor, cells: int) -> Tensor:
+    """The published code's geometric loss, which is all but blind to depth (`geometry_in_pixels`).
+
+    x and y are whole heat-map pixels, depth stays in crop sides, so it counts 1 / `cells` of what it should.
+    Groups and ratios are the published code's; a group's variance is halved, and the sum is divided by the
+    whole batch, samples without any bone included.
+
+    Args:
+        joints: (B, 16, 3) as of `geometric_loss`.
+        visible: (B, 16) bool, as there.
+        cells: of the heat map's side.
+    """
+    visible = visible.bool()
+    joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)
+    in_pixels = torch.cat([(joints[..., :2] * cells).floor(), joints[..., 2:]], -1)
+    variance, _ = _BoneVariance.apply(in_pixels, visible, _PUBLISHED)
+    return variance.sum() / 2 / (len(joints) * distributed.size())

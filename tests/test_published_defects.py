@@ -18,7 +18,7 @@ from tests.tiny_study import make_tiny_study
 PUBLISHED = {
     "flic_off_by_one", "flic_crop_from_two_joints", "tight_lsp_crop", "mispaired_images", "missing_joints_as_zero", "first_n_3d",
     "missing_joints_in_geometry", "fixed_bone_sum", "spine_as_thorax", "crop_pck", "all_test_frames", "stuck_augmentation",
-    "stage3_from_best",
+    "stage3_from_best", "geometry_in_pixels",
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def profile_with(tmp_path, names):
 
 def test_every_defect_of_the_audit_has_a_switch():
     assert set(published_defects.NAMES) == PUBLISHED
-    assert len(published_defects.NAMES) == 13
+    assert len(published_defects.NAMES) == 14
     assert all(defect.does and defect.trace for defect in published_defects.DEFECTS)
 
 
@@ -100,7 +100,7 @@ def test_the_audits_profile_uses_the_demos_stand_ins():
 
 @pytest.mark.filterwarnings("ignore:.*records left out")
 def test_the_whole_published_code_runs_from_raw_files_to_a_score(tmp_path):
-    """FLIC and MPI-INF-3DHP, which the most switches act on: the record names all thirteen, the headline
+    """FLIC and MPI-INF-3DHP, which the most switches act on: the record names all fourteen, the headline
     scores are the published ones."""
     run = "stage3-flic-mpi_inf_3dhp-mpi_inf_3dhp-seed0"
     study = make_tiny_study(tmp_path, [run], two_d=["flic"], three_d=["mpi_inf_3dhp"], legacy=["all"])

@@ -54,7 +54,7 @@ def sample_augmentation(
     """Draw the augmentation of a batch.
 
     Args:
-        settings: The limits.
+        settings: Standard deviations and limits.
         samples: (B,) integers that name the samples; each has a random stream of its own.
         rotatable: (B,) bool, those that may be rotated.
         seed: Of the run.
@@ -62,14 +62,13 @@ def sample_augmentation(
     """
     u = rng.uniform("augmentation", seed, epoch, samples, 16)
     normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
-    scale, angle = (np.clip(normal / 2, -1, 1)).T  # half the limit is the deviation, cut at the limit
-    angle = np.where(
-        (u[:, 4] < settings.rotation_share) & rotatable, np.deg2rad(settings.rotation) * angle, 0.0
-    )
+    scale = np.clip(settings.scale_sd * normal[:, 0], -settings.scale_limit, settings.scale_limit)
+    angle = np.clip(settings.rotation_sd * normal[:, 1], -settings.rotation_limit, settings.rotation_limit)
+    angle = np.where((u[:, 4] < settings.rotation_share) & rotatable, np.deg2rad(angle), 0.0)
     symmetric = 2 * u[:, 6:14] - 1
     tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
     return Augmentation(
-        scale=tensor(1 + settings.scale * scale),
+        scale=tensor(1 + scale),
         angle=tensor(angle),
         shift=tensor(settings.shift * symmetric[:, :2]),
         flip=torch.from_numpy(u[:, 5] < settings.flip),

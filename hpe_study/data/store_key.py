@@ -29,6 +29,7 @@ class StoreSettings:
         margin: Side of the stored square over the side of the person's box.
         encoding: "jpeg" or "raw".
         strict: Refuse an incomplete data set.
+        joint_rules: "corrected", or "printed" for the paper's (`datasets.label_mapping`).
         legacy: Published defects; those that do not concern how this set is read change nothing.
         options: Of the data set's reader.
     """
@@ -39,6 +40,7 @@ class StoreSettings:
     margin: float = 1.5
     encoding: str = "jpeg"
     strict: bool = False
+    joint_rules: str = "corrected"
     legacy: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,11 +52,11 @@ class StoreSettings:
     @property
     def mapping(self) -> LabelMapping:
         """How the data set's labels become the study's."""
-        return label_mapping(self.data_set, self.legacy)
+        return label_mapping(self.data_set, self.legacy, self.joint_rules)
 
     def description(self) -> dict[str, Any]:
         """What the store says of its own making (its attribute `settings`); part of its key."""
-        defects = list(self.mapping.defects)
+        mapping = self.mapping
         return {
             "name": self.data_set,
             "split": self.split,
@@ -62,8 +64,10 @@ class StoreSettings:
             "margin": self.margin,
             "encoding": self.encoding,
             "strict": self.strict,
+            "joint_rules": mapping.rules,
+            "legacy": list(mapping.defects),
             **self.options,
-        } | ({"legacy": defects} if defects else {})
+        }
 
 
 def store_key(records: Records, settings: StoreSettings) -> str:

@@ -28,6 +28,8 @@ Facts relied on (the set's read-me and files; the reprojection is measured):
 - Crop: 1.25 times the longer extent of the joints.
 """
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -266,8 +268,8 @@ class TestSet(_Sequences):
         if frames not in FRAMES:
             raise StudyError(f"mpi_inf_3dhp: frames {frames!r} is not one of {', '.join(FRAMES)}")
         folder = self.folder("mpi_inf_3dhp", "mpi_inf_3dhp_test_set")
-        places = []
-        for index, name in enumerate(TEST_SEQUENCES):
+        self._names, places = [*TEST_SEQUENCES, *_further_sequences(folder)], []
+        for index, name in enumerate(self._names):
             if not (folder / name / "annot_data.mat").exists():
                 self.note_missing(folder / name)
                 continue
@@ -303,7 +305,7 @@ class TestSet(_Sequences):
     def record(self, row: int) -> Record:
         """One frame that counts."""
         sequence, camera, frame, number = self._places[row]
-        name = TEST_SEQUENCES[sequence]
+        name = self._names[sequence]
         labels = self._labels(name)
         action = int(labels["activity_annotation"][frame])
         return self._make_record(
@@ -313,6 +315,12 @@ class TestSet(_Sequences):
             labels["camera"],
             {"subject": name, "sequence": name, "action": action, "frame": int(frame)},
         )
+
+
+def _further_sequences(folder):
+    """Names of the test sequences beyond the real set's six, as simulated people have them."""
+    numbers = (name[2:] for name in os.listdir(folder) if re.fullmatch(r"TS[1-9]\d{0,3}", name))
+    return [f"TS{number}" for number in sorted(map(int, numbers)) if number > len(TEST_SEQUENCES)]
 
 
 def chosen_cameras(cameras: str | list[int]) -> list[int]:

@@ -305,7 +305,7 @@ ARMS = {  # of Table 4, in reading order: `arm` → what the row says
     "mixing": "2D and 3D mixed from the start",
     "both": "2D pre-training, then mixed",
 }
-STAGE_3 = {True: "… and stage 3 with the geometric loss", False: "… and stage 3 without it"}
+STAGE_3 = {None: "… and stage 3 with the geometric loss", 0.0: "… and stage 3 without it"}
 BUDGETS = {"images": "equal images seen", "time": "equal training time"}
 COST = (Column(OURS, "cost", "images seen", None, 0), Column(OURS, "cost", "minutes", None, 2))
 
@@ -339,8 +339,8 @@ def table4(runs):
         for arm, (mixed, start) in starts.items():
             run = Run(2, mixed, deep, start=start, budget=budget)
             table.add((spent, ARMS[arm]), _study_cells(runs, run, tests))
-    for geometry, title in STAGE_3.items():
-        run = Run(3, flat, deep, deep, budget="images", geometry=geometry)
+    for weight, title in STAGE_3.items():
+        run = Run(3, flat, deep, deep, budget="images", geometry_weight=weight)
         table.add((f"{BUDGETS['images']}, and a stage more", title), _study_cells(runs, run, tests))
     _add_study_baselines(table, runs, Run(2, flat, deep, budget="images"), tests)
     return table

@@ -151,3 +151,15 @@ CANONICAL_LENGTH = {
     for bones in BONE_GROUPS.values()
     for parent, child in bones
 }
+# Whose ratios the geometric loss asks for. "h36m": those of the average of Human3.6M's training subjects, as the
+# published code has them; only ratios within a group matter, so forearm and shank keep the lengths above.
+H36M_RATIO = {"arms": 1.1375, "legs": 1.0086}  # upper arm : forearm, thigh : shank
+CANONICAL_LENGTHS = {
+    "drillis_contini": CANONICAL_LENGTH,
+    "h36m": CANONICAL_LENGTH
+    | {
+        upper: H36M_RATIO[group] * CANONICAL_LENGTH[lower]
+        for group in H36M_RATIO
+        for upper, lower in zip(BONE_GROUPS[group][::2], BONE_GROUPS[group][1::2], strict=True)
+    },
+}

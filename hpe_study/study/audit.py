@@ -30,6 +30,7 @@ def acts_on(name: str, run: Run) -> bool:
         "mispaired_images": run.trained_3d in defect.sets,
         "first_n_3d": run.scheme == "fusion",
         "missing_joints_in_geometry": run.stage == 3 and run.scheme == "fusion",
+        "geometry_in_pixels": run.stage == 3 and run.scheme == "fusion",
         "stage3_from_best": run.stage >= 2 and run.scheme == "3d",
     }
     return special.get(name, defect.where == published_defects.RECIPE)

@@ -182,6 +182,15 @@ MEASURES = (
         "stage 2: 98.6 mm, stage 3: 99.6 mm",
         1.0,
     ),
+    Measure(
+        "geometry_in_pixels",
+        "MPJPE on H36M",
+        "mpjpe",
+        _stage3("lsp", "h36m"),
+        "h36m",
+        ANY,
+        "validation 73.96 mm after stage 2, 73.25 mm after stage 3",
+    ),
     Measure("stuck_augmentation", "PCKh on LSP", "pckh", _stage1("lsp"), "lsp", NOTHING, "–"),
     Measure(
         "stage3_from_best",

@@ -3,15 +3,15 @@
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale,
     seed, arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of
-    the 2D set, Table 5), geometry:
+    the 2D set, Table 5), geometry_weight (λ_geo of stage 3 where it is not the profile's):
         which run it is;
     test_set, test_origin (simulated | real | pseudo-labelled), protocol, scorer (model, best constant pose,
     true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
         its scores; low and high bound the 95 % bootstrap interval over `groups` groups of n samples;
     simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, code, device,
     precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
-    epochs, images_seen, images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb,
-    weights_from, legacy:
+    epochs, images_seen (learnt from in this stage), images_line (with its ancestors), images_2d (distinct,
+    of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
         how it was made.
 history.csv, one row per run and epoch: which run, then the columns of the run's own history.
 floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`):
@@ -21,6 +21,7 @@ floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`e
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
@@ -43,7 +44,7 @@ RUN_COLUMNS = [
     "budget",
     "backbone",
     "share",
-    "geometry",
+    "geometry_weight",
 ]
 SCORE_COLUMNS = [
     "test_set",
@@ -69,6 +70,12 @@ EPOCH_NUMBERS = [
     "validation_pckh",
     "validation_mpjpe",
 ]
+NEW_COLUMNS = {  # that records published before them lack → what holds there
+    "geometry_weight": np.nan,
+    "images_line": np.nan,
+    "test_origin": "simulated",
+    "learnt_from": "simulated",
+}
 RECORD_COLUMNS = [
     "simulated",
     "learnt_from",
@@ -81,13 +88,13 @@ RECORD_COLUMNS = [
     "seconds_per_epoch",
     "epochs",
     "images_seen",
+    "images_line",
     "images_2d",
     "images_per_second",
     "peak_memory_mb",
     "weights_from",
     "legacy",
 ]
-ORIGINS = ("test_origin", "learnt_from")  # columns that records published before them lack
 
 
 def collect(study: Study) -> None:
@@ -96,8 +103,12 @@ def collect(study: Study) -> None:
     scores, histories = [], []
     for run, record in records.items():
         identity = _identity(run)
-        seconds = sum(records[ancestor].seconds for ancestor in run.lineage)
-        facts = made(record.as_dict()) | {"seconds_line": seconds, "learnt_from": study.learnt_from(run)}
+        line = [records[ancestor] for ancestor in run.lineage]
+        facts = made(record.as_dict()) | {
+            "seconds_line": sum(stage.seconds for stage in line),
+            "images_line": sum(stage.images_seen for stage in line),
+            "learnt_from": study.learnt_from(run),
+        }
         metrics = _read_scores(study.run_folder(run) / "metrics.csv", SCORE_COLUMNS)
         scores.append(metrics.assign(**identity, **facts))
         histories.append(read_history(study.run_folder(run) / "history.csv").assign(**identity))
@@ -126,10 +137,11 @@ def read_runs(path: Path) -> pd.DataFrame:
 
 
 def _read_scores(path, columns, content="scores"):
-    """A table of scores; all people of one from before `ORIGINS` were simulated."""
-    needed = [column for column in columns if column not in ORIGINS]
+    """A table of scores; `NEW_COLUMNS` that an older one lacks are added."""
+    needed = [column for column in columns if column not in NEW_COLUMNS]
     table = read_table(path, content, needed, SCORE_NUMBERS)
-    return table.assign(**{name: "simulated" for name in ORIGINS if name in columns and name not in table})
+    added = {name: NEW_COLUMNS[name] for name in columns if name in NEW_COLUMNS and name not in table}
+    return table.assign(**added)
 
 
 def read_floors(path: Path) -> pd.DataFrame:
@@ -144,4 +156,5 @@ def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
         path: of the file.
         columns: that it must have beside the numbers of every epoch.
     """
-    return read_table(path, "epochs", [*columns, *EPOCH_NUMBERS], EPOCH_NUMBERS)
+    needed = [name for name in columns if name not in NEW_COLUMNS]
+    return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], EPOCH_NUMBERS)

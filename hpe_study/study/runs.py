@@ -1,8 +1,8 @@
 """The grid of the study: which trainings stand behind each table, and what each starts from.
 
 A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name the same run, so it is trained
-once. Tables 1–3 of the paper need 45 runs for each seed (three 2D sets, three 3D sets); a profile that has
-fewer sets has fewer.
+once. Tables 1–3 of the paper need 45 runs for each seed (three 2D sets, three 3D sets), and 4 more for
+Table 3 at single epochs; a profile that has fewer sets has fewer.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class Run:
         budget: What Table 4 holds equal: "", "images" or "time".
         backbone: Table 5's network, such as "narrow18:24"; "": the profile's.
         share: Of the 2D set's images that are used (Table 5).
-        geometry: False leaves the geometric loss out.
+        geometry_weight: λ_geo of stage 3, where it is not the profile's (Table 8); 0 leaves the loss out.
     """
 
     stage: int
@@ -45,7 +45,7 @@ class Run:
     budget: str = ""
     backbone: str = ""
     share: float = 1.0
-    geometry: bool = True
+    geometry_weight: float | None = None
 
     def __post_init__(self) -> None:
         if self.start == SAME:
@@ -62,12 +62,17 @@ class Run:
             self.budget and f"equal_{self.budget}",
             self.backbone.replace(":", "_"),
             f"share{self.share:g}" if self.share != 1 else None,
-            None if self.geometry else "no_geometry",
+            self._geometry_label,
             self.three_d,
             self.target,
             f"seed{self.seed}",
         )
         return "-".join(part for part in parts if part)
+
+    @property
+    def _geometry_label(self):
+        weight = self.geometry_weight
+        return f"geometry{weight:g}" if weight else None if weight is None else "no_geometry"
 
     @property
     def scheme(self) -> Literal["2d", "fusion", "3d"]:
@@ -89,9 +94,9 @@ class Run:
     def parent(self) -> "Run | None":
         """The run whose weights this one starts from."""
         if self.stage == 3:
-            return replace(self, stage=2, target=None, geometry=True)
+            return replace(self, stage=2, target=None, geometry_weight=None)
         if self.stage == 2 and self.start:
-            return replace(self, stage=1, two_d=self.start, three_d=None, geometry=True)
+            return replace(self, stage=1, two_d=self.start, three_d=None, geometry_weight=None)
         return None
 
     @property
@@ -140,6 +145,15 @@ def table3(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> lis
     ]
 
 
+def table3_unscaled(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
+    """Table 3's rows of doubled epochs at the epochs of Table 1: the effect of the stage-2 set alone.
+
+    The paper does not have them (only those with one 3D set, in its Table 1).
+    """
+    doubled = (run for run in table3(sets_2d, sets_3d, seed) if run.epoch_scale != 1)
+    return [replace(run, epoch_scale=1) for run in doubled]
+
+
 def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
     """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss."""
     arms = [(None, None), (None, two_d), (two_d, None), (two_d, two_d)]
@@ -149,8 +163,14 @@ def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
         for mixed, start in arms
     ]
     return stage2 + [
-        Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry=on) for on in (True, False)
+        Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry_weight=weight)
+        for weight in (None, 0.0)
     ]
+
+
+def table8(two_d: str, three_d: str, weights: Sequence[float], seed: int = 0) -> list[Run]:
+    """One stage 2, and from it a stage 3 at each weight of the geometric loss."""
+    return [Run(3, two_d, three_d, three_d, seed=seed, geometry_weight=weight) for weight in weights]
 
 
 def paper_table(table: Literal[1, 2, 3]) -> list[Run]:
@@ -160,17 +180,19 @@ def paper_table(table: Literal[1, 2, 3]) -> list[Run]:
 
 
 def _rows_of_table(profile: Profile, table: int, seed: int) -> list[Run]:
-    fair, size = profile.fair, profile.size
+    fair, size, sweep = profile.fair, profile.size, profile.geometry_sweep
+    sets = profile.two_d, profile.three_d
     made: dict[int, Callable[[], list[Run]]] = {
-        1: lambda: table1(profile.two_d, profile.three_d, seed),
+        1: lambda: table1(*sets, seed),
         2: lambda: table2(profile.three_d, seed),
-        3: lambda: table3(profile.two_d, profile.three_d, seed),
+        3: lambda: [*table3(*sets, seed), *table3_unscaled(*sets, seed)],
         4: lambda: table4(fair.two_d, fair.three_d, seed),
         5: lambda: [
             Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share)
             for backbone in size.backbones
             for share in size.shares
         ],
+        8: lambda: table8(sweep.two_d, sweep.three_d, sweep.weights, seed),
     }
     return made[table]()
 
@@ -191,8 +213,8 @@ def rows(profile: Profile) -> list[Row]:
 def stage_config(profile: Profile, run: Run) -> StageConfig:
     """What one run of a profile depends on."""
     training = profile.training(run.stage, run.two_d, run.trained_3d).scaled(run.epoch_scale)
-    if not run.geometry:
-        training = training.model_copy(update={"geometry_weight": 0.0})
+    if run.geometry_weight is not None:
+        training = training.model_copy(update={"geometry_weight": run.geometry_weight})
     if run.budget:
         training = _within_budget(profile, training, run)
     return StageConfig(
@@ -205,6 +227,7 @@ def stage_config(profile: Profile, run: Run) -> StageConfig:
         network=_network(profile, run.backbone),
         validate_every=profile.validate_every,
         share_2d=run.share,
+        canonical_bones=profile.canonical_bones,
         legacy=profile.legacy,
     )
 

@@ -54,6 +54,7 @@ def store_settings(study: Study, name: str, split: str) -> StoreSettings:
         margin=profile.crop_margin,
         encoding=profile.encoding,
         strict=profile.strict,
+        joint_rules=profile.joint_rules,
         legacy=profile.legacy,
         options=source.options,
     )

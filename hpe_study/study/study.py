@@ -9,6 +9,7 @@ from pathlib import Path
 from hpe_study import published_defects
 from hpe_study.config import AUDIT, FIGURES, Profile, StageConfig
 from hpe_study.datasets.base import SPLITS
+from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.study.runs import Row, Run, rows, stage_config
@@ -141,13 +142,11 @@ class Study:
         stand_in = None
         if source.simulate:
             stand_in = [source.simulate.model_dump(), profile.simulate_size, profile.simulate_seed]
-        options = source.options or None
-        crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict, options]
-        defects = published_defects.of_reading(profile.legacy, source.reader)
+        crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict]
+        mapping = label_mapping(source.reader, profile.legacy, profile.joint_rules)
+        reading = [source.options, mapping.rules, mapping.defects]
         files = self.sources.get(name, {}).get("digest")
-        return digest_of(
-            [name, stand_in, crops, *([defects] if defects else []), *([files] if files else [])]
-        )
+        return digest_of([name, stand_in, crops, reading, files])
 
     # ---------------------------------------------------------------- its paths
 

@@ -15,7 +15,7 @@ from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
 from hpe_study.errors import StudyError
 from hpe_study.heatmaps import soft_argmax
-from hpe_study.losses import depth_at_joints, depth_loss_of_values, geometric_loss, heatmap_loss, masked_mean
+from hpe_study.losses import depth_at_joints, depth_loss_of_values, heatmap_loss, masked_mean
 from hpe_study.models.heads import HeatmapHead, PoseNetwork, VolumetricHead
 from hpe_study.training.variants import TrainingVariant
 
@@ -104,9 +104,10 @@ class HeatmapTerms:
         return depth_loss_of_values(prediction.depth, batch.depth / self.network.depth_unit, batch.has_depth)
 
     def geometry(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
-        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth, in crop units."""
+        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth."""
         depth = prediction.depth * self.network.depth_unit
-        return geometric_loss(*self.variant.geometry_inputs(batch, depth))
+        joints, visible = self.variant.geometry_inputs(batch, depth)
+        return self.variant.geometry_loss(joints, visible, prediction.heatmap.shape[-1])
 
 
 class VolumetricPrediction(NamedTuple):
@@ -154,8 +155,9 @@ class VolumetricTerms:
         return masked_mean((prediction.position[..., 2] - 0.5 - target).abs() * cells, batch.has_depth)
 
     def geometry(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
-        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth, in crop units."""
-        return geometric_loss(*self.variant.geometry_inputs(batch, prediction.position[..., 2] - 0.5))
+        """Geometric loss of the 2D set's samples: labelled x, y and predicted depth."""
+        joints, visible = self.variant.geometry_inputs(batch, prediction.position[..., 2] - 0.5)
+        return self.variant.geometry_loss(joints, visible, prediction.probability.shape[-1])
 
 
 def not_used(prediction: Any, batch: Batch) -> Tensor:

@@ -15,6 +15,7 @@ from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.data.store import Store
+from hpe_study.losses import geometric_loss, geometric_loss_in_pixels
 from hpe_study.published_defects import defect
 from hpe_study.utils import distributed, rng
 
@@ -143,7 +144,7 @@ def every_joint(labelled: Tensor) -> Tensor:
     return torch.ones_like(labelled)
 
 
-# ---------------------------------------------------------------- the joints that the geometric loss sees
+# ---------------------------------------------------------------- the geometric loss, and the joints of it
 
 
 def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,6 +168,21 @@ def every_bone(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
     """
     joints = torch.where(batch.labelled[..., None], batch.joints, 0.0)
     return torch.cat([joints, depth[..., None]], -1), _of_2d_set(batch).expand_as(batch.labelled)
+
+
+@dataclass(frozen=True)
+class InCropUnits:
+    """`losses.geometric_loss`, whatever the size of the heat map (published: `geometry_in_pixels`).
+
+    Attributes:
+        canonical: whose bone lengths.
+    """
+
+    canonical: str
+
+    def __call__(self, joints: Tensor, visible: Tensor, cells: int) -> Tensor:
+        """The loss of joints (B, 16, 3) in crop units where visible (B, 16)."""
+        return geometric_loss(joints, visible, canonical=self.canonical)
 
 
 def _of_2d_set(batch):
@@ -200,6 +216,7 @@ class TrainingVariant:
         augmentation: the keys of its random numbers.
         heatmap_joints: labelled (B, 16) → the joints that the heat-map loss counts.
         geometry_inputs: (batch, depth) → joints and mask for the geometric loss.
+        geometry_loss: (joints, mask, cells of a heat map's side) → the geometric loss.
         keeps_best: whether the best epoch's weights are kept beside the last.
     """
 
@@ -208,6 +225,7 @@ class TrainingVariant:
     augmentation: KeyedBySample | KeyedByWorker
     heatmap_joints: Callable[[Tensor], Tensor]
     geometry_inputs: Callable[[Batch, Tensor], tuple[Tensor, Tensor]]
+    geometry_loss: Callable[[Tensor, Tensor, int], Tensor]
     keeps_best: bool
 
 
@@ -231,6 +249,9 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
         augmentation=KeyedByWorker() if "stuck_augmentation" in legacy else KeyedBySample(),
         heatmap_joints=every_joint if "missing_joints_as_zero" in legacy else labelled_joints,
         geometry_inputs=every_bone if "missing_joints_in_geometry" in legacy else labelled_bones,
+        geometry_loss=geometric_loss_in_pixels
+        if "geometry_in_pixels" in legacy
+        else InCropUnits(stage.canonical_bones),
         keeps_best="stage3_from_best" in legacy and stage.stage == 2 and stage.scheme == "3d",
     )
 

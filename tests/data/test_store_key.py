@@ -19,6 +19,8 @@ def test_a_description_holds_each_setting_and_only_the_defects_that_concern_the_
         "margin": 1.5,
         "encoding": "jpeg",
         "strict": True,
+        "joint_rules": "corrected",
+        "legacy": [],
     }
     settings = StoreSettings("flic", "test", 32, strict=True, legacy=("spine_as_thorax",), options={"all": 1})
     assert settings.description() == plain | {"all": 1}

@@ -2,22 +2,31 @@
 
 import pytest
 
-from hpe_study.config import Profile
+from hpe_study.config import PAPER_2D, PAPER_3D, Profile
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.study import Run, Study
-from hpe_study.study.runs import rows, stage_config
+from hpe_study.study.eta import counts_of, images_of
+from hpe_study.study.runs import rows, stage_config, table1, table3
 
 
-def test_the_three_tables_need_45_trainings():
+def test_the_three_tables_need_49_trainings():
+    """45 of the paper, and four that tell the doubled epochs of Table 3 from its stage-2 set."""
     made = rows(read_profile("params/paper.yaml"))
-    assert [sum(row.table == table for row in made) for table in (1, 2, 3)] == [9, 9, 9]
-    assert len({run for row in made for run in row.run.lineage}) == 45
+    assert [sum(row.table == table for row in made) for table in (1, 2, 3)] == [9, 9, 9 + 6]
+    assert len({run for row in made for run in row.run.lineage}) == 49
+    single = {row.run.name for row in made if row.table == 3 and row.run.epoch_scale == 1}
+    others = {run.name for run in table1(PAPER_2D, PAPER_3D)}
+    assert sorted(single - others - {run.name for run in table3(["mpii"], PAPER_3D)}) == [
+        f"stage3-{two_d}-h36m-{last}-seed0"
+        for two_d in ("flic", "lsp")
+        for last in ("mpi_inf_3dhp", "occlusion_person")
+    ]
 
 
 def test_a_seed_more_doubles_the_runs():
     profile = read_profile("params/paper.yaml").model_copy(update={"seeds": (0, 1)})
-    assert len({run for row in rows(profile) for run in row.run.lineage}) == 90
+    assert len({run for row in rows(profile) for run in row.run.lineage}) == 98
 
 
 def test_each_run_starts_from_the_stage_before_it():
@@ -77,6 +86,40 @@ def test_table_4_compares_stage_3_with_and_without_the_geometric_loss():
     last = [row.run for row in rows(profile) if row.table == 4 and row.run.stage == 3]
     assert [stage_config(profile, run).training.geometry_weight > 0 for run in last] == [True, False]
     assert last[0].parent == last[1].parent
+
+
+def test_table_8_changes_the_geometric_loss_weight_of_one_stage_2():
+    profile = read_profile("params/geometry.yaml")
+    runs = [row.run for row in rows(profile) if row.run.seed == 0]
+    weights = [stage_config(profile, run).training.geometry_weight for run in runs]
+    assert tuple(weights) == profile.geometry_sweep.weights
+    assert 0 in weights
+    assert len({run.parent for run in runs}) == 1
+    assert runs[0].name == "stage3-mpii-no_geometry-h36m-h36m-seed0"
+    assert len({run.name for run in runs}) == len(runs)
+
+
+def test_the_papers_depth_weight_stands_in_tables_1_to_3_and_one_weight_in_table_4():
+    """λ_reg of 3D alone: 1.0 in stage 2, 0.1 in stage 3, as printed; the comparison at equal cost has one."""
+    for name in ("paper", "demo", "first", "gpu", "audit", "quick"):
+        profile = read_profile(f"params/{name}.yaml")
+        for set_3d in profile.three_d:
+            weights = [profile.training(stage, None, set_3d).depth_weight for stage in (2, 3)]
+            assert weights == [1.0, 0.1], (name, set_3d)
+            assert [profile.training(stage, "mpii", set_3d).depth_weight for stage in (2, 3)] == [0.1, 0.1]
+    fair = read_profile("params/fair.yaml")
+    assert {
+        stage_config(fair, run).training.depth_weight for row in rows(fair) for run in row.run.lineage
+    } == {0.1}
+
+
+def test_3d_alone_learns_from_as_many_images_whatever_the_size_of_its_set():
+    study = Study("params/demo.yaml")
+    for stage in (2, 3):
+        alone = [run for run in study.runs if run.scheme == "3d" and run.stage == stage]
+        assert len({images_of(study, run) for run in alone}) == 1
+    sizes = [counts_of(study.profile, name).train for name in ("h36m", "occlusion_person", "mpi_inf_3dhp")]
+    assert sizes == [2618, 2 * 2618, 3 * 2618]
 
 
 def test_table_5_changes_network_and_share_at_equal_updates():

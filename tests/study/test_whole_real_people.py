@@ -82,7 +82,7 @@ def test_the_picture_survives_the_way(store):
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_joints_come_back_through_the_heat_maps(store, changed):
-    settings = AugmentationConfig(scale=0.25, rotation=30, rotation_share=1.0, flip=0.5)
+    settings = AugmentationConfig(rotation_limit=30, rotation_share=1.0, flip=0.5)
     change = (
         sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)
         if changed
@@ -104,7 +104,7 @@ def test_overlay(store):
     """Draws tests/output/real_mpii.png: above as a network sees them in validation, below as one sees them in
     training."""
     OUTPUT.mkdir(exist_ok=True)
-    settings = AugmentationConfig(scale=0.25, rotation=30, rotation_share=1.0, flip=1.0)
+    settings = AugmentationConfig(rotation_limit=30, rotation_share=1.0, flip=1.0)
     rows = [
         batch_of(store, identity_augmentation(5)),
         batch_of(store, sample_augmentation(settings, np.arange(5), np.ones(5, bool), 0, 0)),

@@ -13,7 +13,7 @@ from hpe_study.data.loading import Samples, loader
 from hpe_study.data.sampling import MixedSampler
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.label_mapping import label_mapping
-from hpe_study.losses import geometric_loss, heatmap_loss
+from hpe_study.losses import geometric_loss, geometric_loss_in_pixels, heatmap_loss
 from hpe_study.skeletons import BONE_GROUPS, FLIC29, MPII16
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData, TrainingJob
@@ -22,6 +22,7 @@ from hpe_study.training.variants import (
     BEST,
     LAST,
     FirstOf3D,
+    InCropUnits,
     KeyedBySample,
     KeyedByWorker,
     OwnLabels,
@@ -158,9 +159,10 @@ def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_s
         OwnLabels,
         KeyedBySample,
     )
-    assert (plain.heatmap_joints, plain.geometry_inputs, plain.keeps_best) == (
+    assert (plain.heatmap_joints, plain.geometry_inputs, plain.geometry_loss, plain.keeps_best) == (
         labelled_joints,
         labelled_bones,
+        InCropUnits("drillis_contini"),
         False,
     )
     everything = StageConfig(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
@@ -171,6 +173,7 @@ def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_s
         KeyedByWorker,
     )
     assert (published.heatmap_joints, published.geometry_inputs) == (every_joint, every_bone)
+    assert published.geometry_loss is geometric_loss_in_pixels
     assert (
         type(variant_for(everything.model_copy(update={"three_d": "h36m"}), stores).pairing) is OwnLabels
     )  # that set pairs rightly
@@ -216,7 +219,8 @@ def test_a_switch_trains_other_weights_and_the_record_names_it(stick_stores, tmp
 
 
 @pytest.mark.parametrize(
-    ("switch", "part"), [("missing_joints_as_zero", 1), ("missing_joints_in_geometry", 3)]
+    ("switch", "part"),
+    [("missing_joints_as_zero", 1), ("missing_joints_in_geometry", 3), ("geometry_in_pixels", 3)],
 )
 def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, switch, part):
     data, losses = stick_data(stick_stores), []
