@@ -103,6 +103,7 @@ rule collect:
         [study.run_folder(run) / "metrics.csv" for run in study.runs],
     output:
         study.records,
+        study.errors_path,
     shell:
         "{STEP} collect"
 

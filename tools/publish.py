@@ -5,11 +5,12 @@ python -m tools.publish params/demo.yaml
 python -m tools.publish params/fair.yaml
 python -m tools.publish params/audit.yaml
 
-The first writes `figures/reference/` (records, tables, figures, the report, the picture of people) and
+The first writes `figures/reference/` (records with the errors of every test person, the predictions of the
+runs that figures show and the labels they are of; tables, figures, the report, the picture of people) and
 `params/reference.yaml` (the profile, reading those records), the second `figures/reference/fair/` and
 `params/reference_fair.yaml`; then the analysis notebooks that open on them are executed in place. The third
 copies the audit's files to `figures/reference/audit/`, beside them a record of how each training was made.
-Checkpoints and predictions stay where they are. A study that is not finished is refused, so that nothing
+Checkpoints and all other predictions stay where they are. A study that is not finished is refused, so that nothing
 half-made is ever published.
 """
 
@@ -17,6 +18,7 @@ import base64
 import io
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -24,10 +26,12 @@ import pandas as pd
 from PIL import Image
 
 from hpe_study.config import AUDIT
+from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.prediction_file import PredictionFile, Predictions, write_predictions
 from hpe_study.parameter_files import read_profile
 from hpe_study.report import stage
-from hpe_study.study import Study
+from hpe_study.study import Run, Study
 from hpe_study.study.audit import trials
 from hpe_study.study.records import made, read_runs
 from hpe_study.utils.files import atomic, read_json
@@ -44,6 +48,11 @@ MADE = {  # analysis → its files, where they go by other names than its own
         *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
     ),
 }
+SHOWN = (  # by figures and the viewer: the runs whose whole predictions are published, of the first seed
+    *(Run(3, "mpii", name, name) for name in ("h36m", "occlusion_person")),
+    *(Run(3, None, name, name) for name in ("h36m", "occlusion_person")),
+    *(Run(3, name, "h36m", "h36m", epoch_scale=2) for name in ("lsp", "flic")),
+)
 PORTRAIT = "people"
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -76,8 +85,9 @@ def main(profile, home=None):
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
-    for path in study.records:
+    for path in (*study.records, study.errors_path):
         _copy(path, records / path.name)
+    publish_people(study, records)
     for path in sorted(study.figures.iterdir()):
         if path.suffix[1:] in KINDS and path.stem in files:
             _copy(path, figures / path.name)
@@ -90,6 +100,32 @@ def main(profile, home=None):
         execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
     tidy(figures, files)
     return figures
+
+
+def publish_people(study, records):
+    """The predictions of the runs that figures and the viewer show, in half precision, and their labels.
+
+    study: of the runs; records: the folder to publish into.
+    """
+    shown = [
+        run for run in study.runs if replace(run, seed=0) in SHOWN and run.seed == study.profile.seeds[0]
+    ]
+    sets = [name for name in study.profile.three_d if shown and study.is_simulated(name)]  # ours to publish
+    labels = {name: Store(study.labels_path(name)) for name in sets}
+    for run in shown:
+        file, target = PredictionFile(study.run_folder(run)), records / run.name
+        target.mkdir(exist_ok=True)
+        predictions = {name: half(file.of_labels(name, store)) for name, store in labels.items()}
+        write_predictions(target / "predictions.h5", file.bones, predictions, labels)
+        _copy(study.run_folder(run) / "run.json", target / "run.json")
+    for name, store in labels.items():
+        (records / "test_sets").mkdir(exist_ok=True)
+        _copy(store.path, records / "test_sets" / f"{name}.h5")
+
+
+def half(predicted):
+    """Predictions in half precision: to a thousandth of the box."""
+    return Predictions(*(getattr(predicted, name).astype("f2") for name in ("joints", "depth", "score")))
 
 
 def made_by(analyses):
@@ -159,7 +195,7 @@ def _finished(study):
             f"{study.profile_path}: {len(missing)} of {len(study.runs)} runs are missing, such as"
             f" {missing[0]}; run make study first"
         )
-    if absent := [path for path in study.records if not path.exists()]:
+    if absent := [path for path in (*study.records, study.errors_path) if not path.exists()]:
         raise StudyError(f"{absent[0]}: not there; run make study first")
     lacking = {run.name for run in study.runs} - set(read_runs(study.folder / "runs.csv")["run"])
     if lacking:

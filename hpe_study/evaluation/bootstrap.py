@@ -1,61 +1,115 @@
-"""95 % intervals by a bootstrap over groups of people.
+"""95 % intervals by a bootstrap over people, sequences and moments.
 
-What is resampled is a group (a sequence, or an image where a set has no sequences), because frames of one
-sequence are not independent. The draws of a stream are the same whatever is scored, so the difference of two
-runs' draws on one test set is the paired difference.
+Records of one person, one sequence or one moment are not independent (`evaluation.grouping`). A resample
+draws people, of each its sequences, of each its moments, all with replacement (the hierarchical bootstrap,
+e.g. Saravanan et al. 2020). Where a test set has no more than `FIXED` people, they are kept as they are: two
+people say nothing of how people differ. The draws of a stream are the same whatever is scored, so the
+difference of two runs' draws on one test set is the paired difference.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from hpe_study.evaluation.grouping import Units
 from hpe_study.utils import rng
 
 RESAMPLES = 1000
+FIXED = 2  # people
+CHUNK = 1 << 22  # weights held at a time
 
 
-def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and count of what is not NaN in each group, (groups,) each.
+def resampled(units: Units, stream: str, count: int = RESAMPLES) -> Iterator[np.ndarray]:
+    """How often each moment comes in each resample: chunks (draws, moments), `count` draws in all.
 
     Args:
-        values: (N, J), NaN where a joint does not count.
-        groups: (N,), equal where people are resampled together.
+        units: of the records.
+        stream: names the random stream.
+        count: of the draws.
     """
-    names, number = np.unique(groups, return_inverse=True)
-    known = ~np.isnan(values)
-    sums = np.bincount(number, np.where(known, values, 0).sum(1), len(names))
-    return sums, np.bincount(number, known.sum(1), len(names))
+    random = rng.generator(stream, 0)
+    people, sequences, moments = units.counts
+    for start in range(0, count, step := max(1, CHUNK // moments)):
+        draws = min(step, count - start)
+        if people > FIXED:
+            weights = random.multinomial(people, np.full(people, 1 / people), draws)
+        else:
+            weights = np.ones((draws, people), int)
+        weights = _within(random, weights, _parents(units.sequence, units.person, sequences))
+        yield _within(random, weights, _parents(units.moment, units.sequence, moments))
 
 
-def group_weights(groups: int, stream: str, seed: int = 0, count: int = RESAMPLES) -> np.ndarray:
-    """How often each group comes in each resample: (count, groups), from a named random stream."""
-    return rng.generator(stream, seed).multinomial(groups, np.full(groups, 1 / groups), count)
+def _parents(children, parents, count):
+    """(count,) the parent of each child."""
+    result = np.zeros(count, int)
+    result[children] = parents
+    return result
 
 
-def resampled_means(weights: np.ndarray, sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(count,) means of the resamples that `group_weights` names; NaN where one has nothing that counts."""
+def _within(random, weights, parents):
+    """Weights of children: of a unit drawn k times, k times as many of its children as it has are drawn."""
+    result, sizes = weights[:, parents], np.bincount(parents, minlength=weights.shape[1])
+    for unit in np.flatnonzero(sizes > 1):
+        total, size = weights[:, unit] * sizes[unit], sizes[unit]
+        result[:, parents == unit] = random.multinomial(total, np.full(size, 1 / size))
+    return result
+
+
+def resampled_means(
+    sums: np.ndarray, counts: np.ndarray, units: Units, stream: str, count: int = RESAMPLES
+) -> np.ndarray:
+    """Means of the resamples, (R, count) for R scores of the same people; NaN where nothing counts.
+
+    Args:
+        sums: (R, N) of what counts in each record.
+        counts: (R, N) or (N,), how much that is.
+        units: of the N records.
+        stream: names the random stream.
+        count: of the draws.
+    """
+    sums, counts = (_per_moment(values, units) for values in (sums, np.atleast_2d(counts)))
     with np.errstate(invalid="ignore"):
-        return (weights @ sums) / (weights @ counts)
+        parts = [(weights @ sums) / (weights @ counts) for weights in resampled(units, stream, count)]
+    return np.concatenate(parts).T
 
 
-def estimate(values: np.ndarray, groups: np.ndarray) -> dict[str, float | int]:
-    """Mean of a metric's array with its 95 % interval over groups.
+def _per_moment(values, units):
+    """(moments, R) sums of the records of each moment."""
+    sums = np.zeros((units.counts[2], len(values)))
+    np.add.at(sums, units.moment, values.T)
+    return sums
+
+
+def first_level(units: Units) -> tuple[int, str]:
+    """What is resampled first: how many there are of it, and what it is called."""
+    people, sequences, moments = units.counts
+    if people > FIXED:
+        return people, "people"
+    return (sequences, "sequences") if sequences > people else (moments, "moments")
+
+
+def estimate(values: np.ndarray, units: Units) -> dict[str, float | int]:
+    """Mean of a metric's array with its 95 % interval.
 
     Args:
         values: (N, J), NaN where a joint does not count.
-        groups: (N,), see `group_sums`.
+        units: of the N records.
 
     Returns:
-        value, low, high (NaN where there is one group alone), n (people that count), groups.
+        value, low, high (NaN where there is nothing to resample), n (records that count), groups (how many
+        people, sequences or moments there are of what is resampled first).
     """
-    counted = ~np.isnan(values).all(1)
-    sums, counts = group_sums(values[counted], groups[counted])
+    known = ~np.isnan(values)
+    counted = known.any(1)
+    chosen = units.of(counted)
+    sums, counts = np.where(known, values, 0).sum(1)[counted], known.sum(1)[counted]
     low = high = np.nan
-    if len(sums) > 1:
-        means = resampled_means(group_weights(len(sums), "bootstrap"), sums, counts)
-        low, high = np.quantile(means, [0.025, 0.975])
+    if chosen.counts[2] > 1:
+        low, high = np.quantile(resampled_means(sums[None], counts, chosen, "bootstrap"), [0.025, 0.975])
     return {
         "value": sums.sum() / counts.sum(),
         "low": low,
         "high": high,
         "n": int(counted.sum()),
-        "groups": len(sums),
+        "groups": first_level(chosen)[0],
     }

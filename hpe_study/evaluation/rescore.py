@@ -13,10 +13,11 @@ import pandas as pd
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import CanonicalBones, PredictionFile, Predictions
 from hpe_study.evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from hpe_study.evaluation.run_record import read_run_record
-from hpe_study.evaluation.scoring import groups_of, values_under
+from hpe_study.evaluation.scoring import values_under
 from hpe_study.metrics import UNITS, Align
 
 NO_UNIVERSAL = "sized by annot3's bones: the run's training set has no univ_annot3"
@@ -107,9 +108,9 @@ def _rows(protocol: Protocol, predictions: Predictions, labels: Store, bones: Ca
     except StudyError as error:
         metric = "mpjpe" if protocol.dimensions == 3 else "pck"
         return [row | {"metric": metric, "value": np.nan, "note": str(error)}]
-    groups = groups_of(labels)
+    units = units_of(labels)
     return [
-        row | {"metric": metric, "unit": UNITS[metric], **estimate(values, groups), "note": note}
+        row | {"metric": metric, "unit": UNITS[metric], **estimate(values, units), "note": note}
         for metric, values in arrays.items()
         if np.isfinite(values).any()
     ]

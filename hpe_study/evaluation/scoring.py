@@ -1,7 +1,7 @@
 """Predictions of a test set → rows of scores, each with its 95 % interval, the baselines beside the model.
 
 Every metric is the mean of an (N, J) array with NaN where a joint does not count (`hpe_study.metrics`); the
-interval is a bootstrap over groups of people (`bootstrap`).
+interval is a bootstrap over people, sequences and moments (`bootstrap`).
 
 The headline scores follow the study's own protocol: every joint of MPII-16 that the set has, root-relative,
 sized by the training set's mean bone lengths. Under the switches `fixed_bone_sum` and `crop_pck`
@@ -20,6 +20,7 @@ from hpe_study.datasets.base import HEAD_PER_NECK
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.protocol_scores import ROOT, SizeCues, protocol_arrays, to_mm
 from hpe_study.evaluation.protocols import Protocol, find_protocol
 from hpe_study.metrics import (
@@ -64,15 +65,6 @@ def head_sizes(store: Mapping[str, np.ndarray]) -> np.ndarray:
         store["head_size"],
         HEAD_PER_NECK * np.linalg.norm(top - neck, axis=-1),
     )
-
-
-def groups_of(store: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(N,) strings: what the bootstrap resamples together.
-
-    The sequence, the subject where there are no sequences, else the image.
-    """
-    sequence = np.char.add(np.char.add(store["subject"], "/"), store["sequence"])
-    return np.where(sequence == "/", store["image"], sequence)
 
 
 def universal_bone_lengths(train_3d: Store) -> np.ndarray:
@@ -237,6 +229,39 @@ def floors_of_real(store: Store, bones: np.ndarray) -> dict[str, np.ndarray]:
 # ---------------------------------------------------------------- rows
 
 
+def model_scores(
+    joints: np.ndarray, depth: np.ndarray, store: Store, bones: np.ndarray | None, legacy: Sequence[str] = ()
+) -> dict[str, tuple[str, np.ndarray]]:
+    """The headline scores of predictions: {metric: (name of its protocol, array)}.
+
+    Args:
+        joints: (N, 16, 2) box fractions.
+        depth: (N, 16) box sides.
+        store: the test set's labels.
+        bones: (15,) mm, the canonical lengths; None where the run has learnt no depth.
+        legacy: see `rows_for_set`.
+    """
+    true_joints, truth = store.boxes.to_fraction(store["joints2d"]), store["joints3d"].astype(np.float64)
+    arrays = values_2d(joints, store)
+    arrays["exchanged"] = exchanged_sides(joints, true_joints, store["labelled"])
+    with_depth = bones is not None and np.isfinite(truth).any()
+    if with_depth:
+        poses = scale_to_bones(poses_of(joints, depth), bones)
+        arrays |= values_3d(poses, truth) | order_values(poses[..., 2], truth[..., 2])
+    scores = {metric: (PROTOCOL, values) for metric, values in arrays.items()}
+    for protocol in (protocol for protocol in OWN_PCK if store.attrs["name"] in protocol.datasets):
+        scores["pck_torso"] = protocol.name, values_under(protocol, joints, depth, store, bones)["pck"]
+    for protocol in _published(legacy):
+        if protocol.dimensions == 2 or with_depth:
+            arrays = values_under(protocol, joints, depth, store, bones)
+            scores |= {_headline(key): (protocol.name, values) for key, values in arrays.items()}
+    return scores
+
+
+def _published(legacy):
+    return [find_protocol(PUBLISHED[name]) for name in legacy if name in PUBLISHED]
+
+
 def rows_for_set(
     joints: np.ndarray,
     depth: np.ndarray,
@@ -259,45 +284,32 @@ def rows_for_set(
     Returns:
         Rows of protocol, scorer, metric, unit and what `bootstrap.estimate` gives.
     """
-    scores: Scores = {(MODEL, key): (PROTOCOL, values) for key, values in values_2d(joints, store).items()}
-    scores[MODEL, "exchanged"] = (
-        PROTOCOL,
-        exchanged_sides(joints, store.boxes.to_fraction(store["joints2d"]), store["labelled"]),
-    )
-    for protocol in (protocol for protocol in OWN_PCK if store.attrs["name"] in protocol.datasets):
-        arrays = values_under(protocol, joints, depth, store, bones)
-        scores[MODEL, "pck_torso"] = protocol.name, arrays["pck"]
-    truth, references = store["joints3d"].astype(np.float64), {}
-    if fitted is not None and np.isfinite(truth).any():
-        references = baselines(store, bones, fitted)
-        if store.origin != "simulated":
-            references |= floors_of_real(store, bones)
-            lower_is_closer = -store["joints2d"][..., 1]
-            scores |= _order_scores("lower is closer", lower_is_closer, truth)
-        poses = {MODEL: scale_to_bones(poses_of(joints, depth), bones), **references}
-        for scorer, pose in poses.items():
-            scores |= {(scorer, key): (PROTOCOL, values) for key, values in values_3d(pose, truth).items()}
-            if scorer != ZERO_DEPTH:
-                scores |= _order_scores(scorer, pose[..., 2], truth)
-    for protocol in (find_protocol(PUBLISHED[name]) for name in legacy if name in PUBLISHED):
-        if protocol.dimensions == 2 or references:
-            arrays = values_under(protocol, joints, depth, store, bones)
-            scores |= {(MODEL, _headline(key)): (protocol.name, values) for key, values in arrays.items()}
+    own = model_scores(joints, depth, store, None if fitted is None else bones, legacy)
+    scores: Scores = {(MODEL, metric): score for metric, score in own.items()}
+    truth = store["joints3d"].astype(np.float64)
+    references = baselines(store, bones, fitted) if "mpjpe" in own else {}
+    if references and store.origin != "simulated":
+        references |= floors_of_real(store, bones)
+        scores |= _of_scorer("lower is closer", order_values(-store["joints2d"][..., 1], truth[..., 2]))
+    for scorer, pose in references.items():
+        scores |= _of_scorer(scorer, values_3d(pose, truth))
+        if scorer != ZERO_DEPTH:
+            scores |= _of_scorer(scorer, order_values(pose[..., 2], truth[..., 2]))
+    for protocol in _published(legacy):
         if protocol.dimensions == 3:
             for scorer, pose in references.items():
                 arrays = values_of_poses(protocol, pose, store, bones)
                 scores |= {(scorer, key): (protocol.name, values) for key, values in arrays.items()}
-    groups = groups_of(store)
+    units = units_of(store)
     return [
         {"protocol": name, "scorer": scorer, "metric": metric, "unit": UNITS[metric]}
-        | estimate(values, groups)
+        | estimate(values, units)
         for (scorer, metric), (name, values) in scores.items()
         if np.isfinite(values).any()
     ]
 
 
-def _order_scores(scorer, depth, truth):
-    arrays = order_values(depth, truth[..., 2])
+def _of_scorer(scorer, arrays):
     return {(scorer, metric): (PROTOCOL, values) for metric, values in arrays.items()}
 
 

@@ -13,11 +13,12 @@ import pandas as pd
 
 from hpe_study import published_defects
 from hpe_study.data.store import StoreSubset
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
-from hpe_study.evaluation.scoring import groups_of, poses_of, values_2d, values_3d, values_under
-from hpe_study.report.intervals import interval, mean_draws
+from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d, values_under
+from hpe_study.report.intervals import Sample, combined, sample_of_arrays
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
@@ -31,8 +32,7 @@ TITLE = "Each defect of the published code, off and on"
 NOTES = (
     (
         "Off and on: means over the profile's seeds. Change: on less off; below it the 95 % interval over"
-        " test sequences (images where a set names none) and seeds, paired. So few seeds say little of how"
-        " trainings differ."
+        " the test set's people, sequences and moments and over seeds, paired."
     ),
     (
         "Direction: “can't tell” where the interval holds 0, or there is none. Size: like the published"
@@ -105,13 +105,15 @@ def validated(study, trial, test_set):
     return Scored(StoreSubset(store, pairs[:, -1]), predicted, PredictionFile(folder).bones.own)
 
 
-def draws(study, trial, number, test_set):
-    """(value, bootstrap draws, groups) of a number, its mean over the profile's seeds."""
+def sample(study, trial, number, test_set):
+    """The `Sample` of a number over the profile's seeds, and the people that it is of."""
     trials = [trial.seeded(seed) for seed in study.profile.seeds]
     of, _ = NUMBERS[number]
     everyone = [scored(study, each, test_set) for each in trials]
-    groups = groups_of(everyone[0].store)
-    return mean_draws([of(each) for each in everyone], groups, everyone[0].store.attrs["name"]) + (groups,)
+    store = everyone[0].store
+    return sample_of_arrays([of(each) for each in everyone], units_of(store), store.attrs["name"]), store[
+        "image"
+    ]
 
 
 # ---------------------------------------------------------------- tables
@@ -125,27 +127,28 @@ def switch_table(study):
 
 def _line(study, measure):
     off, on = measure.trials
-    a, a_draws, groups = draws(study, off, measure.number, measure.test_set)
-    b, b_draws, other = draws(
+    a, people = sample(study, off, measure.number, measure.test_set)
+    b, others = sample(
         study, on, measure.on_number or measure.number, measure.on_test_set or measure.test_set
     )
-    if len(groups) != len(other):
-        b_draws = np.roll(b_draws, 1)  # other people: not paired
-    low, high = interval(b_draws - a_draws)
+    if len(people) != len(others):
+        b = Sample(b.value, np.roll(b.people, 1), b.seeds, False)  # other people: not paired
+    change = combined(np.subtract, [b, a])
+    low, high = change.interval
     unit = NUMBERS[measure.number][1]
     return {
         "switch": measure.switch,
         "number": measure.title,
         "unit": unit,
-        "off": a,
-        "on": b,
-        "change": b - a,
+        "off": a.value,
+        "on": b.value,
+        "change": change.value,
         "low": low,
         "high": high,
         "expected": measure.expected,
-        "direction": direction(b - a, low, high, measure.expected),
+        "direction": direction(change.value, low, high, measure.expected),
         "published": measure.published,
-        "size": size(b - a, low, high, measure.size),
+        "size": size(change.value, low, high, measure.size),
     }
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from IPython.display import Markdown
 
-from hpe_study.evaluation.scoring import groups_of
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.report.audit import scored
 from hpe_study.report.contrasts import ABOVE, Printed, World, verdict
-from hpe_study.report.intervals import interval, mean_draws
+from hpe_study.report.intervals import interval, sample_of_arrays
 from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.study import Run
 from hpe_study.study.audit import ALL, NONE, Trial
@@ -37,8 +37,8 @@ NOTES = (
         " did."
     ),
     (
-        "Below each difference its 95 % interval (over test sequences, images where a set names none;"
-        " paired). One seed, so it knows nothing of how trainings differ."
+        "Below each difference its 95 % interval (over the test set's people, sequences and moments; paired)."
+        " One seed, so it knows nothing of how trainings differ."
     ),
 )
 
@@ -54,7 +54,8 @@ class Audited(World):
             self.study, Trial(replace(run, seed=self.study.profile.seeds[0]), self.switches), test_set
         )
         errors = found.under("published", "mpjpe") if self.switches else found.errors()
-        return *mean_draws([errors], groups_of(found.store), test_set), True
+        sample = sample_of_arrays([errors], units_of(found.store), test_set)
+        return sample.value, sample.draws, True
 
     def bounds(self, value, draws):
         return interval(draws)

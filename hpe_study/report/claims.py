@@ -42,11 +42,6 @@ SEEDS = {
         " verdict is on these trainings, not on the method."
     ),
 }
-NOISE = (
-    "One seed cannot tell how far two trainings of one run differ. What was measured on this network (the"
-    " same runs trained twice, by revisions of the code that differ in rounding alone) is added to the"
-    " intervals: {} of MPJPE. Tables show intervals over people alone."
-)
 CHOSEN = (
     "The best of several rows is chosen on the same test people that it is compared on, and the interval does"
     " not know of the choice."
@@ -398,7 +393,4 @@ def ledger(results):
         CHOSEN,
         *defects(legacy_of(results.runs)),
     ]
-    if ours.noise:
-        told = ", ".join(f"{100 * share:.1f} % on {set_title(name)}" for name, share in ours.noise.items())
-        notes.insert(1, NOISE.format(told))
     return Ledger(entries, results.simulated, notes)

@@ -35,11 +35,11 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """One row per metric: both means, the paired difference and its 95 % interval.
 
-        The interval is a bootstrap over test sequences.
+        The interval is a bootstrap over people, sequences and moments of the test set.
         """
         rows = []
         for metric, (a, b) in self.errors.values.items():
-            difference = estimate(b - a, self.errors.groups)
+            difference = estimate(b - a, self.errors.units)
             interval = (difference["value"], difference["low"], difference["high"], difference["n"])
             rows.append((metric, UNITS[metric], np.nanmean(a), np.nanmean(b), *interval, self.errors.seeds))
         return pd.DataFrame(rows, columns=COLUMNS)
@@ -72,7 +72,7 @@ class Comparison:
 
     def _draw_difference(self, axis, joints):
         a, b = self.errors.values["mpjpe"]
-        estimates = [estimate((b - a)[:, [joint]], self.errors.groups) for joint in joints]
+        estimates = [estimate((b - a)[:, [joint]], self.errors.units) for joint in joints]
         value, low, high = (np.array([one[key] for one in estimates]) for key in ("value", "low", "high"))
         bars = [value - low, high - value]
         axis.errorbar(range(len(joints)), value, bars, fmt="s", color="#333333", capsize=3)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpe_study.config import PAPER_3D
-from hpe_study.evaluation.bootstrap import RESAMPLES
+from hpe_study.report.intervals import DRAWS as RESAMPLES
 from hpe_study.report.intervals import interval
-from hpe_study.report.noise import training_noise
 from hpe_study.report.timing import LAST_RUN, total_draws
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes, training_images
@@ -175,11 +174,7 @@ class Printed(World):
 
 
 class Ours(World):
-    """The run records of a study.
-
-    With one seed the draws know of the test people alone; how far two trainings of one run differ is then
-    added from what was measured on the same network (`noise`), where that is known.
-    """
+    """The run records of a study."""
 
     def __init__(self, results):
         self.results, self.simulated = results, results.simulated
@@ -189,20 +184,12 @@ class Ours(World):
             for name in study.profile.set_names
             if study.is_simulated(name)
         }
-        self.noise = training_noise(results.study.profile.network) if len(results.seeds) == 1 else {}
         self._scores = {}
 
     def score(self, run, test_set):
         if (run, test_set) not in self._scores:
-            self._scores[run, test_set] = self._noisy(self.results.draws(run, test_set), run, test_set)
+            self._scores[run, test_set] = self.results.draws(run, test_set)
         return self._scores[run, test_set]
-
-    def _noisy(self, found, run, test_set):
-        if found is None or test_set not in self.noise:
-            return found
-        value, draws, paired = found
-        random = generator(f"training of {run.name} scored on {test_set}", 0)
-        return value, draws * (1 + self.noise[test_set] * random.standard_normal(len(draws))), paired
 
     def minutes(self, comparison, scheme):
         found = total_draws(self.results.history, LAST_RUN[comparison, scheme], self.results.seeds)

@@ -1,25 +1,29 @@
-"""How sure a number is: seeds as dots, their mean, and a 95 % interval over sequences and seeds.
+"""How sure a number is: its mean over seeds with a 95 % interval over seeds, people, sequences and moments.
 
-Bootstrap draws of the runs' predictions are the currency: `mean_draws` gives one condition's draws. The draws
-of one test set resample the same groups (sequences) for every run, and the same seeds, so the difference of
-two conditions' draws is the paired difference. Where a run's predictions are not at hand, `mean_of_rows`
-combines the intervals that `runs.csv` carries.
+A `Sample` is what is known of a number: its value for each seed, and draws of it, in which the test people
+are resampled (`evaluation.bootstrap`). Samples of one test set are drawn alike, so the difference of two is
+paired, seed by seed and person by person. `draws` adds the seeds: they are resampled too, and widened as
+Student's t is for so few. Where a run's errors of people are not at hand, its interval in `runs.csv` is drawn
+from instead, and nothing that is made of it is paired.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from hpe_study.evaluation.bootstrap import RESAMPLES, group_sums, group_weights, resampled_means
+from hpe_study.evaluation.bootstrap import resampled_means
+from hpe_study.evaluation.grouping import Units
 from hpe_study.utils import rng
 
+DRAWS = 4000  # of a sample: verdicts over many claims need small chances
 Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds with its 95 % interval; `low` and `high` are NaN where nothing can be said of the
-    spread."""
+    """A mean over seeds with its 95 % interval; `low` and `high` are NaN where the spread is not known."""
 
     value: float
     low: float
@@ -27,12 +31,107 @@ class Estimate:
     seeds: int
 
 
-def mean_of_rows(rows):
-    """`Estimate` from rows of `runs.csv`, one a seed, that differ in nothing else; None where there are no
-    rows.
+@dataclass(frozen=True)
+class Sample:
+    """What is known of a number.
 
-    One seed: its own interval over sequences. More: the seeds share their test sequences, so that part of the
-    variance is averaged and stays, while the variance between seeds is divided by their number.
+    Attributes:
+        value: its mean over seeds.
+        people: (DRAWS,) draws of that mean, the test people resampled; constant where nothing is known.
+        seeds: (S,) the value for each seed.
+        paired: whether the draws are of single people.
+    """
+
+    value: float
+    people: np.ndarray
+    seeds: np.ndarray
+    paired: bool = True
+
+    @classmethod
+    def exactly(cls, value: float) -> "Sample":
+        """A number without any spread."""
+        return cls(float(value), np.full(DRAWS, float(value)), np.full(1, float(value)))
+
+    @property
+    def draws(self) -> np.ndarray:
+        """(DRAWS,) both seeds and people resampled."""
+        return self.people + seed_offsets(self.seeds)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval; NaN where there is no spread to tell it from."""
+        return interval(self.draws)
+
+    def chance(self, threshold: float = 0.0) -> float:
+        """The two-sided p-value of being on the other side of a threshold; NaN without any spread."""
+        if np.isnan(self.interval).any():
+            return np.nan
+        below = ((self.draws <= threshold).sum() + 1) / (DRAWS + 1)
+        above = ((self.draws >= threshold).sum() + 1) / (DRAWS + 1)
+        return min(1.0, 2 * min(below, above))
+
+
+def sample_of_arrays(arrays: Sequence[np.ndarray], units: Units, test_set: str) -> Sample:
+    """The `Sample` of a mean over people and joints.
+
+    Args:
+        arrays: one (N, J) per seed, NaN where a joint does not count.
+        units: of the N records.
+        test_set: names the resampling: what is scored on the same set is resampled alike.
+    """
+    values = np.stack(arrays)
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0).sum(-1), known.sum(-1)
+    people = [
+        resampled_means(one[None], count, units, f"bootstrap of {test_set}", DRAWS)[0]
+        for one, count in zip(sums, counts, strict=True)
+    ]
+    seeds = sums.sum(1) / counts.sum(1)
+    return Sample(float(seeds.mean()), np.mean(people, 0), seeds)
+
+
+def combined(function: Callable, samples: Sequence[Sample]) -> Sample:
+    """A function of samples of the same seeds, such as a difference; applied draw by draw, seed by seed."""
+    return Sample(
+        float(function(*(sample.value for sample in samples))),
+        np.asarray(function(*(sample.people for sample in samples))),
+        np.asarray(function(*(sample.seeds for sample in samples))),
+        all(sample.paired for sample in samples),
+    )
+
+
+def seed_offsets(seeds: np.ndarray) -> np.ndarray:
+    """(DRAWS,) how far the mean over resampled seeds lies from that over all; 0 for one seed.
+
+    n seeds drawn from n vary less than n new ones would, by √((n − 1) / n); and a spread known from n alone
+    is itself unsure, by the χ² that turns the normal distribution into Student's t. Both are made up for.
+    The draws depend on the number of seeds alone, so that of a difference is the difference of the draws.
+    """
+    count = len(seeds)
+    if count < 2:
+        return np.zeros(DRAWS)
+    weights = rng.generator("bootstrap of seeds", 0).multinomial(count, np.full(count, 1 / count), DRAWS)
+    known = rng.generator("spread of seeds", 0).chisquare(count - 1, DRAWS) / (count - 1)
+    return (weights @ (seeds - seeds.mean()) / count) * np.sqrt(count / (count - 1) / known)
+
+
+def interval(draws: np.ndarray) -> tuple[float, float]:
+    """(low, high): the middle 95 % of draws; NaN where they say nothing (NaN, or no spread at all)."""
+    draws = np.asarray(draws, float)
+    if np.isnan(draws).any() or np.ptp(draws) < 1e-9:
+        return np.nan, np.nan
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return float(low), float(high)
+
+
+# ---------------------------------------------------------------- from runs.csv alone
+
+
+def mean_of_rows(rows: pd.DataFrame) -> Estimate | None:
+    """`Estimate` from rows of `runs.csv`, one per seed, that differ in nothing else; None without rows.
+
+    One seed: its own interval. More: the seeds share their test people, so that part of the variance is
+    averaged and stays, while the variance between seeds is divided by their number.
     """
     if len(rows) == 0:
         return None
@@ -45,40 +144,14 @@ def mean_of_rows(rows):
     return Estimate(values.mean(), values.mean() - half, values.mean() + half, len(values))
 
 
-def mean_draws(arrays, groups, test_set, count=RESAMPLES):
-    """(value, draws (count,)) of the mean over seeds of per-joint values.
+def sample_of_rows(rows: pd.DataFrame, name: str) -> Sample:
+    """The `Sample` of rows of `runs.csv`, one per seed: normal, not paired with any other's.
 
-    arrays: one (N, J) array a seed, NaN where a joint does not count; groups: (N,), what is resampled
-    together; test_set: names the resampling, so that runs scored on the same set are resampled alike.
+    Args:
+        rows: value, low, high.
+        name: keys the draws.
     """
-    weights = group_weights(len(np.unique(groups)), f"bootstrap of {test_set}", count=count)
-    means, drawn = [], []
-    for values in arrays:
-        sums, counts = group_sums(values, groups)
-        means.append(sums.sum() / counts.sum())
-        drawn.append(resampled_means(weights, sums, counts))
-    seeds, drawn = len(arrays), np.stack(drawn, 1)
-    seed_weights = group_weights(seeds, "bootstrap of seeds", count=count)
-    middle = drawn.mean(1)
-    off = (seed_weights * (drawn - middle[:, None])).sum(1) / seeds
-    return float(np.mean(means)), middle + off * np.sqrt(
-        seeds / max(seeds - 1, 1)
-    )  # n drawn from n vary less than n new seeds would
-
-
-def draws_of_rows(rows, name, count=RESAMPLES):
-    """(value, draws) of a condition known by its rows of `runs.csv` alone: normal, not paired with any
-    other's. name: keys the draws."""
-    estimate = mean_of_rows(rows)
-    spread = (estimate.high - estimate.low) / (2 * Z)
-    return estimate.value, estimate.value + spread * rng.generator(f"draws of {name}", 0).standard_normal(
-        count
-    )
-
-
-def interval(draws):
-    """(low, high): the middle 95 % of the draws; NaN where they say nothing (NaN, or no spread at all)."""
-    draws = np.asarray(draws, float)
-    if np.isnan(draws).any() or np.ptp(draws) == 0:
-        return np.nan, np.nan
-    return tuple(float(bound) for bound in np.quantile(draws, [0.025, 0.975]))
+    values, low, high = (rows[key].to_numpy(float) for key in ("value", "low", "high"))
+    spread = np.sqrt(np.mean(((high - low) / (2 * Z)) ** 2))
+    noise = rng.generator(f"draws of {name}", 0).standard_normal(DRAWS)
+    return Sample(values.mean(), values.mean() + spread * noise, values, False)

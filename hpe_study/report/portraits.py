@@ -145,7 +145,7 @@ def figure2(results):
             "figure2", title, results, f"no pre-trained run with predictions of {style.set_title(H36M)}"
         )
     labels = results.labels(H36M)
-    errors = np.stack([np.nanmean(results.errors(run.name, H36M), 1) for run in runs])
+    errors = np.stack([results.errors(run.name, H36M) for run in runs])
     person = int(np.argsort(errors.mean(0))[errors.shape[1] // 2])
     with style.theme():
         figure = plt.figure(figsize=(10, 3.5 * len(runs)))

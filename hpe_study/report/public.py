@@ -8,9 +8,10 @@ from IPython.display import Markdown
 
 from hpe_study.config import NetworkConfig
 from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
-from hpe_study.evaluation.scoring import groups_of, values_under
+from hpe_study.evaluation.scoring import values_under
 from hpe_study.models import model_from_checkpoint
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.study.published import published
@@ -53,7 +54,7 @@ def _rows_of_set(study, predictor, name):
             {
                 "test_set": name,
                 "protocol": rule,
-                **estimate(errors, groups_of(store)),
+                **estimate(errors, units_of(store)),
                 "simulated": store.simulated,
             }
         )

@@ -1,16 +1,22 @@
-"""What tables, figures and claims read: the three tables of records; for single people the predictions and
-the test sets' labels."""
+"""What tables, figures and claims read: the three tables of records, the errors of single people, and for
+those who are shown the predictions and the labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from hpe_study.data.store import Store
+from hpe_study.evaluation.bootstrap import resampled_means
+from hpe_study.evaluation.grouping import Units
 from hpe_study.evaluation.prediction_file import PredictionFile
-from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, groups_of, poses_of, values_3d
-from hpe_study.report import intervals
+from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, poses_of
+from hpe_study.report.intervals import DRAWS, Estimate, Sample, mean_of_rows, sample_of_rows
 from hpe_study.skeletons.bone_lengths import scale_to_bones
+from hpe_study.study import Run, Study
+from hpe_study.study.person_errors import PersonErrors
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
 
 MODEL = "model"
@@ -24,64 +30,74 @@ SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One run on one test set: joints (N, 16, 2) as fractions of the person's box, poses (N, 16, 3) mm,
-    root-relative."""
+    """One run on one test set.
+
+    Attributes:
+        joints: (N, 16, 2) fractions of the person's box.
+        poses: (N, 16, 3) mm, root-relative.
+    """
 
     joints: np.ndarray
     poses: np.ndarray
 
 
 class Results:
-    """The run records of a study. Raises `StudyError` naming the file where one is missing or not what it
-    should be."""
+    """The run records of a study.
 
-    def __init__(self, study):
+    Attributes:
+        study: The study.
+        runs: `runs.csv`.
+        history: `history.csv`.
+    """
+
+    def __init__(self, study: Study) -> None:
+        """Read them. Raises `StudyError` naming the file where one is missing or not what it should be."""
         self.study = study
         runs, history, self._floors = study.records
         self.runs = read_runs(runs)
         self.history = read_history(history, RUN_COLUMNS)
-        self._labels, self._predictions, self._errors = {}, {}, {}
+        self._people = PersonErrors(study.errors_path) if study.errors_path.exists() else None
+        self._labels, self._predictions, self._draws = {}, {}, {}
 
     @property
-    def simulated(self):
+    def simulated(self) -> bool:
         """Whether any run learnt from simulated people."""
         return is_simulated(self.runs)
 
     @property
-    def absent(self):
+    def absent(self) -> tuple[str, ...]:
         """The data sets whose absence left rows out."""
         return tuple(self.study.absent)
 
-    @cached_property
-    def seeds(self):
+    @property
+    def seeds(self) -> list[int]:
         """The seeds that there are runs of."""
         return seeds_of(self.runs)
 
     @cached_property
-    def floors(self):
-        """What perfect predictions score (`floors`)."""
+    def floors(self) -> pd.DataFrame:
+        """What perfect predictions score (`evaluation.oracle_floors`)."""
         return read_floors(self._floors)
 
     # ---------------------------------------------------------------- single people
 
-    def labels(self, test_set):
+    def labels(self, test_set: str) -> Store | None:
         """The labels of a test set (a store without pictures), or None where they are not at hand."""
         if test_set not in self._labels:
             path = self.study.labels_path(test_set)
             self._labels[test_set] = Store(path) if path.exists() else None
         return self._labels[test_set]
 
-    def pictures(self, test_set):
-        """The prepared store with the pictures, or None where it is not at hand or another than the
-        labels'."""
+    def pictures(self, test_set: str) -> Store | None:
+        """The prepared store with the pictures, or None where it is absent or another than the labels'."""
         path, labels = self.study.store_path(test_set, "test"), self.labels(test_set)
         if not path.exists() or labels is None:
             return None
         store = Store(path)
         return store if store.attrs["key"] == labels.attrs["key"] else None
 
-    def prediction(self, name, test_set):
-        """The `Prediction` of the run of that name, or None where it is not at hand or of other labels."""
+    def prediction(self, name: str, test_set: str) -> Prediction | None:
+        """The prediction of the run of that name, or None where it is not at hand or of other labels."""
         if (name, test_set) not in self._predictions:
             self._predictions[name, test_set] = self._read_prediction(name, test_set)
         return self._predictions[name, test_set]
@@ -97,58 +113,114 @@ class Results:
         poses = scale_to_bones(poses_of(predicted.joints, predicted.depth), file.bones.own)
         return Prediction(predicted.joints, poses)
 
-    def errors(self, name, test_set):
-        """(N, 16) mm, root-relative joint errors of a run, NaN where a joint does not count; None where they
-        are not at hand."""
-        if (name, test_set) not in self._errors:
-            prediction = self.prediction(name, test_set)
-            truth = None if prediction is None else self.labels(test_set)["joints3d"].astype(np.float64)
-            self._errors[name, test_set] = (
-                None if prediction is None else values_3d(prediction.poses, truth)["mpjpe"]
-            )
-        return self._errors[name, test_set]
+    def errors(self, name: str, test_set: str, metric: str = "mpjpe") -> np.ndarray | None:
+        """A run's score on every single person, (N,), NaN where nothing counts; None where it has none."""
+        if not self._has(name, test_set, metric):
+            return None
+        return self._people.errors(test_set, metric)[self._people.runs(test_set).index(name)]
+
+    def joints(self, test_set: str, metric: str = "mpjpe") -> np.ndarray:
+        """How many joints count in the score of each person, (N,): the weights of the mean of `errors`."""
+        return self._people.joints(test_set, metric)
+
+    def units(self, test_set: str) -> Units | None:
+        """Who of a test set is resampled together; None where no errors of its people are at hand."""
+        return self._people.units(test_set) if self._people and self._people.runs(test_set) else None
+
+    @property
+    def unpaired(self) -> list[str]:
+        """The runs with scores whose errors of people are not at hand: their contrasts are not paired."""
+        known = {name for test_set in self._test_sets for name in self._people.runs(test_set)}
+        return [name for name in self.runs["run"].unique() if name not in known]
+
+    @property
+    def _test_sets(self):
+        return self._people.test_sets if self._people else []
+
+    def _has(self, name, test_set, metric):
+        return (
+            test_set in self._test_sets
+            and name in self._people.runs(test_set)
+            and metric in self._people.metrics(test_set)
+        )
 
     # ---------------------------------------------------------------- conditions
 
-    def of(self, run, test_set, metric="mpjpe", scorer=MODEL):
-        """The rows of `runs.csv` of a run, one a seed (see `rows_of`)."""
+    def of(self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL) -> pd.DataFrame:
+        """The rows of `runs.csv` of a run, one per seed (see `rows_of`)."""
         return rows_of(self.runs, run, test_set, metric, scorer)
 
-    def draws(self, run, test_set):
-        """(value, draws, from predictions?) of a run's MPJPE over its seeds; None where the run was not made
-        or has no such score."""
-        rows = self.of(run, test_set)
+    def sample(
+        self, run: Run, test_set: str, metric: str = "mpjpe", seeds: Sequence[int] | None = None
+    ) -> Sample | None:
+        """What is known of a run's score; None where it has none.
+
+        Args:
+            run: With any seed.
+            test_set: Name of the test set.
+            metric: Name of the metric.
+            seeds: The seeds to take (default: all that there are).
+        """
+        rows = self.of(run, test_set, metric)
+        rows = rows if seeds is None else rows[rows["seed"].isin(seeds)]
         if len(rows) == 0:
             return None
-        arrays = [self.errors(name, test_set) for name in rows["run"]]
-        if any(array is None for array in arrays):
-            return *intervals.draws_of_rows(rows, f"{run.name} {test_set}"), False
-        return *intervals.mean_draws(arrays, groups_of(self.labels(test_set)), test_set), True
+        if not all(self._has(name, test_set, metric) for name in rows["run"]):
+            return sample_of_rows(rows, f"{run.name} {test_set} {metric}")
+        numbers = [self._people.runs(test_set).index(name) for name in rows["run"]]
+        values, draws = self._resampled(test_set, metric)
+        return Sample(float(values[numbers].mean()), draws[numbers].mean(0), values[numbers])
+
+    def draws(self, run: Run, test_set: str) -> tuple[float, np.ndarray, bool] | None:
+        """(value, draws, paired?) of a run's MPJPE; None where it has none."""
+        sample = self.sample(run, test_set)
+        return None if sample is None else (sample.value, sample.draws, sample.paired)
+
+    def _resampled(self, test_set, metric):
+        """(R,) scores and (R, DRAWS) draws of all runs on a test set."""
+        if (test_set, metric) not in self._draws:
+            errors, joints = self._people.errors(test_set, metric), self.joints(test_set, metric)
+            sums = np.where(joints > 0, errors * joints, 0)
+            stream = f"bootstrap of {test_set}"
+            draws = resampled_means(sums, joints, self.units(test_set), stream, DRAWS)
+            self._draws[test_set, metric] = sums.sum(1) / joints.sum(), draws
+        return self._draws[test_set, metric]
+
+    def estimate(
+        self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL
+    ) -> Estimate | None:
+        """A score's mean over seeds and its interval, as tables show it; None where there is none."""
+        if scorer != MODEL:  # a baseline: the same for every seed
+            return mean_of_rows(self.of(run, test_set, metric, scorer).head(1))
+        sample = self.sample(run, test_set, metric)
+        return None if sample is None else Estimate(sample.value, *sample.interval, len(sample.seeds))
 
 
-def seeds_of(runs):
+def seeds_of(runs: pd.DataFrame) -> list[int]:
     """Seeds of a table of runs, in order."""
     return sorted(int(seed) for seed in runs["seed"].unique())
 
 
-def legacy_of(runs):
+def legacy_of(runs: pd.DataFrame) -> tuple[str, ...]:
     """The switches of the published code that any run of a table was made or scored with."""
     return tuple(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
 
 
-def defects(legacy):
+def defects(legacy: Sequence[str]) -> list[str]:
     """What a table says of these switches below it: a list of one note, or of none where none is on."""
     return [f"Defects of the published code turned on: {', '.join(legacy)}."] if legacy else []
 
 
-def is_simulated(runs):
+def is_simulated(runs: pd.DataFrame) -> bool:
     """Whether any run of the table learnt from simulated people."""
     return bool(runs["simulated"].astype(bool).any())
 
 
-def named(runs, run):
-    """The rows of a `study.Run`, whatever its seed: runs are known by name, so a run of Tables 4 or 5 is
-    never taken for one of 1 to 3."""
+def named(runs: pd.DataFrame, run: Run) -> pd.DataFrame:
+    """The rows of a run, whatever its seed.
+
+    Runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3.
+    """
     return runs[runs["run"].isin(_names(runs, run))]
 
 
@@ -156,9 +228,10 @@ def _names(runs, run):
     return [replace(run, seed=seed).name for seed in seeds_of(runs)]
 
 
-def rows_of(runs, run, test_set, metric="mpjpe", scorer=MODEL):
-    """The rows of one headline score of a `study.Run`, one a seed, the seeds in order; of the columns `SCORE`
-    alone."""
+def rows_of(
+    runs: pd.DataFrame, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL
+) -> pd.DataFrame:
+    """The rows of one headline score of a run, one per seed, the seeds in order; the columns `SCORE` alone."""
     wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
     chosen = np.logical_and.reduce(
         [

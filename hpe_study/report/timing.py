@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.config import SETS_3D
-from hpe_study.evaluation.bootstrap import RESAMPLES
+from hpe_study.report.intervals import DRAWS
 from hpe_study.report.results import defects, is_simulated, legacy_of, named, rows_of, seeds_of
 from hpe_study.report.style import SCHEME_TITLES, set_title
 from hpe_study.report.table import NOT_RUN, OURS, PUBLISHED, Cell, Column, Table
@@ -142,5 +142,5 @@ def total_draws(history, run, seeds):
         if len(seconds) == 0:
             return None
         total += seconds.sum()
-        drawn = drawn + seconds[random.integers(len(seconds), size=(RESAMPLES, len(seconds)))].sum(1)
+        drawn = drawn + seconds[random.integers(len(seconds), size=(DRAWS, len(seconds)))].sum(1)
     return total, drawn

@@ -15,7 +15,8 @@ import numpy as np
 
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.scoring import groups_of, values_3d
+from hpe_study.evaluation.grouping import Units, units_of
+from hpe_study.evaluation.scoring import values_3d
 from hpe_study.parameter_files import checked
 from hpe_study.study.run_folder import PredictedPeople, RunFolder
 from hpe_study.study.steps import evaluated
@@ -69,7 +70,7 @@ class PairedErrors:
         seeds: How many runs each has.
         test_set: Name of the test set.
         simulated: Whether its people are simulated.
-        groups: (N,) the sequence of each person, for intervals.
+        units: What intervals resample.
         values: {metric: (A, B)}, each (N, 16), the mean over seeds; NaN where a joint does not count.
     """
 
@@ -77,7 +78,7 @@ class PairedErrors:
     seeds: int
     test_set: str
     simulated: bool
-    groups: np.ndarray
+    units: Units
     values: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -115,4 +116,4 @@ def paired_errors(
         metric: tuple(np.mean([of_seed[side][metric] for of_seed in scored], 0) for side in (0, 1))
         for metric in METRICS
     }
-    return PairedErrors((a, b), len(seeds), test_set, pairs[0].simulated, groups_of(pairs[0].store), values)
+    return PairedErrors((a, b), len(seeds), test_set, pairs[0].simulated, units_of(pairs[0].store), values)

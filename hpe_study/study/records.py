@@ -1,4 +1,4 @@
-"""Run records → the three tables that every analysis reads: `runs.csv`, `history.csv` and `floors.csv`.
+"""Run records → what every analysis reads: `runs.csv`, `history.csv`, `floors.csv` and `errors.h5`.
 
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale,
@@ -7,7 +7,8 @@ runs.csv, one row per run, test set, scorer and metric:
         which run it is;
     test_set, test_origin (simulated | real | pseudo-labelled), protocol, scorer (model, best constant pose,
     true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
-        its scores; low and high bound the 95 % bootstrap interval over `groups` groups of n samples;
+        its scores; low and high bound the 95 % bootstrap interval over `groups` people, sequences or moments
+        (what is resampled first, `evaluation.bootstrap`), of n records;
     simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, code, device,
     precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
     epochs, images_seen (learnt from in this stage), images_line (with its ancestors), images_2d (distinct,
@@ -16,6 +17,7 @@ runs.csv, one row per run, test set, scorer and metric:
 history.csv, one row per run and epoch: which run, then the columns of the run's own history.
 floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`):
     floor, the MPJPE in mm that it scores; low, high: the middle 90 % of people; n people; simulated.
+errors.h5: the errors of every run on every single test person (`study.person_errors`).
 """
 
 from collections.abc import Sequence
@@ -26,6 +28,7 @@ import pandas as pd
 
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
 from hpe_study.evaluation.run_record import read_run_record
+from hpe_study.study.person_errors import write_errors
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils.files import atomic
@@ -98,7 +101,7 @@ RECORD_COLUMNS = [
 
 
 def collect(study: Study) -> None:
-    """Gather the records of all runs of a study into its three tables (`Study.records`)."""
+    """Gather the records of all runs of a study into its tables (`Study.records`) and errors of people."""
     records = {run: read_run_record(study.run_folder(run)) for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
@@ -118,6 +121,9 @@ def collect(study: Study) -> None:
     for table, path in zip((runs, history, floors(study)), study.records, strict=True):
         with atomic(path) as part:
             table.to_csv(part, index=False)
+    folders = {run.name: study.run_folder(run) for run in study.runs}
+    labels = {name: study.labels_path(name) for name in study.sets}
+    write_errors(study.errors_path, folders, labels, study.profile.legacy)
 
 
 def _identity(run: Run) -> dict:

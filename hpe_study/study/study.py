@@ -15,6 +15,17 @@ from hpe_study.parameter_files import read_profile
 from hpe_study.study.runs import Row, Run, rows, stage_config
 from hpe_study.utils.files import digest_of, read_json
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def _found(path: Path) -> Path:
+    """A parameter file; one that is not there is looked for as the notebooks name it, from their folder.
+
+    So a notebook finds `../params/demo.yaml` wherever it is executed.
+    """
+    beside = NOTEBOOKS / path
+    return path if path.exists() or not beside.exists() else beside
+
 
 class Study:
     """A profile with its place on disk.
@@ -27,7 +38,7 @@ class Study:
     """
 
     def __init__(self, profile_path: str | Path) -> None:
-        self.profile_path = Path(profile_path).resolve()
+        self.profile_path = _found(Path(profile_path)).resolve()
         self.profile: Profile = read_profile(self.profile_path)
         self.home = self.profile_path.parent.parent
         self.variant = ""
@@ -172,10 +183,18 @@ class Study:
         return runs, history, floors
 
     @property
+    def errors_path(self) -> Path:
+        """The errors of every run on every single test person (`person_errors`)."""
+        return self.folder / "errors.h5"
+
+    @property
     def figures(self) -> Path:
-        """Where this profile's tables and figures go; a published profile's lie beside its records."""
+        """Where this profile's tables and figures go.
+
+        A published profile's go elsewhere than those that are published with it (`tools.publish`).
+        """
         if self.profile.records:
-            return (self.home / self.profile.records).parent
+            return self.home / "figures" / "again" / self.profile.name
         return self.home / "figures" / self.profile.name / self.variant
 
     def store_path(self, name: str, split: str) -> Path:

@@ -1,17 +1,35 @@
-"""Means against a literal twin, intervals that cover and that respect groups."""
+"""Means against a literal twin, draws against a literal hierarchical bootstrap, intervals that cover."""
+
+import random
 
 import numpy as np
 import pytest
 
-from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.bootstrap import estimate, first_level, resampled, resampled_means
+from hpe_study.evaluation.grouping import Units
+
+
+def alone(count):
+    """Everyone a person of their own."""
+    return Units(*[np.arange(count)] * 3)
+
+
+def nested(person, sequence, moment):
+    """Units of names that are nested already."""
+    return Units(*(np.unique(level, return_inverse=True)[1] for level in (person, sequence, moment)))
+
+
+def of_people(person):
+    return nested(person, person, np.arange(len(person)))
 
 
 def test_estimate_equals_its_literal_twin():
-    random = np.random.default_rng(0)
-    values = random.normal(100, 20, (30, 4))
-    values[random.random(values.shape) < 0.3] = np.nan
+    rng = np.random.default_rng(0)
+    values = rng.normal(100, 20, (30, 4))
+    values[rng.random(values.shape) < 0.3] = np.nan
     values[7] = np.nan
-    interval = estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+    units = of_people([i % 6 for i in range(30)])
+    interval = estimate(values, units)
     total = count = samples = 0
     for row in values:
         samples += any(v == v for v in row)
@@ -22,24 +40,68 @@ def test_estimate_equals_its_literal_twin():
     assert interval["n"] == samples
     assert interval["groups"] == 6
     assert interval["low"] < interval["value"] < interval["high"]
-    assert interval == estimate(values, np.array([f"g{i % 6}" for i in range(30)]))
+    assert interval == estimate(values, units)
+
+
+def test_draws_are_those_of_a_literal_hierarchical_bootstrap():
+    """Three people, of them one with two sequences, some sequences of several moments, one of two cameras."""
+    person = [0, 0, 0, 0, 1, 1, 2, 2, 2]
+    sequence = ["a", "a", "a", "b", "c", "c", "d", "d", "d"]
+    moment = ["a1", "a1", "a2", "b1", "c1", "c2", "d1", "d2", "d3"]
+    values = np.array([3.0, 5.0, 9.0, 20.0, 40.0, 44.0, 61.0, 70.0, 64.0])
+    tree = {}
+    for who, where, when, value in zip(person, sequence, moment, values, strict=True):
+        tree.setdefault(who, {}).setdefault(where, {}).setdefault(when, []).append(value)
+    dice, twin = random.Random(0), []
+    for _ in range(20_000):
+        drawn = []
+        for who in dice.choices(list(tree.values()), k=len(tree)):
+            for where in dice.choices(list(who.values()), k=len(who)):
+                for when in dice.choices(list(where.values()), k=len(where)):
+                    drawn += when
+        twin.append(sum(drawn) / len(drawn))
+    ours = resampled_means(values[None], np.ones(9), nested(person, sequence, moment), "twin", 20_000)[0]
+    assert ours.mean() == pytest.approx(np.mean(twin), abs=0.3)
+    assert ours.std() == pytest.approx(np.std(twin), rel=0.03)
+    np.testing.assert_allclose(
+        np.quantile(ours, [0.025, 0.25, 0.75, 0.975]), np.quantile(twin, [0.025, 0.25, 0.75, 0.975]), atol=0.8
+    )
+
+
+def test_a_draw_is_the_mean_of_the_records_written_out():
+    rng = np.random.default_rng(1)
+    units = nested([0, 0, 1, 1, 2, 2], [0, 0, 1, 1, 2, 3], [0, 1, 2, 2, 3, 4])
+    sums, joints = rng.normal(100, 10, 6), np.array([16, 14, 16, 16, 10, 3])
+    draws = resampled_means(sums[None], joints, units, "written out", 50)[0]
+    weights = np.concatenate(list(resampled(units, "written out", 50)))
+    for draw, often in zip(draws, weights, strict=True):
+        records = [record for record in range(6) for _ in range(often[units.moment[record]])]
+        assert draw == pytest.approx(sums[records].sum() / joints[records].sum())
+
+
+def test_two_people_are_kept_and_their_moments_resampled():
+    units = of_people([0] * 10 + [1] * 10)
+    weights = np.concatenate(list(resampled(units, "two", 200)))
+    assert (weights[:, :10].sum(1) == 10).all()
+    assert weights[:, 0].std() > 0.5
+    assert first_level(units) == (20, "moments")
+    assert first_level(of_people([0, 1, 2, 2])) == (3, "people")
 
 
 def test_intervals_take_groups_seriously():
     """Frames of one sequence repeat each other: the interval by sequence is wider than the one by frame."""
-    random = np.random.default_rng(0)
-    values = (random.normal(100, 20, (10, 1, 1)) + random.normal(0, 1, (10, 20, 1))).reshape(200, 1)
-    by_frame = estimate(values, np.arange(200).astype(str))
-    by_sequence = estimate(values, np.repeat(np.arange(10), 20).astype(str))
+    rng = np.random.default_rng(0)
+    values = (rng.normal(100, 20, (10, 1, 1)) + rng.normal(0, 1, (10, 20, 1))).reshape(200, 1)
+    by_frame = estimate(values, alone(200))
+    by_sequence = estimate(values, of_people(np.repeat(np.arange(10), 20)))
     width = lambda row: row["high"] - row["low"]  # noqa: E731
     assert width(by_sequence) > 3 * width(by_frame)
-    alone = estimate(values, np.full(200, "one"))
-    assert np.isnan(alone["low"])
+    assert np.isnan(estimate(values, Units(*[np.zeros(200, int)] * 3))["low"])
 
 
 def test_intervals_cover_the_truth():
-    random, hits = np.random.default_rng(1), 0
+    rng, hits = np.random.default_rng(1), 0
     for _ in range(200):
-        interval = estimate(random.normal(50, 10, (40, 1)), np.arange(40).astype(str))
+        interval = estimate(rng.normal(50, 10, (40, 1)), alone(40))
         hits += interval["low"] <= 50 <= interval["high"]
     assert 0.88 < hits / 200 < 0.99

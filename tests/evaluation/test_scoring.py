@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpe_study.evaluation.scoring import baselines, fit_baselines, groups_of, head_sizes, rows_for_set
+from hpe_study.evaluation.scoring import baselines, fit_baselines, head_sizes, rows_for_set
 from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths
 
 
@@ -49,13 +49,7 @@ def test_baselines_are_fitted_on_training_poses_alone(stick_stores):
     assert error < np.linalg.norm(training - rescaled, axis=-1).mean()
 
 
-def test_groups_and_heads_fall_back_where_a_set_has_none(stick_stores):
-    store = {
-        "subject": np.array(["", "S1"]),
-        "sequence": np.array(["", "Seq1"]),
-        "image": np.array(["a.jpg", "b.jpg"]),
-    }
-    assert groups_of(store).tolist() == ["a.jpg", "S1/Seq1"]
+def test_heads_fall_back_where_a_set_has_none():
     joints = np.full((3, 16, 2), np.nan)
     joints[:2, 9], joints[:2, 8] = [0, 0], [0, 40]
     heads = head_sizes({"joints2d": joints, "head_size": np.array([12.0, np.nan, np.nan])})

@@ -14,8 +14,9 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import CanonicalBones, Predictions, write_predictions
-from hpe_study.evaluation.scoring import PROTOCOL, groups_of, poses_of, values_3d
+from hpe_study.evaluation.scoring import PROTOCOL, poses_of, values_3d
 from hpe_study.report.results import BASELINES
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.study import Study
@@ -117,13 +118,13 @@ def _write_run(study, run, number, labels, bones, simulated):
 
 
 def _rows(test_set, joints, depth, store, bones):
-    groups, size = groups_of(store), joints.shape[:2]
+    units, size = units_of(store), joints.shape[:2]
     rows = [
         {
             "scorer": "model",
             "metric": metric,
             "unit": "%",
-            **estimate(np.full(size, value) + joints[..., 0], groups),
+            **estimate(np.full(size, value) + joints[..., 0], units),
         }
         for metric, value in (("pckh", 60.0), ("pck_crop", 50.0))
     ]
@@ -131,7 +132,7 @@ def _rows(test_set, joints, depth, store, bones):
         values = values_3d(scale_to_bones(poses_of(joints, depth), bones), store["joints3d"].astype(float))
         arrays = {"model": values["mpjpe"], **{name: np.full(size, BASELINE[name]) for name in BASELINES}}
         rows += [
-            {"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(array, groups)}
+            {"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(array, units)}
             for name, array in arrays.items()
         ]
     return [{"test_set": test_set, "protocol": PROTOCOL, **row} for row in rows]

@@ -237,7 +237,7 @@ def test_labels_as_read_go_by_the_sets_own_name():
 
 def test_the_resampled_unit_is_named():
     for notes in (page.NOTES, stack.NOTES):
-        assert "images where a set names none" in " ".join(notes)
+        assert "people, sequences and moments" in " ".join(notes)
 
 
 def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):

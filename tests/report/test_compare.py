@@ -25,7 +25,7 @@ def test_a_and_b_are_compared_on_the_same_people(study):
     a_values, b_values = comparison.errors.values["mpjpe"]
     np.testing.assert_allclose(row["B − A"], np.nanmean(b_values) - np.nanmean(a_values), rtol=1e-6)
     assert row["low"] <= row["B − A"] <= row["high"]
-    assert estimate(b_values - a_values, comparison.errors.groups)["n"] == row["people"] == 12
+    assert estimate(b_values - a_values, comparison.errors.units)["n"] == row["people"] == 12
     assert "simulated people" in comparison.sentence().data
     assert "simulated" in comparison.figure().get_suptitle()
     assert (

@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from hpe_study.report.intervals import Z, interval, mean_draws, mean_of_rows
+from hpe_study.report.intervals import DRAWS, Sample, Z, combined, interval, mean_of_rows, seed_offsets
+from hpe_study.study import Run
+
+MPII, FLIC = Run(3, "mpii", "h36m", "h36m"), Run(3, "flic", "h36m", "h36m")
 
 
 def row(value, half):
@@ -16,7 +20,7 @@ def test_one_seed_keeps_its_own_interval():
     assert (estimate.value, estimate.low, estimate.high, estimate.seeds) == (100.0, 95.0, 105.0, 1)
 
 
-def test_several_seeds_add_their_spread_to_that_of_the_sequences():
+def test_several_seeds_add_their_spread_to_that_of_the_people():
     estimate = mean_of_rows(pd.DataFrame([row(90.0, 5.0), row(110.0, 5.0)]))
     between = ((90 - 100) ** 2 + (110 - 100) ** 2) / (2 - 1) / 2
     half = Z * np.sqrt(between + (5.0 / Z) ** 2)
@@ -28,37 +32,60 @@ def test_no_rows_give_nothing():
     assert mean_of_rows(pd.DataFrame(columns=["value", "low", "high"])) is None
 
 
-def test_draws_average_joints_samples_and_seeds():
-    values = np.array([[1.0, np.nan], [3.0, 5.0], [7.0, 9.0]])
-    value, draws = mean_draws([values, values + 10], np.array(["a", "a", "b"]), "set")
-    assert value == pytest.approx((1 + 3 + 5 + 7 + 9) / 5 + 5)
-    possible = {(1 + 3 + 5) / 3, (7 + 9) / 2, 5.0}  # both groups, or one of them twice
-    assert {round(draw, 6) for draw in draws} <= {
-        round(place + seed, 6) for place in possible for seed in (5 - 5 * 2**0.5, 5.0, 5 + 5 * 2**0.5)
-    }
+@pytest.mark.parametrize("count", [5, 8])
+def test_few_seeds_have_the_interval_of_students_t(count):
+    seeds = np.random.default_rng(0).normal(100, 10, count)
+    low, high = interval(100 + seed_offsets(seeds))
+    half = stats.t.ppf(0.975, count - 1) * seeds.std(ddof=1) / np.sqrt(count)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.12)
 
 
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_few_seeds_keep_their_whole_spread(count):
-    """Drawing n seeds from n has (n − 1)/n of their variance: at two seeds half. As in `mean_of_rows`, none
-    of it may get lost."""
-    seeds = np.linspace(0, 30, count)
-    _, draws = mean_draws(
-        [np.full((4, 1), 100 + seed) for seed in seeds], np.array(list("abcd")), "set", 40_000
-    )
-    assert draws.var() == pytest.approx(seeds.var(ddof=1) / count, rel=0.05)
+def test_one_seed_knows_nothing_of_seeds():
+    assert (seed_offsets(np.array([3.0])) == 0).all()
 
 
-def test_differences_are_paired():
-    """Two runs that differ by 2 mm on every joint differ by 2 mm in every draw, however far apart the
-    sequences are."""
-    values = np.random.default_rng(0).normal(100, 50, (40, 16))
-    groups = np.repeat(np.arange(8).astype(str), 5)
-    (_, first), (_, second) = mean_draws([values], groups, "set"), mean_draws([values + 2], groups, "set")
-    assert np.ptp(first) > 5
-    np.testing.assert_allclose(second - first, 2.0)
+def test_differences_are_paired(results):
+    """A run less itself, 2 mm worse on every joint, differs by 2 mm in every draw."""
+    first = results.sample(MPII, "h36m")
+    other = Sample(first.value + 2, first.people + 2, first.seeds + 2)
+    difference = combined(np.subtract, [other, first])
+    assert np.ptp(first.draws) > 1
+    np.testing.assert_allclose(difference.draws, 2.0)
+
+
+def test_a_chance_is_that_of_lying_on_the_other_side():
+    people = np.concatenate([np.full(DRAWS // 100, 1.0), np.full(DRAWS - DRAWS // 100, -3.0)])
+    assert Sample(-3.0, people, np.array([-3.0])).chance() == pytest.approx(0.02, abs=1e-3)
+    assert np.isnan(Sample.exactly(5.0).chance())
 
 
 def test_no_spread_is_no_interval():
     assert np.isnan(interval(np.full(10, 3.0))).all()
     assert np.isnan(interval([1.0, np.nan])).all()
+
+
+def test_one_contrast_by_hand(results):
+    """MPII − FLIC on H36M from `errors.h5` in a few lines of NumPy; nothing of the package's but the file."""
+    import h5py
+
+    with h5py.File(results.study.errors_path) as file:
+        people = file["h36m"]
+        names = [name.decode() for name in people["runs"]]
+        joints, errors = people["mpjpe joints"][()].astype(float), people["mpjpe"][()].astype(float)
+        person = people["person"][()]
+    means = (errors * joints).sum(1) / joints.sum()
+    of = {
+        flat: [names.index(f"stage3-{flat}-h36m-h36m-seed{seed}") for seed in (0, 1)]
+        for flat in ("mpii", "flic")
+    }
+    by_hand = means[of["mpii"]].mean() - means[of["flic"]].mean()
+    ours = combined(np.subtract, [results.sample(MPII, "h36m"), results.sample(FLIC, "h36m")])
+    assert ours.value == pytest.approx(by_hand)
+    assert ours.seeds == pytest.approx(means[of["mpii"]] - means[of["flic"]])
+    rng, difference = np.random.default_rng(0), (errors[of["mpii"]] - errors[of["flic"]]).mean(0)
+    draws = []  # people alone: coarser than the package's, which draws their sequences and moments too
+    for _ in range(2000):
+        chosen = np.concatenate([np.flatnonzero(person == who) for who in rng.choice(3, 3)])
+        draws.append((difference * joints)[chosen].sum() / joints[chosen].sum())
+    assert np.mean(draws) == pytest.approx(ours.people.mean(), abs=1.0)
+    assert np.std(draws) <= ours.people.std() * 1.1

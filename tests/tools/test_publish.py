@@ -2,6 +2,7 @@
 uncompared."""
 
 import json
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -12,8 +13,10 @@ from PIL import Image
 
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
+from hpe_study.report.results import Results
 from hpe_study.study import Study
 from hpe_study.study.audit import trials
+from tests.report.fabricated import fabricate
 from tools import publish
 
 
@@ -161,3 +164,25 @@ def test_pictures_are_not_compared_and_texts_are(tmp_path):
     assert "tags" not in text.metadata
     assert picture.metadata.tags == ["nbval-ignore-output"]
     assert "execution" not in picture.metadata
+
+
+def test_people_are_published_in_half_precision_and_read_back(tmp_path):
+    """Errors of everyone, predictions of the shown runs, their labels: what an analysis reads on a fresh copy."""
+    study = fabricate(tmp_path / "own")
+    records = tmp_path / "fresh" / "records"
+    records.mkdir(parents=True)
+    publish.publish_people(study, records)
+    assert len(list(records.glob("*/predictions.h5"))) == len(publish.SHOWN)
+    for path in (*study.records, study.errors_path):
+        shutil.copy2(path, records / path.name)
+    (tmp_path / "fresh" / "params").mkdir()
+    text = study.profile_path.read_text().replace("name: fabricated", "name: fresh\nrecords: records")
+    (tmp_path / "fresh" / "params" / "fresh.yaml").write_text(text)
+    fresh, own = Results(Study(tmp_path / "fresh" / "params" / "fresh.yaml")), Results(study)
+    assert fresh.unpaired == []
+    name = publish.SHOWN[0].name
+    np.testing.assert_array_equal(fresh.errors(name, "h36m"), own.errors(name, "h36m"))
+    theirs, ours = fresh.prediction(name, "h36m").poses, own.prediction(name, "h36m").poses
+    assert np.abs(theirs - ours).max() < 3.0  # mm
+    assert fresh.prediction("stage3-lsp-h36m-h36m-seed0", "h36m") is None
+    assert fresh.study.figures == tmp_path / "fresh" / "figures" / "again" / "fresh"

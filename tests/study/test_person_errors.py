@@ -1,0 +1,59 @@
+"""`errors.h5`: what the runs' own predictions give, person by person, in half precision."""
+
+import numpy as np
+import pytest
+
+from hpe_study.errors import StudyError
+from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.prediction_file import PredictionFile
+from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d
+from hpe_study.metrics import METRICS_3D
+from hpe_study.skeletons.bone_lengths import scale_to_bones
+from hpe_study.study.person_errors import PersonErrors, write_errors
+from hpe_study.utils.arrays import nan_mean
+from tests.tiny_study import RUN
+
+
+@pytest.fixture(scope="module")
+def written(tiny_study, tmp_path_factory):
+    from hpe_study.data.store import Store
+
+    path = tmp_path_factory.mktemp("errors") / "errors.h5"
+    labels = {name: tiny_study.labels_path(name) for name in ("mpii", "h36m")}
+    folders = {name: tiny_study.folder / name for name in (RUN, "stage3-only3d-h36m-h36m-seed0", "not-run")}
+    write_errors(path, folders, labels)
+    return PersonErrors(path), {name: Store(place) for name, place in labels.items()}
+
+
+def test_errors_are_those_of_the_predictions(tiny_study, written):
+    errors, labels = written
+    store, file = labels["h36m"], PredictionFile(tiny_study.folder / RUN)
+    predicted = file["h36m"]
+    poses = scale_to_bones(poses_of(predicted.joints, predicted.depth), file.bones.own)
+    arrays = values_3d(poses, store["joints3d"].astype(float)) | values_2d(predicted.joints, store)
+    assert set(METRICS_3D) < set(errors.metrics("h36m")) == set(arrays)
+    row = errors.runs("h36m").index(RUN)
+    for metric, values in arrays.items():
+        np.testing.assert_allclose(errors.errors("h36m", metric)[row], nan_mean(values, 1), rtol=1e-3)
+        joints = errors.joints("h36m", metric)
+        assert joints.tolist() == (~np.isnan(values)).sum(1).tolist()
+        mean = (np.nan_to_num(errors.errors("h36m", metric)[row]) * joints).sum() / joints.sum()
+        assert mean == pytest.approx(np.nanmean(values), rel=1e-3)
+
+
+def test_a_run_without_predictions_is_left_out_and_units_are_the_labels(written):
+    errors, labels = written
+    assert errors.runs("h36m") == [RUN, "stage3-only3d-h36m-h36m-seed0"]
+    assert errors.runs("mpii") == [RUN]
+    assert errors.runs("lsp") == []
+    assert [level.tolist() for level in errors.units("h36m").levels] == [
+        level.tolist() for level in units_of(labels["h36m"]).levels
+    ]
+    assert errors.key("h36m") == labels["h36m"].attrs["key"]
+
+
+def test_a_damaged_file_is_named(written, tmp_path):
+    path = tmp_path / "errors.h5"
+    path.write_bytes(written[0].path.read_bytes()[:500])
+    with pytest.raises(StudyError, match=r"errors\.h5: not readable as errors of people"):
+        PersonErrors(path)
