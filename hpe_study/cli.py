@@ -104,14 +104,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
     predict.add_argument(
-        "--run", required=True, type=Path, help="folder of a finished run, such as runs/demo/stage3-…"
+        "--run", default="pretrained", help="folder of a finished run (default: the network in the box)"
     )
     predict.add_argument(
-        "--out", required=True, type=Path, help="folder for drawings, joints.csv and joints.json"
+        "--out",
+        default="predicted",
+        type=Path,
+        help="folder for drawings, joints.csv and joints.json (default: %(default)s)",
     )
-    predict.add_argument(
-        "--box", default="detector", help="x,y,width,height in px, or detector (default), or whole"
+    text = (
+        "the person's box: x,y,width,height in px of the only file, FILE=x,y,width,height of one of several"
+        " (may be repeated), or whole (default: the network finds the person)"
     )
+    predict.add_argument("--box", action="append", default=[], metavar="BOX", help=text)
     predict.add_argument("--every", type=int, default=1, metavar="N", help="take one of N frames of a video")
     predict.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
     predict.set_defaults(command=_predict)
@@ -192,17 +197,16 @@ def _execute(arguments: argparse.Namespace) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    from hpe_study.photos import boxes
     from hpe_study.photos.results import Batch
 
     if arguments.every < 1:
         raise StudyError(f"--every {arguments.every}: must be 1 or more")
-    box = arguments.box if arguments.box in ("detector", "whole") else boxes.parse(arguments.box)
-    batch = Batch(arguments.run, arguments.out, box, arguments.device)
+    batch = Batch(arguments.run, arguments.out, arguments.box, arguments.device)
     results = batch.predict(arguments.images, arguments.every)
-    skipped = f", {len(results.skipped)} skipped" if results.skipped else ""
+    drawn, skipped = len(results.pictures), len(results.skipped)
+    rest = f", {skipped} skipped" if skipped else ""
     joints = f"joints in {arguments.out / 'joints.csv'} and joints.json"
-    print(f"{len(results.pictures)} files drawn{skipped}; {joints}")
+    print(f"{drawn} file{'s' * (drawn != 1)} drawn{rest}; {joints}")
 
 
 def _export(arguments: argparse.Namespace) -> None:

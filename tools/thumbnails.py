@@ -109,7 +109,7 @@ def viewer_pictures(study):
             photos.PoseReader(runs[0], "cpu"),
             photos.read_photo(record.image),
         )
-        figure = draw(image, [reader(image, (*(record.center + 0.5 - side / 2), side, side))], "")
+        figure = draw(image, reader(image, (*(record.center + 0.5 - side / 2), side, side)), "")
         figure.savefig(Path(folder) / "photo.png", dpi=100)
         plt.close(figure)
         return {"explore": explore, "your_photos": (Path(folder) / "photo.png").read_bytes()}

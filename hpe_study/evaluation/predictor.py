@@ -120,17 +120,21 @@ class Predictor:
         return Predictions(*(torch.cat(parts).cpu().numpy() for parts in zip(*batches, strict=True)))
 
     @torch.inference_mode()
-    def on_images(self, images: torch.Tensor) -> Joints:
-        """Joints in (B, 3, H, W) images in [0, 1], RGB, on the network's device."""
-        outputs = self._outputs(images, self.flip)
+    def on_images(self, images: torch.Tensor, flip: bool | None = None) -> Joints:
+        """Joints in (B, 3, H, W) images in [0, 1], RGB, on the network's device; `flip` as for the class."""
+        outputs = self._outputs(images, self.flip if flip is None else flip)
         return self.model.decode(outputs, self.network.decode, self.network.depth_unit)
 
     @torch.inference_mode()
     def heatmaps(self, store: Store, index: int) -> np.ndarray:
         """(16, h, w) heat maps of one person of a store with pictures, over the person's box."""
         batch = self._batch(next(iter(loader([store], np.array([[0, index]]), 1))))
-        maps = self.model.heatmaps(self._outputs(batch.images, flip=False))
-        return maps[0].float().cpu().numpy()
+        return self.heatmaps_on(batch.images)[0]
+
+    @torch.inference_mode()
+    def heatmaps_on(self, images: torch.Tensor) -> np.ndarray:
+        """(B, 16, h, w) heat maps of images as for `on_images`, not averaged with the mirrored image's."""
+        return self.model.heatmaps(self._outputs(images, flip=False)).float().cpu().numpy()
 
     def _batch(self, raw):
         change = identity_augmentation(len(raw["sample"])).to(self.device)

@@ -46,7 +46,8 @@ class RunRecord(_Entry):
         hash: of its parameters, the run's identity.
         parameters: what it was trained with.
         data: {file name of a store: its key}.
-        simulated: whether any training data are simulated people.
+        simulated: whether any training data, here or in the runs that it began with, are simulated people.
+        real: whether any are real ones; None in old records.
         weights_from: where the first weights came from.
         images_seen: in all epochs.
         images_2d: distinct images of the 2D set.
@@ -65,6 +66,7 @@ class RunRecord(_Entry):
     parameters: RunParameters
     data: dict[str, str]
     simulated: bool
+    real: bool | None = None
     weights_from: str
     images_seen: Count
     images_2d: Count | None
@@ -83,6 +85,12 @@ class RunRecord(_Entry):
         if lengths is not None and len(lengths) != len(MPII16.bones):
             raise ValueError(f"must have {len(MPII16.bones)} lengths, not {len(lengths)}")
         return lengths
+
+    @property
+    def trained_on(self) -> str:
+        """Whom it learnt from: "real people", "simulated people", or "real and simulated people"."""
+        real = not self.simulated if self.real is None else self.real
+        return " and ".join(["real"] * real + ["simulated"] * self.simulated) + " people"
 
     def as_dict(self) -> dict[str, Any]:
         """The record as it stands in the file."""

@@ -8,9 +8,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
-from hpe_study.study import Study
 from hpe_study.utils.files import require_regular_file
 from hpe_study.utils.pictures import LARGEST, open_picture
 
@@ -64,13 +62,6 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
 def printable(text: str | Path) -> str:
     """A file's name on one line of valid Unicode: other bytes and characters as backslash escapes."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
-
-
-def example(study: Study) -> Path:
-    """A picture to begin with: the first test person's of the study's first 3D set."""
-    name = study.profile.three_d[0]
-    source = study.profile.source(name)
-    return open_dataset(source.reader, study.root_of(name), "test", **source.options)[0].image
 
 
 def is_video(path: Path) -> bool:

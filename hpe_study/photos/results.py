@@ -7,8 +7,8 @@ left out.
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,10 +18,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from hpe_study.errors import StudyError
-from hpe_study.photos import boxes
+from hpe_study.photos.boxes import WHOLE, inside, parse_boxes
 from hpe_study.photos.drawing import draw, drawn_frame, letters_missing
 from hpe_study.photos.files import Video, find, is_video, printable, read_photo
-from hpe_study.photos.reader import PADDING, Box, PoseReader
+from hpe_study.photos.finder import find_person, whole
+from hpe_study.photos.reader import PoseReader
 from hpe_study.photos.tables import AVERAGE_BODY, COLUMNS, UNITS, CannotWriteError, JointsFile, rows_of
 from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
@@ -34,7 +35,7 @@ LISTED = 5  # files named in a message
 
 @dataclass(frozen=True)
 class Results:
-    """What `predict` gives back.
+    """What `Batch.predict` gives back.
 
     Attributes:
         table: One row per joint, with the columns `tables.COLUMNS`.
@@ -49,30 +50,6 @@ class Results:
     remarks: dict[str, str]
 
 
-def predict(
-    paths: Sequence[str | Path],
-    run: str | Path,
-    out: str | Path,
-    box: str | Box = "detector",
-    device: str = "auto",
-    progress: bool = True,
-) -> Results:
-    """Predict everybody in photos, folders of photos and videos; see `Batch` for what is written.
-
-    Args:
-        paths: Photos, folders of photos, videos.
-        run: A finished run's folder.
-        out: The folder to write into.
-        box: As for `Batch`.
-        device: auto, cpu or cuda.
-        progress: Whether to show a progress bar.
-
-    Raises:
-        StudyError: No file can be used, or `out` cannot be written to.
-    """
-    return Batch(run, out, box, device).predict(paths, progress=progress)
-
-
 class Batch:
     """A run's network, and the folder that its predictions are written into.
 
@@ -80,26 +57,25 @@ class Batch:
     """
 
     def __init__(
-        self, run: str | Path, out: str | Path, box: str | Box = "detector", device: str = "auto"
+        self, run: str | Path | None, out: str | Path, boxes: Sequence[str] = (), device: str = "auto"
     ) -> None:
         """Load the network.
 
         Args:
-            run: A finished run's folder.
+            run: As for `PoseReader`.
             out: The folder to write into.
-            box: "detector" (the whole picture where its weights cannot be had, or nobody is found), "whole",
-                or (x, y, width, height) in px.
+            boxes: People's boxes, as for `boxes.parse_boxes`; elsewhere the network finds its person itself
+                (`finder`).
             device: auto, cpu or cuda.
 
         Raises:
             StudyError: The run is not whole.
         """
-        self.out, self.reader, self._find_boxes = Path(out), PoseReader(run, device), _box_finder(box)
-        trained_on = ", trained on simulated people" if self.reader.simulated else ""
-        self._signature = f"predicted by {self.reader.name}{trained_on}"
+        self.out, self.boxes, self.reader = Path(out), boxes, PoseReader(run, device)
+        self._signature = f"predicted by {self.reader.name}, trained on {self.reader.trained_on}"
 
     def predict(self, paths: Sequence[str | Path], every: int = 1, progress: bool = True) -> Results:
-        """Predict everybody in photos, folders of photos and videos.
+        """Predict one person in each of photos, folders of photos, and frames of videos.
 
         Args:
             paths: Photos, folders of photos, videos.
@@ -110,6 +86,7 @@ class Batch:
             StudyError: No file can be used, or the output folder cannot be written to.
         """
         files = find(paths)
+        self._boxes = parse_boxes(self.boxes, files)
         writable(self.out)
         self._joints = JointsFile(self.out / "joints.csv")
         self._pictures, self._skipped, self._remarks = [], {}, {}
@@ -145,14 +122,23 @@ class Batch:
                 self._skipped[printable(path)] = reason
                 _say(f"skipped: {printable(path)}: {reason}")
 
+    def _person(self, path, image):
+        """The person of a picture, in the file's box or where the network finds it."""
+        box = self._boxes.get(path)
+        if box is None:
+            return find_person(image, self.reader)
+        if box == WHOLE:
+            return replace(self.reader(image, whole(image), padding=1.0), found="whole picture")
+        return self.reader(image, inside(box, image))
+
     def _predict_photo(self, path):
         image = read_photo(path)
-        people = [self.reader(image, box, padding) for box, padding in self._find_boxes(image)]
-        self._joints.add(rows_of(path, None, people))
+        person = self._person(path, image)
+        self._joints.add(rows_of(path, None, person))
         drawing = self._free_path(path, ".png")
         try:
             with theme(), letters_missing(), atomic(drawing) as part:
-                figure = draw(image, people, f"{printable(path.name)}: {self._signature}")
+                figure = draw(image, person, f"{printable(path.name)}: {self._signature}; {person.found}")
                 figure.savefig(part, dpi=100)
                 plt.close(figure)
             self._pictures.append(drawing)
@@ -165,9 +151,9 @@ class Batch:
         with theme(), atomic(drawing) as part, _webm(part, video.fps / self._every) as write:
             name, quiet = printable(path.name), not self._progress
             for number, image in progress_bar(video, desc=name, unit="frame", leave=False, disable=quiet):
-                people = [self.reader(image, box, padding) for box, padding in self._find_boxes(image)]
-                self._joints.add(rows_of(path, number, people))
-                write(drawn_frame(image, people, title.replace("{}", str(number))))
+                person = self._person(path, image)
+                self._joints.add(rows_of(path, number, person))
+                write(drawn_frame(image, person, f"{title.replace('{}', str(number))}; {person.found}"))
         self._pictures.append(drawing)
         if video.lost:
             of = f" of {video.count}" if video.count else ""
@@ -186,26 +172,13 @@ class Batch:
     def _write_json(self):
         about = {
             "run": self.reader.name,
-            "trained_on_simulated_people": self.reader.simulated,
+            "trained_on": self.reader.trained_on,
             "skeleton": MPII16.name,
             "units": UNITS,
             "body": AVERAGE_BODY,
         }
         left_out = {"skipped": self._skipped, "remarks": self._remarks}
         write_json(self.out / "joints.json", {**about, "people": self._joints.people(), **left_out})
-
-
-def _box_finder(box: str | Box) -> Callable[[np.ndarray], list[tuple[Box, float]]]:
-    """A function from a picture to its boxes, each with its padding."""
-    if not isinstance(box, str):
-        return lambda image: [(boxes.inside(box, image), PADDING)]
-    detector = boxes.Detector.load() if box == "detector" else None
-
-    def find_boxes(image: np.ndarray) -> list[tuple[Box, float]]:
-        people = detector(image) if detector else []
-        return [(person, PADDING) for person in people] or [(boxes.whole(image), 1.0)]
-
-    return find_boxes
 
 
 @contextlib.contextmanager

@@ -21,29 +21,29 @@ UNITS = {
     "score": "height of the heat map, about 1 where the network is sure",
 }
 AVERAGE_BODY = "mm assume a body of average size"
-COLUMNS = ("file", "frame", "person", "joint", *UNITS, "remark")
+COLUMNS = ("file", "frame", "joint", *UNITS, "found", "remark")
 
 
-def rows_of(path: str | Path, frame: int | None, people: list[Person]) -> list[dict[str, Any]]:
+def rows_of(path: str | Path, frame: int | None, person: Person) -> list[dict[str, Any]]:
     """One row (a dict by `COLUMNS`) per joint.
 
     Args:
         path: The photo or video.
         frame: The frame's number; None for a photo.
-        people: Everybody in it.
+        person: Whom the picture shows.
     """
-    rows = []
-    for number, person in enumerate(people):
-        where = {"file": printable(path), "frame": frame, "person": number}
-        remark = AVERAGE_BODY if np.isfinite(person.pose).any() else ""
-        for joint, *values in zip(MPII16.joints, *person.joints.T, *person.pose.T, person.score, strict=True):
-            rows.append({**where, "joint": joint, **dict(zip(UNITS, values, strict=True)), "remark": remark})
-    return rows
+    where = {"file": printable(path), "frame": frame}
+    remark = AVERAGE_BODY if np.isfinite(person.pose).any() else ""
+    about = {"found": person.found, "remark": remark}
+    values = zip(MPII16.joints, *person.joints.T, *person.pose.T, person.score, strict=True)
+    return [
+        {**where, "joint": joint, **dict(zip(UNITS, row, strict=True)), **about} for joint, *row in values
+    ]
 
 
 def table(person: Person) -> pd.DataFrame:
     """One person's joints, one row per joint; `UNITS` says what the columns hold."""
-    rows = pd.DataFrame(rows_of("", None, [person])).set_index("joint")
+    rows = pd.DataFrame(rows_of("", None, person)).set_index("joint")
     return rows[[*UNITS, "remark"]].round(2)
 
 
@@ -87,10 +87,10 @@ class JointsFile:
             self._stream.close()
 
     def people(self) -> list[dict[str, Any]]:
-        """One dict per person: file, frame, number, and {joint: {column: value}}."""
+        """One dict per person: file, frame, how it was found, and {joint: {column: value}}."""
         people = []
         for start in range(0, len(self.rows), len(MPII16)):
             rows = self.rows[start : start + len(MPII16)]
             joints = {row["joint"]: {key: row[key] for key in UNITS} for row in rows}
-            people.append({key: rows[0][key] for key in ("file", "frame", "person")} | {"joints": joints})
+            people.append({key: rows[0][key] for key in ("file", "frame", "found")} | {"joints": joints})
         return people

@@ -285,6 +285,15 @@ class Trainer:
         self.history, self.epoch, self.step = state["history"], state["epoch"], state["step"]
         self.weights_source = state.get("weights_from", self.weights_source)
 
+    def _trained_on(self):
+        """Whether this run and those that it began with learnt from simulated, and from real people."""
+        kinds = {store.simulated for store in self.data.train}
+        if self.job.init and (self.job.init.parent / "run.json").exists():
+            before = read_json(self.job.init.parent / "run.json")
+            kinds |= {True} if before.get("simulated") else set()
+            kinds |= {False} if before.get("real", not before.get("simulated")) else set()
+        return {"simulated": True in kinds, "real": False in kinds}
+
     def _finish(self):
         """Write history, weights and record."""
         history = pd.DataFrame(self.history)
@@ -294,7 +303,7 @@ class Trainer:
             "hash": self.stage.hash,
             "scheme": self.stage.scheme,
             "seed": self.stage.seed,
-            "simulated": any(store.simulated for store in self.data.train),
+            **self._trained_on(),
             "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
             "images_2d": self.variant.sampler.first_store_size if self.data.train_2d is not None else 0,

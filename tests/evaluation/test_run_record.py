@@ -13,6 +13,7 @@ RECORD = {
     "parameters": {"training": {"epochs": 3}, "legacy": ["crop_pck"], "two_d": "mpii", "three_d": None},
     "data": {"mpii-train.h5": "abc"},
     "simulated": True,
+    "real": False,
     "weights_from": "random",
     "images_seen": 100,
     "images_2d": 10,

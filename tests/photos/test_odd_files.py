@@ -17,7 +17,7 @@ from PIL import Image, features
 from hpe_study.errors import StudyError
 from hpe_study.photos import results
 from hpe_study.photos.files import Video, find, printable, read_photo
-from hpe_study.photos.results import predict
+from hpe_study.photos.results import Batch
 from hpe_study.photos.tables import CannotWriteError, JointsFile
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData
@@ -39,7 +39,7 @@ def run(tmp_path_factory):
 
 def predicted(paths, run, out):
     """What `predict` gives for whole pictures."""
-    return predict(paths, run, out, box="whole", device="cpu", progress=False)
+    return Batch(run, out, ["whole"], "cpu").predict(paths, progress=False)
 
 
 def photos(folder, names):

@@ -1,0 +1,138 @@
+"""Your own photos in the viewer: a rectangle drawn by hand, and people predicted where they are shown."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import ipywidgets as widgets
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from hpe_study.boxes import Boxes
+from hpe_study.photos.finder import find_person
+from hpe_study.photos.reader import Box, Person, PoseReader
+from hpe_study.skeletons import MPII16
+from hpe_study.utils.pictures import data_url, thumbnail
+from hpe_study.viewer.figure import ViewFigure
+from hpe_study.viewer.view import FILTERS, IN_ORDER, Panel, Pose, View
+
+SHOWN = 720  # px: the longer side of a picture
+PICKER_COLOUR = "#D55E00"
+REACH = 1000.0  # mm: half the edge of the scene
+
+
+class PhotoPeople:
+    """Photos, one person in each, predicted by one network when they are shown.
+
+    Attributes:
+        photos: (name, (H, W, 3) uint8 RGB picture) of each.
+        reader: The network.
+        rows: (N,) their numbers.
+        unit: Of the bars.
+    """
+
+    name, split, simulated, reach = "your photos", "photos", False, REACH
+    orders, unit = (IN_ORDER,), "score (heat map)"
+
+    def __init__(self, photos: Sequence[tuple[str, np.ndarray]], reader: PoseReader | None = None) -> None:
+        self.photos, self.reader = list(photos), reader or PoseReader(device="cpu")
+        self.rows, self.total, self._people = np.arange(len(photos)), len(photos), {}
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per photo; nothing is known to filter by."""
+        return pd.DataFrame("", index=self.rows, columns=list(FILTERS))
+
+    def ranked(self, order: str, joint: str) -> np.ndarray:
+        """(N,) numbers of all photos, in their order."""
+        return self.rows
+
+    def person(self, number: int) -> Person:
+        """The person of one photo."""
+        if number not in self._people:
+            self._people[number] = find_person(self.photos[number][1], self.reader)
+        return self._people[number]
+
+    def view(self, number: int) -> View:
+        """The `View` of one photo."""
+        name, image = self.photos[number]
+        person = self.person(number)
+        title = f"{name} · predicted by {self.reader.name}, trained on {self.reader.trained_on}"
+        return view_of(image, person, title)
+
+    def heatmaps(self, side: int, number: int) -> np.ndarray:
+        """(16, h, w) heat maps of one person."""
+        person = self.person(number)
+        return self.reader.heatmaps(self.photos[number][1], person)
+
+
+def view_of(image: np.ndarray, person: Person, title: str) -> View:
+    """A person predicted in a picture as a `View`."""
+    box = Boxes(person.center, np.float64(person.side))
+    corner = box.to_fraction(np.array([[-0.5, -0.5]]))[0]
+    extent = (*corner, image.shape[1] / person.side, image.shape[0] / person.side)
+    pose = Pose(MPII16, box.to_fraction(person.joints), person.pose, np.zeros(16, bool))
+    panel = Panel(
+        "predicted", (f"mean score {person.score.mean():.2f}", person.found), pose, bars=person.score
+    )
+    description = f"{title}. {person.found}; millimetres assume a body of average size."
+    return View(title, description, thumbnail(image, 2 * SHOWN), extent, (panel,), "score (heat map)")
+
+
+def scene(image: np.ndarray, person: Person, title: str = "your photo") -> widgets.Widget:
+    """A person in the viewer's figure: picture, skeleton to turn, and the score of each joint."""
+    return ViewFigure(view_of(image, person, title), REACH).widget
+
+
+class BoxPicker(widgets.VBox):
+    """Drag a rectangle around the person.
+
+    Attributes:
+        image: The picture.
+        figure: The widget that the rectangle is drawn on.
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image = image
+        height, width = image.shape[:2]
+        axis = {"showgrid": False, "zeroline": False, "constrain": "domain"}
+        picture = {
+            "source": data_url(thumbnail(image, SHOWN)),
+            "xref": "x",
+            "yref": "y",
+            "x": -0.5,
+            "y": -0.5,
+        }
+        size = {"sizex": width, "sizey": height, "sizing": "stretch", "layer": "below"}
+        vertical = {"range": (height - 0.5, -0.5), "scaleanchor": "x", "title": {"text": "y (px)"}}
+        figure = go.Figure(
+            layout={
+                "dragmode": "drawrect",
+                "newshape": {"line": {"color": PICKER_COLOUR, "width": 3}},
+                "xaxis": {**axis, "range": (-0.5, width - 0.5), "title": {"text": "x (px)"}},
+                "yaxis": axis | vertical,
+                "images": [{**picture, **size}],
+                "margin": {"l": 50, "r": 10, "t": 10, "b": 40},
+                "height": 460,
+                "template": "plotly_white",
+            }
+        )
+        # Invisible points: without a trace plotly shows no axes.
+        corners = {"x": [0, width], "y": [0, height]}
+        figure.add_scatter(**corners, mode="markers", marker={"opacity": 0}, hoverinfo="skip")
+        self.figure = go.FigureWidget(figure)
+        advice = "Drag a rectangle around the person, then run the next cell."
+        super().__init__([widgets.HTML(advice), self.figure])
+
+    @property
+    def box(self) -> Box | None:
+        """The last rectangle drawn; None before that."""
+        # A shape that the browser drew is in the figure's properties alone, not in `figure.layout.shapes`.
+        shapes = self.figure.to_dict()["layout"].get("shapes")
+        if not shapes:
+            return None
+        (x0, x1), (y0, y1) = (sorted((shapes[-1][f"{key}0"], shapes[-1][f"{key}1"])) for key in "xy")
+        return (x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0)
