@@ -1,4 +1,4 @@
-"""The graph of the study: raw files → stores → stage 1 → 2 → 3 → scores → tables and figures.
+"""The graph of the study: raw files → stores → stage 1 → 2 → 3, each with its scores → tables and figures.
 
     snakemake --cores 2 --config profile=params/demo.yaml        (`make study` does this, and says what came out)
 
@@ -44,7 +44,7 @@ rule all:
     input:
         analyses(),
         # named here too, so that a run that was deleted is made again although the tables after it still stand
-        [study.run_folder(run) / name for run in study.runs for name in ("stage.ipynb", "metrics.csv")],
+        [study.run_folder(run) / name for run in study.runs for name in ("stage.ipynb", "metrics.csv", "predictions.h5")],
 
 
 for data_set in sorted(study.sets):
@@ -57,7 +57,7 @@ for data_set in sorted(study.sets):
         params:
             settings=study.data_settings(data_set),
             data_set=data_set,
-        threads: CORES
+        threads: max(1, CORES // 2) # so that trainings of what is prepared have room beside it
         shell:
             "{STEP} prepare {params.data_set:q} --workers {threads}"
 
@@ -72,30 +72,18 @@ def needs(run):
 rule stage:
     input:
         lambda w: needs(RUNS[w.run]),
-    output:
-        str(study.run_folder_named("{run}")) + "/stage.ipynb", # alone: Snakemake removes a failed step's outputs, and weights must outlive it
+        lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
+    output: # without the weights: Snakemake removes a failed step's outputs, and they must outlive it
+        multiext(str(study.run_folder_named("{run}")) + "/", "stage.ipynb", "metrics.csv", "predictions.h5"),
     params:
         settings=lambda w: study.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
-    threads: PROFILE.devices
+    threads: lambda w: CORES if PROFILE.devices == 1 and study.is_alone(RUNS[w.run]) else PROFILE.devices
     resources:
         gpu=PROFILE.devices,
-        cpus_per_task=PROFILE.devices * (1 + PROFILE.workers), # of a cluster's job: those that train and those that read
+        cpus_per_task=lambda w, threads: max(threads, PROFILE.devices * (1 + PROFILE.workers)), # of a cluster's job: those that train and those that read
     shell:
-        "{STEP} execute {params.notebook:q} {output:q} --run {wildcards.run:q} --kernel {KERNEL} --gpus {resources.gpu}"
-
-
-rule evaluate:
-    input:
-        lambda w: study.run_folder_named(w.run) / "stage.ipynb",
-        lambda w: [study.store_path(name, "test") for name in study.test_sets(RUNS[w.run])],
-        HOME / "notebooks" / "evaluate.ipynb",
-    output:
-        multiext(str(study.run_folder_named("{run}")) + "/", "metrics.csv", "predictions.h5", "evaluate.ipynb"),
-    resources:
-        gpu=1,
-    shell:
-        "{STEP} execute evaluate {output[2]:q} --run {wildcards.run:q} --kernel {KERNEL} --gpus {resources.gpu}"
+        "{STEP} execute {params.notebook:q} {output[0]:q} --run {wildcards.run:q} --kernel {KERNEL} --cores {threads} --gpus {resources.gpu}"
 
 
 rule collect:

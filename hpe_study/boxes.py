@@ -4,12 +4,14 @@ Fractions run from 0 to 1 over the box, x right, y down. Pixels are 0-based, the
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
+if TYPE_CHECKING:
+    import torch  # takes seconds to load, and most commands do not need it
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Boxes:
         side: (N,) px.
     """
 
-    center: np.ndarray | torch.Tensor
-    side: np.ndarray | torch.Tensor
+    center: "np.ndarray | torch.Tensor"
+    side: "np.ndarray | torch.Tensor"
 
     def __getitem__(self, rows: object) -> "Boxes":
         """The boxes of some of the people: an index, indices, a slice or a mask."""

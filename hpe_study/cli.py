@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("output", type=Path)
     execute.add_argument("--run", help="name of the run that it executes")
     execute.add_argument("--kernel", default="python3")
+    execute.add_argument("--cores", type=int, default=1, help="threads of a training (default: %(default)s)")
     execute.add_argument(
         "--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others"
     )
@@ -193,7 +194,8 @@ def _execute(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{notebook}: no such notebook")
     parameters = {"profile": str(study.profile_path)} | ({"run": arguments.run} if arguments.run else {})
     with assigned(arguments.gpus, study.profile.runs_per_gpu):
-        execute_notebook(notebook, arguments.output, parameters, arguments.kernel)
+        cores = arguments.cores // study.profile.devices
+        execute_notebook(notebook, arguments.output, parameters, arguments.kernel, cores=cores)
 
 
 def _predict(arguments: argparse.Namespace) -> None:

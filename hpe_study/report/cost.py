@@ -131,7 +131,7 @@ def assumptions(study: Study, rates: Sequence[Rate]) -> list[str]:
         f" image twice (mirrored); validation looks at one test image in {VALIDATION_SHARE}.",
         "Rates are of crops that stay on the GPU; larger sets are streamed, which was not measured.",
         "Not counted: downloading, extracting frames, preparing stores, and"
-        f" {OVERHEAD:.0f} s to start each of {2 * len(study.runs)} notebooks.",
+        f" {OVERHEAD:.0f} s to start each of {len(study.runs)} notebooks.",
         "A run in training holds three times its checkpoint besides (weights, Adam's two moments). JPEG crops"
         " are measured on simulated people, raw crops computed; one of the two is kept.",
     ]

@@ -7,7 +7,6 @@ from IPython.display import Markdown
 
 from hpe_study.data.store import Store
 from hpe_study.evaluation.prediction_file import PredictionFile
-from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.report.people import crop_with_joints, wireframes
@@ -66,23 +65,16 @@ def curves(study, record):
     return figure
 
 
-def examples(study, record, device="auto", count=5):
+def examples(study, record, count=5):
     """Evenly chosen test people: the image with predicted and true joints; below, after stage 1, both
     skeletons from the side."""
-    parameters = record["parameters"]
-    store = open_store(study, parameters["three_d"] or parameters["two_d"], "test")
-    indices = np.linspace(0, len(store) - 1, count).astype(int)
-    predicted = Predictor.from_run(study.folder / record["name"], device).arrays(store, indices)
-    return _pictures(
-        study,
-        record["name"],
-        store,
-        indices,
-        predicted.joints,
-        predicted.depth,
-        record["bones_mm"],
-        _title(record, "Test people"),
-    )
+    name, parameters = record["name"], record["parameters"]
+    test_set = parameters["three_d"] or parameters["two_d"]
+    store = open_store(study, test_set, "test")
+    predicted = PredictionFile(study.folder / name).of_labels(test_set, store)
+    rows = np.linspace(0, len(store) - 1, count).astype(int)
+    joints, depth, title = predicted.joints[rows], predicted.depth[rows], _title(record, "Test people")
+    return _pictures(study, name, store, rows, joints, depth, record["bones_mm"], title)
 
 
 def _pictures(study, name, store, indices, joints, depth, bones, title, captions=None):

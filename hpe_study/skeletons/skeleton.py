@@ -14,12 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
-Array = TypeVar("Array", np.ndarray, torch.Tensor)
+if TYPE_CHECKING:
+    import torch  # takes seconds to load, and most commands do not need it
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 _BY_NAME: dict[str, "Skeleton"] = {}
 
 
@@ -199,12 +201,12 @@ def convert(joints: Array, source: Skeleton, target: Skeleton) -> Array:
             f"{tuple(joints.shape)} is not (…, {len(source)}, D), the shape of {source.name} joints"
         )
     matrix = conversion_matrix(source, target)
-    if isinstance(joints, torch.Tensor):
-        weights = torch.tensor(matrix, dtype=joints.dtype, device=joints.device)
+    if hasattr(joints, "new_tensor"):  # a tensor; torch itself takes seconds to load
+        weights = joints.new_tensor(matrix)
         missing = joints.isnan()
         result = weights @ joints.nan_to_num(0.0)
         lacking = (weights != 0).to(joints.dtype) @ missing.to(joints.dtype) > 0
-        return result.masked_fill(lacking | (weights == 0).all(1)[:, None], torch.nan)
+        return result.masked_fill(lacking | (weights == 0).all(1)[:, None], np.nan)
     joints = np.asarray(joints)
     weights = matrix.astype(joints.dtype if np.issubdtype(joints.dtype, np.floating) else float)
     missing = np.isnan(joints)

@@ -17,9 +17,7 @@ from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils import devices
 
-OVERHEAD = (
-    9.0  # seconds of a notebook besides its work: kernel, imports, figures (two cores; two notebooks per run)
-)
+OVERHEAD = 10.0  # core-seconds of a notebook besides its training: kernel, imports, scores, figures
 RENDERING = 0.03  # core-seconds per simulated picture
 STEPS = 4
 
@@ -124,7 +122,7 @@ class RemainingTime:
         pictures = sum(count.train + count.test for count in counts)
         images = sum(images_of(study, run) for run in left)
         analyses = [name for name in study.analyses if not (study.figures / f"{name}.ipynb").exists()]
-        training = (images / self.rate + OVERHEAD * 2 * len(left)) / self.runs_at_a_time
+        training = (images / self.rate + OVERHEAD * len(left)) / self.runs_at_a_time
         return training + (pictures * RENDERING + OVERHEAD * len(analyses)) / self.cores
 
     def seconds(self) -> float | None:

@@ -17,6 +17,7 @@ from jupyter_core.paths import jupyter_path
 
 from hpe_study.errors import StudyError, ended_by
 from hpe_study.utils.files import atomic
+from hpe_study.utils.processes import CORES
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -52,11 +53,7 @@ class _WatchedKernel(AsyncKernelManager):
 
 
 def execute_notebook(
-    notebook: str | Path,
-    output: str | Path,
-    parameters: dict,
-    kernel: str = "python3",
-    cwd: str | Path | None = None,
+    notebook: str | Path, output: str | Path, parameters: dict, kernel: str = "python3", cores: int = 1
 ) -> Path:
     """Execute `notebook` with `parameters` into `output`, without widget state.
 
@@ -67,7 +64,7 @@ def execute_notebook(
         output: The file to write.
         parameters: Values of its parameters cell.
         kernel: Name of the Jupyter kernel.
-        cwd: Where it is executed; the notebook's own folder by default.
+        cores: Threads of a training in it.
 
     Returns:
         The path of the file written.
@@ -75,6 +72,8 @@ def execute_notebook(
     Raises:
         StudyError: A cell failed (its own message), or the kernel cannot be had or died.
     """
+    # An optional check of addresses in JSON, which no notebook needs; to load it takes two seconds.
+    sys.modules.setdefault("rfc3987_syntax", None)
     import nbformat
     import papermill
 
@@ -83,7 +82,7 @@ def execute_notebook(
     failed.unlink(missing_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
-    os.environ[FOR_THE_RECORD] = "1"
+    os.environ |= {FOR_THE_RECORD: "1", CORES: str(cores)}
     with atomic(output) as part:
         try:
             with _kernel_deaths(notebook, kernel):
@@ -92,7 +91,7 @@ def execute_notebook(
                     str(part),
                     parameters=parameters,
                     kernel_name=kernel,
-                    cwd=str(cwd or notebook.parent),
+                    cwd=str(notebook.parent),
                     progress_bar=False,
                     log_output=False,
                     stderr_file=sys.stderr,  # bars, so that the study's log shows how a training goes

@@ -1,5 +1,7 @@
 """The steps raw files → store → run → scores. Each returns at once if its result exists."""
 
+import contextlib
+import os
 from pathlib import Path
 
 import h5py
@@ -10,9 +12,12 @@ from hpe_study.data.preparation import prepare
 from hpe_study.data.store import Store
 from hpe_study.data.store_key import StoreSettings, made_with, stored_key
 from hpe_study.datasets.base import SPLITS
+from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import evaluate as score_run
+from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from hpe_study.study.records import SCORE_COLUMNS, SCORE_NUMBERS
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.training.fit import fit
@@ -20,6 +25,8 @@ from hpe_study.training.job import RunData, Runtime
 from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
 from hpe_study.utils.files import atomic
+from hpe_study.utils.processes import CORES
+from hpe_study.utils.tables import read_table
 from simulated_people import StandInSpec, make
 
 
@@ -96,7 +103,12 @@ def data_of(study: Study, run: Run) -> RunData:
 
 
 def train(
-    study: Study, run: Run, device: str = "auto", progress: bool = True, **changes: float | int | None
+    study: Study,
+    run: Run,
+    device: str = "auto",
+    progress: bool = True,
+    cores: int | None = None,
+    **changes: float | int | None,
 ) -> dict:
     """Train one run, after its ancestors where they have not been trained.
 
@@ -105,6 +117,7 @@ def train(
         run: One of its runs.
         device: auto, cpu, cuda, …
         progress: Whether to show a bar.
+        cores: Threads on a CPU; by default what the study's command gives the run, else one.
         changes: Settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`). Such
             a run has a folder of its own, so it never takes the place of the profile's run.
 
@@ -114,7 +127,7 @@ def train(
     profile, init = study.profile, None
     if run.parent:
         if not (study.run_folder(run.parent) / "checkpoint.pt").exists():
-            train(study, run.parent, device, progress)
+            train(study, run.parent, device, progress, cores)
         init = study.run_folder(run.parent) / init_checkpoint(study.stage(run.parent))
     stage, folder = study.stage(run), study.run_folder(run)
     if changes := {key: value for key, value in changes.items() if value is not None}:
@@ -124,7 +137,13 @@ def train(
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
     runtime = Runtime(
-        device, profile.devices, profile.workers, profile.compile, profile.exact_batch_norm, progress
+        device=device,
+        processes=profile.devices,
+        cores=cores or int(os.environ.get(CORES, 1)),
+        workers=profile.workers,
+        compile=profile.compile,
+        exact_batch_norm=profile.exact_batch_norm,
+        progress=progress,
     )
     return fit(stage, data, folder, init, bones, runtime)
 
@@ -132,25 +151,47 @@ def train(
 def evaluated(study: Study, name: str, device: str = "auto") -> Path:
     """The folder of the run of that name; the run is trained and evaluated first where it is not yet."""
     run = study.run(name)
-    folder = study.run_folder(run)
     train(study, run, device)
-    predictions = folder / "predictions.h5"
-    if not predictions.exists() or predictions.stat().st_mtime < (folder / "checkpoint.pt").stat().st_mtime:
-        evaluate(study, run, device)
-    return folder
+    evaluate(study, run, device)
+    return study.run_folder(run)
 
 
-def evaluate(study: Study, run: Run, device: str = "auto", progress: bool = True) -> pd.DataFrame:
-    """Score one run on its test sets; writes `predictions.h5` and `metrics.csv` into its folder.
+def evaluate(
+    study: Study, run: Run, device: str = "auto", name: str = "", again: bool = False
+) -> pd.DataFrame:
+    """Score one run on its test sets: `predictions.h5` and `metrics.csv` in its folder.
+
+    Args:
+        study: The study.
+        run: One of its runs; it is trained first where it has not been.
+        device: auto, cpu, cuda, …
+        name: Of the folder, where the run was trained with changes (`record["name"]`).
+        again: Score anew although the scores are newer than the weights.
 
     Returns:
         The rows of `metrics.csv`.
     """
-    folder = study.run_folder(run)
+    folder = study.run_folder_named(name or run.name)
     if not (folder / "checkpoint.pt").exists():
-        train(study, run, device, progress)
+        train(study, run, device)
     stores = {name: open_store(study, name, "test") for name in study.test_sets(run)}
     for name, store in stores.items():
         copy_labels(store.path, study.labels_path(name))
+    if not again and _is_scored(folder, stores):
+        with contextlib.suppress(StudyError):  # damaged: scored anew
+            return read_table(folder / "metrics.csv", "scores", SCORE_COLUMNS, SCORE_NUMBERS)
     train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
-    return score_run(folder, stores, train_3d, device, progress, study.profile.legacy)
+    return score_run(folder, stores, train_3d, device, legacy=study.profile.legacy)
+
+
+def _is_scored(folder: Path, stores: dict[str, Store]) -> bool:
+    """Whether the run's files of scores are newer than its weights and of these very test people."""
+    files = [folder / name for name in ("checkpoint.pt", "predictions.h5", "metrics.csv")]
+    if not all(path.exists() for path in files):
+        return False
+    trained, *scored = (path.stat().st_mtime_ns for path in files)
+    keys = {name: store.attrs["key"] for name, store in stores.items()}
+    try:
+        return min(scored) >= trained and PredictionFile(folder).keys == keys
+    except StudyError:  # damaged
+        return False

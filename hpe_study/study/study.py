@@ -98,6 +98,10 @@ class Study:
             raise StudyError(f"{self.profile_path}: has no run {name!r}; its runs are {', '.join(by_name)}")
         return by_name[name]
 
+    def is_alone(self, run: Run) -> bool:
+        """Whether no other run can be trained beside it: all the others are its ancestors or descendants."""
+        return all(run in other.lineage or other in run.lineage for other in self.runs)
+
     def stage(self, run: Run) -> StageConfig:
         """What a run depends on."""
         return stage_config(self.profile, run)

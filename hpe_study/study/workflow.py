@@ -72,7 +72,7 @@ def run_study(
         command = [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(study.home / "Snakefile")),
             *("--directory", str(study.home), "--nolock", "--rerun-incomplete", "--keep-going", *MODIFIED),
-            *(*place.arguments, *extra, "--config", f"profile={study.profile_path}"),
+            *(*_first_row(study), *place.arguments, *extra, "--config", f"profile={study.profile_path}"),
             *(f"kernel={kernel}", f"cores={place.cores}"),
         ]
         start = time.time()
@@ -84,6 +84,11 @@ def run_study(
                 f"\n{errors}\n(whole log: {log})"
             )
         _report(study, steps, time.time() - start)
+
+
+def _first_row(study: Study) -> tuple[str, ...]:
+    """Snakemake's arguments that have the first row of the first table made before the others."""
+    return ("--prioritize", str(study.run_folder(study.rows[0].run) / "metrics.csv")) if study.rows else ()
 
 
 @dataclass(frozen=True)

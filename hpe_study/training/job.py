@@ -20,6 +20,7 @@ class Runtime:
     Attributes:
         device: "auto", "cpu", "cuda" or "cuda:1".
         processes: how many train the run together, each on a GPU (without any: on a core) of its own.
+        cores: threads of each of those on a CPU. Recorded, because another number rounds differently.
         workers: processes that read crops, for each of those.
         compile: `torch.compile`'s mode for a training step, or "none".
         exact_batch_norm: sum batch statistics as several processes do, in one process too, so that their
@@ -29,6 +30,7 @@ class Runtime:
 
     device: str = "auto"
     processes: int = 1
+    cores: int = 1
     workers: int = 0
     compile: str = "none"
     exact_batch_norm: bool = False

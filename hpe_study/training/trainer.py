@@ -50,7 +50,7 @@ class Trainer:
 
     def __init__(self, job: TrainingJob):
         self.job, self.stage, self.data, self.out = job, job.stage, job.data, job.out
-        self.device = devices.pick_device(job.runtime.device)
+        self.device = devices.pick_device(job.runtime.device, job.runtime.cores)
         self.precision = devices.pick_precision(self.stage.network.precision, self.device)
         # collected now, because it can fail and training takes hours
         self.provenance = devices.provenance(self.device, self.precision)

@@ -17,11 +17,11 @@ from hpe_study.utils import distributed
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: str = "auto", cores: int = 1) -> torch.device:
     """Give the `torch.device` of "auto" (the GPU that this process sees, else the CPU), "cpu" or "cuda:1".
 
-    On the CPU the process is held to one thread: two runs side by side, one thread each, beat one run with
-    two (measured).
+    On the CPU the process is held to `cores` threads: two runs side by side, one thread each, beat one run
+    with two (measured).
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -36,7 +36,7 @@ def pick_device(name: str = "auto") -> torch.device:
             f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)"
         )
     if device.type == "cpu":
-        torch.set_num_threads(1)
+        torch.set_num_threads(cores)
     else:
         torch.backends.cudnn.benchmark = (
             True  # every batch has the same shape: the fastest kernels are found once
@@ -116,6 +116,7 @@ def provenance(device: torch.device, precision: str) -> dict[str, Any]:
     return {
         "device": _device_name(device),
         "devices": distributed.size(),
+        "cores": _cores(device),
         "precision": precision,
         "code": code_version(),
         "python": platform.python_version(),
@@ -130,11 +131,16 @@ def _version_of(package):
         return "unknown"
 
 
+def _cores(device):
+    """How many cores compute: of a run on GPUs one for each."""
+    return distributed.size() * (torch.get_num_threads() if device.type == "cpu" else 1)
+
+
 def _device_name(device):
     count = distributed.size()
     if device.type == "cuda":
         return torch.cuda.get_device_name(device) + (f" × {count}" if count > 1 else "")
-    return f"{_processor()} ({count} of {os.cpu_count()} cores)"
+    return f"{_processor()} ({_cores(device)} of {os.cpu_count()} cores)"
 
 
 @lru_cache

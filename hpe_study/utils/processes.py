@@ -19,6 +19,9 @@ from multiprocessing import forkserver
 # what the server loads, with all that these load in turn
 _LOADED = ["hpe_study.data.loading", "hpe_study.data.preparation", "simulated_people.render_jobs"]
 PR_SET_PDEATHSIG = 1
+CORES = (
+    "HPE_STUDY_CORES"  # environment variable: threads of a training on a CPU, where the study's command says
+)
 
 
 class _Process(contexts.ForkServerProcess):

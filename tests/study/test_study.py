@@ -53,6 +53,14 @@ def test_parents_come_before_children_and_once():
         study.run("stage9")
 
 
+def test_a_run_is_alone_where_all_others_come_before_or_after_it():
+    """So it may take all cores; Table 1 of one pair of sets is one line, with Table 2 it is not."""
+    for tables, alone in (([1], True), ([1, 2], False)):
+        study = Study("params/quick.yaml")
+        study.profile = study.profile.model_copy(update={"tables": tables})
+        assert [study.is_alone(run) for run in study.runs] == [alone] * len(study.runs)
+
+
 def fair_profile():
     values = read_profile("params/demo.yaml").model_dump() | {"tables": (4, 5)}
     values["fair"] = {"images": 24000, "pretraining_share": 0.4, "seconds": 60}

@@ -12,7 +12,7 @@ from hpe_study.models import build_model
 from hpe_study.models.heads import HeatmapHead, PoseNetwork
 from hpe_study.training import objective
 from hpe_study.training.objective import Objective, Term, objective_for
-from hpe_study.training.variants import InCropUnits, labelled_bones
+from hpe_study.training.variants import labelled_bones
 from tests.training.stick_runs import stage
 
 
@@ -96,7 +96,7 @@ def labelled_batch(joints, depth, labelled=True):
 
 def volumetric_terms(geometry_weight=0.01):
     settings = stage(geometry_weight=geometry_weight, depth_weight=0.3)
-    variant = SimpleNamespace(geometry_inputs=labelled_bones, geometry_loss=InCropUnits("drillis_contini"))
+    variant = SimpleNamespace(geometry_inputs=labelled_bones)
     return objective_for(build_model("narrow18_volumetric", width=4), settings, variant)
 
 
