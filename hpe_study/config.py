@@ -5,7 +5,7 @@
 `hpe_study.parameter_files` reads the files.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
     field_validator,
     model_validator,
 )
@@ -25,14 +26,21 @@ from hpe_study.utils.files import digest_of
 
 PAPER_2D = ("mpii", "lsp", "flic")  # the paper's own sets: of its tables, figures and claims
 PAPER_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
-SETS_2D = (*PAPER_2D,)  # sets that a profile may name: add yours here
+SETS_2D = (*PAPER_2D, "lsp_extended")  # readers of the sets that a profile may learn from: add yours here
 SETS_3D = (*PAPER_3D,)
-READERS = (*SETS_2D, *SETS_3D, "3dpw", "lsp_extended", "lsp_pseudo3d", "pose2sim")
+READERS = (*SETS_2D, *SETS_3D, "3dpw", "lsp_pseudo3d", "pose2sim")
 # a profile's own, not one set's
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy"}
 AUDIT = "audit"  # the notebook that trains its own runs
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
-ANALYSES = ("table1", "table2", "table3", "table4", "table5", "table8", *FIGURES, AUDIT)
+ANALYSES = (*(f"table{number}" for number in range(1, 9)), *FIGURES, AUDIT)
+SECTIONS = {  # table → the sections of a parameter file that it needs
+    4: ("fair",),
+    5: ("size",),
+    6: ("real", "fair"),
+    7: ("today", "fair"),
+    8: ("geometry_sweep",),
+}
 RENAMED = {  # a key of earlier parameter files → what to write instead
     "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
     "datasets": "write sets: {NAME: {options: {…}}}",
@@ -62,6 +70,7 @@ Names = Annotated[tuple[str, ...], AfterValidator(_each_once)]
 CanonicalBones = Literal["drillis_contini", "h36m"]  # `skeletons.CANONICAL_LENGTHS`
 JointRules = Literal["corrected", "printed"]  # `datasets.label_mapping`
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Arm = Literal["none", "2d pre-training", "mixing", "both"]
 
 
 class Frozen(BaseModel):
@@ -97,7 +106,10 @@ SOURCES = {"h36m_full": DataSetConfig(reader="h36m", options={"layout": "full"})
 
 
 class TrainingConfig(Frozen):
-    """One stage; the learning rate is multiplied by `drop_factor` after each epoch of `drop_after`."""
+    """One stage; the learning rate is multiplied by `drop_factor` after each epoch of `drop_after`.
+
+    With `decay: cosine` it falls along half a cosine instead.
+    """
 
     epochs: PositiveInt = 1
     seconds: PositiveFloat | None = None  # of training, after which no epoch is begun (Table 4's equal times)
@@ -109,6 +121,7 @@ class TrainingConfig(Frozen):
     learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegative = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    decay: Literal["steps", "cosine"] = "steps"
     drop_after: tuple[PositiveInt, ...] = ()
     drop_factor: PositiveFloat = 0.1
     ema: Annotated[float, Field(gt=0, lt=1)] | None = (
@@ -142,6 +155,7 @@ class AugmentationConfig(Frozen):
     shift: Share = 0.0  # ± share of the crop's side
     flip: Share = 0.5
     colour: Share = 0.0  # ± gain and offset per channel
+    occlusion: Share = 0.0  # of the samples, on which a rectangle of one colour is laid
 
     @model_validator(mode="before")
     @classmethod
@@ -225,6 +239,23 @@ class Size(Frozen):
     shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
 
 
+class RealPeople(Frozen):
+    """Table 6: each source of 2D with each simulated 3D set, at the equal images of the section `fair`."""
+
+    # the 2D sets of stage 1, one after the other; stage 2 mixes the last with the 3D set; []: 3D only
+    sources: Annotated[tuple[Names, ...], Field(min_length=1), AfterValidator(_each_once)]
+    three_d: Annotated[Names, Field(min_length=1)]
+    shares: tuple[PositiveShare, ...] = ()  # of the last source's labels, with the first 3D set: the curve
+    recipes: tuple[str, ...] = ("",)
+
+
+class Today(Frozen):
+    """Table 7: arms of Table 4 under several recipes, at the equal images of the section `fair`."""
+
+    recipes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
+    arms: tuple[Arm, ...] = get_args(Arm)
+
+
 class GeometrySweep(Frozen):
     """Table 8: stage 3 with the geometric loss at several weights λ_geo, in crop units."""
 
@@ -259,7 +290,7 @@ class Profile(Frozen):
     three_d: Names = PAPER_3D
     also_test: Names = ()  # sets without a table of their own that every run is scored on as well
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
-    tables: tuple[Literal[1, 2, 3, 4, 5, 8], ...] = (1, 2, 3)
+    tables: tuple[Literal[1, 2, 3, 4, 5, 6, 7, 8], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_each_once)] = (0,)
     validate_every: PositiveInt = 5  # epochs
@@ -273,8 +304,11 @@ class Profile(Frozen):
     large_sets: Names = ()  # 3D sets whose 3D-only stages have their own settings:
     stage2_3d_only_large: TrainingConfig | None = None
     stage3_3d_only_large: TrainingConfig | None = None
-    fair: Fair | None = None  # for Table 4
+    fair: Fair | None = None  # for Tables 4, 6 and 7
     size: Size | None = None  # for Table 5
+    real: RealPeople | None = None  # for Table 6
+    today: Today | None = None  # for Table 7
+    recipes: dict[SetName, dict[str, dict[str, Any]]] = {}  # sections of this file that a recipe changes
     geometry_sweep: GeometrySweep | None = None  # for Table 8
     joint_rules: JointRules = "corrected"  # from the sets' joints to MPII-16's
     canonical_bones: CanonicalBones = "drillis_contini"  # whose ratios the geometric loss asks for
@@ -295,7 +329,7 @@ class Profile(Frozen):
                 raise ValueError(f"sets.{name}: needs a reader: one of {', '.join(READERS)}")
         for key, allowed in (("two_d", SETS_2D), ("three_d", SETS_3D), ("large_sets", SETS_3D)):
             for name in getattr(self, key):
-                if name not in allowed:
+                if self.source(name).reader not in allowed:
                     raise ValueError(f"{key}: {name!r} is not one of {', '.join(allowed)}")
         for name in self.also_test:
             if name not in (*READERS, *SOURCES, *self.sets):
@@ -304,13 +338,22 @@ class Profile(Frozen):
         for key, tables in (("two_d", {1, 3}), ("three_d", {1, 2, 3})):
             if not getattr(self, key) and tables & set(self.tables):
                 raise ValueError(f"{key}: table {min(tables & set(self.tables))} needs at least one set")
-        for table, key in ((4, "fair"), (5, "size"), (8, "geometry_sweep")):
+        for table, keys in SECTIONS.items():
+            for key in keys:
+                if table in self.tables and getattr(self, key) is None:
+                    raise ValueError(f"tables: table {table} needs the section {key}")
+        for key in ("fair", "size", "geometry_sweep"):
             section = getattr(self, key)
-            if table in self.tables and section is None:
-                raise ValueError(f"tables: table {table} needs the section {key}")
             for name in ("two_d", "three_d") if section else ():
                 if getattr(section, name) not in getattr(self, name):
                     raise ValueError(f"{key}.{name}: must be one of the profile's own {name}")
+        sources = [name for source in self.real.sources for name in source] if self.real else []
+        for name in sources:
+            if name not in self.two_d:
+                raise ValueError(f"real.sources: {name!r} must be one of the profile's own two_d")
+        for name in self.real.three_d if self.real else ():
+            if name not in self.three_d:
+                raise ValueError(f"real.three_d: {name!r} must be one of the profile's own three_d")
         return self
 
     @model_validator(mode="after")
@@ -326,6 +369,42 @@ class Profile(Frozen):
         if self.large_sets and not (self.stage2_3d_only_large and self.stage3_3d_only_large):
             raise ValueError("large_sets: needs the sections stage2_3d_only_large and stage3_3d_only_large")
         return self
+
+    @model_validator(mode="after")
+    def _recipes_fit(self) -> "Profile":
+        for key in ("real", "today"):
+            section = getattr(self, key)
+            for name in section.recipes if section else ():
+                if name and name not in self.recipes:
+                    raise ValueError(f"{key}.recipes: {name!r} is not one of {', '.join(self.recipes)}")
+        allowed = (
+            "network",
+            "augmentation",
+            "fair",
+            *(key for key in type(self).model_fields if key[:5] == "stage"),
+        )
+        for name, changes in self.recipes.items():
+            if wrong := sorted(set(changes) - set(allowed)):
+                raise ValueError(f"recipes.{name}: {wrong[0]!r} is not one of {', '.join(allowed)}")
+            if "input_size" in changes.get("network", {}):
+                raise ValueError(f"recipes.{name}: input_size is the profile's: stores are made for it")
+            try:
+                self.with_recipe(name)
+            except ValidationError as error:
+                fault = error.errors()[0]
+                key = ".".join(map(str, ("recipes", name, *fault["loc"])))
+                raise ValueError(f"{key}: {fault['msg'].removeprefix('Value error, ')}") from error
+        return self
+
+    def with_recipe(self, name: str) -> "Profile":
+        """The profile with the sections that a recipe changes; itself for ""."""
+        if not name:
+            return self
+        changes = self.recipes[name]
+        values = self.model_dump(exclude={"recipes", "real", "today"})
+        values["tables"] = tuple(table for table in self.tables if table not in (6, 7))
+        merged = {key: {**(values.get(key) or {}), **section} for key, section in changes.items()}
+        return Profile(**{**values, **merged})
 
     @property
     def set_names(self) -> list[str]:

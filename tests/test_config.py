@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from hpe_study.config import Profile
 from hpe_study.errors import StudyError
-from hpe_study.parameter_files import read_profile
+from hpe_study.parameter_files import read_profile, read_values
 from hpe_study.study import Run
 from hpe_study.study.runs import stage_config
 
@@ -52,3 +54,50 @@ def test_large_sets_have_their_own_3d_only_schedule():
     assert paper.training(2, None, "mpi_inf_3dhp").batch_size == 128
     assert paper.training(2, None, "h36m").epochs == 60
     assert paper.training(2, "mpii", "mpi_inf_3dhp").depth_weight == 0.1
+
+
+def real_profile(**changes):
+    values = read_values("params/real.yaml")
+    return Profile(**{**values, **changes})
+
+
+def test_sets_of_one_reader_stand_side_by_side_real_and_simulated():
+    profile = real_profile()
+    assert {name: profile.source(name).reader for name in ("lsp", "lsp_simulated", "lsp_extended")} == {
+        "lsp": "lsp",
+        "lsp_simulated": "lsp",
+        "lsp_extended": "lsp_extended",
+    }
+    assert [profile.source(name).simulate is None for name in ("lsp", "lsp_simulated")] == [True, False]
+    assert profile.source("lsp").root == "data/real"
+
+
+def test_a_recipe_changes_sections_and_nothing_else():
+    profile = read_profile("params/today.yaml")
+    changed = profile.with_recipe("volumetric_cosine_occlusion")
+    assert changed.network == profile.network.model_copy(update={"model": "narrow18_volumetric"})
+    assert changed.augmentation == profile.augmentation.model_copy(update={"occlusion": 0.5})
+    expected = profile.stage2.model_copy(update={"decay": "cosine", "depth_weight": 1.0})
+    assert changed.stage2 == expected
+    assert changed.fair == profile.fair
+    assert profile.with_recipe("") is profile
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipes": {"a": {"network": {"model": "resnet51"}}}}, "recipes.a.network: model 'resnet51'"),
+        ({"recipes": {"a": {"network": {"input_size": 128}}}}, "recipes.a: input_size is the profile's"),
+        ({"recipes": {"a": {"sets": {}}}}, "recipes.a: 'sets' is not one of network, augmentation, fair"),
+        ({"real": {"sources": [[]], "three_d": ["h36m"], "recipes": ["b"]}}, "real.recipes: 'b' is not one"),
+        ({"real": {"sources": [["flic"]], "three_d": ["h36m"]}}, "real.sources: 'flic' must be one"),
+        ({"real": {"sources": [[]], "three_d": ["3dpw"]}}, "real.three_d: '3dpw' must be one"),
+        ({"real": None}, "table 6 needs the section real"),
+        ({"tables": [6, 7]}, "table 7 needs the section today"),
+        ({"two_d": ["pose2sim"]}, "two_d: 'pose2sim' is not one of mpii"),
+    ],
+)
+def test_what_tables_6_and_7_cannot_do_is_refused(changes, message):
+    with pytest.raises(ValidationError) as caught:
+        real_profile(**changes)
+    assert message in str(caught.value)

@@ -18,6 +18,8 @@ from hpe_study.skeletons import MPII16
 from hpe_study.utils import rng
 from hpe_study.utils.tensors import cached_tensor
 
+OCCLUDER = 0.1, 0.25  # half a side of an occluding rectangle, share of the crop: least and most
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -29,6 +31,8 @@ class Augmentation:
     flip: torch.Tensor  # (B,) bool
     gain: torch.Tensor  # (B, 3) per channel
     offset: torch.Tensor  # (B, 3)
+    occluder: torch.Tensor  # (B, 4) left, top, right, bottom of a rectangle, fractions of the crop seen
+    occluder_colour: torch.Tensor  # (B, 3) in [0, 1]
 
     def to(self, device: torch.device) -> "Augmentation":
         """Copy to a device."""
@@ -45,6 +49,8 @@ def identity_augmentation(count: int) -> Augmentation:
         torch.zeros(count, dtype=torch.bool),
         torch.ones(count, 3),
         torch.zeros(count, 3),
+        torch.zeros(count, 4),
+        torch.zeros(count, 3),
     )
 
 
@@ -60,12 +66,16 @@ def sample_augmentation(
         seed: Of the run.
         epoch: Its number.
     """
-    u = rng.uniform("augmentation", seed, epoch, samples, 16)
+    u = rng.uniform("augmentation", seed, epoch, samples, 24)
     normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
     scale = np.clip(settings.scale_sd * normal[:, 0], -settings.scale_limit, settings.scale_limit)
     angle = np.clip(settings.rotation_sd * normal[:, 1], -settings.rotation_limit, settings.rotation_limit)
     angle = np.where((u[:, 4] < settings.rotation_share) & rotatable, np.deg2rad(angle), 0.0)
     symmetric = 2 * u[:, 6:14] - 1
+    middle, half = u[:, 14:16], OCCLUDER[0] + (OCCLUDER[1] - OCCLUDER[0]) * u[:, 16:18]
+    occluder = np.where(
+        u[:, 18:19] < settings.occlusion, np.concatenate([middle - half, middle + half], 1), 0
+    )
     tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
     return Augmentation(
         scale=tensor(1 + scale),
@@ -74,6 +84,8 @@ def sample_augmentation(
         flip=torch.from_numpy(u[:, 5] < settings.flip),
         gain=tensor(1 + settings.colour * symmetric[:, 2:5]),
         offset=tensor(0.4 * settings.colour * symmetric[:, 5:8]),
+        occluder=tensor(occluder),
+        occluder_colour=tensor(u[:, 19:22]),
     )
 
 
@@ -141,11 +153,16 @@ def sample_images(
     images = grid_sample(
         crops.permute(0, 3, 1, 2).float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )
-    return (
+    images = (
         images.mul_(augmentation.gain[..., None, None] / 255)
         .add_(augmentation.offset[..., None, None])
         .clamp_(0, 1)
     )
+    left, top, right, bottom = augmentation.occluder[:, :, None].unbind(1)  # (B, 1) each
+    cells = (torch.arange(size, device=images.device) + 0.5) / size
+    across, down = (cells >= left) & (cells < right), (cells >= top) & (cells < bottom)
+    hidden = (down[:, :, None] & across[:, None, :])[:, None]
+    return torch.where(hidden, augmentation.occluder_colour[..., None, None], images)
 
 
 @dataclass(frozen=True)

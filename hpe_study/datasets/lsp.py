@@ -30,6 +30,7 @@ from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
+from hpe_study.utils import rng
 from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
@@ -64,7 +65,7 @@ EXTENDED_INFO = DatasetInfo(
         "Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
     ),
     expected={"train": 10000, "test": 0},
-    quirks=("the flag means labelled", "all of it is training data"),
+    quirks=("the flag means labelled", "all of it is training data; `validation: 500` keeps a fixed part"),
 )
 _COMPARED = 40  # images whose size is compared with their labels
 # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
@@ -129,16 +130,18 @@ def read_extended(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 class LspExtended(Records):
-    """LSP-Extended alone. Its test split is empty: all of it is training data."""
+    """LSP-Extended alone. All of it is training data, so its test split is a validation part, if any."""
 
     info = EXTENDED_INFO
     skeleton = LSP14
 
-    def load(self) -> None:
-        """Read the labels as arrays."""
+    def load(self, validation: int = 0) -> None:
+        """Read the labels as arrays. Of these, `validation` images, the same always, are the test split."""
         images = _Images(self, self.folder("lsp_extended"), digits=5)
-        rows = np.arange(len(images.joints)) if self.split == "train" else np.zeros(0, int)
-        self._set_rows([(images, rows)])
+        drawn = rng.generator("lsp_extended validation", 0).permutation(len(images.joints))
+        self._set_rows(
+            [(images, np.sort(drawn[validation:] if self.split == "train" else drawn[:validation]))]
+        )
 
     def _set_rows(self, parts):
         """Set the records: the rows of one folder after those of another. parts: (`_Images`, row numbers)."""

@@ -29,9 +29,8 @@ PREDICTION_BYTES = 16 * 4 * 4  # per image: 16 joints of x, y, depth and height,
 @lru_cache
 def checkpoint_bytes(network: NetworkConfig) -> int:
     """Bytes of a network's weights, counted without making them."""
-    options = {"width": network.width} if network.width else {}
     with torch.device("meta"):
-        weights = build_model(network.model, **options).state_dict()
+        weights = build_model(network.model, width=network.width).state_dict()
     return sum(value.numel() * value.element_size() for value in weights.values())
 
 

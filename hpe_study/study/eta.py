@@ -62,8 +62,7 @@ def _rate_on_noise(profile: Profile) -> float:
     network, batch = profile.network, profile.stage2.batch_size
     device = devices.pick_device("auto")
     precision = devices.pick_precision(network.precision, device)
-    options = {"width": network.width} if network.width else {}
-    model = build_model(network.model, **options).to(device, memory_format=torch.channels_last)
+    model = build_model(network.model, width=network.width).to(device, memory_format=torch.channels_last)
     noise = torch.rand(batch, 3, network.input_size, network.input_size, device=device)
     images = noise.contiguous(memory_format=torch.channels_last)
     seconds = []

@@ -2,8 +2,9 @@
 
 runs.csv, one row per run, test set, scorer and metric:
     run, scheme (2d | fusion | 3d), stage, two_d, three_d (stage 2's 3D set), target (stage 3's), epoch_scale,
-    seed, arm (none | 2d pre-training | mixing | both), budget (images | time, Table 4), backbone, share (of
-    the 2D set, Table 5), geometry_weight (λ_geo of stage 3 where it is not the profile's):
+    seed, arm (none | 2d pre-training | mixing | both), budget (images | time), backbone, share (of
+    the 2D set, Tables 5 and 6), geometry_weight (λ_geo of stage 3 where it is not the profile's), start (2D
+    sets of the stages 1 before it, joined by "+"), recipe (Tables 6 and 7):
         which run it is;
     test_set, test_origin (simulated | real | pseudo-labelled), protocol, scorer (model, best constant pose,
     true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
@@ -48,6 +49,8 @@ RUN_COLUMNS = [
     "backbone",
     "share",
     "geometry_weight",
+    "start",
+    "recipe",
 ]
 SCORE_COLUMNS = [
     "test_set",
@@ -75,6 +78,8 @@ EPOCH_NUMBERS = [
 ]
 NEW_COLUMNS = {  # that records published before them lack → what holds there
     "geometry_weight": np.nan,
+    "start": np.nan,
+    "recipe": np.nan,
     "images_line": np.nan,
     "test_origin": "simulated",
     "learnt_from": "simulated",

@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hpe_study.config import PAPER_2D, PAPER_3D, NetworkConfig, Profile, StageConfig, TrainingConfig
+from hpe_study.config import (
+    PAPER_2D,
+    PAPER_3D,
+    NetworkConfig,
+    Profile,
+    RealPeople,
+    StageConfig,
+    TrainingConfig,
+)
 from hpe_study.models.registry import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
@@ -27,12 +35,13 @@ class Run:
         target: The 3D set of stage 3.
         epoch_scale: Epochs and drops of the schedule times this (Table 3).
         seed: Of the weights and of all random draws.
-        start: The 2D set of the stage 1 that the lineage begins with. The paper's runs begin with their own
-            `two_d` (SAME); the arms of Table 4 set it apart (None: no stage 1).
-        budget: What Table 4 holds equal: "", "images" or "time".
+        start: The 2D sets of the stages 1 that the lineage begins with, joined by "+". The paper's runs begin
+            with their own `two_d` (SAME); the arms of Tables 4, 6 and 7 set it apart (None: no stage 1).
+        budget: What Tables 4, 6 and 7 hold equal: "", "images" or "time".
         backbone: Table 5's network, such as "narrow18:24"; "": the profile's.
-        share: Of the 2D set's images that are used (Table 5).
+        share: Of the 2D set's images that are used (Tables 5 and 6).
         geometry_weight: λ_geo of stage 3, where it is not the profile's (Table 8); 0 leaves the loss out.
+        recipe: One of the profile's recipes (Tables 6 and 7); "": the profile as it stands.
     """
 
     stage: int
@@ -46,6 +55,7 @@ class Run:
     backbone: str = ""
     share: float = 1.0
     geometry_weight: float | None = None
+    recipe: str = ""
 
     def __post_init__(self) -> None:
         if self.start == SAME:
@@ -60,6 +70,7 @@ class Run:
             None if self.start == self.two_d else f"from_{self.start or 'scratch'}",
             f"x{self.epoch_scale}" if self.epoch_scale != 1 else None,
             self.budget and f"equal_{self.budget}",
+            self.recipe,
             self.backbone.replace(":", "_"),
             f"share{self.share:g}" if self.share != 1 else None,
             self._geometry_label,
@@ -95,9 +106,16 @@ class Run:
         """The run whose weights this one starts from."""
         if self.stage == 3:
             return replace(self, stage=2, target=None, geometry_weight=None)
-        if self.stage == 2 and self.start:
-            return replace(self, stage=1, two_d=self.start, three_d=None, geometry_weight=None)
-        return None
+        before = self.starts if self.stage == 2 else self.starts[: self.starts.index(self.two_d)]
+        if not before:
+            return None
+        share = self.share if before[-1] == self.two_d else 1.0  # it is one of the run's own 2D set
+        return replace(self, stage=1, two_d=before[-1], share=share, three_d=None, geometry_weight=None)
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The 2D sets of the stages 1 that the lineage begins with."""
+        return tuple(self.start.split("+")) if self.start else ()
 
     @property
     def lineage(self) -> "tuple[Run, ...]":
@@ -107,7 +125,8 @@ class Run:
     @property
     def sets(self) -> set[str]:
         """The data sets that it and its ancestors learn from."""
-        return {self.two_d, self.three_d, self.target, self.start} - {None}
+        names = (name for run in self.lineage for name in (run.two_d, run.three_d, run.target))
+        return {name for name in names if name}
 
     @property
     def notebook(self) -> str:
@@ -154,17 +173,52 @@ def table3_unscaled(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 
     return [replace(run, epoch_scale=1) for run in doubled]
 
 
+def arms(two_d: str, three_d: str, seed: int = 0, **options: str) -> list[Run]:
+    """Without 2D, with 2D pre-training, with mixing, with both; options: of every run."""
+    pairs = [(None, None), (None, two_d), (two_d, None), (two_d, two_d)]
+    return [Run(2, mixed, three_d, seed=seed, start=start, **options) for mixed, start in pairs]
+
+
 def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
     """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss."""
-    arms = [(None, None), (None, two_d), (two_d, None), (two_d, two_d)]
-    stage2 = [
-        Run(2, mixed, three_d, seed=seed, start=start, budget=budget)
-        for budget in ("images", "time")
-        for mixed, start in arms
-    ]
+    stage2 = [run for budget in ("images", "time") for run in arms(two_d, three_d, seed, budget=budget)]
     return stage2 + [
         Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry_weight=weight)
         for weight in (None, 0.0)
+    ]
+
+
+def table6(real: RealPeople, seed: int = 0) -> list[Run]:
+    """Each source of 2D with each 3D set; then the curve over shares of the last source's labels."""
+
+    def row(source, three_d, recipe, share=1.0):
+        two_d, start = (source[-1], "+".join(source)) if source else (None, None)
+        return Run(2, two_d, three_d, seed=seed, start=start, budget="images", share=share, recipe=recipe)
+
+    grid = [
+        row(source, three_d, recipe)
+        for recipe in real.recipes
+        for three_d in real.three_d
+        for source in real.sources
+    ]
+    labelled = [source for source in real.sources if source and source[-1] == real.sources[-1][-1]]
+    curve = [
+        row(source, real.three_d[0], recipe, share)
+        for recipe in real.recipes
+        for source in labelled
+        for share in real.shares
+    ]
+    return grid + curve
+
+
+def table7(profile: Profile, seed: int = 0) -> list[Run]:
+    """Arms of Table 4 at equal images under each recipe."""
+    fair, today = profile.fair, profile.today
+    return [
+        run
+        for recipe in today.recipes
+        for run in arms(fair.two_d, fair.three_d, seed, budget="images", recipe=recipe)
+        if run.arm in today.arms
     ]
 
 
@@ -192,6 +246,8 @@ def _rows_of_table(profile: Profile, table: int, seed: int) -> list[Run]:
             for backbone in size.backbones
             for share in size.shares
         ],
+        6: lambda: table6(profile.real, seed),
+        7: lambda: table7(profile, seed),
         8: lambda: table8(sweep.two_d, sweep.three_d, sweep.weights, seed),
     }
     return made[table]()
@@ -212,6 +268,7 @@ def rows(profile: Profile) -> list[Row]:
 
 def stage_config(profile: Profile, run: Run) -> StageConfig:
     """What one run of a profile depends on."""
+    profile = profile.with_recipe(run.recipe)
     training = profile.training(run.stage, run.two_d, run.trained_3d).scaled(run.epoch_scale)
     if run.geometry_weight is not None:
         training = training.model_copy(update={"geometry_weight": run.geometry_weight})
@@ -233,11 +290,11 @@ def stage_config(profile: Profile, run: Run) -> StageConfig:
 
 
 def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> TrainingConfig:
-    """Stage 1's or stage 2's part of what an arm of Table 4 may spend; stage 3 is the profile's own."""
+    """A stage's part of what an arm may spend: stages 1 have equal parts, stage 3 is the profile's own."""
     if run.stage == 3:
         return training
     pretraining = profile.fair.pretraining_share if run.start else 0.0
-    part = profile.fair.pretraining_share if run.stage == 1 else 1 - pretraining
+    part = pretraining / len(run.starts) if run.stage == 1 else 1 - pretraining
     sets = 2 if run.two_d and run.three_d else 1
     update = {"samples_per_epoch": round(profile.fair.images * part / sets / training.epochs)}
     if run.budget == "time":

@@ -1,6 +1,7 @@
 """The random change of a batch: exact geometry, labels and picture together, numbers that follow the sample."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,33 @@ def test_changes_keep_within_their_limits():
     assert 0.45 < change.flip.float().mean() < 0.55
     still = sample_augmentation(WILD, np.arange(100), np.zeros(100, bool), 0, 0)
     assert (still.angle == 0).all()
+
+
+def test_occluders_hide_their_share_of_the_samples():
+    settings = WILD.model_copy(update={"occlusion": 0.4, "colour": 0.0})
+    change = change_of(4000, settings=settings)
+    left, top, right, bottom = change.occluder.T
+    hidden = right > left
+    assert 0.37 < hidden.float().mean() < 0.43
+    for low, high in ((left, right), (top, bottom)):
+        assert ((high - low)[hidden] >= 0.2 - 1e-6).all()
+        assert ((high - low)[hidden] <= 0.5 + 1e-6).all()
+    assert (change_of(100).occluder == 0).all()
+    torch.testing.assert_close(change_of(4000).scale, change.scale)  # the other changes are as before
+
+
+def test_an_occluder_has_one_colour_and_nothing_outside_it_changes(tmp_path):
+    store = stick_store(tmp_path, 8, in_memory=True)
+    raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
+    change = change_of(8, settings=WILD.model_copy(update={"occlusion": 1.0}))
+    seen = augment_batch(raw, change, 32)
+    plain = augment_batch(raw, replace(change, occluder=torch.zeros(8, 4)), 32)
+    cells = (torch.arange(32) + 0.5) / 32
+    for i, (left, top, right, bottom) in enumerate(change.occluder):
+        inside = ((cells >= top) & (cells < bottom))[:, None] & (cells >= left) & (cells < right)
+        colour = change.occluder_colour[i][:, None, None].expand(3, 32, 32)
+        torch.testing.assert_close(seen.images[i], torch.where(inside, colour, plain.images[i]))
+    assert torch.equal(seen.labelled, plain.labelled)  # a hidden joint is still to be found
 
 
 def test_a_change_is_undone_exactly():

@@ -49,6 +49,16 @@ def test_the_extension_alone_only_trains(tmp_path):
     assert len(open_dataset("lsp_extended", tmp_path, "test")) == 0
 
 
+def test_a_part_of_the_extension_can_be_kept_for_validation(tmp_path):
+    raw_layouts.lsp_extended(tmp_path)
+    names = [
+        {record.image.name for record in open_dataset("lsp_extended", tmp_path, split, validation=2)}
+        for split in ("train", "test")
+    ]
+    assert [len(part) for part in names] == [3, 2]
+    assert not names[0] & names[1]
+
+
 def test_one_of_the_two_is_enough_and_reported(tmp_path):
     raw_layouts.lsp(tmp_path)
     with pytest.warns(UserWarning, match="lsp train: not there: .*lsp_extended"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpe_study.config import SETS_2D, SETS_3D
+from hpe_study.config import PAPER_2D, PAPER_3D
 from hpe_study.datasets.base import head_size_of
 from hpe_study.report.pckh import HEAD_SIZES
 from hpe_study.skeletons import FLIC29, H36M17, LSP14, MPI_INF_3DHP17, SMPL24, UNREALCV15
@@ -21,4 +21,4 @@ def test_the_notes_name_a_head_size_for_the_sets_whose_joints_have_one():
         joints = np.arange(2.0 * len(skeleton.joints)).reshape(-1, 2)
         missing = HEAD_SIZES[name].startswith("no head")
         assert missing == np.isnan(head_size_of(joints, skeleton)), name
-    assert set(HEAD_SIZES) == {*SETS_2D, *SETS_3D, "3dpw"}
+    assert set(HEAD_SIZES) == {*PAPER_2D, *PAPER_3D, "3dpw"}

@@ -107,6 +107,79 @@ def test_table_8_changes_the_geometric_loss_weight_of_one_stage_2():
     assert len({run.name for run in runs}) == len(runs)
 
 
+def spent(profile, run):
+    """Images that an arm learns from, with its ancestors."""
+    parts = ((stage_config(profile, part).training, part.scheme) for part in run.lineage)
+    return sum(
+        training.epochs * training.samples_per_epoch * (2 if scheme == "fusion" else 1)
+        for training, scheme in parts
+    )
+
+
+def test_table_6_spends_the_same_in_every_arm():
+    profile = read_profile("params/real.yaml")
+    arms = [row.run for row in rows(profile) if row.run.seed == 0]
+    assert len(arms) == len({run.name for run in arms}) == 16
+    assert {spent(profile, run) for run in arms} == {36000}
+    assert {run.sets - {"h36m", "mpi_inf_3dhp"} == set(run.starts) for run in arms} == {True}
+
+
+def test_real_labels_come_after_simulated_ones_and_are_counted_alone():
+    run = Run(2, "lsp_extended", "h36m", start="mpii+lsp_extended", budget="images", share=0.1)
+    assert [(part.two_d, part.share, part.name) for part in run.lineage] == [
+        ("mpii", 1.0, "stage1-mpii-from_mpii+lsp_extended-equal_images-seed0"),
+        ("lsp_extended", 0.1, "stage1-lsp_extended-from_mpii+lsp_extended-equal_images-share0.1-seed0"),
+        ("lsp_extended", 0.1, "stage2-lsp_extended-from_mpii+lsp_extended-equal_images-share0.1-h36m-seed0"),
+    ]
+    assert [part.sets for part in run.lineage] == [
+        {"mpii"},
+        {"mpii", "lsp_extended"},
+        {"mpii", "lsp_extended", "h36m"},
+    ]
+
+
+def test_rows_of_real_people_are_absent_where_their_photographs_are():
+    study = Study("params/real.yaml")
+    study.absent = {"lsp_extended": "not there", "lsp": "not there"}
+    assert {run.two_d for run in study.runs} == {None, "mpii", "lsp_simulated"}
+    assert {study.learnt_from(run) for run in study.runs} == {"simulated"}
+
+
+def test_imagenet_and_2d_pose_are_told_apart():
+    profile = read_profile("params/imagenet.yaml")
+    arms = [row.run for row in rows(profile) if row.run.seed == 0]
+    networks = [stage_config(profile, run).network for run in arms]
+    assert [(network.pretrained, run.start) for network, run in zip(networks, arms, strict=True)] == [
+        (False, None),
+        (False, "lsp_extended"),
+        (True, None),
+        (True, "lsp_extended"),
+    ]
+    assert {network.model for network in networks} == {"efficientnet_lite0"}
+    assert {spent(profile, run) for run in arms} == {40000}
+
+
+def test_table_7_is_the_four_arms_under_each_recipe_at_equal_images():
+    profile = read_profile("params/today.yaml")
+    arms = [row.run for row in rows(profile) if row.run.seed == 0]
+    recipes = profile.today.recipes
+    assert [(run.recipe, run.arm) for run in arms] == [
+        (recipe, arm) for recipe in recipes for arm in ("none", "2d pre-training", "mixing", "both")
+    ]
+    assert {spent(profile, run) for run in arms} == {32000}
+    assert len({run.name for row in rows(profile) for run in row.run.lineage}) == 5 * 3 * len(recipes)
+    models = {run.recipe: stage_config(profile, run).network.model for run in arms}
+    assert models["paper"] == "narrow18"
+
+
+def test_the_search_for_table_7_meets_nobody_of_its_test_sets():
+    search, today = read_profile("params/search.yaml"), read_profile("params/today.yaml")
+    assert search.simulate_seed != today.simulate_seed
+    assert set(search.today.recipes) == set(today.recipes) == set(search.recipes)
+    assert {row.run.arm for row in rows(search)} == {"both"}
+    assert set(Study("params/search.yaml").sets) == {"mpii", "h36m"}
+
+
 def test_the_papers_depth_weight_stands_in_tables_1_to_3_and_one_weight_in_table_4():
     """λ_reg of 3D alone: 1.0 in stage 2, 0.1 in stage 3, as printed; the comparison at equal cost has one."""
     for name in ("paper", "demo", "first", "gpu", "audit", "quick"):

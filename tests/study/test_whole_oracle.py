@@ -107,6 +107,8 @@ def random_change(count):
         flip=torch.tensor(np.arange(count) % 2 == 0),
         gain=torch.ones(count, 3),
         offset=torch.zeros(count, 3),
+        occluder=torch.zeros(count, 4),
+        occluder_colour=torch.zeros(count, 3),
     )
 
 

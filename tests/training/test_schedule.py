@@ -1,5 +1,7 @@
 """The learning rate of a step and the epochs after which it drops."""
 
+import math
+
 import pytest
 
 from hpe_study.config import TrainingConfig
@@ -15,6 +17,12 @@ def test_it_warms_up_and_drops():
 
 def test_without_a_warm_up_it_is_whole_at_once():
     assert learning_rate(TrainingConfig(learning_rate=0.1), 0, 0) == 0.1
+
+
+def test_half_a_cosine_falls_from_the_whole_rate_towards_nothing():
+    cosine = TrainingConfig(epochs=4, learning_rate=0.1, decay="cosine", warmup_steps=2)
+    rates = [learning_rate(cosine, epoch, 3 * epoch) for epoch in range(4)]
+    assert rates == pytest.approx([0.05, 0.1 * (2 + math.sqrt(2)) / 4, 0.05, 0.1 * (2 - math.sqrt(2)) / 4])
 
 
 def test_drops_are_found_in_a_history():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.predictor import load_run_model
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData
@@ -56,6 +57,26 @@ def test_it_learns(data, tmp_path):
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["loss"].iloc[-1] < 0.75 * history["loss"].iloc[0]
     assert np.isnan(history["mpjpe"]).all()
+
+
+def test_a_head_of_volumes_learns_joints_and_depth_with_todays_augmentation(data, bones, tmp_path):
+    settings = stage(epochs=6, drop_after=(), decay="cosine", depth_weight=1.0)
+    settings = settings.model_copy(
+        update={
+            "network": settings.network.model_copy(update={"model": "narrow18_volumetric"}),
+            "augmentation": settings.augmentation.model_copy(update={"occlusion": 0.5}),
+        }
+    )
+    fit(settings, data, tmp_path, bones=bones, runtime=ON_CPU)
+    history = pd.read_csv(tmp_path / "history.csv")
+    first, last = history.iloc[0], history.iloc[-1]
+    assert last["loss"] < 0.9 * first["loss"]
+    assert last["loss_joints"] < first["loss_joints"]
+    assert np.isfinite(history[["loss_heatmap", "loss_depth", "loss_geometry", "mpjpe"]]).all(axis=None)
+    assert (np.diff(history["learning_rate"]) < 0).all()
+    model, network = load_run_model(tmp_path)
+    assert network.model == "narrow18_volumetric"
+    assert model.output_names == ("volume",)
 
 
 def test_stopping_anywhere_changes_nothing(unbroken, data, bones, tmp_path, monkeypatch):
