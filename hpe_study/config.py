@@ -2,15 +2,14 @@
 
 `Profile` is one file of `params/`: the data, the network, and a section of training settings for each stage.
 `StageConfig` is what one training run depends on, and its hash depends on nothing else.
+`hpe_study.config_sections` has the augmentation's section and those of Tables 4 to 8.
 `hpe_study.parameter_files` reads the files.
 """
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -20,6 +19,20 @@ from pydantic import (
 )
 
 from hpe_study import published_defects
+from hpe_study.config_sections import (
+    TABLE_SECTIONS,
+    AugmentationConfig,
+    Fair,
+    Frozen,
+    GeometrySweep,
+    Names,
+    NonNegative,
+    PositiveShare,
+    RealPeople,
+    Size,
+    Today,
+    each_once,
+)
 from hpe_study.errors import StudyError
 from hpe_study.models.registry import check_network, parse_network
 from hpe_study.utils.files import digest_of
@@ -34,13 +47,6 @@ STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "lega
 AUDIT = "audit"  # the notebook that trains its own runs
 FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
 ANALYSES = (*(f"table{number}" for number in range(1, 9)), *FIGURES, AUDIT)
-SECTIONS = {  # table → the sections of a parameter file that it needs
-    4: ("fair",),
-    5: ("size",),
-    6: ("real", "fair"),
-    7: ("today", "fair"),
-    8: ("geometry_sweep",),
-}
 RENAMED = {  # a key of earlier parameter files → what to write instead
     "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
     "datasets": "write sets: {NAME: {options: {…}}}",
@@ -54,29 +60,12 @@ def _defects(names: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(error).removeprefix("legacy: ")) from error
 
 
-def _each_once(values: tuple) -> tuple:
-    if twice := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{twice[0]!r} stands there twice")
-    return values
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
 Defects = Annotated[tuple[str, ...], AfterValidator(_defects)]
-Names = Annotated[tuple[str, ...], AfterValidator(_each_once)]
 CanonicalBones = Literal["drillis_contini", "h36m"]  # `skeletons.CANONICAL_LENGTHS`
 JointRules = Literal["corrected", "printed"]  # `datasets.label_mapping`
 SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
-Arm = Literal["none", "2d pre-training", "mixing", "both"]
-
-
-class Frozen(BaseModel):
-    """A model that takes no unknown key, no NaN and no change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Counts(Frozen):
@@ -143,31 +132,6 @@ class TrainingConfig(Frozen):
         return self.model_copy(update={"epochs": round(self.epochs * factor), "drop_after": drops})
 
 
-class AugmentationConfig(Frozen):
-    """Random changes: normal draws, cut at a limit. The defaults are the published ones."""
-
-    scale_sd: Share = 0.25  # share of the crop's side
-    scale_limit: Share = 0.25
-    rotation_sd: NonNegative = 30.0  # degrees …
-    rotation_limit: NonNegative = 60.0
-    rotation_share: Share = 0.6  # … on this share of the samples
-    rotate_3d: bool = False  # rotate the 3D sets' samples too
-    shift: Share = 0.0  # ± share of the crop's side
-    flip: Share = 0.5
-    colour: Share = 0.0  # ± gain and offset per channel
-    occlusion: Share = 0.0  # of the samples, on which a rectangle of one colour is laid
-
-    @model_validator(mode="before")
-    @classmethod
-    def _renamed_keys(cls, values: object) -> object:
-        for key in ("scale", "rotation") if isinstance(values, dict) else ():
-            if key in values:
-                raise ValueError(
-                    f"{key!r} was the limit, twice the standard deviation; write {key}_sd and {key}_limit"
-                )
-        return values
-
-
 class NetworkConfig(Frozen):
     """The network, its targets and its decoding."""
 
@@ -219,51 +183,6 @@ class StageConfig(Frozen):
         return digest_of(self.model_dump())[:12]
 
 
-class Fair(Frozen):
-    """Table 4: what every arm may spend, so that arms differ in nothing but pre-training and mixing."""
-
-    two_d: str = "mpii"
-    three_d: str = "h36m"
-    images: PositiveInt  # seen in all stages together, 2D and 3D
-    pretraining_share: Annotated[float, Field(gt=0, lt=1)] = 0.4  # of these in stage 1, where an arm has one
-    seconds: PositiveFloat  # of training in all stages together, in the comparison at equal time
-
-
-class Size(Frozen):
-    """Table 5: networks and shares of the 2D set, at equal updates."""
-
-    two_d: str = "mpii"
-    three_d: str = "h36m"
-    # "resnet50", or "narrow18:24" with the first layer's channels
-    backbones: Annotated[tuple[str, ...], Field(min_length=1)]
-    shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
-
-
-class RealPeople(Frozen):
-    """Table 6: each source of 2D with each simulated 3D set, at the equal images of the section `fair`."""
-
-    # the 2D sets of stage 1, one after the other; stage 2 mixes the last with the 3D set; []: 3D only
-    sources: Annotated[tuple[Names, ...], Field(min_length=1), AfterValidator(_each_once)]
-    three_d: Annotated[Names, Field(min_length=1)]
-    shares: tuple[PositiveShare, ...] = ()  # of the last source's labels, with the first 3D set: the curve
-    recipes: tuple[str, ...] = ("",)
-
-
-class Today(Frozen):
-    """Table 7: arms of Table 4 under several recipes, at the equal images of the section `fair`."""
-
-    recipes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)]
-    arms: tuple[Arm, ...] = get_args(Arm)
-
-
-class GeometrySweep(Frozen):
-    """Table 8: stage 3 with the geometric loss at several weights λ_geo, in crop units."""
-
-    two_d: str = "mpii"
-    three_d: str = "h36m"
-    weights: Annotated[tuple[NonNegative, ...], Field(min_length=1), AfterValidator(_each_once)]
-
-
 class Profile(Frozen):
     """One file of `params/`, together with the files that it is based on."""
 
@@ -292,7 +211,7 @@ class Profile(Frozen):
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
     tables: tuple[Literal[1, 2, 3, 4, 5, 6, 7, 8], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_each_once)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(each_once)] = (0,)
     validate_every: PositiveInt = 5  # epochs
     network: NetworkConfig = NetworkConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -338,7 +257,7 @@ class Profile(Frozen):
         for key, tables in (("two_d", {1, 3}), ("three_d", {1, 2, 3})):
             if not getattr(self, key) and tables & set(self.tables):
                 raise ValueError(f"{key}: table {min(tables & set(self.tables))} needs at least one set")
-        for table, keys in SECTIONS.items():
+        for table, keys in TABLE_SECTIONS.items():
             for key in keys:
                 if table in self.tables and getattr(self, key) is None:
                     raise ValueError(f"tables: table {table} needs the section {key}")

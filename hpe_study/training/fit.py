@@ -64,7 +64,9 @@ def fit(
             return record
         for part in job.out.glob(".*.part*"):  # what a killed process was writing
             part.unlink()
-        (job.out / "run.json").unlink(missing_ok=True)  # of other inputs: no record of the weights to come
+        if (job.out / "run.json").exists():  # of other inputs: no record of the weights to come
+            (job.out / "run.json").unlink()
+            print(f"{job.out}: trained anew: other parameters, data or first weights than before", flush=True)
         resume.set_aside_damaged(job.out)
         if job.runtime.processes > 1:
             devices.check_count(job.runtime.processes, job.runtime.device)

@@ -106,10 +106,12 @@ def test_other_parameters_and_a_removed_folder_are_trained(run, train, change):
     assert (run / "checkpoint.pt").exists()
 
 
-def test_a_record_of_other_inputs_is_gone_before_the_training(run, train, untrained):
+def test_a_record_of_other_inputs_is_gone_before_the_training_which_is_said(run, train, untrained, capsys):
     with pytest.raises(AssertionError, match="trained again"):
         train(run, learning_rate=1e-4)
     assert not (run / "run.json").exists()
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"{run}: trained anew: other parameters, data or first weights than before"]
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path, train):
