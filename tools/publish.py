@@ -29,12 +29,13 @@ from hpe_study.config import AUDIT
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions, write_predictions
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.parameter_files import read_profile
 from hpe_study.report import stage
 from hpe_study.study import Run, Study
 from hpe_study.study.audit import trials
 from hpe_study.study.records import made, read_runs
-from hpe_study.utils.files import atomic, read_json
+from hpe_study.utils.files import atomic
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
     "demo": ("table1", "table2", "table3", "timing", "figure3", "training_curves"),
@@ -184,7 +185,7 @@ def audit_runs(study):
                 f"{path}: not there, so trainings are missing; run make study PROFILE={study.profile_path}"
                 " first"
             )
-        rows.append({"run": trial.run.name, **made(read_json(path))})
+        rows.append({"run": trial.run.name, **made(read_run_record(path.parent).as_dict())})
     return pd.DataFrame(rows)
 
 
@@ -223,7 +224,7 @@ def _copy(source, target):
 def _portrait(study, target):
     """Test people of the study's first row with 2D pre-training."""
     run = next(run for run in study.runs if run.stage == 3 and run.two_d)
-    figure = stage.examples(study, read_json(study.run_folder(run) / "run.json"), count=6)
+    figure = stage.examples(study, read_run_record(study.run_folder(run)).as_dict(), count=6)
     with atomic(target) as part:
         figure.savefig(part, format="png", dpi=100)
 

@@ -11,9 +11,9 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import decode_jpeg
 from hpe_study.data.schema import ADVICE, TEXTS, check_store, damaged
+from hpe_study.datasets.hdf5 import require_readable
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import Skeleton, by_name
-from hpe_study.utils.files import require_regular_file
 
 Origin = Literal["simulated", "real", "pseudo-labelled"]
 CHUNK = 256  # crops decoded at a time
@@ -41,7 +41,7 @@ class Store:
         """
         self.path, self.in_memory = Path(path), in_memory
         self._file, self._cache = None, {}
-        require_regular_file(self.path)
+        require_readable(self.path)
         with self._named_errors():
             check_store(self._open(), self.path)
             self.attrs = dict(self._open().attrs)

@@ -12,7 +12,9 @@ from typing import Any
 import h5py
 
 from hpe_study.datasets.base import Records
+from hpe_study.datasets.hdf5 import require_readable
 from hpe_study.datasets.label_mapping import LabelMapping, label_mapping
+from hpe_study.errors import StudyError
 from hpe_study.utils.files import digest, digest_of
 
 VERSION = 1  # increase it when the same files and settings produce a different store
@@ -107,7 +109,8 @@ def stored_attributes(path: Path) -> dict[str, Any]:
     if not Path(path).is_file():  # opening a FIFO would wait for ever
         return {}
     try:
+        require_readable(path)
         with h5py.File(path) as store:
             return dict(store.attrs)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError):  # h5py's errors for damaged files
+    except (StudyError, OSError, KeyError, RuntimeError, ValueError, TypeError):  # h5py's, of what is damaged
         return {}

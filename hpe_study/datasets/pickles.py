@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy._core import multiarray
 
-from hpe_study.datasets.limits import AGAIN, brief, limited_memory
+from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
@@ -181,11 +181,22 @@ class _Unpickler(pickle.Unpickler):
 def load_pickle(path: str | Path) -> Any:
     """Load arrays and plain containers from a pickle file; texts of Python 2 are read as latin1.
 
+    It is loaded in a child process first: a key of tuples, each twice in the next, is hashed for ever.
+
     Raises:
-        StudyError: The file is absent, truncated, needs far more memory than its size justifies, or asks for
-            anything but arrays and plain containers.
+        StudyError: The file is absent, truncated, needs far more memory or time than its size justifies, or
+            asks for anything but arrays and plain containers.
     """
     path = require_regular_file(path)
+    in_child(path, _try, path)  # what it gives may be too deep to be handed over
+    return _load(path)
+
+
+def _try(path):
+    _load(path)
+
+
+def _load(path):
     try:
         with limited_memory(path), path.open("rb") as stream:
             return _Unpickler(stream, encoding="latin1").load()

@@ -13,9 +13,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from hpe_study.datasets.hdf5 import require_readable
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
-from hpe_study.utils.files import atomic, require_regular_file
+from hpe_study.utils.files import atomic
 
 ADVICE = "delete it and evaluate the run again"
 UNITS = (
@@ -106,7 +107,7 @@ class PredictionFile:
         self.path = Path(folder) / "predictions.h5"
         if not self.path.exists():
             raise StudyError(f"{self.path}: not there; evaluate this run first (the study's command does)")
-        require_regular_file(self.path)
+        require_readable(self.path)
         self.bones, self.keys = self._read(_head)
 
     @property

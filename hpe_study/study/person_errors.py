@@ -17,13 +17,14 @@ import h5py
 import numpy as np
 
 from hpe_study.data.store import Store
+from hpe_study.datasets.hdf5 import require_readable
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.grouping import Units, units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import model_scores
 from hpe_study.metrics import UNITS
 from hpe_study.utils.arrays import nan_mean
-from hpe_study.utils.files import atomic, require_regular_file
+from hpe_study.utils.files import atomic
 
 NAME = "errors.h5"
 JOINTS = " joints"  # after a metric's name
@@ -83,7 +84,8 @@ class PersonErrors:
     """An `errors.h5`, open for reading. Raises `StudyError` where it is not one."""
 
     def __init__(self, path: Path) -> None:
-        self.path = require_regular_file(path)
+        self.path = Path(path)
+        require_readable(path)
         self._runs = self._read(
             lambda file: {name: list(group["runs"].asstr()) for name, group in file.items()}
         )

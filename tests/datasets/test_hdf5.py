@@ -7,9 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import stored_key
 from hpe_study.datasets import hdf5, limits
 from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.prediction_file import PredictionFile
+from hpe_study.study.person_errors import PersonErrors
 
 
 @pytest.fixture
@@ -103,6 +107,17 @@ def test_a_crash_and_an_endless_loop_are_one_line(tmp_path, monkeypatch, reading
     (tmp_path / "a.h5").write_bytes(b"")
     with pytest.raises(StudyError, match=f"a.h5: reading it crashes or never ends .{signal}"):
         read_hdf5(tmp_path / "a.h5", "x")
+
+
+@pytest.mark.parametrize("open_file", [Store, lambda path: PredictionFile(path.parent), PersonErrors])
+def test_our_own_files_are_opened_in_a_child_first(tmp_path, monkeypatch, open_file):
+    """Stores, copies of labels, predictions and errors: where HDF5 crashes or loops, it is said."""
+    monkeypatch.setattr(hdf5, "_visit", lambda path: os.abort())
+    path = tmp_path / "predictions.h5"
+    h5py.File(path, "w").close()
+    with pytest.raises(StudyError, match=r"predictions.h5: reading it crashes or never ends .SIGABRT"):
+        open_file(path)
+    assert stored_key(path) is None
 
 
 def test_a_child_costs_milliseconds(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy._core import multiarray, numeric
 
+from hpe_study.datasets import limits
 from hpe_study.datasets.arrays import column, expect_shape
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
@@ -252,6 +253,15 @@ def test_what_a_pickle_may_call_it_may_not_change(tmp_path, target):
     path = tmp_path / "labels.pkl"
     path.write_bytes(b"\x80\x05" + target + b"(N}" + text(b"__defaults__") + b"(Nts" + b"tb.")
     with pytest.raises(StudyError, match="labels.pkl: asks to load a change to a function"):
+        load_pickle(path)
+
+
+def test_a_key_that_is_hashed_for_ever_is_one_line(tmp_path, monkeypatch):
+    """Sixty tuples, each twice in the next."""
+    monkeypatch.setattr(limits, "_CPU_SECONDS", 1)
+    path = tmp_path / "labels.pkl"
+    path.write_bytes(b"}" + b")" + b"2\x86" * 60 + b"Ns.")
+    with pytest.raises(StudyError, match=r"labels.pkl: reading it crashes or never ends"):
         load_pickle(path)
 
 

@@ -16,6 +16,7 @@ from hpe_study.parameter_files import read_profile
 from hpe_study.report.results import Results
 from hpe_study.study import Study
 from hpe_study.study.audit import trials
+from tests.evaluation.test_run_record import RECORD
 from tests.report.fabricated import fabricate
 from tools import publish
 
@@ -124,7 +125,7 @@ def finished_audit(home, without=()):
         folder = study.with_legacy(trial.switches).run_folder(trial.run)
         folder.mkdir(parents=True, exist_ok=True)
         parameters = {"training": {"epochs": 2}, "legacy": list(trial.switches)}
-        (folder / "run.json").write_text(json.dumps(made | {"parameters": parameters}))
+        (folder / "run.json").write_text(json.dumps(RECORD | made | {"parameters": parameters}))
     study.figures.mkdir(parents=True)
     for name in publish.made_by(study.analyses) - set(without):
         (study.figures / f"{name}.csv").write_text("a\n")
