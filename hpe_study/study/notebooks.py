@@ -16,7 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_path
 
 from hpe_study.errors import StudyError, ended_by
-from hpe_study.utils.files import atomic
+from hpe_study.utils.files import atomic, read_json
 from hpe_study.utils.processes import CORES
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
@@ -110,6 +110,14 @@ def execute_notebook(
         _plain_streams(executed)
         nbformat.write(executed, part)
     return output
+
+
+def answer_in(executed: Path) -> str:
+    """The last sentence that an executed notebook shows, as plain text."""
+    cells = read_json(executed)["cells"] if executed.exists() else []
+    shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    texts = ["".join(data["text/markdown"]) for data in shown if "text/markdown" in data]
+    return " ".join(texts[-1].replace("*", "").split()) if texts else f"see {executed.name}"
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def collect(study: Study) -> None:
             "images_line": sum(stage.images_seen for stage in line),
             "learnt_from": study.learnt_from(run),
         }
-        metrics = _read_scores(study.run_folder(run) / "metrics.csv", SCORE_COLUMNS)
+        metrics = read_scores(study.run_folder(run))
         scores.append(metrics.assign(**identity, **facts))
         histories.append(read_history(study.run_folder(run) / "history.csv").assign(**identity))
     runs, history = pd.concat(scores, ignore_index=True), pd.concat(histories, ignore_index=True)
@@ -140,6 +140,11 @@ def made(record: dict) -> dict:
     parameters = record["parameters"]
     derived = {"epochs": parameters["training"]["epochs"], "legacy": " ".join(parameters["legacy"])}
     return {key: record[key] for key in RECORD_COLUMNS if key in record} | derived
+
+
+def read_scores(folder: Path) -> pd.DataFrame:
+    """`metrics.csv` of a run. Raises `StudyError` naming the file and what is wrong with it."""
+    return _read_scores(folder / "metrics.csv", SCORE_COLUMNS)
 
 
 def read_runs(path: Path) -> pd.DataFrame:

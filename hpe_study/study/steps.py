@@ -17,7 +17,7 @@ from hpe_study.evaluation.evaluate import evaluate as score_run
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.parameter_files import checked
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
-from hpe_study.study.records import SCORE_COLUMNS, SCORE_NUMBERS
+from hpe_study.study.records import read_scores
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.training.fit import fit
@@ -26,7 +26,6 @@ from hpe_study.training.variants import init_checkpoint
 from hpe_study.utils import devices
 from hpe_study.utils.files import atomic
 from hpe_study.utils.processes import CORES
-from hpe_study.utils.tables import read_table
 from simulated_people import StandInSpec, make
 
 
@@ -179,7 +178,7 @@ def evaluate(
         copy_labels(store.path, study.labels_path(name))
     if not again and _is_scored(folder, stores):
         with contextlib.suppress(StudyError):  # damaged: scored anew
-            return read_table(folder / "metrics.csv", "scores", SCORE_COLUMNS, SCORE_NUMBERS)
+            return read_scores(folder)
     train_3d = open_store(study, run.trained_3d, "train") if run.stage > 1 else None
     return score_run(folder, stores, train_3d, device, legacy=study.profile.legacy)
 

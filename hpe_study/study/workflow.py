@@ -16,10 +16,12 @@ from pathlib import Path
 import yaml
 
 from hpe_study.errors import StudyError, ended_by
+from hpe_study.evaluation.run_record import read_run_record
+from hpe_study.study import so_far
 from hpe_study.study.availability import find_data_sets
 from hpe_study.study.eta import RemainingTime
 from hpe_study.study.gpus import visible_gpus
-from hpe_study.study.notebooks import check_kernel
+from hpe_study.study.notebooks import answer_in, check_kernel
 from hpe_study.study.study import Study
 from hpe_study.utils import devices
 from hpe_study.utils.files import lock, writable
@@ -32,6 +34,8 @@ RULE_FAILED = re.compile(r"^\s*Error in rule (\w+):")
 DIED = re.compile(r"died with <Signals\.SIG\w+: (\d+)>")
 JOB_LOG = re.compile(r"^\s+log: (\S+)")
 PREPARING_CORES = 4  # that a cluster's job of preparation asks for, unless `cores` says otherwise
+UP_TO_DATE = "Everything is up to date; nothing was done."
+ENDS = "claims", "table1"  # notebooks that end with the answer, best first
 MODIFIED = "--rerun-triggers", "mtime", "params", "input"
 
 
@@ -152,6 +156,11 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
         done = len(study.runs) - len(remaining.runs_left)
         what = f"{len(study.runs)} trainings ({done} done before)"
     print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {' and '.join(parts)}")
+    if study.runs:
+        so_far.write_page(study, remaining.runs_left)
+        print(
+            f"runs and scores as they come: {so_far.page_path(study).relative_to(study.home)} (in a browser)"
+        )
     for name, reason in study.absent.items():
         rows = "column" if study.splits[name] == ("test",) else "row"
         print(f"left out, with every {rows} that needs it: {name} ({reason})")
@@ -245,24 +254,34 @@ def _follow(command: list[str], log: Path, study: Study, remaining: RemainingTim
 
 
 def _progress(study: Study, remaining: RemainingTime) -> str:
+    """What the bar says; the page of what is there so far is written anew."""
     if not study.runs:
         return ""
-    seconds = remaining.seconds()
+    seconds, to_do = remaining.seconds(), remaining.runs_left
+    so_far.write_page(study, to_do)
     left = f", about {math.ceil(seconds / 60)} min left" if seconds else ""
-    return f"{len(study.runs) - len(remaining.runs_left)} of {len(study.runs)} trainings done{left}"
+    return f"{len(study.runs) - len(to_do)} of {len(study.runs)} trainings done{left}"
 
 
 def _report(study: Study, steps: int, seconds: float) -> None:
-    if not steps:
-        print("Everything is up to date; nothing was done.")
-    else:
-        print(f"Done: {steps} steps in {seconds / 60:.1f} minutes.")
-    here = study.home
-    made = (("tables", "table[0-9].html"), ("figures", "*.png"), ("notebooks to open", "*.ipynb"))
-    for label, pattern in made:
-        paths = sorted(path.relative_to(here) for path in study.figures.glob(pattern))
-        if paths:
-            print(f"  {label}: " + ", ".join(map(str, paths)))
-    if study.runs:
-        print(f"  all numbers, one row each: {study.records[0].relative_to(here)}")
-    print(f"Open them: make lab, then {study.figures.relative_to(here)}/{study.analyses[0]}.ipynb")
+    """What was done, then three lines: the answer, the page, the notebook."""
+    print(f"Done: {steps} steps in {seconds / 60:.1f} minutes." if steps else UP_TO_DATE)
+    if other := _other_code(study):
+        print(
+            f"{len(other)} of {len(study.runs)} runs were trained by other code than this"
+            f" ({devices.code_version()}) and stay; to train one anew, delete its folder: {', '.join(other)}"
+        )
+    name = next((name for name in ENDS if name in study.analyses), study.analyses[0])
+    folder = study.figures.relative_to(study.home)
+    pages = [f"{page}.html" for page in ("report", name) if (study.figures / f"{page}.html").exists()]
+    print(f"answer:   {answer_in(study.figures / f'{name}.ipynb')}")
+    print(f"page:     {folder / pages[0] if pages else folder}")
+    print(f"notebook: make lab, then {folder / name}.ipynb", flush=True)
+
+
+def _other_code(study: Study) -> list[str]:
+    """Names of the runs that another version of the code trained; none where a version is not known."""
+    folders = [study.run_folder(run) for run in study.runs]
+    codes = {f.name: read_run_record(f).code for f in folders if (f / "run.json").exists()}
+    now = devices.code_version()
+    return [name for name, code in codes.items() if code != now and devices.UNKNOWN not in (code, now)]

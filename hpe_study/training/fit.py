@@ -21,7 +21,6 @@ from hpe_study.training.variants import LAST
 from hpe_study.utils import devices
 from hpe_study.utils.files import lock, read_json
 
-UNKNOWN = "unknown"  # the version of code that is neither in a checkout nor installed
 SLOWER = (  # measured: 91 images/s by two threads, 45 by two processes, 53 by one (width 24, 128 px)
     "devices: {} processes on this machine's cores are slower than one process with as many threads; they are"
     " for tests of what GPUs do. Leave devices at 1: a run that is alone takes all cores"
@@ -80,7 +79,7 @@ def fit(
 def _warn_of_other_code(job, record):
     """Print one line if another version of the code trained this run; none if a version is not known."""
     trained, now = record.get("code"), devices.code_version()
-    if trained != now and UNKNOWN not in (trained or UNKNOWN, now):
+    if trained != now and devices.UNKNOWN not in (trained or devices.UNKNOWN, now):
         print(
             f"{job.out}: reused; it was trained by code {trained}, this is {now} (delete the folder to train"
             " it again)",

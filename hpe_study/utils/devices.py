@@ -14,6 +14,7 @@ import torch
 from hpe_study.errors import StudyError
 from hpe_study.utils import distributed
 
+UNKNOWN = "unknown"  # the version of code that is neither in a checkout nor installed
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pandas", "h5py", "opencv-python-headless")
 
 
@@ -128,7 +129,7 @@ def _version_of(package):
     try:
         return version(package)
     except PackageNotFoundError:
-        return "unknown"
+        return UNKNOWN
 
 
 def _cores(device):
