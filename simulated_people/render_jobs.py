@@ -28,6 +28,11 @@ from simulated_people.rendering.render import Shot, render
 from simulated_people.spec import StandInSpec
 
 JPEG_QUALITY = 95
+# colour at full resolution: a limb of a small person is as wide as one block of halved colour
+_JPEG = (
+    *(cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+)
 IMAGES_PER_BATCH = 32  # rendered together, and kept or lost together
 
 # Processes that share a GPU: ten were no faster than four (H100), and each takes memory.
@@ -151,5 +156,5 @@ def _render_batch(job):
 def _write_image(path, rgb):
     path.parent.mkdir(parents=True, exist_ok=True)
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
+    if not cv2.imwrite(str(path), bgr, _JPEG):
         raise StudyError(f"{path}: could not be written; is the disk full?")

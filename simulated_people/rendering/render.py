@@ -1,8 +1,8 @@
 """From shots to images: people are rasterised, their surroundings ray-traced, both lit by one lamp.
 
-People are rasterised at twice the resolution. A pixel's coverage is counted in samples; each surface that a
-pixel shows is lit once, between the samples that show it. The CPU renders one shot at a time and CUDA many,
-by the same code; no random number belongs to a batch, so a shot gives the same bytes in any company.
+People are rasterised and lit at twice the resolution, and a pixel is the mean of its samples. The CPU renders
+one shot at a time and CUDA many, by the same code; no random number belongs to a batch, so a shot gives the
+same bytes in any company.
 
 >>> frames = render(shots, Body())
 >>> frames[0].image.shape, frames[0].people[0].px.shape
@@ -11,6 +11,7 @@ by the same code; no random number belongs to a batch, so a shot gives the same 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 import torch
 
@@ -26,7 +27,11 @@ from simulated_people.scenes.placement import resolve_intersections
 from simulated_people.scenes.scene import Scene
 
 _PIXELS_AT_ONCE = 8_000_000  # of CUDA batches; half as many took 1.2 GB
-_ONE_SURFACE = 0.03  # m: neighbouring samples of a person that differ more in depth show two surfaces
+_SENSOR = (
+    400  # px along the longer side of the sensor; a pixel of a smaller image averages several of its own
+)
+# A camera sharpens what its sensor saw: an average over a pixel's area alone is softer than any photograph.
+_SHARPENING, _BLUR = 0.6, 1.0  # share that is added of what a blur (standard deviation, px) takes away
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +159,7 @@ def _anti_aliased(light, surface_id, cameras):
 
 
 def _add_people(light, hits, surroundings, people):
-    """Light with the people in it, and the hits that nothing covers.
-
-    Each pixel is covered by its samples, and lit once for each surface of somebody that it shows.
-    """
+    """Light with the people in it, each sample shaded for itself, and the hits that nothing covers."""
     cameras, windows = surroundings.cameras, people.windows
     shot, x, y = rasterizer.cells(windows.left, windows.top, windows.width, windows.height)
     begin, width = torch.tensor(cameras.starts[:-1], device=light.device), cameras.size[:, 0].contiguous()
@@ -168,54 +170,23 @@ def _add_people(light, hits, surroundings, people):
     if not len(hits.sample):
         return light, hits
 
-    start, length = _surfaces(hits)
-    colour = _shade(hits.chosen(start), hits.chosen(start + length - 1), surroundings, people)
-    colour *= length / rasterizer.SAMPLES
-    place = pixel.index_select(0, hits.sample.index_select(0, start) >> 2)
-    first = _changes(place)  # first surface of each pixel; its others follow one after the other
-    place, own = place.index_select(0, first), _lengths(first, len(place))
-    covered = _lengths(start.index_select(0, first), len(hits.sample)) / rasterizer.SAMPLES
-    mixed = light.index_select(1, place) * (1 - covered) + colour.index_select(1, first)
-    for turn in range(1, rasterizer.SAMPLES):
-        more = (own > turn).nonzero()[:, 0]
-        mixed[:, more] += colour.index_select(1, first.index_select(0, more) + turn)
-    light[:, place] = mixed
+    samples = light.new_zeros(4, windows.pixels * rasterizer.SAMPLES)  # the light, and whether there is a hit
+    samples[:3, hits.sample], samples[3, hits.sample] = _shade(hits, surroundings, people), 1
+    mean = samples.view(4, windows.pixels, rasterizer.SAMPLES).mean(-1)
+    light[:, pixel] = light.index_select(1, pixel) * (1 - mean[3]) + mean[:3]
     return light, hits
 
 
-def _changes(*columns: torch.Tensor) -> torch.Tensor:
-    """Where a run of equal rows begins in a list: (R,) rows. columns: (P,) each; P > 0."""
-    new = torch.ones_like(columns[0], dtype=torch.bool)
-    new[1:] = False
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new.nonzero()[:, 0]
-
-
-def _lengths(starts, total):
-    """The lengths of runs that begin at `starts` in a list of `total`."""
-    return torch.diff(starts, append=starts.new_tensor([total]))
-
-
-def _surfaces(hits):
-    """Runs of a pixel's hits that show one surface of one person: start (R,) and length (R,) of each."""
-    new = torch.ones_like(hits.sample, dtype=torch.bool)
-    new[1:] = (hits.depth[1:] - hits.depth[:-1]).abs() > _ONE_SURFACE
-    start = _changes(hits.sample >> 2, hits.person, new.cumsum(0))
-    return start, _lengths(start, len(new))
-
-
-def _shade(first, last, surroundings, people):
-    """(3, R) light of surfaces, each shaded half-way between its first and its last hit."""
+def _shade(hits, surroundings, people):
+    """(3, P) light of the surfaces hit."""
     placed, faces = people.placed, people.body.faces
     corners = torch.cat([placed.normals, placed.vertices], -1).permute(2, 0, 1).contiguous()
-    moving = (first.interpolate(corners, faces) + last.interpolate(corners, faces)) / 2
+    moving = hits.interpolate(corners, faces)
     normal, position = moving[:3], moving[3:]
-    table = people.body.regions.table()
-    at = Regions(*(first.interpolate(table, faces) + last.interpolate(table, faces)) / 2)
-    shot = people.shot.index_select(0, first.person)
-    albedo, cloth = paint_bodies(people.worn, at, first.person)
-    normal = _wrinkled(normal, at, cloth, shading.look_up(people.worn["seed"], first.person))
+    at = Regions(*hits.interpolate(people.body.regions.table(), faces))
+    shot = people.shot.index_select(0, hits.person)
+    albedo, cloth = paint_bodies(people.worn, at, hits.person)
+    normal = _wrinkled(normal, at, cloth, shading.look_up(people.worn["seed"], hits.person))
 
     towards = shading.look_up(surroundings.cameras.position, shot).T - position
     rim = (1 - (shading.dot(normal, towards) / shading.dot(towards, towards).sqrt()).clamp(0, 1)) ** 3
@@ -240,11 +211,18 @@ def _develop(shots, surroundings, light):
     cameras, starts = surroundings.cameras, surroundings.cameras.starts
     brightness = torch.stack([light[:, starts[s] : starts[s + 1]].mean() for s in range(len(shots))])
     seeds = [shot.seed for shot in shots]
-    pixels = shading.develop(light, surroundings.tensors, brightness, seeds, cameras.shot, starts)
+    averaged = (cameras.size.amax(1) / _SENSOR).clamp_max(1)
+    film = {**surroundings.tensors, "noise": surroundings.tensors["noise"] * averaged}
+    pixels = shading.develop(light, film, brightness, seeds, cameras.shot, starts)
     if pixels.is_cuda:  # through memory that the GPU writes to itself, which is several times faster
         pixels = torch.empty(pixels.shape, dtype=pixels.dtype, pin_memory=True).copy_(pixels)
     pixels = pixels.numpy()
     return [
-        pixels[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3)
+        _sharpened(pixels[starts[s] : starts[s + 1]].reshape(shot.camera.height, shot.camera.width, 3))
         for s, shot in enumerate(shots)
     ]
+
+
+def _sharpened(image):
+    """An image (H, W, 3) uint8 as a camera gives it."""
+    return cv2.addWeighted(image, 1 + _SHARPENING, cv2.GaussianBlur(image, (0, 0), _BLUR), -_SHARPENING, 0)

@@ -36,7 +36,6 @@ from simulated_people.scenes.placement import add_seats
 from simulated_people.scenes.places import make_scene
 from simulated_people.spec import StandInSpec
 
-VERSION = 3  # 2: subjects of like stature; 3: lit once a surface
 FOLDERS = ("h36m",)
 OPTIONS = {"layout": ("challenge", "full")}
 IMAGES_PER_ITEM = 4

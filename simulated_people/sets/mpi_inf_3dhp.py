@@ -35,7 +35,6 @@ from simulated_people.scenes.placement import add_seats, clear_view
 from simulated_people.scenes.places import make_scene
 from simulated_people.spec import StandInSpec
 
-VERSION = 4  # 2: subjects of like stature; 3: lit once a surface; 4: 24 test sequences
 FOLDERS = ("mpi_inf_3dhp",)
 OPTIONS = {}
 IMAGES_PER_ITEM = 8

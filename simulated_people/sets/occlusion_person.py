@@ -40,7 +40,6 @@ OPTIONS = {}
 IMAGES_PER_ITEM = 8
 OCCLUDED_BEHIND = 300.0  # mm
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
-VERSION = 3  # lit once a surface
 SUBJECTS = {"train": range(1, 11), "test": range(11, 14)}  # 13 people, as in the real set
 
 # The real set has nine rooms. Here there are more: with three of them in the test split, some pieces of

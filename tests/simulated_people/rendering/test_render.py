@@ -188,17 +188,19 @@ def test_a_pixel_is_the_mean_of_its_samples(shot_of, body, monkeypatch):
     assert torch.allclose(seen["after"], expected, atol=1e-6)
 
 
-def test_an_arm_before_the_chest_is_a_surface_of_its_own():
-    depth = torch.tensor([2.0, 2.0, 1.6, 1.6, 2.0, 2.01, 2.02, 2.03])
-    hits = rasterizer.Hits(
-        torch.arange(8),
-        torch.tensor([0, 0, 0, 0, 0, 0, 1, 1]),
-        torch.zeros(8, dtype=torch.int64),
-        depth,
-        torch.zeros(3, 8),
-    )
-    start, length = renderer._surfaces(hits)
-    assert (start.tolist(), length.tolist()) == ([0, 2, 4, 6], [2, 2, 2, 2])
+def test_noise_is_the_sensors_and_pixels_of_small_images_average_it(shot_of, body):
+    """In linear steps of the image's size, up to the sensor's own."""
+    shot = shot_of(0)
+    noise = {}
+    for share in (0.5, 1.0):
+        side = round(renderer._SENSOR * share)
+        view = replace(shot.camera, width=side, height=side)
+        spread = []
+        for level in (0.0, 0.02):
+            scene = replace(shot.scene, boxes=(), film=replace(shot.scene.film, noise=level))
+            spread.append(render([replace(shot, actors=(), camera=view, scene=scene)], body)[0].image)
+        noise[share] = np.subtract(*map(np.int16, spread)).std()
+    assert abs(noise[0.5] / noise[1.0] - 0.5) < 0.1
 
 
 def test_outside_the_image_nothing_is_known(shot_of, body):
