@@ -6,6 +6,7 @@ table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN whe
                          `note` says what is odd
 timing                   minutes per epoch and epochs, per comparison, scheme and stage
 datasets                 the data sheet: images a split, joints
+settings                 settings and practices as printed or published, and why ours differ
 """
 
 from functools import lru_cache
@@ -15,7 +16,7 @@ import pandas as pd
 
 from hpe_study.config import Counts
 
-NAMES = ("table1", "table2", "table3", "timing", "datasets")
+NAMES = ("table1", "table2", "table3", "timing", "datasets", "settings")
 PCKH_NOTE = (
     "The paper's PCKh@0.5 is a score at 5 % of the crop's side over ten joints; our column “crop PCK” is its"
     " counterpart."
