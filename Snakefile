@@ -100,6 +100,7 @@ rule analysis:
     input:
         study.records if study.runs else study.profile_path,
         lambda w: HOME / "notebooks" / f"{w.name}.ipynb",
+        lambda w: [path for path in analyses() if path.stem != "report"] if w.name == "report" else [],
     output:
         str(study.figures) + "/{name}.ipynb",
     shell:

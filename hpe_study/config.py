@@ -45,8 +45,9 @@ READERS = (*SETS_2D, *SETS_3D, "3dpw", "lsp_pseudo3d", "pose2sim")
 # a profile's own, not one set's
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy"}
 AUDIT = "audit"  # the notebook that trains its own runs
-FIGURES = ("timing", "figure1", "figure2", "figure3", "training_curves", "claims", "report")
-ANALYSES = (*(f"table{number}" for number in range(1, 9)), *FIGURES, AUDIT)
+TABLES = {n: f"table{n}" for n in range(1, 9)} | {3: "epoch_scaling"}  # table → its notebook
+FIGURES = ("timing", "training_curves", "wireframes", "claims", "report")  # the report joins the others
+ANALYSES = (*TABLES.values(), *FIGURES, AUDIT)
 RENAMED = {  # a key of earlier parameter files → what to write instead
     "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
     "datasets": "write sets: {NAME: {options: {…}}}",

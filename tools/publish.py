@@ -38,16 +38,13 @@ from hpe_study.study.records import made, read_runs
 from hpe_study.utils.files import atomic
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
-    "demo": ("table1", "table2", "table3", "timing", "figure3", "training_curves"),
+    "demo": ("table1", "table2", "epoch_scaling", "timing", "training_curves", "wireframes"),
     "fair": ("table4", "table5"),
 }
-KINDS = ("csv", "html", "tex", "png", "svg")
-MADE = {  # analysis → its files, where they go by other names than its own
-    "table1": ("table1", "oracle_floors"),
-    AUDIT: (
-        *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack"),
-        *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
-    ),
+KINDS = ("csv", "png")  # notebooks hold tables and pictures; a page or a drawing can be made anew
+AUDIT_FILES = {  # of the notebook that trains
+    *("audit_crops_lsp", "audit_crops_flic", "audit_pairs", "audit_switches", "audit_stack"),
+    *("audit_protocols", "audit_protocols_aligned", "oracle_floors"),
 }
 SHOWN = (  # by figures and the viewer: the runs whose whole predictions are published, of the first seed
     *(Run(3, "mpii", name, name) for name in ("h36m", "occlusion_person")),
@@ -78,28 +75,25 @@ def main(profile, home=None):
             f" {', '.join((*NOTEBOOKS, AUDIT))}"
         )
     _finished(study)
-    name, notebooks, files = (
-        reference_name(study.profile.name),
-        NOTEBOOKS[study.profile.name],
-        made_by(study.analyses),
-    )
+    name, notebooks = reference_name(study.profile.name), NOTEBOOKS[study.profile.name]
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
     for path in (*study.records, study.errors_path):
         _copy(path, records / path.name)
     publish_people(study, records)
-    for path in sorted(study.figures.iterdir()):
-        if path.suffix[1:] in KINDS and path.stem in files:
-            _copy(path, figures / path.name)
     if study.profile.name == "demo":
         _portrait(study, figures / f"{PORTRAIT}.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
     with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
     for notebook in notebooks:
-        execute_in_place(home / "notebooks" / f"{notebook}.ipynb")
-    tidy(figures, files)
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", name)
+    again = Study(home / "params" / f"{name}.yaml").figures
+    found = [*again.glob("*.csv"), *study.figures.glob("claims*.csv")]
+    for path in found:
+        _copy(path, figures / path.name)
+    tidy(figures, {path.stem for path in found})
     return figures
 
 
@@ -129,23 +123,16 @@ def half(predicted):
     return Predictions(*(getattr(predicted, name).astype("f2") for name in ("joints", "depth", "score")))
 
 
-def made_by(analyses):
-    """Names, without their endings, of the files that these analyses make."""
-    return {name for analysis in analyses for name in MADE.get(analysis, (analysis,))}
-
-
 def tidy(figures, made):
     """Leave in a published folder what its analyses make, and little of it: a repository keeps every version
     of what it has ever held.
 
-    Deleted: files that the analyses do not make (any more); what is to be turned by hand, since those pages
-    lean on plotly's script; drawings that are photographs in a frame, whose PNGs show the same. PNGs get few
-    colours.
+    Deleted: files that the analyses do not make (any more), and of other kinds. PNGs get few colours.
     """
     for path in figures.iterdir():
         if not path.is_file():
             continue
-        if path.stem not in (*made, PORTRAIT) or (path.suffix == ".svg" and "data:image" in path.read_text()):
+        if path.stem not in (*made, PORTRAIT) or path.suffix[1:] not in KINDS:
             path.unlink()
         elif path.suffix == ".png":
             small = in_few_colours(path.read_bytes())
@@ -156,7 +143,7 @@ def tidy(figures, made):
 def _audit(study, home):
     """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed
     here."""
-    files, runs, records = made_by(study.analyses), audit_runs(study), home / records_of(study.profile.name)
+    files, runs, records = AUDIT_FILES, audit_runs(study), home / records_of(study.profile.name)
     found = [
         path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files
     ]
@@ -249,14 +236,23 @@ def reference_text(profile_path, source):
     )
 
 
-def execute_in_place(path):
-    """Execute a notebook where it stands; pictures are tagged as not compared, texts and tables are."""
+def execute_in_place(path, profile=None):
+    """Execute a notebook where it stands; pictures are tagged as not compared, texts and tables are.
+
+    path: of the notebook; profile: what stands for its "newest" while it is executed.
+    """
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
+    parameters = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    sources = [cell.source for cell in parameters]
+    for cell in parameters if profile else ():
+        cell.source = cell.source.replace('"newest"', f'"{profile}"')
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     ).execute()
+    for cell, source in zip(parameters, sources, strict=True):
+        cell.source = source
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)

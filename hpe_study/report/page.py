@@ -1,221 +1,89 @@
-"""The whole study on one page, `report.html`: question, data sheets, tables, figures, claims. It needs no
-network and no kernel."""
+"""The report: question, answers, tables and pictures of the executed notebooks on one page, without code."""
 
-import base64
 import html
-import io
 from pathlib import Path
 
-from PIL import Image
+import nbformat
+import pandas as pd
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from hpe_study import datasets
-from hpe_study.data.store import Store
-from hpe_study.report import claims, figures, oracle, portraits, tables, timing
-from hpe_study.report.results import Results
+from hpe_study.config import ANALYSES
+from hpe_study.errors import StudyError
+from hpe_study.report.display import GLOSSARY
 from hpe_study.report.style import titled
-from hpe_study.study.published import published
+from hpe_study.study import Study
 from hpe_study.utils.files import atomic
 
-WEBP_QUALITY = 90
+TAG = "report"  # of the cells that the page shows
+FIRST = ("claims", "wireframes")  # the answer and a picture before the tables
 CSS = """
-:root { color-scheme: light dark; --line: #8884; --card: #8881; }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 100em; margin: 0 auto; padding: 1em 1.5em 4em; }
-p, ul, h1, h2, figcaption { max-width: 62em; }
-h1 { line-height: 1.2; }
-h2 { margin-top: 2.5em; border-bottom: 1px solid var(--line); }
-nav a { margin-right: 1em; }
-.banner { border-left: 5px solid #E69F00; padding: .4em 1em; background: var(--card); max-width: 60em; }
-figure { margin: 1.5em 0; } figure img { max-width: 100%; background: white; border-radius: 4px; }
-figcaption, .notes { font-size: .9em; opacity: .9; }
-.scroll { overflow-x: auto; } .sheet { border-collapse: collapse; font-size: .9em; }
-.sheet td, .sheet th { text-align: left; vertical-align: top; padding: .3em .8em; max-width: 28em; }
-.sheet td, .sheet th { border-top: 1px solid var(--line); }
+:root { color-scheme: light dark }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: .5em 1em 3em }
+p, ul, li { max-width: 60em } h1 { line-height: 1.2 } h2 { margin-top: 2em; border-bottom: 1px solid #8884 }
+img { max-width: 100%; background: white } .banner { border-left: 5px solid #E69F00; padding: .3em 1em }
+table { border-collapse: collapse } .data td, .data th { font-size: .85em; padding: .2em .6em; text-align: left }
+.data td, .data th { vertical-align: top; border-top: 1px solid #8884 }
+.jp-InputArea, .jp-OutputPrompt, .prompt { display: none } .data { overflow-x: auto }
+@media print { body { font-size: 11px; max-width: none } h2, table, img { break-inside: avoid } }
 """
-SIMULATED = (
-    "<b>Simulated people.</b> These runs learnt from, and were scored on, rendered stand-ins in the layouts"
-    " of the real data sets. Their numbers are no benchmark results; published numbers stand in columns of"
-    " their own."
+BANNER = (
+    "**Simulated people.** These runs learnt from, and were scored on, rendered stand-ins in the layouts of the"
+    " real data sets. Their numbers are no benchmark results; published numbers are marked as such."
 )
-METHOD = (
-    "A network with a heat-map head and a depth head is trained in stages: on 2D labels alone, on 2D and 3D"
-    " labels together, and with a loss on bone lengths; or on 3D labels only. Every row of the paper's tables"
-    " is one such line of stages, scored on three 3D test sets beside two baselines: one knows nothing of the"
-    " image, the other everything of it but the depth."
-)
-SECTIONS = {
-    "question": "The question",
-    "data": "Data",
-    "tables": "Tables",
-    "figures": "Figures",
-    "claims": "Claims",
-    "made": "How it was made",
-}
 
 
-def write(results: Results):
-    """Write `report.html` into the study's figures; returns its path."""
-    path = Path(results.study.figures) / "report.html"
+def write_report(study: Study) -> Path:
+    """Write `report.html` into the study's figures.
+
+    It joins the cells tagged "report" of the study's executed notebooks; of a published study these are the
+    notebooks in the repository.
+
+    Raises:
+        StudyError: No notebook has been executed.
+    """
+    folder = study.home / "notebooks" if study.profile.records else study.figures
+    names = [name for name in (*FIRST, *ANALYSES) if (folder / f"{name}.ipynb").exists()]
+    parts = {name: cells for name in dict.fromkeys(names) if (cells := _cells(folder / f"{name}.ipynb"))}
+    if not parts:
+        raise StudyError(f"{folder}: no executed notebook to report on; run make study")
+    title = titled("2D pre-training for 3D human pose", study.simulated)
+    head = [f"# {title}", f"**{study.profile.question}**", *([BANNER] if study.simulated else [])]
+    cells = [new_markdown_cell("\n\n".join(head)), *(cell for part in parts.values() for cell in part)]
+    body, _ = HTMLExporter(template_name="basic", exclude_input=True).from_notebook_node(
+        new_notebook(cells=cells)
+    )
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
+        f' content="width=device-width"><title>{html.escape(title)}</title><style>{CSS}</style></head>'
+        f"<body>{body}{_data(study)}</body></html>\n"
+    )
+    path = study.figures / "report.html"
     with atomic(path) as part:
-        part.write_text(build(results), encoding="utf-8")
+        part.write_text(page.replace(GLOSSARY, f"../{GLOSSARY}"), encoding="utf-8")
     return path
 
 
-def build(results):
-    """The page as text."""
-    ledger = claims.ledger(results)
-    bodies = {
-        "question": _question(results, ledger),
-        "data": _data(results),
-        "tables": _tables(results),
-        "figures": _figures(results),
-        "claims": ledger.html() + _figure(figures.claims(ledger)),
-        "made": _made(results),
-    }
-    title = html.escape(titled("2D pre-training for 3D human pose", results.simulated))
-    links = "".join(f'<a href="#{key}">{words}</a>' for key, words in SECTIONS.items())
-    sections = "".join(
-        f'<section id="{key}"><h2>{SECTIONS[key]}</h2>{body}</section>' for key, body in bodies.items()
-    )
-    head = (
-        '<meta charset="utf-8"><meta name="viewport"'
-        f' content="width=device-width"><title>{title}</title><style>{CSS}</style>'
-    )
-    return (
-        "<!doctype html>\n<html"
-        f' lang="en"><head>{head}</head><body><h1>{title}</h1><nav>{links}</nav>{sections}</body></html>\n'
-    )
+def _cells(path):
+    """What a notebook contributes: its title, the paper's claim, and the cells that are tagged."""
+    notebook = nbformat.read(path, as_version=4)
+    tagged = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", []) and cell.get("outputs")]
+    if not tagged:
+        return []
+    title, *paragraphs = notebook.cells[0].source.split("\n\n")
+    return [new_markdown_cell("\n\n".join([f"#{title}", *paragraphs[:1]])), *tagged]
 
 
-def _question(results, ledger):
-    told = []
-    for word, words in claims.VERDICTS.items():
-        numbers = [str(entry.number) for entry in ledger.entries if entry.verdict == word]
-        told.append(f"{len(numbers)} {words}{' (' + ', '.join(numbers) + ')' if numbers else ''}")
-    made = results.runs.drop_duplicates("run")
-    planned = len(results.study.runs)
-    banner = f'<p class="banner">{SIMULATED}</p>' if results.simulated else ""
-    profile = results.study.profile
-    return (
-        f"<p><b>{html.escape(profile.question)}</b></p>{banner}<p>{METHOD}</p><p>Profile"
-        f" <b>{html.escape(profile.name)}</b>: {len(made)} of {planned} trainings, {len(results.seeds)}"
-        f" seed(s), {made['seconds'].sum() / 60:.0f} minutes of training. Of the paper's"
-        f" {len(ledger.entries)} claims, on these runs: {'; '.join(told)}.</p>"
-    )
-
-
-def _data(results):
-    printed = {row["dataset"]: row for row in published("datasets").to_dict("records")}
-    lines = []
-    for name in (*results.study.profile.two_d, *results.study.profile.three_d):
-        info = datasets.info(name)
-        counts = "<br>".join(f"{split}: {_count(results.study, name, split)}" for split in ("train", "test"))
-        row = printed.get(name, {})
-        theirs = f"train: {row.get('train_images', 0):,.0f}<br>test: {row.get('test_images', 0):,.0f}"
-        original = "<br>".join(f"{split}: {count or 'not said'}" for split, count in info.expected.items())
-        cells = (
-            f"<b>{html.escape(info.title)}</b><br>{info.kind.upper()}, {row.get('joints', '?')} joints",
-            counts,
-            theirs,
-            original,
-            html.escape(info.licence),
-            f"{html.escape(info.citation)}<br>{_links(info.url)}",
-            "<br>".join(html.escape(quirk) for quirk in info.quirks),
-        )
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    titles = (
-        "data set",
-        "people here",
-        "images in the paper",
-        "people in the original",
-        "terms",
-        "source",
-        "what to know",
-    )
-    head = "".join(f"<th>{title}</th>" for title in titles)
-    return (
-        '<div class="scroll"><table'
-        f' class="sheet"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
-
-
-def _links(urls):
-    """Addresses, several joined by " and ", as links."""
-    return " and ".join(f'<a href="{html.escape(url)}">{html.escape(url)}</a>' for url in urls.split(" and "))
-
-
-def _count(study, name, split):
-    """How many people a split has here, and whether they are simulated."""
-    path = study.store_path(name, split)
-    if not path.exists():
-        path = study.labels_path(name) if split == "test" else path
-    if not path.exists():
+def _data(study):
+    """Data and limits, last."""
+    rows = []
+    for name in study.profile.set_names:
+        info = datasets.info(study.profile.source(name).reader or name)
         planned = study.profile.source(name).simulate
-        return f"{getattr(planned, split):,} simulated" if planned else "not at hand"
-    store = Store(path)
-    return f"{len(store):,}{' simulated' if store.simulated else ''}"
-
-
-def _tables(results):
-    made = [
-        tables.table1(results.runs, results.absent),
-        oracle.floor_table(results.floors, results.study.profile.legacy),
-    ]
-    made += [table(results.runs, results.absent) for table in (tables.table2, tables.table3)]
-    made += [table(results.runs) for table in (tables.table4, tables.table5, timing.timing_table)]
-    return "".join(
-        f"<p><b>{table.heading}: not run in this profile.</b></p>" if table.empty else table.html()
-        for table in made
-    )
-
-
-def _figures(results):
-    rows = [
-        figures.scores(results, figures.table_rows(number), f"table{number}", f"Table {number} as a picture")
-        for number in (1, 2, 3)
-    ]
-    pictures = [portraits.figure1(results), portraits.figure2(results), figures.figure3(results), *rows]
-    return "".join(
-        _figure(picture) for picture in (*pictures, figures.timing(results), figures.training_curves(results))
-    )
-
-
-def _figure(picture):
-    image = base64.b64encode(_webp(picture.png())).decode()
-    alt = html.escape(picture.alt, quote=True)
-    return (
-        f'<figure><img src="data:image/webp;base64,{image}"'
-        f' alt="{alt}"><figcaption>{html.escape(picture.caption)}</figcaption></figure>'
-    )
-
-
-def _webp(png):
-    """A PNG's picture as WebP, which makes the page a third as large; the PNG itself lies beside the page."""
-    stream = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(stream, "WEBP", quality=WEBP_QUALITY, method=6)
-    return stream.getvalue()
-
-
-def _made(results):
-    made = results.runs.drop_duplicates("run")
-    facts = {
-        "code": made["code"].unique(),
-        "devices": made["device"].unique(),
-        "precision": made["precision"].unique(),
-        "seeds": results.seeds,
-        "weights that lines start from": (
-            made.loc[~made["weights_from"].astype(str).str.contains("/"), "weights_from"].unique()
-        ),
-        "defects of the published code turned on": made["legacy"].dropna().unique(),
-        "images per second": [
-            f"{made['images_per_second'].min():.0f} to {made['images_per_second'].max():.0f}"
-        ],
-    }
-    lines = "".join(
-        f"<tr><th>{key}</th><td>{html.escape(', '.join(map(str, values)) or 'none')}</td></tr>"
-        for key, values in facts.items()
-    )
-    words = (
-        "Every number above is a function of runs.csv, history.csv, floors.csv and the runs' predictions;"
-        " nothing is typed in."
-    )
-    return f'<p>{words}</p><table class="sheet">{lines}</table>'
+        people = f"{planned.train:,} + {planned.test:,} simulated" if planned else "real"
+        rows.append([info.title, info.kind.upper(), people, info.licence, info.citation, info.url])
+    columns = ["data set", "labels", "people, training + test", "terms", "source", "page"]
+    table = pd.DataFrame(rows, columns=columns).to_html(index=False, border=0, render_links=True)
+    links = f'<a href="../{GLOSSARY.replace("glossary", "limits")}">What these numbers cannot say</a>'
+    return f'<h2>Data and limits</h2><p>{links}</p><div class="data">{table}</div>'

@@ -1,22 +1,77 @@
 """Drawing people: joints over a crop, skeletons in space. True dashed, predicted solid; the colours of the
 sides are `skeletons.palette`'s."""
 
+from typing import Literal
+
+import matplotlib.pyplot as plt
 import numpy as np
 
-from hpe_study.skeletons import MPII16
+from hpe_study.data.store import Store
+from hpe_study.report.results import Results
+from hpe_study.skeletons import BONE_GROUPS, MPII16
 from hpe_study.skeletons.palette import colour_of
 
 STYLES = {
     "true": {"linestyle": (0, (2, 1)), "linewidth": 1.4, "alpha": 0.9},
     "predicted": {"linestyle": "-", "linewidth": 2.0},
 }
+HIDDEN = {"markerfacecolor": "none", "markeredgecolor": "#F0E442", "markersize": 8, "markeredgewidth": 1.5}
+LIMBS = [MPII16.indices(bone) for bone in (*BONE_GROUPS["arms"], *BONE_GROUPS["legs"], ("pelvis", "thorax"))]
+POINTS = 9  # along a limb
 
 
-def crop_with_joints(axis, store, index, joints):
+def clearance(poses: np.ndarray) -> np.ndarray:
+    """How near two limbs (or a limb and the trunk) that share no joint come, middle line to middle line.
+
+    Args:
+        poses: (N, 16, 3) mm; NaN joints are left out.
+
+    Returns:
+        (N,) mm.
+    """
+    steps = np.linspace(0, 1, POINTS)[:, None]
+    lines = [poses[:, [start]] * (1 - steps) + poses[:, [end]] * steps for start, end in LIMBS]
+    apart = [(i, j) for i in range(len(LIMBS)) for j in range(i) if not set(LIMBS[i]) & set(LIMBS[j])]
+    gaps = [np.linalg.norm(lines[i][:, :, None] - lines[j][:, None], axis=-1).min((1, 2)) for i, j in apart]
+    return np.where(np.isnan(gaps), np.inf, gaps).min(0)
+
+
+def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints: np.ndarray) -> None:
+    """True and predicted joints over a test person's crop, hidden ones circled.
+
+    The ground is plain where the pictures are not at hand.
+
+    Args:
+        axis: Where to draw.
+        results: Of the study.
+        test_set: The set.
+        person: Number of the person in it.
+        joints: (16, 2), the prediction in fractions of the person's box.
+    """
+    labels, pictures = results.labels(test_set), results.pictures(test_set)
+    true = labels.boxes[person].to_fraction(labels["joints2d"][person])
+    joints = np.where(np.isnan(labels["joints2d"]).any(-1).all(0)[:, None], np.nan, joints)
+    if pictures is not None:
+        crop_with_joints(axis, pictures, person, {"true": true, "predicted": joints})
+        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+        true = np.array([left, top]) + true * [right - left, bottom - top]
+    else:
+        axis.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[], aspect="equal", facecolor="0.92")
+        joints_over(axis, true, "true")
+        joints_over(axis, joints, "predicted")
+    axis.grid(False)
+    axis.plot(*true[labels["occluded"][person] > 0].T, "o", **HIDDEN)
+
+
+def crop_with_joints(axis: plt.Axes, store: Store, index: int, joints: dict[str, np.ndarray]) -> None:
     """A stored crop cut to the person's box, with skeletons over it.
 
-    joints: {"true" | "predicted": (16, 2) fractions of the person's box}; NaN joints and their bones are not
-    drawn.
+    Args:
+        axis: Where to draw.
+        store: With pictures.
+        index: Of the person.
+        joints: {"true" | "predicted": (16, 2) fractions of the person's box}; NaN joints and their bones are
+            not drawn.
     """
     image = store.crops([index])[0]
     left, top, side = store["region"][index]
@@ -30,9 +85,8 @@ def crop_with_joints(axis, store, index, joints):
     axis.set(xlim=(low[0], low[0] + extent), ylim=(low[1] + extent, low[1]), xticks=[], yticks=[])
 
 
-def joints_over(axis, px, kind):
-    """A skeleton, (16, 2) in the axis' own coordinates, as "true" or "predicted"; NaN joints and their bones
-    are not drawn."""
+def joints_over(axis: plt.Axes, px: np.ndarray, kind: Literal["true", "predicted"]) -> None:
+    """Draw a skeleton, (16, 2) in the axis' own coordinates; NaN joints and their bones are left out."""
     for parent, child in MPII16.bone_indices:
         axis.plot(
             *px[[parent, child]].T,
@@ -43,11 +97,13 @@ def joints_over(axis, px, kind):
     axis.plot(*px.T, ".", color="white" if kind == "true" else "black", markersize=3)
 
 
-def wireframes(axis, poses, turn=0.0):
-    """Skeletons in space on a 3D axis: equal scales, y up, seen by the camera and turned by `turn` degrees
-    about the vertical.
+def wireframes(axis: plt.Axes, poses: dict[str, np.ndarray], turn: float = 0.0) -> None:
+    """Skeletons in space on a 3D axis: equal scales, y up.
 
-    poses: {"true" | "predicted": (16, 3) mm, root-relative, camera frame}.
+    Args:
+        axis: A 3D axis.
+        poses: {"true" | "predicted": (16, 3) mm, root-relative, camera frame}.
+        turn: Degrees about the vertical; 0 is the camera's own view.
     """
     for kind, pose in poses.items():
         x, y, z = pose[:, 0], -pose[:, 1], pose[:, 2]

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from plotly.offline import get_plotlyjs
 
@@ -25,34 +26,47 @@ SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
 EXTRA_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for
 PAIR_COLOURS = ("#444444", "#A6589A")  # A and B, where two runs stand side by side
-UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh@0.5 (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
+UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
 RESOLUTION = 150  # dots per inch of a PNG
 ALT = "Description"  # where a PNG keeps its words
 
 
 def set_title(name):
     """A data set's name for people; of the audit's "h36m as read", too."""
-    base, space, rest = name.partition(" ")
+    base, space, rest = str(name).partition(" ")
     return EXTRA_TITLES.get(base, TITLES.get(base, base)) + space + rest
+
+
+SETTINGS = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.titlesize": "medium",
+    "axes.titleweight": "bold",
+    "grid.color": "#e5e5e5",
+    "svg.hashsalt": "hpe_study",  # the same figure gives the same file
+    "figure.constrained_layout.use": True,
+    "legend.frameon": False,
+}
+
+
+def set_up_notebook() -> None:
+    """The study's look for all pictures of a notebook, and one decimal in its data frames."""
+    sns.set_theme(
+        "notebook",
+        "whitegrid",
+        font_scale=0.85,
+        rc=SETTINGS | {"figure.dpi": 72, "figure.constrained_layout.use": False},
+    )
+    pd.set_option("display.precision", 1)
 
 
 @contextlib.contextmanager
 def theme():
-    """Draw with the study's theme inside the block; nothing is left behind."""
-    settings = {
-        "figure.facecolor": "white",
-        "savefig.facecolor": "white",
-        "axes.titlesize": "medium",
-        "axes.titleweight": "bold",
-        "grid.color": "#e5e5e5",
-        "svg.hashsalt": "hpe_study",  # the same figure gives the same file
-        "figure.constrained_layout.use": True,
-        "legend.frameon": False,
-    }
+    """Draw with the study's look inside the block; nothing is left behind."""
     with (
         sns.axes_style("whitegrid"),
         sns.plotting_context("notebook", font_scale=0.85),
-        plt.rc_context(settings),
+        plt.rc_context(SETTINGS),
     ):
         yield
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hpe_study import published_defects
-from hpe_study.config import AUDIT, FIGURES, Profile, StageConfig
+from hpe_study.config import AUDIT, FIGURES, TABLES, Profile, StageConfig
 from hpe_study.datasets.base import SPLITS
 from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.errors import StudyError
@@ -46,6 +46,13 @@ class Study:
             raise StudyError(
                 f"{self.profile_path}: put it into the project's folder params/, beside the others"
             )
+
+    def __repr__(self) -> str:
+        kind = "simulated people" if self.simulated else "real people"
+        seeds = ", ".join(map(str, self.profile.seeds))
+        origin = "published results" if self.profile.records else "your results"
+        text = f"{self.profile.name}: {origin}, {kind}, {len(self.runs)} runs, seeds {seeds}"
+        return f"{text} (params/{self.profile_path.name})\n{self.profile.question}"
 
     def with_legacy(self, names: tuple[str, ...]) -> "Study":
         """The same study with other defects of the published code turned on.
@@ -116,7 +123,7 @@ class Study:
     @property
     def analyses(self) -> list[str]:
         """The notebooks that turn the run records into tables and figures, in reading order."""
-        every = [f"table{table}" for table in self.profile.tables] + list(FIGURES)
+        every = [*(TABLES[table] for table in self.profile.tables), *FIGURES]
         chosen = self.profile.analyses
         return every if chosen is None else [name for name in (*every, AUDIT) if name in chosen]
 

@@ -38,8 +38,9 @@ assert store["labelled"][0].sum() == 14 and store.own_skeleton.name == "coco17"
 STUDY = """
 import pandas as pd
 from hpe_study.config import Profile
-from hpe_study.report import claims, figures, portraits, style
-from hpe_study.report.tables import TESTS, table1, table2, table3
+from hpe_study.report import claims, style
+from hpe_study.report.scores import pool_seeds
+from hpe_study.study.records import NEW_COLUMNS, RECORD_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS
 from hpe_study.study.runs import paper_table, rows, stage_config
 
 profile = Profile(
@@ -50,17 +51,14 @@ assert [run.name for run in coco] == ["stage3-coco-h36m-h36m-seed0"] * 2, coco
 assert stage_config(profile, coco[0]).two_d == "coco"
 assert not any("coco" in run.sets for table in (1, 2, 3) for run in paper_table(table))
 assert style.SET_COLOURS["coco"] and style.SET_MARKERS["coco"]
-record = {
-    "run": coco[0].name, "seed": 0, "stage": 3, "two_d": "coco", "three_d": "h36m", "target": "h36m",
-    "test_set": "h36m", "metric": "mpjpe", "scorer": "model", "protocol": "study", "value": 77.0, "low": 70.0,
-    "high": 80.0, "groups": 20, "legacy": None, "simulated": False, "seconds_line": 60.0,
+columns = [*RUN_COLUMNS, *SCORE_COLUMNS, *RECORD_COLUMNS]
+record = dict.fromkeys(columns, 1.0) | {key: getattr(coco[0], key, None) for key in RUN_COLUMNS} | {
+    "run": coco[0].name, "test_set": "h36m", "metric": "mpjpe", "scorer": "model", "protocol": "study",
+    "value": 77.0, "low": 70.0, "high": 80.0, "weights_from": "random",
 }  # fmt: skip
-runs = pd.DataFrame([record])
-for make, labels in ((table1, ("coco", "H36M")), (table3, ("coco", "×1", "H36M", "H36M"))):
-    table = make(runs)
-    assert table.cell(table.rows.index(labels), TESTS["h36m"]).value == 77.0, table.rows
-    assert "77" in table.html()
-assert len(table2(runs).rows) == 9
+scores = pool_seeds(pd.DataFrame([record | NEW_COLUMNS]))
+assert scores["label"].tolist() == ["coco → H36M"] and str(scores["score"][0]) == "77 [70, 80]"
+assert scores.pivot(index="two_d", columns="test_set", values="score").index.tolist() == ["coco"]
 """
 
 

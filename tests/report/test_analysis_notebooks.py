@@ -1,19 +1,20 @@
-"""The analysis notebooks are thin, clean, and there for whatever the graph asks for."""
+"""The analysis notebooks are there for whatever the graph asks for, and can be read and run by anyone."""
 
+import ast
 from pathlib import Path
-from statistics import median
 
 import nbformat
 import pytest
 
-from hpe_study.config import ANALYSES
+from hpe_study.config import ANALYSES, AUDIT
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-COST = "cost"  # counts what the paper's own profile would take, and trains nothing
-NAMES = [*(name for name in ANALYSES if name != "audit"), COST]
+CLOSED = {"claims", "report"}  # no analysis of their own
+LINES = 12  # of a cell
+SIZE = 150_000  # bytes
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[name for name in ANALYSES if name != AUDIT and (FOLDER / f"{name}.ipynb").exists()])
 def notebook(request):
     found = nbformat.read(FOLDER / f"{request.param}.ipynb", as_version=4)
     nbformat.validate(found)
@@ -24,26 +25,17 @@ def code(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_it_holds_no_logic(notebook):
-    lines = [line.lstrip() for cell in code(notebook) for line in cell.source.splitlines()]
-    assert not [
-        line
-        for line in lines
-        if line.startswith(("def ", "class ", "for ", "while ", "if ", "try:", "lambda"))
-    ]
-    assert median(len(cell.source.splitlines()) for cell in code(notebook)) <= 5
+def test_its_cells_are_short_and_define_nothing(notebook):
+    for cell in code(notebook):
+        assert len(cell.source.splitlines()) <= LINES, cell.source
+        nodes = [type(node) for node in ast.walk(ast.parse(cell.source))]
+        assert not {ast.FunctionDef, ast.ClassDef} & set(nodes), cell.source
 
 
-def test_its_parameters_are_tagged_and_run_nothing_large(notebook, request):
-    """By default a notebook shows the published records where those are enough, and otherwise the tiny
-    study."""
+def test_its_parameters_are_tagged(notebook):
     tagged = [cell for cell in code(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
-    name = request.node.callspec.params["notebook"]
-    profiles = ("paper",) if name == COST else ("reference", "reference_fair", "quick")
-    first, *others = tagged[0].source.splitlines()
-    assert first in [f'profile = "../params/{profile}.yaml"' for profile in profiles]
-    assert not others or name == COST
+    assert tagged[0].source.startswith("profile = ")
 
 
 def test_it_runs_on_the_python_kernel_and_carries_no_widget_state(notebook):
@@ -51,11 +43,19 @@ def test_it_runs_on_the_python_kernel_and_carries_no_widget_state(notebook):
     assert "widgets" not in notebook.metadata
 
 
-def test_it_opens_with_a_heading(notebook):
-    assert notebook.cells[0].cell_type == "markdown"
+def test_it_opens_with_a_heading_and_holds_no_error(notebook):
     assert notebook.cells[0].source.startswith("# ")
+    outputs = [output for cell in code(notebook) for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
 
 
-def test_one_checked_cell_without_outputs_is_never_committed(notebook):
-    checked = [cell for cell in code(notebook) if "nbval-check-output" in cell.metadata.get("tags", [])]
-    assert all(cell.outputs for cell in checked)
+def test_it_is_small(notebook):
+    assert len(nbformat.writes(notebook)) <= SIZE
+
+
+def test_it_ends_with_its_answer(notebook, request):
+    if request.node.callspec.params["notebook"] in CLOSED:
+        pytest.skip("shows what others say")
+    assert code(notebook)[-1].source.rstrip().endswith(")")
+    assert "Markdown(" in code(notebook)[-1].source
+    assert "text/markdown" in code(notebook)[-1].outputs[0].data

@@ -1,8 +1,5 @@
-"""The index leads to every notebook, with words for those who do not see thumbnails; the viewer's notebooks
-are thin and run."""
+"""The index leads to every notebook; the viewer's notebooks are thin and run."""
 
-import base64
-import io
 import re
 import shutil
 import statistics
@@ -10,10 +7,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from PIL import Image
 
 from hpe_study.study.notebooks import execute_notebook
-from tools import thumbnails
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 OURS = ("explore", "your_photos", "your_question")
@@ -35,48 +30,6 @@ def index():
 def test_the_index_links_every_notebook_once(index):
     linked = re.findall(r"\]\((\w+)\.ipynb\)", index)
     assert sorted(linked) == sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb") if path.stem != "index")
-
-
-def test_thumbnails_exist_and_have_alt_text(index):
-    shown = re.findall(r"<img [^>]*>", index)
-    assert shown
-    for image in shown:
-        assert (NOTEBOOKS / re.search(r'src="(.+?)"', image)[1]).exists()
-        assert len(re.search(r'alt="(.+?)"', image)[1]) > 20
-        assert "simulated" in image
-
-
-def test_every_notebook_has_a_thumbnail(index):
-    rows = [line for line in index.splitlines() if ".ipynb)" in line]
-    without = [line for line in rows if "<img" not in line]
-    assert len(rows) > 20
-    assert all("public_weights.ipynb" in line for line in without)  # shows nothing without the weights
-
-
-def test_pages_become_thumbnails_where_there_is_a_browser(tmp_path, monkeypatch):
-    (tmp_path / "table4.html").write_text("<body style='background: rgb(213, 94, 0)'>")
-    made = thumbnails.page_pictures(tmp_path)
-    assert set(made) == ({"table4"} if shutil.which("chromium") else set())
-    for data in made.values():
-        assert thumbnails.shrunk(data).convert("RGB").getpixel((140, 85)) == (213, 94, 0)
-    monkeypatch.setenv("PATH", "")
-    assert thumbnails.page_pictures(tmp_path) == {}
-
-
-def test_thumbnails_come_out_of_executed_notebooks(tmp_path):
-    """The last picture counts; it is shrunk into the frame, on white, and keeps its colour."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (700, 100), (213, 94, 0)).save(buffer, format="PNG")
-    data = {"image/png": base64.b64encode(buffer.getvalue()).decode()}
-    cell = nbformat.v4.new_code_cell(outputs=[nbformat.v4.new_output("display_data", data)])
-    path = tmp_path / "stage2-mpii-h36m-seed0" / "stage.ipynb"
-    path.parent.mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    made = thumbnails.shrunk(thumbnails.picture_in(path)).convert("RGB")
-    assert made.size == thumbnails.SIZE
-    assert made.getpixel((140, 85)) == (213, 94, 0)
-    assert made.getpixel((2, 2)) == (255, 255, 255)
-    assert thumbnails.notebook_of(path) == "stage2"
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -1,0 +1,158 @@
+"""How a table looks, once: numbers with their intervals, the best of a test set in bold, three files."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+
+from hpe_study.report.style import UNITS, set_title, titled
+from hpe_study.study import Study
+from hpe_study.utils.files import atomic
+
+PUBLISHED = "published"
+ORIGINS = ("simulated", "real", "pseudo-labelled", PUBLISHED)  # of a row; never mixed in one
+GLOSSARY = "../docs/glossary.md"  # from the notebooks
+MISSING = "–"
+CSS = """<style>
+.scores table {border-collapse: collapse; font-size: 12.5px; line-height: 1.35; max-width: 1180px}
+.scores table {font-variant-numeric: tabular-nums}
+.scores caption {caption-side: top; text-align: left; font-weight: 600; padding: .4em 0; color: inherit}
+.scores th, .scores td {text-align: right; padding: .15em .6em; vertical-align: top}
+.scores thead th {text-align: right !important; vertical-align: bottom; max-width: 9em; font-weight: 600}
+.scores tbody th, .scores th.index_name {text-align: left !important; font-weight: normal; max-width: 16em}
+.scores tbody tr {border-top: 1px solid #8883; background: none !important}
+.scores .interval {opacity: .75; font-size: .88em; white-space: nowrap}
+.scores .published {font-style: italic; opacity: .8}
+.scores p {font-size: 12px; max-width: 75em; margin: .4em 0}
+@media (max-width: 700px) {.scores {overflow-x: auto} .scores th, .scores td {padding: .15em .3em}}
+</style>"""
+HEADINGS = {  # what an index is called above its column
+    "two_d": "2D set",
+    "three_d": "3D set",
+    "target": "3D set of stage 3",
+    "epoch_scale": "epochs ×",
+    "origin": "numbers",
+    "test_set": "test set",
+    "label": "learnt from",
+}
+HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n'
+LATEX = {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "→": r"$\to$", "−": "$-$", "–": "--"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a table.
+
+    Attributes:
+        value: The number.
+        low: Its 95 % interval begins here; NaN where none is known.
+        high: Where the interval ends.
+        marks: What stands behind it, such as "†".
+        test_set: The best is looked for among scores on one test set.
+        better: "lower" or "higher"; None: not in the competition (a baseline, a misprint).
+        digits: After the decimal point.
+        published: Whether the paper prints it.
+    """
+
+    value: float
+    low: float = np.nan
+    high: float = np.nan
+    marks: str = ""
+    test_set: str = ""
+    better: Literal["lower", "higher"] | None = None
+    digits: int = 0
+    published: bool = False
+
+    @classmethod
+    def printed(cls, value: float, test_set: str = "", better: str | None = "lower") -> "Score":
+        """A number as the paper prints it."""
+        return cls(value, test_set=test_set, better=better, digits=1, published=True)
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.value):
+            return MISSING
+        parts = [
+            f"{number:.{self.digits}f}".replace("-", "−") for number in (self.value, self.low, self.high)
+        ]
+        interval = f" [{parts[1]}, {parts[2]}]" if np.isfinite(self.low) else ""
+        return f"{parts[0]}{self.marks}{interval}"
+
+    def _repr_html_(self) -> str:
+        number, bracket, interval = str(self).partition(" [")
+        small = f' <span class="interval">[{interval}</span>' if bracket else ""
+        return f'<span class="published">{number}</span>' if self.published else number + small
+
+
+def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequence[str] = ()) -> HTML:
+    """A table to look at; its numbers are saved as `<name>.csv`, and of a user's own study as HTML and LaTeX.
+
+    Args:
+        table: Cells are `Score`s, numbers or words; data sets go by their keys.
+        name: Of the files.
+        title: Stands above it, with "(simulated people)" where they are.
+        study: What it is of; the files go to its folder of figures.
+        notes: Sentences below it.
+    """
+    title = titled(title, all(map(study.is_simulated, study.profile.set_names)))
+    data, table = tidy(table), table.rename(index=set_title, columns=_heading)
+    table = table.rename_axis(index=lambda name: HEADINGS.get(name, name)).rename_axis(
+        columns=lambda name: None
+    )
+    styler = table.style.set_uuid(name).set_caption(html.escape(title)).apply(_bold, axis=0)
+    words = " ".join([*map(html.escape, notes), f'<a href="{GLOSSARY}">What the words mean</a>'])
+    page = f'{CSS}<div class="scores">{styler.format(_html).to_html()}<p>{words}</p></div>'
+    texts = {"csv": data.to_csv(index=False)}
+    if not study.profile.records:
+        latex = styler.format(str, escape="latex").format_index(str, escape="latex")
+        texts |= {
+            "html": HEAD + page,
+            "tex": _unicode_to_latex(latex.to_latex(hrules=True, convert_css=True)),
+        }
+    for kind, text in texts.items():
+        with atomic(study.figures / f"{name}.{kind}") as part:
+            part.write_text(text, encoding="utf-8")
+    return HTML(page)
+
+
+def _heading(name):
+    return UNITS.get(name) or set_title(name)
+
+
+def _html(cell):
+    if isinstance(cell, Score):
+        return cell._repr_html_()
+    if isinstance(cell, float):
+        return MISSING if np.isnan(cell) else f"{cell:,.0f}" if abs(cell) >= 10 else f"{cell:.2g}"
+    return html.escape(str(cell), quote=False)
+
+
+def _bold(column):
+    """The best of each test set, of ours and of the paper's numbers apart."""
+    scores = [(place, cell) for place, cell in enumerate(column) if isinstance(cell, Score) and cell.better]
+    best = {}
+    for _, cell in scores:
+        choose = min if cell.better == "lower" else max
+        group = cell.test_set, cell.published
+        best[group] = choose(cell.value, best.get(group, cell.value))
+    bold = {place for place, cell in scores if cell.value == best[cell.test_set, cell.published]}
+    return ["font-weight: bold" if place in bold else "" for place in range(len(column))]
+
+
+def tidy(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as data: one row per cell, its value beside the interval's ends and the marks."""
+    levels = [name or f"heading {place}" for place, name in enumerate(table.columns.names)]
+    long = table.rename_axis(columns=levels).melt(ignore_index=False, value_name="cell").reset_index()
+    known = ["value", "low", "high", "marks"]
+    cells = [
+        {key: getattr(cell, key) for key in known} if isinstance(cell, Score) else {"value": cell}
+        for cell in long.pop("cell")
+    ]
+    return pd.concat([long, pd.DataFrame(cells, columns=known)], axis=1)
+
+
+def _unicode_to_latex(text):
+    return "".join(LATEX.get(letter, letter) for letter in text)
