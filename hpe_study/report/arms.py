@@ -1,0 +1,149 @@
+"""Arms that learn from equal images (Tables 6 and 7): their scores as a tidy frame, pooled, and compared."""
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hpe_study.report.intervals import combined, mean_of_rows
+from hpe_study.report.results import Results
+from hpe_study.study import Run, Study
+from hpe_study.study.records import read_runs
+
+TESTS = {  # (test set, metric): what its column is called; each has one origin
+    ("lsp", "pckh"): "LSP test, PCKh@0.5 (%)",
+    ("lsp", "pck_torso"): "LSP test, PCK@0.2 (%)",
+    ("lsp", "exchanged"): "LSP test, sides exchanged (%)",
+    ("lsp_real", "pckh"): "LSP test, PCKh@0.5 (%)",
+    ("pose2sim", "ordinal"): "Pose2Sim, order in depth (%)",
+    ("pose2sim", "pa_mpjpe"): "Pose2Sim, PA-MPJPE (mm)",
+    ("lsp_pseudo3d", "ordinal"): "LSP train, order in depth (%)",
+    ("h36m", "mpjpe"): "H36M, MPJPE (mm)",
+    ("mpi_inf_3dhp", "mpjpe"): "MPI-INF-3DHP, MPJPE (mm)",
+}
+SOURCES = {  # the 2D sets of stage 1: what they are called
+    None: "nothing (3D only)",
+    "lsp_simulated": "simulated LSP",
+    "mpii": "simulated MPII",
+    "lsp_extended": "real LSP-Extended",
+    "mpii+lsp_extended": "simulated MPII, then real LSP-Extended",
+}
+COLUMNS = ["run", "seed", "stage", "three_d", "start", "source", "arm", "recipe", "share", "labels"]
+COLUMNS += ["learnt_from", "images", "minutes", "scorer", "origin", "test", "value", "low", "high"]
+
+
+def missing(*studies: Study) -> list[str]:
+    """What of some studies is not there: one sentence per study without records or set that was absent."""
+    lines = []
+    for study in studies:
+        if not study.records[0].exists():
+            command = f"hpe-study study params/{study.profile_path.name}"
+            lines.append(f"{study.profile.name} has no records yet: `{command}` makes them.")
+        lines += [f"{name} was not found: {reason}" for name, reason in study.absent.items()]
+    return lines
+
+
+def arm_scores(study: Study) -> pd.DataFrame:
+    """One row per run that ends an arm, column of the table (`TESTS`) and scorer; none without records.
+
+    Returns:
+        `COLUMNS`: labels is the number of different 2D images, images and minutes count earlier stages too,
+        low and high bound the 95 % interval over people.
+    """
+    if not study.records[0].exists():
+        return pd.DataFrame(columns=COLUMNS)
+    runs = read_runs(study.records[0])
+    runs = runs[runs["run"].isin({row.run.name for row in study.rows})]
+    tests = pd.Series(list(zip(runs["test_set"], runs["metric"], strict=True)), runs.index).map(TESTS)
+    runs = runs.assign(
+        test=tests,
+        origin=runs["test_origin"],
+        start=runs["start"].astype(object).where(runs["start"].notna(), None),
+        recipe=runs["recipe"].astype(object).where(runs["recipe"].notna(), ""),
+        labels=runs["images_2d"],
+        images=runs["images_line"],
+        minutes=runs["seconds_line"] / 60,
+    )
+    runs["source"] = [SOURCES.get(start, start) for start in runs["start"]]
+    return runs[tests.notna()][COLUMNS].reset_index(drop=True)
+
+
+def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Means over seeds: `by`, value, low, high (95 % interval), seeds, and cell, which says all of it."""
+    rows = []
+    for key, group in scores.groupby(list(by), sort=False, dropna=False, observed=True):
+        mean = mean_of_rows(group)
+        cell = (
+            f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]"
+            if np.isfinite(mean.low)
+            else f"{mean.value:.1f}"
+        )
+        rows.append((*key, mean.value, mean.low, mean.high, mean.seeds, cell))
+    return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "cell"])
+
+
+def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
+    """How many labels alone give the score that a number of them gives after earlier training.
+
+    Read off the curve of labels alone, seed by seed, linearly in the logarithm of their number.
+
+    Args:
+        curve: rows of `arm_scores` of one test where higher is better.
+        alone: start of the arms that learn from the labels alone.
+        after: start of those that learnt from something else first.
+
+    Returns:
+        Per number of labels, over seeds: median, min and max. 0: fewer than the curve's fewest; inf: more
+        than its most.
+    """
+    wide = curve.pivot_table(index=["seed", "labels"], columns="start", values="value").reset_index()
+    worth = [
+        pd.DataFrame({"labels": own["labels"], "worth": _labels_for(own[after], own[alone], own["labels"])})
+        for _, own in wide.groupby("seed")
+    ]
+    frame = pd.concat(worth) if worth else pd.DataFrame(columns=["labels", "worth"])
+    return frame.groupby("labels")["worth"].agg(["median", "min", "max"])
+
+
+def _labels_for(wanted, scores, labels):
+    logs = np.interp(wanted, scores.cummax(), np.log(labels.astype(float)), left=-np.inf, right=np.inf)
+    return np.exp(logs)
+
+
+def find_run(study: Study, **wanted: Any) -> Run | None:
+    """The first run that ends an arm and has these attributes; None where there is none."""
+    ends = (row.run for row in study.rows)
+    return next(
+        (run for run in ends if all(getattr(run, key) == value for key, value in wanted.items())), None
+    )
+
+
+def contrasts(
+    study: Study, pairs: dict[str, tuple[dict[str, Any], dict[str, Any]]], tests: Sequence[tuple[str, str]]
+) -> pd.DataFrame:
+    """Differences between arms, paired over people and seeds.
+
+    Args:
+        study: of the arms.
+        pairs: {title: (attributes of an arm's run, those of the arm that it is compared with)}.
+        tests: keys of `TESTS`.
+
+    Returns:
+        title, test, value (the first less the second), low, high (95 % interval), seeds, says ("higher",
+        "lower", "too close to tell"); one row per pair and test that both arms have.
+    """
+    columns = ["contrast", "test", "value", "low", "high", "seeds", "says"]
+    if not study.records[0].exists():
+        return pd.DataFrame(columns=columns)
+    results, rows = Results(study), []
+    for (title, arms), test in product(pairs.items(), tests):
+        runs = [find_run(study, **arm) for arm in arms]
+        samples = [run and results.sample(run, *test) for run in runs]
+        if all(samples) and len(samples[0].seeds) == len(samples[1].seeds):
+            sample = combined(np.subtract, samples)
+            low, high = sample.interval
+            says = "higher" if low > 0 else "lower" if high < 0 else "too close to tell"
+            rows.append((title, TESTS[test], sample.value, low, high, len(sample.seeds), says))
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,78 @@
+"""Arms at equal images: tidy scores, pooled and compared, and what labels are worth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpe_study.report.arms import COLUMNS, arm_scores, contrasts, find_run, labels_worth, missing, pooled
+from hpe_study.study import Study
+
+ARMS = {arm: {"arm": arm, "budget": "images", "stage": 2} for arm in ("none", "both")}
+
+
+@pytest.fixture(scope="module")
+def scores(study):
+    return arm_scores(study)
+
+
+def test_a_row_is_an_arm_a_seed_and_a_column(study, scores):
+    run = find_run(study, **ARMS["both"])
+    rows = scores[(scores["run"] == run.name) & (scores["scorer"] == "model")]
+    assert rows["test"].is_unique
+    assert set(rows["test"]) >= {"H36M, MPJPE (mm)", "MPI-INF-3DHP, MPJPE (mm)"}
+    assert set(rows["origin"]) == {"simulated"}
+    assert set(rows["source"]) == {"simulated MPII"}
+    assert find_run(study, **ARMS["none"], recipe="none of them") is None
+
+
+def test_seeds_are_pooled_into_one_cell():
+    frame = pd.DataFrame(
+        {
+            "arm": ["a", "a", "b"],
+            "value": [10.0, 12.0, 5.0],
+            "low": [9.0, 11.0, 4.0],
+            "high": [11.0, 13.0, 6.0],
+        }
+    )
+    cells = pooled(frame, ["arm"]).set_index("arm")
+    assert cells.loc["a", ["value", "seeds"]].tolist() == [11.0, 2]
+    assert cells.loc["a", "low"] < 10 < 12 < cells.loc["a", "high"]
+    assert cells.loc["b", "cell"] == "5.0 [4.0, 6.0]"
+
+
+def test_a_contrast_is_the_difference_of_the_means(study, scores):
+    pairs = {"both less none": (ARMS["both"], ARMS["none"])}
+    (row,) = contrasts(study, pairs, [("h36m", "mpjpe")]).itertuples()
+    means = {}
+    for arm, wanted in ARMS.items():
+        names = [find_run(study, **wanted, seed=seed).name for seed in (0, 1)]
+        chosen = scores[scores["run"].isin(names) & (scores["scorer"] == "model")]
+        means[arm] = chosen.loc[chosen["test"] == "H36M, MPJPE (mm)", "value"].mean()
+    assert row.value == pytest.approx(means["both"] - means["none"], abs=0.02)
+    assert row.low < row.value < row.high
+    assert row.seeds == 2
+    assert row.says == ("higher" if row.low > 0 else "lower" if row.high < 0 else "too close to tell")
+
+
+def test_labels_are_worth_as_many_as_reach_the_same_score_alone():
+    labels, alone, after = [100, 1000, 10000], [10.0, 20.0, 30.0], [20.0, 25.0, 35.0]
+    curve = pd.DataFrame(
+        {
+            "seed": 0,
+            "labels": labels * 2,
+            "start": ["real"] * 3 + ["simulated+real"] * 3,
+            "value": alone + after,
+        }
+    )
+    worth = labels_worth(curve, "real", "simulated+real")["median"]
+    assert worth.to_dict() == pytest.approx({100: 1000, 1000: 10**3.5, 10000: np.inf})
+    assert labels_worth(curve[:0], "real", "simulated+real").empty
+
+
+def test_without_records_there_is_nothing_and_it_is_said():
+    study = Study("params/real.yaml")
+    if study.records[0].exists():
+        pytest.skip("this checkout has run it")
+    assert arm_scores(study).columns.tolist() == COLUMNS
+    assert "has no records yet: `hpe-study study params/real.yaml`" in missing(study)[0]
+    assert contrasts(study, {"a": ({}, {})}, [("lsp", "pckh")]).empty
