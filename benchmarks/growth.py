@@ -30,7 +30,7 @@ from simulated_people import StandInSpec, make
 
 PROJECT = Path(__file__).resolve().parents[1]
 IMAGES = {"quick": (50,), "moderate": (1_000, 3_000, 10_000), "full": (1_000, 3_000, 10_000, 30_000, 100_000)}
-SEEDS = {"quick": (1,), "moderate": (1, 10), "full": (1, 10, 100)}  # of the demo profile: 45 trainings each
+SEEDS = {"quick": (1,), "moderate": (1, 10), "full": (1, 10, 100)}  # of the demo profile: 49 trainings each
 BATCHES = {"quick": (8,), "moderate": (8, 16, 32, 64, 128, 256), "full": (8, 16, 32, 64, 128, 256)}
 INPUT = 64  # px
 PICTURES = 8

@@ -119,6 +119,14 @@ def test_every_nth_frame_and_few_sequences_in_memory(tmp_path):
     assert records._held["S2/Seq1"]["annot3"].shape == (2, 5, 28, 3)
 
 
+def test_sequences_beyond_the_real_six_are_read_in_their_order(tmp_path):
+    for name in ("TS12", "TS1", "TS7"):
+        raw_layouts.mpi_inf_3dhp_test(tmp_path, name, valid=(1,))
+    (tmp_path / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / "TS07").mkdir()
+    records = open_quietly(tmp_path, "test")
+    assert [record.meta["sequence"] for record in records] == ["TS1", "TS7", "TS12"]
+
+
 def test_only_valid_test_frames_count(tmp_path):
     arrays = raw_layouts.mpi_inf_3dhp_test(tmp_path)
     raw_layouts.mpi_inf_3dhp_test(tmp_path, "TS5", valid=(0, 0, 1))
