@@ -248,17 +248,12 @@ def exchanged_sides(
     Returns:
         (N, 1) percent: 100 or 0, NaN for people without a joint that has a side.
     """
-    other = [skeleton.index(_other_side(joint)) for joint in skeleton.joints]
-    sided = np.array(other) != np.arange(len(other))
-    exchanged = np.asarray(prediction)[:, other]
+    sided = np.array(skeleton.flip) != np.arange(len(skeleton))
+    exchanged = np.asarray(prediction)[:, skeleton.flip]
     as_it_is, exchanged = (
         nan_mean(joint_errors(joints, truth, valid)[:, sided], axis=1) for joints in (prediction, exchanged)
     )
     return np.where(np.isnan(as_it_is), np.nan, 100.0 * (exchanged < as_it_is))[:, None]
-
-
-def _other_side(joint):
-    return {"l_": "r_", "r_": "l_"}.get(joint[:2], joint[:2]) + joint[2:]
 
 
 def metric_arrays_3d(

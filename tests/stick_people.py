@@ -31,7 +31,8 @@ class StickPeople(list):
         super().__init__(
             stick_record(folder / f"{split}{i}.png", i, split, three_d, random) for i in range(count)
         )
-        self.name, self.split, self.skeleton, self.left_out, self.simulated = name, split, MPII16, {}, True
+        self.root, self.name, self.split, self.skeleton = folder.parent, name, split, MPII16
+        self.left_out, self.simulated = {}, True
         labels = folder / f"{split}-labels.txt"
         labels.write_text(f"{count} {seed} {three_d}")
         self.label_files = [labels]

@@ -83,7 +83,7 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
         with progress_bar(
             total=len(records), initial=ready, desc=title, unit="crop", disable=not progress
         ) as bar:
-            for count in _write_parts(records, missing, (root, settings), workers):
+            for count in _write_parts(records, missing, (records.root, settings), workers):
                 bar.update(count)
         _join(chunks, path, _attributes(records, settings, key))
         shutil.rmtree(parts)

@@ -1,4 +1,4 @@
-"""The seven data sets: raw layout → records. Nothing else in the project knows a raw layout.
+"""The data sets: raw layout → records. Nothing else in the project knows a raw layout.
 
 One module per data set; each documents the facts it relies on and keeps the set's page, terms, citation and
 quirks (`INFO`).
@@ -25,6 +25,8 @@ _READERS = {  # name → module, class
     "mpi_inf_3dhp": ("mpi_inf_3dhp", "open_mpi_inf_3dhp"),
     "occlusion_person": ("occlusion_person", "OcclusionPerson"),
     "3dpw": ("threedpw", "ThreeDPW"),
+    "lsp_pseudo3d": ("lsp_pseudo3d", "LspPseudo3d"),
+    "pose2sim": ("pose2sim", "Pose2Sim"),
 }
 NAMES = tuple(_READERS)
 

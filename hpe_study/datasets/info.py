@@ -22,6 +22,7 @@ class DatasetInfo:
         hint: A step that people forget between downloading and reading.
         download_gb: Of pictures and labels, in GB, where the set's page says it.
         pseudo: Its 3D are pseudo labels: fits of a body model, not measured.
+        stand_in: Name of the simulated people in its layout; "": its own; None: there are none.
         layouts: Other layouts of the same set: name → options for `open_dataset`.
     """
 
@@ -37,17 +38,18 @@ class DatasetInfo:
     hint: str = ""
     download_gb: float = math.nan
     pseudo: bool = False
+    stand_in: str | None = ""
     layouts: dict[str, dict] = field(default_factory=dict)
 
     def stand_in_command(self, root: str | Path) -> str:
-        """The command that writes simulated people in this set's layout."""
-        name = "lsp" if self.name == "lsp_extended" else self.name
-        return f"python -m simulated_people make {name} {root} --train 1000 --test 250"
+        """The command that writes simulated people in this set's layout; "" where there are none."""
+        if self.stand_in is None:
+            return ""
+        return f"python -m simulated_people make {self.stand_in or self.name} {root} --train 1000 --test 250"
 
     def how_to_get(self, root: str | Path) -> str:
         """One line: where the set is obtained, on what terms, and what stands in for it."""
         hint = f" {self.hint}" if self.hint else ""
-        return (
-            f"{self.title} comes from {self.url} ({self.licence}).{hint} A simulated stand-in:"
-            f" {self.stand_in_command(root)}"
-        )
+        command = self.stand_in_command(root)
+        stand_in = f" A simulated stand-in: {command}" if command else ""
+        return f"{self.title} comes from {self.url} ({self.licence}).{hint}{stand_in}"

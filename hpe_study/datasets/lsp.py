@@ -66,13 +66,14 @@ EXTENDED_INFO = DatasetInfo(
     ),
     expected={"train": 10000, "test": 0},
     quirks=("the flag means labelled", "all of it is training data; `validation: 500` keeps a fixed part"),
+    stand_in="lsp",
 )
 _COMPARED = 40  # images whose size is compared with their labels
 # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
 _FITS = (0.4, 1.15)
 
 
-class _Images:
+class LspImages:
     """One folder's labels: joints (N, 14, 2) px, occluded (N, 14), and the rows whose image is there."""
 
     def __init__(self, records, folder, digits):
@@ -80,14 +81,16 @@ class _Images:
         self.path = records.label_file(folder / "joints.mat")
         self.joints, self.occluded = (read_extended if digits == 5 else read_lsp)(self.path)
 
-    def rows(self, numbers):
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """Those of some label rows whose image is there and that have a crop."""
         names = [self.image(row).name for row in numbers]
         rows = self.records.keep_present(numbers, Listing(self.folder / "images"), names)
         rows = self.records.keep_labelled(rows, self.joints[rows])
         self._check_fit(rows)
         return rows
 
-    def image(self, row):
+    def image(self, row: int) -> Path:
+        """The picture of a label row."""
         return self.folder / "images" / f"im{row + 1:0{self.digits}d}.jpg"
 
     def _check_fit(self, rows):
@@ -137,14 +140,14 @@ class LspExtended(Records):
 
     def load(self, validation: int = 0) -> None:
         """Read the labels as arrays. Of these, `validation` images, the same always, are the test split."""
-        images = _Images(self, self.folder("lsp_extended"), digits=5)
+        images = LspImages(self, self.folder("lsp_extended"), digits=5)
         drawn = rng.generator("lsp_extended validation", 0).permutation(len(images.joints))
         self._set_rows(
             [(images, np.sort(drawn[validation:] if self.split == "train" else drawn[:validation]))]
         )
 
     def _set_rows(self, parts):
-        """Set the records: the rows of one folder after those of another. parts: (`_Images`, row numbers)."""
+        """Set the records: the rows of one folder after those of another. parts: (`LspImages`, rows)."""
         self._parts = [images for images, _ in parts]
         rows = [images.rows(numbers) for images, numbers in parts]
         # (part, row of its labels) by record
@@ -183,12 +186,12 @@ class Lsp(LspExtended):
         parts = []
         if self.split == "train":
             if (self.root / "lsp_extended").is_dir():
-                extended = _Images(self, self.root / "lsp_extended", digits=5)
+                extended = LspImages(self, self.root / "lsp_extended", digits=5)
                 parts.append((extended, np.arange(len(extended.joints))))
             else:
                 self.note_missing(self.root / "lsp_extended")
         if self.split == "test" or not parts or (self.root / "lsp").is_dir():
-            images = _Images(self, self.folder("lsp"), digits=4)
+            images = LspImages(self, self.folder("lsp"), digits=4)
             half = len(images.joints) // 2
             parts.append(
                 (images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints)))

@@ -291,6 +291,7 @@ def rows_for_set(
     if references and store.origin != "simulated":
         references |= floors_of_real(store, bones)
         scores |= _of_scorer("lower is closer", order_values(-store["joints2d"][..., 1], truth[..., 2]))
+        scores |= _of_scorer("higher is closer", order_values(store["joints2d"][..., 1], truth[..., 2]))
     for scorer, pose in references.items():
         scores |= _of_scorer(scorer, values_3d(pose, truth))
         if scorer != ZERO_DEPTH:

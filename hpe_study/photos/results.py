@@ -20,7 +20,7 @@ from tqdm import tqdm
 from hpe_study.errors import StudyError
 from hpe_study.photos.boxes import WHOLE, inside, parse_boxes
 from hpe_study.photos.drawing import draw, drawn_frame, letters_missing
-from hpe_study.photos.files import Video, find, is_video, printable, read_photo
+from hpe_study.photos.files import find, is_video, printable, read_photo
 from hpe_study.photos.finder import find_person, whole
 from hpe_study.photos.reader import PoseReader
 from hpe_study.photos.tables import AVERAGE_BODY, COLUMNS, UNITS, CannotWriteError, JointsFile, rows_of
@@ -28,6 +28,7 @@ from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic, writable, write_json
 from hpe_study.utils.progress import progress_bar
+from hpe_study.utils.videos import Video
 
 NAME_BYTES = 200  # of an input's name that its drawing's name keeps; file systems take 255
 LISTED = 5  # files named in a message

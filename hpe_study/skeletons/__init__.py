@@ -2,6 +2,7 @@
 
 from hpe_study.skeletons.joint_sets import (
     ALL,
+    BODY25B,
     BONE_GROUPS,
     CANONICAL_LENGTH,
     CANONICAL_LENGTHS,
@@ -21,6 +22,7 @@ from hpe_study.skeletons.skeleton import Recipe, Skeleton, by_name, conversion_m
 
 __all__ = [
     "ALL",
+    "BODY25B",
     "BONE_GROUPS",
     "CANONICAL_LENGTH",
     "CANONICAL_LENGTHS",

@@ -108,6 +108,18 @@ OPENPOSE18 = define_skeleton(
     pelvis=_MID_HIPS,
     thorax=_MID_SHOULDERS,
 )
+BODY25B = define_skeleton(
+    "body25b",  # the 21 of OpenPose's BODY_25B that Pose2Sim triangulates, in its order; neck and head top are MPII's
+    "r_hip r_knee r_ankle r_big_toe r_small_toe r_heel l_hip l_knee l_ankle l_big_toe l_small_toe l_heel upper_neck head_top nose "
+    "r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist",
+    "upper_neck-head_top upper_neck-nose upper_neck-r_shoulder-r_elbow-r_wrist upper_neck-l_shoulder-l_elbow-l_wrist "
+    "upper_neck-r_hip-r_knee-r_ankle-r_heel upper_neck-l_hip-l_knee-l_ankle-l_heel r_ankle-r_big_toe-r_small_toe l_ankle-l_big_toe-l_small_toe",
+    "upper_neck",
+    own="nose",
+    family="openpose",
+    pelvis=_MID_HIPS,
+    thorax=_MID_SHOULDERS,
+)
 SMPL24 = define_skeleton(
     "smpl24",
     "pelvis l_hip r_hip spine1 l_knee r_knee spine2 l_ankle r_ankle spine3 l_foot r_foot neck l_collar r_collar head l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hand r_hand",
@@ -122,7 +134,7 @@ SMPL24 = define_skeleton(
         exact=False, note="midway between SMPL's neck and head", simulated=(90, 85, 96), neck=0.5, head=0.5
     ),
 )
-ALL = (MPII16, LSP14, FLIC29, H36M17, MPI_INF_3DHP28, MPI_INF_3DHP17, UNREALCV15, OPENPOSE18, SMPL24)
+ALL = (MPII16, LSP14, FLIC29, H36M17, MPI_INF_3DHP28, MPI_INF_3DHP17, UNREALCV15, OPENPOSE18, BODY25B, SMPL24)
 # Bone groups of the geometric loss (Zhou et al. 2017, eq. 4: bones of a group share one ratio to their canonical length),
 # with canonical lengths in mm: segment lengths of Drillis & Contini (1966), as fractions of a height of 1,700 mm.
 BONE_GROUPS = {

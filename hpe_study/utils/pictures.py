@@ -5,6 +5,7 @@ And pictures made small: for a drawing, or as an address inside a page.
 
 import base64
 import contextlib
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,11 @@ from PIL import Image, features
 
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
+from hpe_study.utils.videos import LARGEST, video_frame
 
 # Pillow's names. Its other formats may start programs (EPS starts Ghostscript) or are seldom tested.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF") + (("AVIF",) if features.check("avif") else ())
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "I;16", "I;16B", "I;16L", "I;16N")
-LARGEST = 150_000_000  # px in all
 LARGEST_FILE = 1 << 29  # bytes
 JPEG_QUALITY = 85  # of a picture inside a page
 ADVICE = "replace it, or delete it to leave its records out"
@@ -74,9 +75,16 @@ def picture_size(path: str | Path, largest: int = LARGEST) -> tuple[int, int]:
 def read_picture(path: str | Path, largest: int = LARGEST) -> np.ndarray:
     """Read a labelled picture as (H, W, 3) uint8 RGB, in the file's own pixels: EXIF rotation is ignored.
 
+    Args:
+        path: The file, or VIDEO/NUMBER for a frame of a video (`videos.video_frame`).
+        largest: As of `open_picture`.
+
     Raises:
         StudyError: As `open_picture`.
     """
+    video, number = os.path.split(path)
+    if number.isdecimal() and os.path.isfile(video):
+        return video_frame(video, int(number))
     with open_picture(path, largest):
         data = Path(path).read_bytes()
         # A whole JPEG ends with its end-of-image marker, or with nothing but zeros after it.

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpe_study.skeletons import ALL, Skeleton
+from hpe_study.skeletons import ALL, BODY25B, Skeleton
 
 _SIDES = {"l": "Left", "r": "Right"}
 
@@ -89,6 +89,7 @@ LANDMARK_INDEX = {name: row for row, name in enumerate(LANDMARKS)}
 _OF_SKELETON = {
     skeleton.name: np.array([LANDMARK_INDEX[skeleton.key(joint)] for joint in skeleton.joints])
     for skeleton in ALL
+    if skeleton is not BODY25B  # of Pose2Sim, whose people are not simulated
 }
 
 # A landmark counts as hidden by the person's own body where more than so much of it lies before the landmark

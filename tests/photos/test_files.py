@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from hpe_study.errors import StudyError
-from hpe_study.photos.files import Video, find, read_photo
+from hpe_study.photos.files import find, read_photo
+from hpe_study.utils.videos import Video
 
 WIDE = np.zeros((40, 80, 3), np.uint8)
 WIDE[:, :40] = (250, 10, 10)  # left half red, right half blue

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from hpe_study.errors import StudyError
-from hpe_study.photos.files import Video, read_photo
+from hpe_study.photos.files import read_photo
 from hpe_study.utils.pictures import read_picture
+from hpe_study.utils.videos import Video
 from tests.datasets.test_fuzz import SECONDS, damaged
 
 TRIALS = round(3 * SECONDS)

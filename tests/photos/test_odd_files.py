@@ -16,11 +16,12 @@ from PIL import Image, features
 
 from hpe_study.errors import StudyError
 from hpe_study.photos import results
-from hpe_study.photos.files import Video, find, printable, read_photo
+from hpe_study.photos.files import find, printable, read_photo
 from hpe_study.photos.results import Batch
 from hpe_study.photos.tables import CannotWriteError, JointsFile
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData
+from hpe_study.utils.videos import Video
 from tests.stick_people import stick_store
 from tests.training.stick_runs import ON_CPU, stage
 
