@@ -17,7 +17,7 @@ from hpe_study.utils.processes import start_server
 from simulated_people.spec import StandInSpec
 
 # Raised when the same arguments come to mean other images or labels; a set's module may have its own.
-VERSION = 5
+VERSION = 6
 MARKER = "SIMULATED.json"
 SIZES = (32, 1024)  # px, smallest and largest
 _MODULES = {

@@ -36,7 +36,8 @@ class Actor:
 
 
 ASSET = Path(__file__).parent / "assets" / "body.npz"
-BODY, SKIRT, HAIR = 0, 1, 2  # parts of the mesh
+BODY, SKIRT, HAIR, UNSEEN = 0, 1, 2, 3  # parts of the mesh
+_HAIRLINE = 0.03  # m before the hips' plane (z), at the temples; it rises towards the forehead
 
 # Placed people kept at hand. Each takes about 0.1 MB, and so does a body at rest, of which all are kept.
 _REMEMBERED = 256
@@ -68,7 +69,7 @@ class Body:
         people: Indices that `Actor.body` may take.
         female: (N,) bool.
         height: (N,) m.
-        faces: (F, 3) triangles of the mesh; `face_part` and `vertex_part`: BODY, SKIRT or HAIR.
+        faces: (F, 3) triangles of the mesh; `face_part` and `vertex_part`: BODY, SKIRT, HAIR or UNSEEN.
         regions: The `Regions` of the mesh.
     """
 
@@ -98,6 +99,7 @@ class Body:
             dict(zip(self.bones, self._weights.T, strict=True)),
             self.vertex_part,
         )
+        self.face_part[self._before_the_face()] = UNSEEN
         self.female = self._data["gender"] > 0.5
         self.height = self._heights()
         self.people = np.flatnonzero((self.height > 1.42) & (self.height < 2.0))
@@ -227,6 +229,11 @@ class Body:
         for number in (SKIRT, HAIR):
             part[self.faces[self.face_part == number].flatten()] = number
         return part
+
+    def _before_the_face(self):
+        """(F,) bool: the triangles of the long hair that hang before the face and the chest."""
+        _, y, z = self._mean[: self.vertex_count][self.faces].mean(1).T
+        return (self.face_part == HAIR) & (z >= _HAIRLINE) & (y <= 0.735 + 0.9 * (z - _HAIRLINE))
 
     def _vertex_normals(self, vertices):
         """(V, 3) unit normals: the triangles' normals, weighted by area, summed at their corners.

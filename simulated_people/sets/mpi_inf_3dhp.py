@@ -133,7 +133,7 @@ def _actor(spec, split, subject, sequence, activity, frame):
     body, clothes = _subjects(spec, split)[subject]
     if sequence.endswith("Seq2"):  # the second sequence is in other clothes
         female = bool(shared_body("cpu").female[body])
-        clothes = sample_clothes(spec.rng(split, sequence, "clothes"), female) | {"skirt": 0.0}
+        clothes = _not_green(sample_clothes(spec.rng(split, sequence, "clothes"), female) | {"skirt": 0.0})
     return subject_at((body, clothes), _motion(spec, split, sequence, activity).at(frame), subject)
 
 
@@ -161,7 +161,14 @@ def _notes(sequence, frame, valid, activity, actor):
 @lru_cache(maxsize=4)
 def _subjects(spec, split):
     names = TEST_SEQUENCES if split == "test" else [f"S{number}" for number in range(1, 9)]
-    return sample_subjects(spec, split, names, h36m_sized=True)
+    subjects = sample_subjects(spec, split, names, h36m_sized=True)
+    return {name: (body, _not_green(clothes)) for name, (body, clothes) in subjects.items()}
+
+
+def _not_green(clothes):
+    """Clothes for a green screen: what is mostly green becomes blue."""
+    colours = {name: clothes[name] for name in ("top", "top_second", "trousers", "shoes")}
+    return clothes | {name: (r, b, g) for name, (r, g, b) in colours.items() if g > 1.05 * max(r, b)}
 
 
 @lru_cache(maxsize=4)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simulated_people.body.kinematics import pose_vector
 from simulated_people.body.landmarks import LANDMARK_INDEX
 from simulated_people.body.model import Body
 from simulated_people.rendering import rasterizer, ray_tracer
@@ -201,6 +202,23 @@ def test_noise_is_the_sensors_and_pixels_of_small_images_average_it(shot_of, bod
             spread.append(render([replace(shot, actors=(), camera=view, scene=scene)], body)[0].image)
         noise[share] = np.subtract(*map(np.int16, spread)).std()
     assert abs(noise[0.5] / noise[1.0] - 0.5) < 0.1
+
+
+def test_long_hair_does_not_hang_before_the_face(shot_of, body):
+    """Seen from the front nothing lies before eyes and nose but skin; from behind the hair does."""
+    shot = shot_of(0)
+    pose = pose_vector({})
+    actor = replace(
+        shot.actors[0], pose=pose, clothes=shot.actors[0].clothes | {"long_hair": 1.0, "hat": 0.0}
+    )
+    head = body.place([actor]).landmarks[0, LANDMARK_INDEX["nose"]]
+    seen = {}
+    for azimuth in (0, 180):
+        view = camera.pinhole(camera.around(head, azimuth, 0, 3), head, 400, (96, 96))
+        people = render([replace(shot, actors=(actor,), camera=view)], body)[0].people[0]
+        seen[azimuth] = people.in_front[[LANDMARK_INDEX[name] for name in ("nose", "l_eye", "r_eye")]]
+    assert (seen[0] < 35).all(), seen[0]
+    assert (seen[180] > 100).all(), seen[180]
 
 
 def test_outside_the_image_nothing_is_known(shot_of, body):
