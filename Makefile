@@ -1,10 +1,14 @@
 # The study's commands. Each makes .venv and installs by itself the first time, and is quick afterwards.
 #   make study PROFILE=params/paper.yaml    another profile        make study CORES=1    fewer cores
 #   make study CLUSTER=profiles/slurm       the steps as jobs of a cluster (install: .venv/bin/pip install -e '.[slurm]')
+#   make study TORCH=cpu                    the first time, without a GPU: PyTorch without its 5 GB of CUDA, from PyTorch's own index
+# The versions installed are those of constraints.txt. Newer ones: rm -r .venv; make lock LOCK=
 
 PYTHON ?= python3
 PROFILE ?= params/demo.yaml
 KERNEL ?= python3
+LOCK ?= constraints.txt
+TORCH ?=
 CORES ?=
 CLUSTER ?=
 SECONDS ?= 600
@@ -13,7 +17,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: study test fuzz torture bench lab lint format kernel help
+.PHONY: study test fuzz torture bench lab lint format lock kernel help
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
@@ -40,15 +44,21 @@ lint: $(READY) ## check the style of code and notebooks
 format: $(READY) ## bring code and notebooks into that style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+lock: $(READY) ## write the versions that are installed into constraints.txt
+	@$(BIN)/python -m tools.lock
+
 kernel: $(READY) ## register this environment as the Jupyter kernel "hpe_study" (then: make study KERNEL=hpe_study)
 	@$(BIN)/python -m ipykernel install --user --name hpe_study --display-name "hpe_study"
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
-$(READY): pyproject.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),--constraint "$(LOCK)")
+
+$(READY): pyproject.toml $(LOCK)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …"; exit 1; }
 	@echo "installing into .venv (once; a few minutes, mostly PyTorch)"
 	@$(PYTHON) -m venv .venv || { echo "the venv module is missing (Debian, Ubuntu: apt-get install python3-venv)"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(if $(filter cpu,$(TORCH)),$(PIP) torch torchvision --index-url https://download.pytorch.org/whl/cpu)
+	@$(PIP) --editable ".[dev]"
 	@touch $@

@@ -19,7 +19,7 @@ HOME = study.home
 KERNEL = quote(str(config.get("kernel", "python3")))
 RUNS = {run.name: run for run in study.runs}
 CORES = int(config.get("cores", 0)) or workflow.cores
-STEP = f"exec python -m hpe_study --profile {quote(str(study.profile_path))}"
+STEP = f"exec python -m hpe_study --parent $PPID --profile {quote(str(study.profile_path))}" # a step ends with this process
 
 
 workdir: HOME

@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hpe-study", description=__doc__)
     parser.add_argument("--profile", default=DEFAULT, help="parameter file (default: %(default)s)")
+    parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)  # process that a step ends with
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     after = "What comes after -- goes to Snakemake: -- --dry-run"
@@ -177,17 +178,17 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    end_with_parent(parent=arguments.parent)
     from hpe_study.study.steps import prepare_set
 
-    end_with_parent()
     prepare_set(Study(arguments.profile), arguments.name, arguments.workers)
 
 
 def _execute(arguments: argparse.Namespace) -> None:
+    end_with_parent(parent=arguments.parent)
     from hpe_study.study.gpus import assigned
     from hpe_study.study.notebooks import execute_notebook
 
-    end_with_parent()
     study = Study(arguments.profile)
     notebook = study.home / "notebooks" / f"{arguments.notebook}.ipynb"
     if not notebook.exists():

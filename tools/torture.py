@@ -1,4 +1,4 @@
-"""Kill the quick study at random moments, let it finish, and compare it with one that was not killed.
+"""Kill a small study (the quick profile's Table 1) at random moments, let it finish, and compare it with one that was not killed.
 
     python -m tools.torture 50        (or: make torture KILLS=50)
 
@@ -17,11 +17,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import yaml
 
 from tools.golden import PROJECT, copy_project, differences, finished_quick_study
 
 COMMAND = [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"]
-LONGEST = 90.0  # seconds from a start to a kill
+SHARE = 0.3  # of an unbroken study's time: the longest from a start to a kill
 PATIENCE = 20.0  # seconds in which all processes of a killed study must be gone
 
 
@@ -30,26 +31,29 @@ def main(kills: int) -> int:
     faults, random = [], np.random.default_rng(kills)
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("killed", "unbroken"):
-            copy_project(Path(folder, name))
-        home = Path(folder, "killed")
+        unbroken, killed = Path(folder, "unbroken"), Path(folder, "killed")
+        for home in (unbroken, killed):
+            copy_project(home)
+            profile = home / "params" / "quick.yaml"
+            values = yaml.safe_load(profile.read_text()) | {"tables": [1], "analyses": ["table1"]}
+            profile.write_text(yaml.safe_dump(values))
+        start = time.monotonic()
+        subprocess.run(COMMAND, cwd=unbroken, env=environment, check=True, stdout=subprocess.DEVNULL)
+        longest = SHARE * (time.monotonic() - start)
         for number in range(kills):
             process = subprocess.Popen(
-                COMMAND, cwd=home, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                COMMAND, cwd=killed, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
             try:
-                process.wait(random.uniform(0, LONGEST))
+                process.wait(random.uniform(0, longest))
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-            faults += [f"kill {number}: {fault}" for fault in [*_outlived(home), *_broken(home)]]
-            print(f"kill {number + 1} of {kills}: {len(faults)} faults so far", flush=True)
-        for name in ("killed", "unbroken"):
-            subprocess.run(
-                COMMAND, cwd=Path(folder, name), env=environment, check=True, stdout=subprocess.DEVNULL
-            )
-        records = [finished_quick_study(Path(folder, name)) for name in ("unbroken", "killed")]
-        faults += differences(*records)
+            new = [f"kill {number + 1}: {fault}" for fault in [*_outlived(killed), *_broken(killed)]]
+            print("\n".join([f"kill {number + 1} of {kills}", *new]), flush=True)
+            faults += new
+        subprocess.run(COMMAND, cwd=killed, env=environment, check=True, stdout=subprocess.DEVNULL)
+        faults += differences(finished_quick_study(unbroken), finished_quick_study(killed))
     print("\n".join(faults) or f"{kills} kills: every file whole, the end equal bit for bit")
     return len(faults)
 
@@ -61,11 +65,12 @@ def _outlived(home: Path) -> list[str]:
         time.sleep(0.2)
     for process in left:
         os.kill(process, signal.SIGKILL)
-    return [f"process {process} outlived the study by {PATIENCE:.0f} s" for process in left]
+    return [f"{command} outlived the study by {PATIENCE:.0f} s" for command in left.values()]
 
 
-def _processes(home: Path) -> list[int]:
-    processes = []
+def _processes(home: Path) -> dict[int, str]:
+    """{process that works in `home`: its command}."""
+    processes = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             command = (entry / "cmdline").read_bytes()
@@ -73,7 +78,7 @@ def _processes(home: Path) -> list[int]:
         except OSError:
             continue
         if command and (str(home) in working or str(home).encode() in command):
-            processes.append(int(entry.name))
+            processes[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")[:200]
     return processes
 
 

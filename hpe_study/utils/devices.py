@@ -1,5 +1,6 @@
 """Where a run computes and in what precision; and what the run record says about it."""
 
+import hashlib
 import os
 import platform
 import resource
@@ -122,7 +123,24 @@ def provenance(device: torch.device, precision: str) -> dict[str, Any]:
         "code": code_version(),
         "python": platform.python_version(),
         "libraries": {name: _version_of(name) for name in LIBRARIES},
+        "lock": _lock(),
     }
+
+
+def _lock():
+    """Whether the libraries are those of constraints.txt, by its digest, or which are not."""
+    path = Path(__file__).parents[2] / "constraints.txt"
+    if not path.exists():
+        return "none"
+    text = path.read_text()
+    locked = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    installed = {name: _version_of(name).partition("+")[0] for name in LIBRARIES}  # without the build: +cu130
+    others = [
+        f"{name} {version}, not {locked.get(name)}"
+        for name, version in installed.items()
+        if version != locked.get(name)
+    ]
+    return "; ".join(others) or f"{path.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _version_of(package):

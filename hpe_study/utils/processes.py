@@ -17,11 +17,14 @@ from multiprocessing import context as contexts
 from multiprocessing import forkserver
 
 # what the server loads, with all that these load in turn
-_LOADED = ["hpe_study.data.loading", "hpe_study.data.preparation", "simulated_people.render_jobs"]
+_LOADED = [
+    "hpe_study.utils.server",
+    "hpe_study.data.loading",
+    "hpe_study.data.preparation",
+    "simulated_people.render_jobs",
+]
 PR_SET_PDEATHSIG = 1
-CORES = (
-    "HPE_STUDY_CORES"  # environment variable: threads of a training on a CPU, where the study's command says
-)
+CORES = "HPE_STUDY_CORES"  # environment variable: threads of a training, set by the study's command
 
 
 class _Process(contexts.ForkServerProcess):

@@ -122,3 +122,16 @@ def test_who_comes_after_the_parents_death_ends_at_once(parent, status):
         f"import os; from hpe_study.utils.processes import end_with_parent; end_with_parent(parent={parent})"
     )
     assert subprocess.run([sys.executable, "-c", script]).returncode == status
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="asks Linux to end children with their parent"
+)
+def test_a_step_that_starts_after_snakemakes_death_does_nothing(tmp_path):
+    """It would work on for a killed study, which nobody waits for."""
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "quick.yaml").write_text(open("params/quick.yaml").read())  # noqa: SIM115
+    profile = str(tmp_path / "params" / "quick.yaml")
+    step = [sys.executable, "-m", "hpe_study", "--parent", str(2**22 + 1), "--profile", profile, "prepare"]
+    assert subprocess.run([*step, "mpii"]).returncode == -signal.SIGTERM
+    assert list(tmp_path.iterdir()) == [tmp_path / "params"]

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import subprocess
 
 import pytest
@@ -49,7 +50,19 @@ def test_a_plain_folder_reports_what_is_unknown(a_mere_folder):
     record = devices.provenance(torch.device("cpu"), "fp32")
     assert record["code"] == "unknown"
     assert record["libraries"]["opencv-python-headless"] == "unknown"
+    assert "opencv-python-headless unknown, not " in record["lock"]
     assert torch.__version__.startswith(record["libraries"]["torch"])
+
+
+def test_a_record_says_whether_its_libraries_are_the_locked_ones(monkeypatch):
+    locked = dict(line.split("==") for line in open("constraints.txt").read().split() if "==" in line)  # noqa: SIM115
+    monkeypatch.setattr(devices, "version", lambda name: locked[name] + "+cpu")
+    assert re.fullmatch(
+        "constraints.txt [0-9a-f]{12}", devices.provenance(torch.device("cpu"), "fp32")["lock"]
+    )
+    monkeypatch.setattr(devices, "version", {**locked, "timm": "9"}.__getitem__)
+    record = devices.provenance(torch.device("cpu"), "fp32")
+    assert record["lock"] == f"timm 9, not {locked['timm']}"
 
 
 def test_code_that_is_not_in_git_is_named_by_its_version(monkeypatch):
