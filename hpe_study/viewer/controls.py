@@ -1,6 +1,7 @@
-"""The viewer's controls: which runs, which data, which person; and what a change of each of them redraws."""
+"""The viewer's controls: which runs, data and person; and what a change of each of them redraws."""
 
 import html
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,52 +14,63 @@ from matplotlib import colormaps
 from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import SPLITS, Records
 from hpe_study.errors import StudyError
+from hpe_study.photos.files import PHOTOS, read_photo
 from hpe_study.skeletons import MPII16
 from hpe_study.study import Study
 from hpe_study.study.run_folder import RunFolder
 from hpe_study.utils.files import atomic
 from hpe_study.viewer.figure import ViewFigure
+from hpe_study.viewer.keys import ArrowKeys
+from hpe_study.viewer.layout import legend
+from hpe_study.viewer.photo import PhotoPeople, examples
 from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.records import RecordPeople
 from hpe_study.viewer.runs import BY_JOINT, RunPeople
+from hpe_study.viewer.still import CLASS, STYLE, display_with_still
 from hpe_study.viewer.view import FILTERS, readable
 
 PLAY_INTERVAL = 400  # ms between two people: longer than a move takes, so that moves do not pile up
 MENU_LENGTH = 500  # a longer menu helps nobody (MPII has a sequence per image)
 ALL = "all"
 NONE = "none"
+Source = Records | Study | PhotoPeople | str | Path | None
 HEATMAP_PX = 256  # a heat map is drawn so many px wide
 
 
 class Viewer(widgets.VBox):
-    """People of a run, or of a data set, one at a time; see the package's description.
+    """People of a run, of a data set, or of photos, one at a time; see the package's description.
 
-    What goes wrong after the viewer is made is said in the line below the figure.
+    What goes wrong after the viewer is made is said in the line above the figure; the menus then stay where
+    they were.
 
     Attributes:
-        people: The people that can be chosen, as `RunPeople` or `RecordPeople`.
+        people: The people that can be chosen, as `RunPeople`, `RecordPeople` or `PhotoPeople`.
         number: Which of them is shown.
     """
 
-    def __init__(self, source: Records | Study | str | Path, other: str | Path | None = None) -> None:
+    def __init__(self, source: Source = None, other: str | Path | None = None) -> None:
         """Make the controls and the figure.
 
         Args:
-            source: A run's folder, a `study.Study`, or records (`open_dataset`).
+            source: A run's folder, a `study.Study`, records (`open_dataset`), a photo, or `PhotoPeople`; by
+                default photos of a real person, predicted by the network in the box.
             other: A second run's folder, shown side by side.
 
         Raises:
             StudyError: A run folder is incomplete, predicts another skeleton, or nothing can be shown.
         """
-        self._source = source if hasattr(source, "skeleton") else RunFolder(_run_folder_of(source))
-        self._muted = False
+        self._source, self._photos, self._muted = _opened(source), [], False
         self._make_menus(other)
         self._make_buttons()
         self.people = self._open_people()
         self._fill_menus()
         self._figure = ViewFigure(self.people.view(self.number), self.people.reach, self._joint_clicked)
-        super().__init__([*self._rows(), self._figure.widget, self.status])
+        self.arrows = ArrowKeys()
+        messages = [self.status, self.legend]
+        super().__init__([*self._rows(), *messages, self._figure.widget, self.arrows, widgets.HTML(STYLE)])
+        self.add_class(CLASS)
         self._listen()
+        self._accept()
         self._describe()
 
     @property
@@ -66,18 +78,27 @@ class Viewer(widgets.VBox):
         """Which of the people is shown."""
         return int(self.chosen[self.position.value])
 
+    def _ipython_display_(self) -> None:
+        """Show the widget, and a still picture for when the widget's kernel is gone."""
+        with tempfile.TemporaryDirectory() as folder:
+            still = self.save_png(Path(folder) / "still.png")
+            display_with_still(self, still, self._figure.view.description)
+
     # ---------------------------------------------------------------- controls
 
     def _make_menus(self, other):
-        of_runs = isinstance(self._source, RunFolder)
-        runs = _evaluated_runs(self._source.folder.parent) if of_runs else []
-        name = self._source.name if of_runs else NONE
+        source, of_runs = self._source, isinstance(self._source, RunFolder)
+        runs = _evaluated_runs(source.folder.parent) if of_runs else []
+        name = source.name if of_runs else NONE
         self.run_a = _dropdown("run A", sorted({name, *runs}), name, "34%")
         self.run_b = _dropdown("run B", [NONE, *runs], _run_folder_of(other).name if other else NONE, "34%")
-        sets = self._source.test_sets if of_runs else _sets_at_hand(self._source)
-        first = self._source.record.parameters.three_d if of_runs else self._source.name
+        sets, first, split = [NONE], NONE, SPLITS[0]
+        if of_runs:
+            sets, first, split = source.test_sets, source.record.parameters.three_d, "test"
+        elif isinstance(source, Records):
+            sets, first, split = _sets_at_hand(source), source.name, source.split
         self.data_set = _dropdown("data set", sets, first if first in sets else sets[0])
-        self.split = _dropdown("split", SPLITS, "test" if of_runs else self._source.split)
+        self.split = _dropdown("split", SPLITS, split)
         self.order = _dropdown("order", ("",))
         joints = [(readable(joint), joint) for joint in MPII16.joints]
         self.joint = _dropdown("joint", joints, "r_wrist")
@@ -92,26 +113,35 @@ class Viewer(widgets.VBox):
         )
         widgets.jslink((self.play, "value"), (self.position, "value"))
         self.count = widgets.Label()
+        self.upload = widgets.FileUpload(
+            accept="image/*", description="your photo", tooltip="predicted by the network in the box"
+        )
         self.html_button = widgets.Button(
             description="save HTML", icon="cube", tooltip="the view as a page that turns without a kernel"
         )
         self.png_button = widgets.Button(
             description="save PNG", icon="image", tooltip="the view as a picture"
         )
-        self.status = widgets.HTML()
+        self.status, self.legend = widgets.HTML(), widgets.HTML()
 
     def _rows(self):
-        wrap = {"flex_flow": "row wrap"}
         runs = [self.run_a, self.run_b] if isinstance(self._source, RunFolder) else []
+        data = [] if isinstance(self._source, PhotoPeople) else [self.data_set, self.split]
         rows = (
-            [*runs, self.data_set, self.split],
+            [*runs, *data],
             [self.order, self.joint, *self.filters.values()],
-            [self.play, self.position, self.count, self.html_button, self.png_button],
+            [self.play, self.position, self.count, self.upload, self.html_button, self.png_button],
         )
-        return [widgets.HBox(row, layout=wrap) for row in rows]
+        return [widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows if row]
+
+    @property
+    def _menus(self):
+        return (self.run_a, self.run_b, self.data_set, self.split, self.order, *self.filters.values())
 
     def _listen(self):
-        for control in (self.run_a, self.run_b, self.data_set, self.split):
+        for control in (self.run_a, self.run_b):
+            control.observe(lambda _: self._people_changed(keep=self.number), "value")
+        for control in (self.data_set, self.split):
             control.observe(lambda _: self._people_changed(), "value")
         for control in (self.order, *self.filters.values()):
             control.observe(lambda _: self._order_changed(), "value")
@@ -119,6 +149,8 @@ class Viewer(widgets.VBox):
             lambda _: self._order_changed() if self.order.value == BY_JOINT else self.show_heatmap(), "value"
         )
         self.position.observe(lambda _: self.refresh(), "value")
+        self.arrows.observe(lambda change: self._step(change.new - change.old), "steps")
+        self.upload.observe(lambda _: self._photo_uploaded(), "value")
         self.html_button.on_click(lambda _: self._save(self.save_html, "html"))
         self.png_button.on_click(lambda _: self._save(self.save_png, "png"))
 
@@ -131,9 +163,18 @@ class Viewer(widgets.VBox):
         finally:
             self._muted = False
 
+    def _accept(self):
+        """Remember where the menus stand: what they show is what they say."""
+        self._accepted = [menu.value for menu in self._menus]
+
+    def _step(self, count):
+        self.position.value = int(np.clip(self.position.value + count, 0, self.position.max))
+
     # ---------------------------------------------------------------- what is shown
 
     def _open_people(self):
+        if isinstance(self._source, PhotoPeople):
+            return self._source
         if isinstance(self._source, RunFolder):
             folder = self._source.folder.parent
             names = [self.run_a.value, *([self.run_b.value] if self.run_b.value != NONE else [])]
@@ -143,15 +184,30 @@ class Viewer(widgets.VBox):
             return RecordPeople(self._source)
         return RecordPeople(open_dataset(self.data_set.value, self._source.root, self.split.value))
 
-    def _people_changed(self):
+    def _people_changed(self, keep=None):
+        """Show other people; `keep` is the number of the one to stay with."""
         if self._muted:
             return
-        before = self.number
         with self._errors_shown():
-            self.people = self._open_people()
-            self._fill_menus(keep=before)
-            self._figure.rescale(self.people.reach)
-            self.refresh()
+            self._show_people(self._open_people(), keep)
+
+    def _photo_uploaded(self):
+        if self._muted or not self.upload.value:
+            return
+        with self._errors_shown():
+            for file in self.upload.value:
+                self._photos.append((file["name"], _photo_of(file)))
+            reader = self._source.reader if isinstance(self._source, PhotoPeople) else None
+            self._show_people(PhotoPeople(self._photos, reader), keep=len(self._photos) - 1)
+        with self._mute():
+            self.upload.value = ()
+
+    def _show_people(self, people, keep=None):
+        self.people = people
+        self._fill_menus(keep)
+        self._figure.rescale(people.reach)
+        self.refresh()
+        self._accept()
 
     def _fill_menus(self, keep=None):
         """Fill the menus that depend on the people, and choose the people; `keep` is the one to stay with."""
@@ -159,7 +215,7 @@ class Viewer(widgets.VBox):
             _set_options(self.order, self.people.orders)
             for key, control in self.filters.items():
                 values = sorted(set(self.people.table[key]) - {""})
-                _set_options(control, (ALL, *values))
+                control.options, control.value = (ALL, *values), ALL
                 control.layout.display = None if 1 < len(values) <= MENU_LENGTH else "none"
         self._choose_people(keep)
 
@@ -176,11 +232,13 @@ class Viewer(widgets.VBox):
         self.chosen = ranked[passes[ranked]]
         place = int(np.flatnonzero(self.chosen == keep)[0]) if keep is not None and keep in self.chosen else 0
         with self._mute():
+            # To the first before the end comes nearer: the browser's slider and Play, which are linked, would
+            # otherwise move each other to the end.
+            self.play.value = self.position.value = 0
             self.play.max = self.position.max = len(self.chosen) - 1
-            self.position.value = place
-        total = len(self.people)
-        fewer = f"{len(self.chosen)} of " if len(self.chosen) < total else ""
-        self.count.value = f"{fewer}{total} people"
+            self.play.value = self.position.value = place
+        chosen, total = len(self.chosen), self.people.total
+        self.count.value = f"{chosen:,} of {total:,} people" if chosen < total else f"{total:,} people"
 
     def _order_changed(self):
         if self._muted:
@@ -188,6 +246,7 @@ class Viewer(widgets.VBox):
         with self._errors_shown():
             self._choose_people()
             self.refresh()
+            self._accept()
 
     def refresh(self) -> None:
         """Draw the person that the slider points at."""
@@ -200,13 +259,17 @@ class Viewer(widgets.VBox):
     def _describe(self, addition=""):
         text = html.escape(f"{self._figure.view.description} {addition}")
         self.status.value = f"<div role='status'>{text}</div>"
+        self.legend.value = legend(self._figure.view)
 
     @contextmanager
     def _errors_shown(self) -> Iterator[None]:
-        """What the user can mend becomes a line below the figure."""
+        """What the user can mend becomes a line above the figure; the menus go back to what is shown."""
         try:
             yield
         except StudyError as error:
+            with self._mute():
+                for menu, value in zip(self._menus, self._accepted, strict=True):
+                    menu.value = value if value in _values(menu) else menu.value
             self.status.value = f"<div role='alert'><b>{html.escape(str(error))}</b></div>"
 
     # ---------------------------------------------------------------- heat maps
@@ -215,21 +278,24 @@ class Viewer(widgets.VBox):
         if joint in MPII16.joints:
             with self._mute():
                 self.joint.value = joint
-            self.show_heatmap(side)
+            self.show_heatmap()
 
-    def show_heatmap(self, side: int = 0) -> None:
-        """Lay the heat map of the chosen joint over the picture of run A (side 0) or B (side 1).
+    def show_heatmap(self) -> None:
+        """Lay the heat map of the chosen joint over the picture, of each run over its own.
 
         The next move takes it away.
         """
         if self._muted:
             return
         with self._errors_shown():
-            heatmap = self.people.heatmaps(side, self.number)[MPII16.index(self.joint.value)]
-            self._figure.show_heatmap(side, coloured(heatmap))
+            joint, highest = MPII16.index(self.joint.value), []
+            for side in range(len(self._figure.view.panels)):
+                heatmap = self.people.heatmaps(side, self.number)[joint]
+                self._figure.show_heatmap(side, coloured(heatmap))
+                highest.append(f"{heatmap.max():.2f}")
             self._describe(
-                f"Over the picture: heat map of {readable(self.joint.value)}, run {'AB'[side]}, highest value"
-                f" {heatmap.max():.2f}."
+                f"Over the picture: heat map of {readable(self.joint.value)}, highest value"
+                f" {' (A) and '.join(highest)}{' (B)' * (len(highest) > 1)}."
             )
 
     # ---------------------------------------------------------------- export
@@ -243,13 +309,35 @@ class Viewer(widgets.VBox):
 
     def save_png(self, path: str | Path) -> Path:
         """Write the view as a picture, the skeletons seen as they are turned; returns its path."""
-        return save_png(self.people.view(self.number), Path(path), self._figure.camera, self._figure.reach)
+        return save_png(self._figure.view, Path(path), self._figure.camera, self._figure.reach)
 
     def _save(self, save, kind):
         name = f"viewer-{self.people.name}-{self.people.split}-{self.people.rows[self.number]}.{kind}"
         with self._errors_shown():
             path = save(Path(name))
             self._describe(f"Saved as {path.resolve()}.")
+
+
+def _opened(source):
+    """What is shown: a `PhotoPeople`, records, or a `RunFolder`."""
+    if source is None:
+        return PhotoPeople(examples())
+    if isinstance(source, (Records, PhotoPeople)):
+        return source
+    if not isinstance(source, Study) and Path(source).suffix.lower() in PHOTOS:
+        return PhotoPeople([(Path(source).name, read_photo(source))])
+    return RunFolder(_run_folder_of(source))
+
+
+def _photo_of(file):
+    """The picture of an uploaded file, (H, W, 3) uint8 RGB."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(file["name"]).name
+        path.write_bytes(file["content"])
+        try:
+            return read_photo(path)
+        except StudyError as error:
+            raise StudyError(str(error).replace(str(path), file["name"])) from error
 
 
 def _run_folder_of(source):
@@ -282,6 +370,10 @@ def _dropdown(description, options, value=None, width="auto"):
     return menu
 
 
+def _values(menu):
+    return [option[1] if isinstance(option, tuple) else option for option in menu.options]
+
+
 def _set_options(control, options):
     """Other options; the value stays where it is still among them."""
     value = control.value
@@ -293,6 +385,6 @@ def coloured(heatmap: np.ndarray) -> np.ndarray:
     """A heat map (h, w) as (HEATMAP_PX, HEATMAP_PX, 4) uint8 RGBA: its height as colour and as opacity."""
     height = np.clip(heatmap / max(float(heatmap.max()), 1e-6), 0, 1).astype(np.float32)
     height = cv2.resize(height, (HEATMAP_PX, HEATMAP_PX), interpolation=cv2.INTER_LINEAR).clip(0, 1)
-    pixels = colormaps["magma"](height)
-    pixels[..., 3] = 0.85 * np.sqrt(height)
+    pixels = colormaps["plasma"](height)
+    pixels[..., 3] = np.clip(2 * height, 0, 0.9)
     return (255 * pixels).round().astype(np.uint8)

@@ -4,6 +4,7 @@ The figure is built whole and wrapped into a widget last, and a move sends the p
 several times faster than adding traces to a widget, or sending pixels.
 """
 
+import html
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import plotly.graph_objects as go
 
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.pictures import data_url
-from hpe_study.viewer.layout import changing_layout, make_layout
+from hpe_study.viewer.layout import FONT, changing_layout, legend, make_layout
 from hpe_study.viewer.traces import make_traces, trace_values
 from hpe_study.viewer.view import View
 
@@ -26,6 +27,14 @@ plot.on('plotly_relayout', change => {
   const other = scenes.find(scene => scene !== moved);
   Plotly.relayout(plot, {[other + '.camera']: change[moved + '.camera']}).then(() => { busy = false; });
 });
+"""
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title></head>
+<body style="font-family: {font}; max-width: 1200px; margin: 1em auto">
+<h1 style="font-size: 1.2em">{title}</h1><p>{description}</p><p>{legend}</p>
+{plot}
+</body></html>
 """
 DRAWN = "_js2py_traceDeltas"  # the message by which the browser says that it has drawn the figure
 
@@ -110,12 +119,15 @@ class ViewFigure:
 
     def html(self) -> str:
         """The figure as it stands, as one page that needs neither kernel nor network."""
-        figure = build(
-            self.view, self.reach
-        )  # anew: the widget's copy lacks what the browser calls a default
+        # Built anew: the widget's copy lacks what the browser calls a default.
+        figure = build(self.view, self.reach)
         figure.update_scenes(camera=self.camera)
         for panel, image in self._heatmaps.items():
             figure.layout.images[2 * panel + 1].update(image)
-        return figure.to_html(
-            include_plotlyjs=True, full_html=True, post_script=LINK_CAMERAS, config={"displaylogo": False}
+        plot = figure.to_html(
+            include_plotlyjs=True, full_html=False, post_script=LINK_CAMERAS, config={"displaylogo": False}
+        )
+        title, description = (html.escape(text) for text in (self.view.title, self.view.description))
+        return PAGE.format(
+            title=title, font=FONT, description=description, legend=legend(self.view), plot=plot
         )

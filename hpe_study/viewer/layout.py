@@ -5,21 +5,21 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from hpe_study.report.style import PAIR_COLOURS
 from hpe_study.skeletons.palette import COLOURS, SIDES
 from hpe_study.utils.pictures import data_url
-from hpe_study.viewer.traces import scene_bottom
+from hpe_study.viewer.traces import PANEL_COLOURS, scene_bottom
 from hpe_study.viewer.view import IMAGE_GONE, View
 
-HEIGHT = 640  # px
 SHOWN = (-0.25, 1.25)  # of the person's box: what the picture's axes cover
-BARS_TOP = 0.2  # of the figure's height
-COLUMNS = {  # by the number of panels: (picture, scene) of each
-    1: (((0.0, 0.4), (0.42, 1.0)),),
-    2: (((0.0, 0.2), (0.21, 0.5)), ((0.51, 0.71), (0.72, 1.0))),
-}
+HEIGHT, SECOND = 640, 300  # px of the figure, and so much more for a second panel
+MARGIN = {"l": 10, "r": 10, "t": 26, "b": 75}  # px
+BARS = 110  # px: the height of the bars
+GAP = 44  # px between rows: the next row's heading
+PICTURE, SCENE = (0.0, 0.4), (0.41, 1.0)  # of the figure's width
+GREY, LINES = "#7a7a7a", "rgba(128, 128, 128, 0.35)"  # seen on a white page and on a dark one
+CLEAR = "rgba(0, 0, 0, 0)"
 CAMERA = {
-    "eye": {"x": 1.06, "y": -2.1, "z": 0.45},
+    "eye": {"x": 1.11, "y": -2.2, "z": 0.47},
     "up": {"x": 0, "y": 0, "z": 1},
     "center": {"x": 0, "y": 0, "z": -0.12},
 }
@@ -37,14 +37,14 @@ def make_layout(view: View, reach: float) -> go.Layout:
     """
     return go.Layout(
         template="plotly_white",
-        font={"family": FONT, "size": 12},
-        height=HEIGHT,
+        font={"family": FONT, "size": 12, "color": GREY},
         autosize=True,
-        margin={"l": 55, "r": 10, "t": 84, "b": 70},
+        margin=MARGIN,
         showlegend=False,
-        paper_bgcolor="white",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
         bargap=0.25,
-        xaxis3={"anchor": "y3", "domain": [0, 1], "tickangle": -35},
+        xaxis3={"anchor": "y3", "domain": [0, 1], "tickangle": -35, "automargin": True},
         **_scenes(reach),
     ).update(changing_layout(view, reach))
 
@@ -53,7 +53,7 @@ def _scenes(reach):
     axis = {
         "range": [-reach, reach],
         "showbackground": False,
-        "gridcolor": "#dddddd",
+        "gridcolor": LINES,
         "dtick": 500,
         "tickfont": {"size": 9},
     }
@@ -62,41 +62,57 @@ def _scenes(reach):
         f"{key}axis": {**axis, "title": {"text": title, "font": {"size": 10}}}
         for key, title in titles.items()
     }
-    scene = {"aspectmode": "cube", "camera": CAMERA, "uirevision": "kept", **axes}
+    scene = {"aspectmode": "cube", "camera": CAMERA, "uirevision": "kept", "bgcolor": CLEAR, **axes}
     return {"scene": scene, "scene2": scene}
 
 
 def changing_layout(view: View, reach: float) -> dict[str, Any]:
     """What another view, or one more panel, changes of the layout."""
+    count = len(view.panels)
+    height = HEIGHT + SECOND * (count - 1)
+    rows, bars = _rows(count, height - MARGIN["t"] - MARGIN["b"])
+    bars_title = {"text": view.unit, "font": {"size": 10}}
     layout = {
-        "title": {"text": html.escape(view.title, quote=False), "font": {"size": 14}, "x": 0.01, "y": 0.985},
-        "yaxis3": {"anchor": "x3", "domain": [0, BARS_TOP], "title": {"text": view.unit}},
+        "height": height,
+        "yaxis3": {
+            "anchor": "x3",
+            "domain": bars,
+            "title": bars_title,
+            "automargin": True,
+            "gridcolor": LINES,
+        },
     }
-    columns, bottom, top = COLUMNS[len(view.panels)], scene_bottom(view, reach), [BARS_TOP + 0.1, 1.0]
-    annotations = []
+    bottom, annotations = scene_bottom(view, reach), []
     for number, suffix in enumerate(("", "2")):
-        picture, scene = columns[number] if number < len(columns) else ((0, 0.001), (0, 0.001))
+        here = number < count
+        picture, scene, row = (PICTURE, SCENE, rows[number]) if here else ((0, 0.001),) * 3
         x, y = f"x{number + 1}", f"y{number + 1}"
         axis = {"showgrid": False, "zeroline": False, "visible": False, "constrain": "domain"}
         layout[f"xaxis{number + 1}"] = {**axis, "domain": picture, "anchor": y, "range": SHOWN}
         layout[f"yaxis{number + 1}"] = {
             **axis,
-            "domain": top,
+            "domain": row,
             "anchor": x,
             "range": SHOWN[::-1],
             "scaleanchor": x,
+            "constraintoward": "top",
         }
         layout[f"scene{suffix}"] = {
-            "domain": {"x": scene, "y": top},
+            "domain": {"x": scene, "y": row},
             "zaxis": {"range": [bottom, bottom + 2 * reach]},
         }
-        place = {"x": picture[0], "y": 1.01, "yanchor": "bottom", "xanchor": "left", "align": "left"}
+        place = {"x": 0, "y": row[1], "yanchor": "bottom", "xanchor": "left", "align": "left"}
         annotations.append({"text": _heading(view, number), **place, **_ON_PAPER})
-        gone = IMAGE_GONE if number < len(columns) and view.picture is None else ""
+        gone = IMAGE_GONE if here and view.picture is None else ""
         annotations.append({"text": gone, "x": 0.5, "y": -0.15, "xref": x, "yref": y, "showarrow": False})
-    place = {"x": 1, "y": 1.085, "xanchor": "right", "yanchor": "bottom"}
-    annotations.append({"text": _legend(view), **place, **_ON_PAPER})
     return layout | {"annotations": annotations, "images": _pictures(view), "shapes": _boxes(view)}
+
+
+def _rows(count, height):
+    """(bottom, top) of each panel's row, the first on top, and of the bars below; fractions of the height."""
+    each = (height - BARS - GAP * count) / count
+    tops = [height - number * (each + GAP) for number in range(count)]
+    return [((top - each) / height, top / height) for top in tops], (0, BARS / height)
 
 
 def _heading(view, number):
@@ -104,14 +120,15 @@ def _heading(view, number):
     if number >= len(view.panels):
         return ""
     panel = view.panels[number]
-    first, *others = (html.escape(note, quote=False) for note in panel.notes)
-    text = "<br>".join([f"<b>{html.escape(panel.heading, quote=False)}</b> {first}", *others])
-    return f"<span style='color:{PAIR_COLOURS[number]}'>{text}</span>"
+    notes = html.escape(" · ".join(panel.notes), quote=False)
+    text = f"<b>{html.escape(panel.heading, quote=False)}</b> {notes}"
+    return f"<span style='color:{PANEL_COLOURS[number]}'>{text}</span>"
 
 
-def _legend(view):
+def legend(view: View) -> str:
+    """What colours and lines mean, as HTML."""
     lines = f"solid: {view.solid_label}, dashed: true, " if view.panels[0].dashed else ""
-    return f"{SIDE_LEGEND}   {lines}hollow: occluded"
+    return f"{SIDE_LEGEND} &nbsp; {lines}hollow: occluded"
 
 
 def _pictures(view):

@@ -9,15 +9,19 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from hpe_study.boxes import Boxes
+from hpe_study.datasets import open_dataset
+from hpe_study.datasets.pose2sim import PACKAGED
 from hpe_study.photos.finder import find_person
 from hpe_study.photos.reader import Box, Person, PoseReader
 from hpe_study.skeletons import MPII16
-from hpe_study.utils.pictures import data_url, thumbnail
-from hpe_study.viewer.figure import ViewFigure
+from hpe_study.utils.pictures import data_url, read_picture, thumbnail
+from hpe_study.viewer.still import display_with_still
 from hpe_study.viewer.view import FILTERS, IN_ORDER, Panel, Pose, View
 
-SHOWN = 720  # px: the longer side of a picture
+SHOWN = 720  # px: the longer side of the picker's picture
+LARGE = 1440  # px: the longer side of a photo in the figure
 PICKER_COLOUR = "#D55E00"
+EVERY = 33  # one of so many moments of Pose2Sim's demo is an example
 REACH = 1000.0  # mm: half the edge of the scene
 
 
@@ -28,13 +32,27 @@ class PhotoPeople:
         photos: (name, (H, W, 3) uint8 RGB picture) of each.
         reader: The network.
         rows: (N,) their numbers.
+        total: How many there are.
         unit: Of the bars.
     """
 
     name, split, simulated, reach = "your photos", "photos", False, REACH
     orders, unit = (IN_ORDER,), "score (heat map)"
 
-    def __init__(self, photos: Sequence[tuple[str, np.ndarray]], reader: PoseReader | None = None) -> None:
+    def __init__(
+        self,
+        photos: Sequence[tuple[str, np.ndarray]],
+        reader: PoseReader | None = None,
+        box: Box | None = None,
+    ) -> None:
+        """Take the photos; nothing is predicted yet.
+
+        Args:
+            photos: (name, picture) of each.
+            reader: By default the network in the box.
+            box: The person's, in all photos; by default the network finds the person itself.
+        """
+        self.box = box
         self.photos, self.reader = list(photos), reader or PoseReader(device="cpu")
         self.rows, self.total, self._people = np.arange(len(photos)), len(photos), {}
 
@@ -53,7 +71,9 @@ class PhotoPeople:
     def person(self, number: int) -> Person:
         """The person of one photo."""
         if number not in self._people:
-            self._people[number] = find_person(self.photos[number][1], self.reader)
+            image = self.photos[number][1]
+            given = self.box is not None
+            self._people[number] = self.reader(image, self.box) if given else find_person(image, self.reader)
         return self._people[number]
 
     def view(self, number: int) -> View:
@@ -69,6 +89,16 @@ class PhotoPeople:
         return self.reader.heatmaps(self.photos[number][1], person)
 
 
+def examples() -> list[tuple[str, np.ndarray]]:
+    """Pictures of a real person that come with the package (Pose2Sim's demo): (name, picture)."""
+    records = open_dataset("pose2sim", PACKAGED, "test", every=EVERY)
+    return [(f"Pose2Sim, {_view(record)}", read_picture(record.image)) for record in records]
+
+
+def _view(record):
+    return f"{record.meta['camera']}, frame {record.meta['frame']}"
+
+
 def view_of(image: np.ndarray, person: Person, title: str) -> View:
     """A person predicted in a picture as a `View`."""
     box = Boxes(person.center, np.float64(person.side))
@@ -78,13 +108,8 @@ def view_of(image: np.ndarray, person: Person, title: str) -> View:
     panel = Panel(
         "predicted", (f"mean score {person.score.mean():.2f}", person.found), pose, bars=person.score
     )
-    description = f"{title}. {person.found}; millimetres assume a body of average size."
-    return View(title, description, thumbnail(image, 2 * SHOWN), extent, (panel,), "score (heat map)")
-
-
-def scene(image: np.ndarray, person: Person, title: str = "your photo") -> widgets.Widget:
-    """A person in the viewer's figure: picture, skeleton to turn, and the score of each joint."""
-    return ViewFigure(view_of(image, person, title), REACH).widget
+    description = f"{title}. {person.found.capitalize()}; millimetres assume a body of average size."
+    return View(title, description, thumbnail(image, LARGE), extent, (panel,), "score (heat map)")
 
 
 class BoxPicker(widgets.VBox):
@@ -126,6 +151,10 @@ class BoxPicker(widgets.VBox):
         self.figure = go.FigureWidget(figure)
         advice = "Drag a rectangle around the person, then run the next cell."
         super().__init__([widgets.HTML(advice), self.figure])
+
+    def _ipython_display_(self) -> None:
+        """Show the widget; see `display_with_still`."""
+        display_with_still(self, thumbnail(self.image, SHOWN), "The photo that a rectangle is drawn on.")
 
     @property
     def box(self) -> Box | None:

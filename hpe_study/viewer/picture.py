@@ -82,7 +82,7 @@ def _draw_scene(axis, view, panel, reach):
         _draw_skeleton(axis, pose, to_scene(pose.joints_3d), kind)
     bottom = scene_bottom(view, reach)
     corners, height = np.array([[-reach, reach], [-reach, reach]]), np.full((2, 2), floor_height(view))
-    axis.plot_surface(corners, corners.T, height, color=FLOOR_COLOUR, alpha=0.6, shade=False, zorder=-1)
+    axis.plot_surface(corners, corners.T, height, color=FLOOR_COLOUR, alpha=0.3, shade=False, zorder=-1)
     axis.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(bottom, bottom + 2 * reach))
     axis.set_xlabel("right (mm)", fontsize=6, labelpad=-8)
     axis.set_ylabel("away (mm)", fontsize=6, labelpad=-8)

@@ -31,6 +31,7 @@ class RecordPeople:
     Attributes:
         records: The records.
         rows: (N,) numbers of those that can be chosen.
+        total: Number of all records.
         unit: Of the bars.
 
     Raises:
@@ -44,6 +45,7 @@ class RecordPeople:
         self.records, self.name, self.split = records, records.name, records.split
         self.simulated = bool(records.simulated)
         self.rows = np.unique(np.linspace(0, len(records) - 1, min(len(records), listed)).round().astype(int))
+        self.total = len(records)
         self._listed = [records[int(row)] for row in self.rows]
         self.unit = "depth target (box sides)"
 

@@ -24,7 +24,7 @@ class RunPeople(PredictedPeople):
 
     def __init__(self, runs: Sequence[RunFolder], name: str, split: str = "test") -> None:
         super().__init__(runs, name, split)
-        self._heatmaps = {}
+        self._heatmaps, self.total = {}, len(self.store)
 
     @property
     def reach(self) -> float:

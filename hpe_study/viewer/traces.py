@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from hpe_study.report.style import PAIR_COLOURS
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.palette import COLOURS, SIDES, colour_of
 from hpe_study.viewer.view import Pose, View, readable
 
-FLOOR_COLOUR = "#e3e3e3"
+PANEL_COLOURS = ("#7f7f7f", "#A6589A")  # seen on a white page and on a dark one
+FLOOR_COLOUR = "#a0a0a0"
 FLOOR_REACH = 20_000.0  # mm, half the floor's edge; the scene cuts it at its own edges
 BELOW = 40.0  # mm that the scene shows below the floor at least, so that the marks of the feet are whole
 
@@ -143,9 +143,9 @@ def _panel_traces(number):
     for kind in ("true", "predicted"):
         traces += _pose_traces(f"{letter} {kind}", kind == "true", number, scene)
     triangles = {"i": [0, 0], "j": [1, 2], "k": [2, 3]}
-    look = {"color": FLOOR_COLOUR, "opacity": 0.6, "lighting": {"ambient": 1, "diffuse": 0}}
+    look = {"color": FLOOR_COLOUR, "opacity": 0.3, "lighting": {"ambient": 1, "diffuse": 0}}
     traces.append(go.Mesh3d(name=f"{letter} floor", hoverinfo="skip", **triangles, **look, **scene))
-    bars = {"marker": {"color": PAIR_COLOURS[number]}, "hovertemplate": "%{x}: %{y:.3~g}<extra></extra>"}
+    bars = {"marker": {"color": PANEL_COLOURS[number]}, "hovertemplate": "%{x}: %{y:.3~g}<extra></extra>"}
     return [*traces, go.Bar(name=f"{letter} bars", xaxis="x3", yaxis="y3", **bars)]
 
 

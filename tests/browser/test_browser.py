@@ -35,8 +35,8 @@ SWITCHES = [
 ]
 SIZE = {
     "width": 1500,
-    "height": 2300,
-}  # px: so tall that both viewers are in sight, since Lab draws no cell that is not
+    "height": 3000,
+}  # px: so tall that two viewers are in sight, since Lab draws no cell that is not
 PATIENCE = 60_000  # ms
 PLOTS = "[...document.querySelectorAll('.js-plotly-plot')]"
 # a plot counts when its traces are drawn: svg points, and both kinds of data in place
@@ -45,6 +45,7 @@ DRAWN = (
     " .point').length > 15)"
 )
 PLOT = f"({DRAWN})[0]"
+SAID = "document.querySelector('[role=status]').innerText"
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +140,7 @@ def page(chromium, lab):
     """The explore notebook, all of it run."""
     page = chromium.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
-    page.goto(f"{lab}/lab/tree/notebooks/explore.ipynb?token={TOKEN}")
-    until(page, "window.jupyterapp?.shell?.currentWidget?.context?.isReady")
-    until(page, "window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
+    opened(page, f"{lab}/lab/tree/notebooks/explore.ipynb?token={TOKEN}")
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     try:
         until(page, f"{DRAWN}.length === 2")
@@ -149,6 +148,13 @@ def page(chromium, lab):
         keep(page, "0_run")
     page.evaluate(f"{PLOT}.closest('.widget-vbox').scrollIntoView()")
     return page
+
+
+def opened(page, address):
+    """Open a notebook and wait for its kernel."""
+    page.goto(address)
+    until(page, "window.jupyterapp?.shell?.currentWidget?.context?.isReady")
+    until(page, "window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'")
 
 
 def until(page, condition):
@@ -161,10 +167,6 @@ def keep(page, name):
     """A screenshot to look at."""
     OUTPUT.mkdir(exist_ok=True)
     page.screenshot(path=OUTPUT / f"browser_{name}.png")
-
-
-def title(page):
-    return page.evaluate(f"{PLOT}.layout.title.text")
 
 
 def status(page):
@@ -187,16 +189,15 @@ def go_to(page, number):
 
 def test_the_notebook_shows_both_viewers(page):
     keep(page, "1_opened")
-    assert "record 0" in title(page)
-    assert "simulated" in title(page)
+    assert "record 0" in status(page)
+    assert "simulated" in status(page)
     assert page.locator(".jp-RenderedText[data-mime-type*=stderr]", has_text="Error").count() == 0
-    until(page, f"{PLOTS}.every(plot => plot._fullLayout.width > 900)")  # as wide as the cell
-    assert page.evaluate(f"{PLOTS}.every(plot => plot.querySelectorAll('.gl-container canvas').length > 0)")
+    until(page, f"{DRAWN}.every(plot => plot._fullLayout.width > 900)")  # as wide as the cell
+    assert page.evaluate(f"{DRAWN}.every(plot => plot.querySelectorAll('.gl-container canvas').length > 0)")
 
 
 def test_moving_the_slider_moves_everything(page):
     go_to(page, 3)
-    assert "record 3" in title(page)
     assert "record 3" in status(page)
     times = [go_to(page, number) for number in (4, 5, 6, 7, 8)]
     keep(page, "2_moved")
@@ -211,29 +212,29 @@ def test_run_b_is_chosen(page):
     assert names == 16
     select = page.locator(".widget-dropdown", has_text="run B").locator("select").first
     select.select_option("none")
-    until(page, f"{PLOT}._fullLayout.xaxis.domain[1] > 0.3")
+    until(page, f"{PLOT}._fullLayout.height < 700")
     go_to(page, 2)  # the figure goes on being drawn, the joints over the picture
-    assert "record 2" in title(page)
+    assert "record 2" in status(page)
     keep(page, "3_alone")
     select.select_option(OTHER)
-    until(page, f"{PLOT}._fullLayout.xaxis.domain[1] < 0.3")
+    until(page, f"{PLOT}._fullLayout.height > 900")
     page.locator("[role=status]", has_text=OTHER).first.wait_for()
 
 
 def test_turning_one_skeleton_turns_the_other(page):
-    box = page.evaluate(
-        f"""() => {{ const plot = {PLOT}, area = plot.getBoundingClientRect(), size = plot._fullLayout._size,
-        domain = plot._fullLayout.scene.domain;
-        return [area.x + size.l + size.w * (domain.x[0] + domain.x[1]) / 2, area.y + size.t + size.h * 0.3];
-        }}"""
-    )
-    turn(page, box)
+    turn(page)
     keep(page, "4_turned")
 
 
-def turn(page, start):
+def turn(page):
     """Drag the first skeleton sideways; both scenes are then seen from one new place. Dragged again where the
     page was too busy."""
+    start = page.evaluate(
+        f"""() => {{ const plot = {PLOT}, area = plot.getBoundingClientRect(), size = plot._fullLayout._size,
+        {{x, y}} = plot._fullLayout.scene.domain;
+        return [area.x + size.l + size.w * (x[0] + x[1]) / 2,
+                area.y + size.t + size.h * (1 - (y[0] + y[1]) / 2)]; }}"""
+    )
     eye = f"{PLOT}._fullLayout.scene.camera.eye.x"
     before = page.evaluate(eye)
     for _ in range(5):
@@ -275,10 +276,45 @@ def test_a_click_on_a_joint_shows_its_heat_map(page):
 def test_play_goes_through_the_people(page):
     go_to(page, 0)
     page.locator(".widget-play button").first.click()
-    until(page, rf"/record ([3-9]|1\d)\b/.test({PLOT}.layout.title.text)")
+    until(page, rf"/record ([3-9]|1\d)\b/.test({SAID})")
     keep(page, "6_played")
     page.locator(".widget-play button").nth(1).click()  # stop: back to the first
-    until(page, rf"/record 0\b/.test({PLOT}.layout.title.text)")
+    until(page, rf"/record 0\b/.test({SAID})")
+
+
+def test_arrow_keys_move(page):
+    page.locator("[role=status]").first.click()
+    page.keyboard.press("ArrowRight")
+    until(page, f"{SAID}.includes('record 1,')")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    until(page, f"{SAID}.includes('record 0,')")
+
+
+def test_a_change_of_the_people_goes_to_the_first(page):
+    """Slider and Play are linked in the browser, where each used to move the other to the end."""
+    go_to(page, 11)
+    select = page.locator(".widget-dropdown", has_text="split").locator("select").first
+    select.select_option("train")
+    until(page, f"{SAID}.includes('train') && {SAID}.includes('record 0,')")
+    go_to(page, 19)
+    select.select_option("test")
+    until(page, f"{SAID}.includes('test') && {SAID}.includes('record 0,')")
+    page.wait_for_timeout(1000)
+    assert page.locator(".widget-slider .widget-readout").first.inner_text() == "0"
+
+
+def test_a_refused_choice_goes_back(page):
+    run_b = page.locator(".widget-dropdown", has_text="run B").locator("select").first
+    data_set = page.locator(".widget-dropdown", has_text="data set").locator("select").first
+    data_set.select_option("mpii")  # of which run B has no predictions
+    page.locator("[role=alert]", has_text="no predictions of mpii").first.wait_for()
+    assert data_set.input_value() == "h36m"
+    assert run_b.input_value() == OTHER
+    above = "document.querySelector('[role=alert]').getBoundingClientRect().bottom"
+    assert page.evaluate(f"{above} <= {PLOT}.getBoundingClientRect().top")
+    go_to(page, 2)
 
 
 def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_study):
@@ -296,7 +332,8 @@ def test_the_saved_page_turns_without_kernel_and_network(page, chromium, tiny_st
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(saved.as_uri())
     until(alone, f"{DRAWN}.length === 1 && {PLOT}.querySelectorAll('.gl-container canvas').length > 0")
-    turn(alone, (500, 260))
+    turn(alone)
+    assert "h36m (simulated people, test)" in alone.title()
     assert alone.evaluate(f"{PLOT}._fullData.find(trace => trace.name === 'A bars').x[0]") == "r ankle"
     keep(alone, "7_saved_page")
     assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
@@ -307,4 +344,55 @@ def test_it_reads_on_a_dark_page(page):
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     until(page, "document.body.dataset.jpThemeLight === 'false'")
     keep(page, "8_dark")
-    assert page.evaluate(f"{PLOT}._fullLayout.paper_bgcolor") == "white"
+    assert page.evaluate(f"{PLOT}._fullLayout.paper_bgcolor") == "rgba(0, 0, 0, 0)"
+
+
+def test_it_fits_a_narrow_window(page):
+    page.set_viewport_size({"width": 700, "height": 2300})
+    until(page, f"{PLOT}._fullLayout.width < 600")
+    keep(page, "10_narrow")
+    assert page.evaluate("document.querySelector('.hpe-viewer').scrollWidth") < 600
+    page.set_viewport_size(SIZE)
+
+
+def test_a_dragged_rectangle_is_used_and_another_photo_uploaded(chromium, lab, tiny_study):
+    page = chromium.new_page(viewport=SIZE)
+    page.set_default_timeout(PATIENCE)
+    opened(page, f"{lab}/lab/tree/notebooks/your_photos.ipynb?token={TOKEN}")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.locator("[role=status]", has_text="Found in").wait_for()
+    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    page.mouse.move(area["x"] + 0.3 * area["width"], area["y"] + 0.2 * area["height"])
+    page.mouse.down()
+    page.mouse.move(area["x"] + 0.6 * area["width"], area["y"] + 0.8 * area["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(1000)
+    page.evaluate("window.jupyterapp.shell.currentWidget.content.activeCellIndex = 6")
+    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-below')")
+    page.locator("[role=status]", has_text="Box given").wait_for()
+    keep(page, "11_your_photos")
+    photo = next(iter(sorted(tiny_study.raw.rglob("*.jpg"))))
+    page.locator("input[type=file]").last.set_input_files(
+        {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
+    )
+    page.locator("[role=status]", has_text="me.jpg").wait_for()
+    keep(page, "9_own_photo")
+    page.close()
+
+
+def test_a_restarted_kernel_is_said(page):
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    before = "getComputedStyle(document.querySelector('.hpe-viewer'), '::before').content"
+    until(page, f"{before}.includes('has stopped')")
+    keep(page, "12_restarted")
+
+
+def test_a_notebook_opened_again_shows_still_pictures(page):
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    until(page, "!window.jupyterapp.shell.currentWidget.context.model.dirty")
+    opened(page, page.url)
+    until(page, "document.querySelectorAll('.jp-RenderedImage img').length === 3")
+    page.wait_for_timeout(3000)
+    keep(page, "13_opened_again")
+    assert page.locator(".jp-RenderedImage img").first.is_visible()
+    assert not page.get_by_text("model not found").first.is_visible()

@@ -100,7 +100,7 @@ def test_a_move_changes_what_is_shown_and_nothing_else(people):
     np.testing.assert_allclose(shown["A predicted joints"].x, people.joints_2d[0][7][:, 0])
     np.testing.assert_allclose(shown["B predicted joints in space"].z, -people.joints_3d[1][7][:, 1])
     np.testing.assert_allclose(shown["B bars"].y, people.errors[1][7])
-    assert figure.widget.layout.title.text == people.view(7).title
+    assert figure.view.title == people.view(7).title
     assert [(trace.type, trace.name) for trace in figure.widget.data] == kinds
     assert figure.camera["eye"] == {"x": 1, "y": 2, "z": 3}
 
