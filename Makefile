@@ -17,7 +17,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 export PYTHONUNBUFFERED := 1
 
-.PHONY: study test fuzz torture bench lab lint format lock kernel help
+.PHONY: study test fuzz torture bench blazepose lab lint format lock kernel help
 .DEFAULT_GOAL := help
 
 study: $(READY) ## run the study: tables, figures and executed notebooks from the profile's data
@@ -34,6 +34,8 @@ torture: $(READY) ## kill a small study KILLS=20 times at random moments; it mus
 
 bench: $(READY) ## time the study's code against literal twins, cost against size, rendering: benchmarks/*.csv, *.png
 	@OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
+
+blazepose: .venv-blazepose/.installed ## install BlazePose, which Table 6 and bench put beside the study, into an environment of its own
 
 lab: $(READY) ## open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab notebooks
@@ -52,6 +54,15 @@ kernel: $(READY) ## register this environment as the Jupyter kernel "hpe_study" 
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+# Its wheel is for Python 3.9 to 3.12 and asks for jax, which it runs without.
+BLAZEPOSE_PYTHON ?= $(PYTHON)
+.venv-blazepose/.installed:
+	@$(BLAZEPOSE_PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 12))' || { echo "BlazePose needs Python 3.9 to 3.12; name one: make blazepose BLAZEPOSE_PYTHON=python3.12"; exit 1; }
+	@$(BLAZEPOSE_PYTHON) -m venv .venv-blazepose
+	@.venv-blazepose/bin/python -m pip install --quiet --disable-pip-version-check absl-py attrs flatbuffers matplotlib numpy opencv-python-headless 'protobuf<5'
+	@.venv-blazepose/bin/python -m pip install --quiet --disable-pip-version-check --no-deps mediapipe==0.10.14
+	@touch $@
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(LOCK),--constraint "$(LOCK)")
 
