@@ -1,4 +1,4 @@
-"""Arms that learn from equal images (Tables 6 and 7): their scores as a tidy frame, pooled, and compared."""
+"""Arms that learn from equal images (Tables 6 to 8): their scores as a tidy frame, pooled, and compared."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -22,6 +22,7 @@ TESTS = {  # (test set, metric): what its column is called; each has one origin
     ("lsp_pseudo3d", "ordinal"): "LSP train, order in depth (%)",
     ("h36m", "mpjpe"): "H36M, MPJPE (mm)",
     ("mpi_inf_3dhp", "mpjpe"): "MPI-INF-3DHP, MPJPE (mm)",
+    ("occlusion_person", "mpjpe"): "Occlusion-Person, MPJPE (mm)",
 }
 SOURCES = {  # the 2D sets of stage 1: what they are called
     None: "nothing (3D only)",

@@ -1,0 +1,49 @@
+"""How unequally a skeleton's limbs are stretched: what the geometric loss is to mend (Table 8)."""
+
+import numpy as np
+import pandas as pd
+
+from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTHS, MPII16
+from hpe_study.study import Study
+from hpe_study.study.run_folder import PredictedPeople, RunFolder
+from hpe_study.utils.arrays import nan_mean
+
+LIMBS = ("arms", "legs")
+COLUMNS = ["geometry_weight", "seed", "scorer", "test_set", "unevenness"]
+
+
+def unevenness(poses: np.ndarray, canonical: str = "drillis_contini") -> np.ndarray:
+    """How far the bones of arms and legs are from one ratio to their canonical lengths.
+
+    Args:
+        poses: (N, 16, 3) MPII-16, in any unit.
+        canonical: whose bone lengths, one of `CANONICAL_LENGTHS`.
+
+    Returns:
+        (N,) percent: the ratios' standard deviation over their mean, averaged over arms and legs; NaN where a
+        joint of them is missing.
+    """
+    spread = []
+    for limb in LIMBS:
+        ends = np.array([MPII16.indices(bone) for bone in BONE_GROUPS[limb]])
+        lengths = np.linalg.norm(poses[:, ends[:, 0]] - poses[:, ends[:, 1]], axis=-1)
+        ratios = lengths / np.array([CANONICAL_LENGTHS[canonical][bone] for bone in BONE_GROUPS[limb]])
+        spread.append(100 * ratios.std(1) / ratios.mean(1))
+    return np.mean(spread, axis=0)
+
+
+def bone_ratios(study: Study) -> pd.DataFrame:
+    """The mean unevenness of each run of a sweep and of the true skeletons, on every test set of the run.
+
+    Returns:
+        `COLUMNS`; none without records.
+    """
+    rows = []
+    for run in [row.run for row in study.rows if study.records[0].exists()]:
+        folder = RunFolder(study.run_folder(run))
+        for name in folder.test_sets:
+            people = PredictedPeople([folder], name)
+            for scorer, poses in (("model", people.joints_3d[0]), ("truth", people.true_3d)):
+                value = float(nan_mean(unevenness(poses), axis=0))
+                rows.append((run.geometry_weight, run.seed, scorer, name, value))
+    return pd.DataFrame(rows, columns=COLUMNS)
