@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpe_study.report.display import Score
 from hpe_study.report.intervals import combined, mean_of_rows
 from hpe_study.report.results import Results
 from hpe_study.study import Run, Study
+from hpe_study.study.locate import find_study
 from hpe_study.study.records import read_runs
 
 TESTS = {  # (test set, metric): what its column is called; each has one origin
@@ -35,6 +37,13 @@ COLUMNS = ["run", "seed", "stage", "three_d", "start", "source", "arm", "recipe"
 COLUMNS += ["learnt_from", "images", "minutes", "scorer", "origin", "test", "value", "low", "high"]
 
 
+def study_of(profile: str) -> Study:
+    """The study of a profile (see `find_study`), or, before it has records, the published one of its name."""
+    study = find_study(profile)
+    published = study.profile_path.with_name(f"reference_{study.profile.name}.yaml")
+    return Study(published) if published.exists() and not study.records[0].exists() else study
+
+
 def missing(*studies: Study) -> list[str]:
     """What of some studies is not there: one sentence per study without records or set that was absent."""
     lines = []
@@ -46,7 +55,7 @@ def missing(*studies: Study) -> list[str]:
     return lines
 
 
-def arm_scores(study: Study) -> pd.DataFrame:
+def scores_of(study: Study) -> pd.DataFrame:
     """One row per run that ends an arm, column of the table (`TESTS`) and scorer; none without records.
 
     Returns:
@@ -72,17 +81,19 @@ def arm_scores(study: Study) -> pd.DataFrame:
 
 
 def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Means over seeds: `by`, value, low, high (95 % interval), seeds, and cell, which says all of it."""
+    """Means over seeds: `by`, value, low, high (95 % interval), seeds, and all of it as a `Score`.
+
+    Args:
+        scores: rows of `scores_of`.
+        by: the columns that tell conditions apart, "test" among them.
+    """
     rows = []
     for key, group in scores.groupby(list(by), sort=False, dropna=False, observed=True):
-        mean = mean_of_rows(group)
-        cell = (
-            f"{mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}]"
-            if np.isfinite(mean.low)
-            else f"{mean.value:.1f}"
-        )
-        rows.append((*key, mean.value, mean.low, mean.high, mean.seeds, cell))
-    return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "cell"])
+        mean, test = mean_of_rows(group), group["test"].iloc[0]
+        better = "lower" if "mm" in test or "exchanged" in test else "higher"
+        score = Score(mean.value, mean.low, mean.high, test_set=test, better=better, digits=1)
+        rows.append((*key, mean.value, mean.low, mean.high, mean.seeds, score))
+    return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "score"])
 
 
 def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
@@ -91,7 +102,7 @@ def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
     Read off the curve of labels alone, seed by seed, linearly in the logarithm of their number.
 
     Args:
-        curve: rows of `arm_scores` of one test where higher is better.
+        curve: rows of `scores_of` of one test where higher is better.
         alone: start of the arms that learn from the labels alone.
         after: start of those that learnt from something else first.
 

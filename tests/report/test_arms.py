@@ -4,7 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpe_study.report.arms import COLUMNS, arm_scores, contrasts, find_run, labels_worth, missing, pooled
+from hpe_study.report.arms import (
+    COLUMNS,
+    TESTS,
+    contrasts,
+    find_run,
+    labels_worth,
+    missing,
+    pooled,
+    scores_of,
+    study_of,
+)
 from hpe_study.study import Study
 
 ARMS = {arm: {"arm": arm, "budget": "images", "stage": 2} for arm in ("none", "both")}
@@ -12,7 +22,7 @@ ARMS = {arm: {"arm": arm, "budget": "images", "stage": 2} for arm in ("none", "b
 
 @pytest.fixture(scope="module")
 def scores(study):
-    return arm_scores(study)
+    return scores_of(study)
 
 
 def test_a_row_is_an_arm_a_seed_and_a_column(study, scores):
@@ -25,7 +35,7 @@ def test_a_row_is_an_arm_a_seed_and_a_column(study, scores):
     assert find_run(study, **ARMS["none"], recipe="none of them") is None
 
 
-def test_seeds_are_pooled_into_one_cell():
+def test_seeds_are_pooled_into_one_score():
     frame = pd.DataFrame(
         {
             "arm": ["a", "a", "b"],
@@ -34,10 +44,12 @@ def test_seeds_are_pooled_into_one_cell():
             "high": [11.0, 13.0, 6.0],
         }
     )
-    cells = pooled(frame, ["arm"]).set_index("arm")
-    assert cells.loc["a", ["value", "seeds"]].tolist() == [11.0, 2]
-    assert cells.loc["a", "low"] < 10 < 12 < cells.loc["a", "high"]
-    assert cells.loc["b", "cell"] == "5.0 [4.0, 6.0]"
+    rows = pooled(frame.assign(test=TESTS["h36m", "mpjpe"]), ["arm", "test"]).set_index("arm")
+    assert rows.loc["a", ["value", "seeds"]].tolist() == [11.0, 2]
+    assert rows.loc["a", "low"] < 10 < 12 < rows.loc["a", "high"]
+    assert str(rows.loc["b", "score"]) == "5.0 [4.0, 6.0]"
+    assert rows.loc["b", "score"].better == "lower"
+    assert pooled(frame.assign(test=TESTS["lsp", "pckh"]), ["test"])["score"][0].better == "higher"
 
 
 def test_a_contrast_is_the_difference_of_the_means(study, scores):
@@ -73,6 +85,14 @@ def test_without_records_there_is_nothing_and_it_is_said():
     study = Study("params/real.yaml")
     if study.records[0].exists():
         pytest.skip("this checkout has run it")
-    assert arm_scores(study).columns.tolist() == COLUMNS
+    assert scores_of(study).columns.tolist() == COLUMNS
     assert "has no records yet: `hpe-study study params/real.yaml`" in missing(study)[0]
     assert contrasts(study, {"a": ({}, {})}, [("lsp", "pckh")]).empty
+
+
+def test_a_published_profile_stands_in_where_a_study_has_no_records():
+    fair = Study("params/fair.yaml")
+    if fair.records[0].exists():
+        pytest.skip("this checkout has run it")
+    assert study_of("fair").profile.name == "reference_fair"
+    assert study_of("real").profile.name in ("real", "reference_real")
