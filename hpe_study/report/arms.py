@@ -107,8 +107,8 @@ def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
         after: start of those that learnt from something else first.
 
     Returns:
-        Per number of labels, over seeds: median, min and max. 0: fewer than the curve's fewest; inf: more
-        than its most.
+        Per number of labels: median, min and max over seeds (0: fewer than the curve's fewest; inf: more
+        than its most), and says, the three in words.
     """
     wide = curve.pivot_table(index=["seed", "labels"], columns="start", values="value").reset_index()
     worth = [
@@ -116,7 +116,11 @@ def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
         for _, own in wide.groupby("seed")
     ]
     frame = pd.concat(worth) if worth else pd.DataFrame(columns=["labels", "worth"])
-    return frame.groupby("labels")["worth"].agg(["median", "min", "max"])
+    table = frame.groupby("labels")["worth"].agg(["median", "min", "max"])
+    least, most = wide["labels"].min(), wide["labels"].max()
+    words = {0.0: f"fewer than {least:,.0f}", np.inf: f"more than {most:,.0f}"}
+    told = table.map(lambda count: words.get(count, f"{count:,.0f}"))
+    return table.assign(says=told["median"] + " (" + told["min"] + " to " + told["max"] + " over seeds)")
 
 
 def _labels_for(wanted, scores, labels):

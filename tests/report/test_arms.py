@@ -76,8 +76,10 @@ def test_labels_are_worth_as_many_as_reach_the_same_score_alone():
             "value": alone + after,
         }
     )
-    worth = labels_worth(curve, "real", "simulated+real")["median"]
-    assert worth.to_dict() == pytest.approx({100: 1000, 1000: 10**3.5, 10000: np.inf})
+    worth = labels_worth(curve, "real", "simulated+real")
+    assert worth.loc[10000, "says"].startswith("more than 10,000 (")
+    assert worth.loc[100, "says"] == "1,000 (1,000 to 1,000 over seeds)"
+    assert worth["median"].to_dict() == pytest.approx({100: 1000, 1000: 10**3.5, 10000: np.inf})
     assert labels_worth(curve[:0], "real", "simulated+real").empty
 
 
