@@ -195,7 +195,9 @@ class Profile(Frozen):
     simulate_size: PositiveInt = 128  # px of a simulated person's crop
     simulate_seed: Seed = 0
     simulate_on: Literal["cpu", "auto"] = "cpu"  # what renders; a GPU's pictures may differ in a last bit
-    strict: bool = False  # absent images are an error instead of being left out and counted
+    # true: absent images are an error instead of being left out and counted; "published": as the sets were
+    # published, LSP with photographs that are in training and test
+    strict: bool | Literal["published"] = False
     crop_margin: Annotated[float, Field(ge=1, le=3)] = (
         1.5  # side of a stored crop over that of the person's box
     )

@@ -30,7 +30,7 @@ class StoreSettings:
         input_size: Side of the network's input in px.
         margin: Side of the stored square over the side of the person's box.
         encoding: "jpeg" or "raw".
-        strict: Refuse an incomplete data set.
+        strict: Refuse an incomplete data set, or "published": see `open_dataset`.
         joint_rules: "corrected", or "printed" for the paper's (`datasets.label_mapping`).
         legacy: Published defects; those that do not concern how this set is read change nothing.
         options: Of the data set's reader.
@@ -41,7 +41,7 @@ class StoreSettings:
     input_size: int
     margin: float = 1.5
     encoding: str = "jpeg"
-    strict: bool = False
+    strict: bool | str = False
     joint_rules: str = "corrected"
     legacy: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)

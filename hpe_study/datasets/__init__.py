@@ -40,7 +40,9 @@ def _module(name: str) -> tuple[ModuleType, Any]:
     return module, getattr(module, opener)
 
 
-def open_dataset(name: str, root: str | Path, split: str, strict: bool = False, **options: Any) -> Records:
+def open_dataset(
+    name: str, root: str | Path, split: str, strict: bool | str = False, **options: Any
+) -> Records:
     """Open a data set as a sequence of `Record` (`len`, `[i]`, iteration).
 
     Image coordinates are 0-based px with the integer at the pixel's centre; 3D is mm in the camera frame;
@@ -50,7 +52,8 @@ def open_dataset(name: str, root: str | Path, split: str, strict: bool = False, 
         name: One of `NAMES`.
         root: The data root, which holds one folder per set.
         split: "train" or "test".
-        strict: An absent image is an error instead of a record left out, counted and reported once.
+        strict: An absent image is an error instead of a record left out, counted and reported once;
+            "published": LSP keeps photographs that are in training and test.
         options: The set's own (see its module): `layout`, `every`, `cameras`, `truth`, `variant`.
 
     Raises:

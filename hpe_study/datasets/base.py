@@ -157,7 +157,7 @@ class Records(Sequence):
     info: DatasetInfo = None
     skeleton: Skeleton = None
 
-    def __init__(self, root: str | Path, split: str, strict: bool = False, **options: Any):
+    def __init__(self, root: str | Path, split: str, strict: bool | str = False, **options: Any):
         if split not in SPLITS:
             raise StudyError(f"{self.info.name}: split {split!r} is not one of {', '.join(SPLITS)}")
         self.root, self.split, self.strict = Path(root), split, strict
@@ -293,7 +293,7 @@ class Records(Sequence):
         if not lines:
             return
         message = f"{self.name} {self.split}: {'; '.join(lines)}"
-        if self.strict:
+        if self.strict is True:
             raise StudyError(
                 f"{message}. `strict` is on; complete the set or turn `strict` off."
                 f" {self.info.how_to_get(self.root)}"

@@ -75,7 +75,7 @@ _COMPARED = 16  # poses compared with their CSV files
 
 
 def open_h36m(
-    root: str | Path, split: str, strict: bool = False, layout: str = "challenge", **options: Any
+    root: str | Path, split: str, strict: bool | str = False, layout: str = "challenge", **options: Any
 ) -> Records:
     """Open the chosen layout: "challenge" or "full". Both take `every`: only every n-th label row."""
     readers = {"challenge": H36MChallenge, "full": H36MFull}

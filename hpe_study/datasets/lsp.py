@@ -22,15 +22,19 @@ so and takes the other.
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from hpe_study.datasets.arrays import expect_shape
 from hpe_study.datasets.base import Listing, Records, head_size_of
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.same_photos import SAME_PHOTO, photo_pairs
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
 from hpe_study.utils import rng
+from hpe_study.utils.files import digest_of
 from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
@@ -51,6 +55,10 @@ INFO = DatasetInfo(
             "two downloads of LSP share shapes and names but not coordinates: labels are checked against"
             " image sizes"
         ),
+        (
+            "photographs are in both halves, or of one shoot: the same are left out of training"
+            " (not with strict: published), shoots are told"
+        ),
         "no box and no head box: the crop comes from the joints, head size is 0.75 |head_top - neck|",
     ),
 )
@@ -68,6 +76,7 @@ EXTENDED_INFO = DatasetInfo(
     quirks=("the flag means labelled", "all of it is training data; `validation: 500` keeps a fixed part"),
     stand_in="lsp",
 )
+SHARED_SHOOT = "shoot with a training photograph"
 _COMPARED = 40  # images whose size is compared with their labels
 # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
 _FITS = (0.4, 1.15)
@@ -177,13 +186,18 @@ class LspExtended(Records):
 
 
 class Lsp(LspExtended):
-    """Train: LSP-Extended, then LSP's first half. Test: LSP's second half."""
+    """Train: LSP-Extended, then LSP's first half. Test: LSP's second half.
+
+    Photographs that are in both halves, or in the first half twice, are left out of training (not where
+    `strict` is "published"). A person of the test half whose photograph is of one shoot with others has the
+    shoot as `subject`; `SHARED_SHOOT` begins its name where a training photograph is of it.
+    """
 
     info = INFO
 
     def load(self) -> None:
         """Read the labels of those of the two folders that are there."""
-        parts = []
+        parts, self._shoots = [], {}
         if self.split == "train":
             if (self.root / "lsp_extended").is_dir():
                 extended = LspImages(self, self.root / "lsp_extended", digits=5)
@@ -193,9 +207,44 @@ class Lsp(LspExtended):
         if self.split == "test" or not parts or (self.root / "lsp").is_dir():
             images = LspImages(self, self.folder("lsp"), digits=4)
             half = len(images.joints) // 2
-            parts.append(
-                (images, np.arange(half) if self.split == "train" else np.arange(half, len(images.joints)))
-            )
+            rows = np.arange(half) if self.split == "train" else np.arange(half, len(images.joints))
+            left_out = set() if self.simulated or self.strict == "published" else self._compare(images, half)
+            parts.append((images, np.array([row for row in rows if row not in left_out], int)))
         else:
             self.note_missing(self.root / "lsp")
         self._set_rows(parts)
+
+    def _compare(self, images, half):
+        """Look for photographs that are alike: sets the test half's shoots, returns rows to leave out."""
+        present = Listing(images.folder / "images").present(
+            [images.image(row).name for row in range(len(images.joints))]
+        )
+        rows = np.flatnonzero(present)
+        pairs = photo_pairs(images.path, images.joints[rows], [images.image(row) for row in rows])
+        first, second = rows[pairs[:, :2].astype(int)].T
+        same = pairs[:, 2] >= SAME_PHOTO
+        in_test, twice = first[same & (first < half) & (second >= half)], second[same & (second < half)]
+        if self.split == "train":
+            self.leave_out("photograph also in the test half", len(set(in_test)))
+            self.leave_out("photograph there twice", len(set(twice) - set(in_test)))
+        left_out = {*in_test.tolist(), *twice.tolist()}
+        used = ~np.isin(first, list(left_out)) & ~np.isin(second, list(left_out))
+        links = coo_array((np.ones(used.sum()), (first[used], second[used])), shape=(len(images.joints),) * 2)
+        _, shoot = connected_components(links, directed=False)
+        for number in np.unique(shoot[np.concatenate([first[used], second[used]])]):
+            members = np.flatnonzero(shoot == number)
+            kind = SHARED_SHOOT if members[0] < half else "shoot"
+            self._shoots |= {int(row): f"{kind} {members[0] + 1}" for row in members if row >= half}
+        return left_out
+
+    def record(self, row: int) -> Record:
+        """One image's person."""
+        record = super().record(row)
+        if self.split == "test" and (shoot := self._shoots.get(record.meta["index"])):
+            record.meta["subject"] = shoot
+        return record
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the label rows that these records are, and of their shoots."""
+        rows = super().fingerprint()
+        return digest_of([rows, sorted(self._shoots.items())]) if self._shoots else rows

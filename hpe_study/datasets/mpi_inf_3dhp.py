@@ -89,7 +89,7 @@ _HELD = 2  # sequences whose label arrays are kept in memory; a store reads them
 _NO_CAMERA = {"intrinsics": np.full(4, np.nan), "size": None}
 
 
-def open_mpi_inf_3dhp(root: str | Path, split: str, strict: bool = False, **options: Any) -> Records:
+def open_mpi_inf_3dhp(root: str | Path, split: str, strict: bool | str = False, **options: Any) -> Records:
     """Open the reader of the split.
 
     Args:

@@ -127,9 +127,7 @@ class Pose2Sim(Records):
             joints3d=joints3d,
             intrinsics=camera["matrix"][[0, 1, 0, 1], [0, 1, 2, 2]],
             head_size=head_size_of(joints2d, BODY25B),
-            meta=self.meta(
-                row, subject="one man", sequence=f"moment {frame}", camera=name, frame=frame, person=0
-            ),
+            meta=self.meta(row, subject="one man", sequence="balancing", camera=name, frame=frame, person=0),
         )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.store import Store, StoreSubset
 from hpe_study.datasets.base import HEAD_PER_NECK
+from hpe_study.datasets.lsp import SHARED_SHOOT
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.evaluation.bootstrap import estimate
@@ -46,6 +47,7 @@ PROTOCOL = "study"  # the name of the study's own
 PUBLISHED = {"fixed_bone_sum": "published", "crop_pck": "published-pck"}  # switch → its protocol
 OWN_PCK = tuple(find_protocol(name) for name in ("lsp-pck", "flic-pck"))  # the sets' own, of the torso
 MODEL, ZERO_DEPTH = "model", "true 2D + zero depth"
+OTHER_SHOOTS = "model, without shoots that are in training"
 Scores = dict[tuple[str, str], tuple[str, np.ndarray]]  # (scorer, metric) → (protocol's name, array)
 
 
@@ -292,6 +294,12 @@ def rows_for_set(
         references |= floors_of_real(store, bones)
         scores |= _of_scorer("lower is closer", order_values(-store["joints2d"][..., 1], truth[..., 2]))
         scores |= _of_scorer("higher is closer", order_values(store["joints2d"][..., 1], truth[..., 2]))
+    shared = np.char.startswith(store["subject"], SHARED_SHOOT)
+    if shared.any():
+        scores |= {
+            (OTHER_SHOOTS, metric): (protocol, np.where(shared[:, None], np.nan, values))
+            for metric, (protocol, values) in own.items()
+        }
     for scorer, pose in references.items():
         scores |= _of_scorer(scorer, values_3d(pose, truth))
         if scorer != ZERO_DEPTH:

@@ -28,7 +28,7 @@ def find_data_sets(study: Study) -> Study:
     """
     absent, sources = _search(study)
     missing = " | ".join(absent.values())
-    if absent and study.profile.strict:
+    if absent and study.profile.strict is True:
         raise StudyError(f"{study.profile_path}: strict, and {len(absent)} data sets are absent: {missing}")
     if absent or study.absent_path.exists():
         write_json(study.absent_path, absent)
