@@ -1,4 +1,4 @@
-"""`python -m benchmarks [twin | growth | rendering | gpu] [--only NAME] [--quick] [--full] [--out FOLDER]`
+"""`python -m benchmarks [twin | growth | rendering | clarity | gpu] [--only NAME] [--quick] [--full] [--out FOLDER]`
 
 Without a word all that the machine can.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from benchmarks import gpu, growth, plots, rendering
+from benchmarks import clarity, gpu, growth, plots, rendering
 from benchmarks.comparison import BENCHMARKS
 from benchmarks.material import FULL, QUICK, Material
 from benchmarks.table import merge
@@ -36,6 +36,10 @@ def main(argv=None):
         if arguments.what in ("all", "rendering") and not arguments.only:
             rows = rendering.measured(Path(folder), "quick" if arguments.quick else "full")
             merge(arguments.out / "rendering.csv", rows, rendering.KEYS)
+        if arguments.what in ("all", "clarity") and not arguments.only:
+            rows = clarity.measured(Path(folder), "quick" if arguments.quick else "full")
+            if rows:
+                merge(arguments.out / "clarity.csv", rows, clarity.KEYS)
         if arguments.what == "gpu" or (
             arguments.what == "all" and torch.cuda.is_available() and not arguments.only
         ):
@@ -72,7 +76,7 @@ def compare(folder, arguments):
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "what", nargs="?", default="all", choices=("all", "twin", "growth", "rendering", "gpu")
+        "what", nargs="?", default="all", choices=("all", "twin", "growth", "rendering", "clarity", "gpu")
     )
     parser.add_argument(
         "--only",
