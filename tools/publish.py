@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -31,10 +32,11 @@ from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions, write_predictions
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.parameter_files import read_profile
-from hpe_study.report import stage
+from hpe_study.report.people import draw_people
 from hpe_study.study import Run, Study
 from hpe_study.study.audit import trials
 from hpe_study.study.records import made, read_runs
+from hpe_study.study.steps import open_store
 from hpe_study.utils.files import atomic
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
@@ -211,7 +213,9 @@ def _copy(source, target):
 def _portrait(study, target):
     """Test people of the study's first row with 2D pre-training."""
     run = next(run for run in study.runs if run.stage == 3 and run.two_d)
-    figure = stage.examples(study, read_run_record(study.run_folder(run)).as_dict(), count=6)
+    store, file = open_store(study, run.target, "test"), PredictionFile(study.run_folder(run))
+    people = np.linspace(0, len(store) - 1, 6).astype(int)
+    figure = draw_people(store, people, file.of_labels(run.target, store), file.bones.own)
     with atomic(target) as part:
         figure.savefig(part, format="png", dpi=100)
 

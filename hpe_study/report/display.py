@@ -28,7 +28,9 @@ CSS = """<style>
 .scores .interval {opacity: .75; font-size: .88em; white-space: nowrap}
 .scores .published {font-style: italic; opacity: .8}
 .scores p {font-size: 12px; max-width: 75em; margin: .4em 0}
-@media (max-width: 700px) {.scores {overflow-x: auto} .scores th, .scores td {padding: .15em .3em}}
+@media (max-width: 700px) {
+  .scores {overflow-x: auto} .scores table {font-size: 10.5px} .scores th, .scores td {padding: .15em .2em}
+}
 </style>"""
 HEADINGS = {  # what an index is called above its column
     "two_d": "2D set",
@@ -97,6 +99,8 @@ def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequen
         study: What it is of; the files go to its folder of figures.
         notes: Sentences below it.
     """
+    if table.empty:
+        return HTML(f"<p><b>{html.escape(title)}</b>: not run.</p>")
     title = titled(title, all(map(study.is_simulated, study.profile.set_names)))
     data, table = tidy(table), table.rename(index=set_title, columns=_heading)
     table = table.rename_axis(index=lambda name: HEADINGS.get(name, name)).rename_axis(
@@ -126,7 +130,8 @@ def _html(cell):
     if isinstance(cell, Score):
         return cell._repr_html_()
     if isinstance(cell, float):
-        return MISSING if np.isnan(cell) else f"{cell:,.0f}" if abs(cell) >= 10 else f"{cell:.2g}"
+        digits = 0 if abs(cell) >= 10 else 1 if abs(cell) >= 1 else 2
+        return MISSING if np.isnan(cell) else f"{cell:,.{digits}f}".replace("-", "−")
     return html.escape(str(cell), quote=False)
 
 

@@ -17,7 +17,8 @@ from hpe_study.study import Study
 from hpe_study.utils.files import atomic
 
 TAG = "report"  # of the cells that the page shows
-FIRST = ("claims", "wireframes")  # the answer and a picture before the tables
+FIRST = ("wireframes",)  # a picture before the tables
+MARKS = {"holds": ("✔", "#009E73"), "does not hold": ("✘", "#D55E00"), "can't tell": ("?", "#777777")}
 CSS = """
 :root { color-scheme: light dark }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: .5em 1em 3em }
@@ -25,7 +26,8 @@ p, ul, li { max-width: 60em } h1 { line-height: 1.2 } h2 { margin-top: 2em; bord
 img { max-width: 100%; background: white } .banner { border-left: 5px solid #E69F00; padding: .3em 1em }
 table { border-collapse: collapse } .data td, .data th { font-size: .85em; padding: .2em .6em; text-align: left }
 .data td, .data th { vertical-align: top; border-top: 1px solid #8884 }
-.jp-InputArea, .jp-OutputPrompt, .prompt { display: none } .data { overflow-x: auto }
+.jp-InputArea, .jp-OutputPrompt, .prompt, .anchor-link { display: none } .data { overflow-x: auto }
+.answer { list-style: none; padding: 0 }
 @media print { body { font-size: 11px; max-width: none } h2, table, img { break-inside: avoid } }
 """
 BANNER = (
@@ -50,7 +52,8 @@ def write_report(study: Study) -> Path:
         raise StudyError(f"{folder}: no executed notebook to report on; run make study")
     title = titled("2D pre-training for 3D human pose", study.simulated)
     head = [f"# {title}", f"**{study.profile.question}**", *([BANNER] if study.simulated else [])]
-    cells = [new_markdown_cell("\n\n".join(head)), *(cell for part in parts.values() for cell in part)]
+    cells = [new_markdown_cell("\n\n".join([*head, *_answer(study)]))]
+    cells += [cell for part in parts.values() for cell in part]
     body, _ = HTMLExporter(template_name="basic", exclude_input=True).from_notebook_node(
         new_notebook(cells=cells)
     )
@@ -65,14 +68,50 @@ def write_report(study: Study) -> Path:
     return path
 
 
+def _answer(study):
+    """The claims, each with its verdict on our runs and the first number behind it; [] without a ledger."""
+    records = study.profile.records
+    folder = (study.home / records).parent if records else study.figures
+    if not (folder / "claims.csv").exists():
+        return []
+    claims = pd.read_csv(folder / "claims.csv").set_index("claim")
+    numbers = _numbers(folder / "contrasts.csv")
+    verdict = next(name for name in ("ours: Holm verdict", "ours: verdict") if name in claims)
+    items = []
+    for number, claim in claims.iterrows():
+        mark, colour = MARKS[claim[verdict]]
+        items.append(
+            f'<li><b style="color:{colour}">{mark} {claim[verdict]}</b>: {html.escape(claim["statement"])}'
+            f" <small>{html.escape(numbers.get(number, ''))}</small></li>"
+        )
+    return ["## The answer", "\n".join(['<ul class="answer">', *items, "</ul>"])]
+
+
+def _numbers(path):
+    """{claim: its first contrast with a number, in words}."""
+    if not path.exists():
+        return {}
+    known = pd.read_csv(path).dropna(subset="ours: value").drop_duplicates("claim").set_index("claim")
+    parts = known[["contrast", *(f"ours: {key}" for key in ("value", "low", "high", "unit"))]]
+    return {
+        claim: f"{title}: {value:+.0f} [{low:+.0f}, {high:+.0f}] {unit}"
+        for claim, title, value, low, high, unit in parts.itertuples()
+    }
+
+
 def _cells(path):
     """What a notebook contributes: its title, the paper's claim, and the cells that are tagged."""
     notebook = nbformat.read(path, as_version=4)
-    tagged = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", []) and cell.get("outputs")]
+    tagged = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", []) and _shown(cell)]
     if not tagged:
         return []
     title, *paragraphs = notebook.cells[0].source.split("\n\n")
     return [new_markdown_cell("\n\n".join([f"#{title}", *paragraphs[:1]])), *tagged]
+
+
+def _shown(cell):
+    """Whether a cell shows more than plain text."""
+    return any(set(output.get("data", {})) - {"text/plain"} for output in cell.get("outputs", []))
 
 
 def _data(study):

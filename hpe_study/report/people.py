@@ -1,14 +1,18 @@
 """Drawing people: joints over a crop, skeletons in space. True dashed, predicted solid; the colours of the
 sides are `skeletons.palette`'s."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from hpe_study.data.store import Store
+from hpe_study.evaluation.prediction_file import Predictions
+from hpe_study.evaluation.scoring import poses_of
 from hpe_study.report.results import Results
 from hpe_study.skeletons import BONE_GROUPS, MPII16
+from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.skeletons.palette import colour_of
 
 STYLES = {
@@ -122,3 +126,34 @@ def wireframes(axis: plt.Axes, poses: dict[str, np.ndarray], turn: float = 0.0) 
     axis.set_box_aspect((1, 1, 1), zoom=1.25)
     axis.view_init(elev=8, azim=-90 + turn)
     axis.set_title(f"{'side' if turn else 'front'} view, box {2 * reach / 1000:.1f} m", fontsize=8, y=-0.05)
+
+
+def draw_people(
+    store: Store,
+    people: Sequence[int],
+    predicted: Predictions,
+    bones: np.ndarray | None = None,
+    titles: Sequence[str] = (),
+) -> plt.Figure:
+    """Test people side by side: the picture with true and predicted joints, below it both skeletons.
+
+    Args:
+        store: With pictures.
+        people: Which of it.
+        predicted: Of all its people.
+        bones: (15,) mm, that size the predicted skeletons; None: none are drawn.
+        titles: One for each person.
+    """
+    deep, count = bones is not None, len(people)
+    figure = plt.figure(figsize=(2.3 * count, 4.9 if deep else 2.6), layout="constrained")
+    for column, index in enumerate(people):
+        axis = figure.add_subplot(1 + deep, count, column + 1, title=titles[column] if len(titles) else "")
+        true = store.boxes[index].to_fraction(store["joints2d"][index])
+        crop_with_joints(axis, store, index, {"true": true, "predicted": predicted.joints[index]})
+        if deep:
+            axis = figure.add_subplot(2, count, count + column + 1, projection="3d")
+            pose = poses_of(predicted.joints[[index]], predicted.depth[[index]])
+            truth = store["joints3d"][index] - store["joints3d"][index][MPII16.index(MPII16.root)]
+            predicted_pose = scale_to_bones(pose, np.array(bones, float))[0]
+            wireframes(axis, {"true": truth, "predicted": predicted_pose}, turn=90)
+    return figure

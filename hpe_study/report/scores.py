@@ -86,6 +86,13 @@ def as_sets(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**sets, origin=pd.Categorical(frame["origin"], ORIGINS))
 
 
+def with_titles(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its data sets under the names that people know, as words: for pictures."""
+    return frame.assign(
+        **{name: frame[name].astype(object).map(set_title, "ignore") for name in SET_COLUMNS if name in frame}
+    )
+
+
 def published_scores(name: str, **columns: str) -> pd.DataFrame:
     """One of the paper's tables, one row per condition and 3D test set: value, score, origin "published".
 

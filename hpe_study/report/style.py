@@ -31,10 +31,13 @@ RESOLUTION = 150  # dots per inch of a PNG
 ALT = "Description"  # where a PNG keeps its words
 
 
-def set_title(name):
+def set_title(name: str) -> str:
     """A data set's name for people; of the audit's "h36m as read", too."""
     base, space, rest = str(name).partition(" ")
     return EXTRA_TITLES.get(base, TITLES.get(base, base)) + space + rest
+
+
+SET_COLOURS |= {set_title(name): colour for name, colour in SET_COLOURS.items()}
 
 
 SETTINGS = {

@@ -83,6 +83,8 @@ def execute_notebook(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
     os.environ |= {FOR_THE_RECORD: "1", CORES: str(cores)}
+    if unknown := parameters.keys() - (known := papermill.inspect_notebook(str(notebook))).keys():
+        raise StudyError(f"{notebook}: has no parameter {min(unknown)!r}; it has {', '.join(known)}")
     with atomic(output) as part:
         try:
             with _kernel_deaths(notebook, kernel):

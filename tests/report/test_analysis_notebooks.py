@@ -14,7 +14,10 @@ LINES = 12  # of a cell
 SIZE = 150_000  # bytes
 
 
-@pytest.fixture(params=[name for name in ANALYSES if name != AUDIT and (FOLDER / f"{name}.ipynb").exists()])
+NAMES = [name for name in (*ANALYSES, "cost", "public_weights") if (FOLDER / f"{name}.ipynb").exists()]
+
+
+@pytest.fixture(params=[name for name in NAMES if name != AUDIT])
 def notebook(request):
     found = nbformat.read(FOLDER / f"{request.param}.ipynb", as_version=4)
     nbformat.validate(found)

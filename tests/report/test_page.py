@@ -44,6 +44,17 @@ def test_it_shows_what_is_tagged_and_no_code(text):
     assert 'href="../../docs/glossary.md"' in text
 
 
+def test_the_answer_comes_first_with_its_marks_and_numbers(study, text):
+    claims = "claim,statement,ours: Holm verdict\n1,MPII < LSP helps.,holds\n2,Less time.,can't tell\n"
+    (study.figures / "claims.csv").write_text(claims)
+    columns = "claim,contrast,ours: value,ours: low,ours: high,ours: unit\n"
+    (study.figures / "contrasts.csv").write_text(columns + "1,MPII − LSP,-66.2,-80.7,-49.3,mm\n")
+    page = write_report(study).read_text(encoding="utf-8")
+    assert "✔ holds</b>: MPII &lt; LSP helps. <small>MPII − LSP: -66 [-81, -49] mm</small>" in page
+    assert "? can't tell" in page
+    assert page.index("The answer") < page.index("Table 1 · Fusion")
+
+
 def test_it_says_simulated_and_gives_the_terms_of_the_data(text):
     assert "(simulated people)" in text
     assert "Simulated people." in text

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from hpe_study.errors import StudyError
 from hpe_study.study.notebooks import execute_notebook
+
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def notebook(path, *cells):
@@ -135,3 +138,12 @@ def test_a_step_that_starts_after_snakemakes_death_does_nothing(tmp_path):
     step = [sys.executable, "-m", "hpe_study", "--parent", str(2**22 + 1), "--profile", profile, "prepare"]
     assert subprocess.run([*step, "mpii"]).returncode == -signal.SIGTERM
     assert list(tmp_path.iterdir()) == [tmp_path / "params"]
+
+
+def test_a_parameter_that_a_notebook_lacks_is_named(tmp_path):
+    source = PROJECT / "notebooks" / "stage1.ipynb"
+    with pytest.raises(
+        StudyError, match=r"stage1.ipynb: has no parameter 'epoch'; it has profile, run, device"
+    ):
+        execute_notebook(source, tmp_path / "out.ipynb", {"epoch": 3})
+    assert not list(tmp_path.iterdir())

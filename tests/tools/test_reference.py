@@ -14,14 +14,14 @@ import pytest
 from tools.publish import NOTEBOOKS, records_of, reference_name
 
 PROJECT = Path(__file__).resolve().parents[2]
-NAMES = [name for names in NOTEBOOKS.values() for name in names]
+NAMES = [*(name for names in NOTEBOOKS.values() for name in names), "cost"]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A project folder with the published records and the analysis notebooks as they are committed."""
     folder = tmp_path_factory.mktemp("published")
-    for name in ("params", "notebooks", *map(records_of, NOTEBOOKS)):
+    for name in ("params", "notebooks", "benchmarks", *map(records_of, NOTEBOOKS)):
         shutil.copytree(PROJECT / name, folder / name)
     return folder
 
