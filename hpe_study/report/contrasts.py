@@ -1,57 +1,108 @@
-"""Differences between conditions, and what an interval says about a claim.
+"""Differences between conditions, and what they say about a claim: one rule for the ledger and for the audit.
 
-A contrast is a number with an interval, and the range in which it would bear a claim out: wholly inside, it
-supports the claim; wholly outside, it contradicts it; else it is open. The same contrasts are drawn in two
-worlds: `Printed`, the paper's tables, without intervals, and `Ours`, the run records, where both sides of a
-difference are resampled alike, so that it is paired (`intervals`).
+A `Part` of a claim names two sides and the range in which their difference bears the claim out. It is drawn
+from `Evidence` (`report.evidence`): the paper's tables, which have no spread, or run records, whose seeds and
+people are resampled alike on both sides (`intervals`). It supports the claim where the chance of lying
+outside the range is below 5 % (two-sided, so where the 95 % interval lies inside), contradicts it where the
+interval lies outside, and else is open.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
-from hpe_study.config import PAPER_3D
-from hpe_study.report.intervals import DRAWS as RESAMPLES
-from hpe_study.report.intervals import interval
-from hpe_study.report.timing import LAST_RUN, total_draws
+from hpe_study.report.intervals import Sample, Z, combined
+from hpe_study.report.timing import label
 from hpe_study.study import Run
-from hpe_study.study.published import published, total_minutes, training_images
-from hpe_study.study.runs import LEVEL_SET
-from hpe_study.training.schedule import drop_epochs
-from hpe_study.utils.rng import generator
 
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
-HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
 BELOW, ABOVE = (-np.inf, 0.0), (0.0, np.inf)
+LEVEL = 0.05
+MINUTES, OWN, REAL = "minutes", "own test set", "real"  # what a term may be, beside a score on a test set
+AT_DROP, AT_END = "training at the drop", "training at the end"  # MPJPE of a stage
+MOST_SEEDS, MOST_DATA = 60, 100  # beyond which "what it would take" is no more than a manner of speaking
+
+
+@dataclass(frozen=True)
+class Term:
+    """One side of a difference.
+
+    Attributes:
+        runs: Whose number it is; of several, that of the best.
+        on: A test set (MPJPE), `MINUTES` of training, MPJPE on the run's `OWN` test set, `AT_DROP`, `AT_END`.
+        constant: A printed number instead.
+    """
+
+    runs: tuple[Run, ...] = ()
+    on: str = ""
+    constant: float | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One contrast of a claim.
+
+    Attributes:
+        title: What is compared; {first} and {second} stand for the runs chosen.
+        pairs: (first, second): the mean over pairs of first − second counts.
+        inside: The range of the difference that bears the claim out; None: the claim is of the size alone.
+        size: The range of the difference in percent of the second that the claim speaks of, if any.
+        jump: Instead of pairs: a column of the history, for its jump at the drop of the learning rate, in
+            percent, over all stage-2 runs of Table 1; or two, for the first's jump less the second's.
+        unit: Of the difference.
+    """
+
+    title: str
+    pairs: tuple[tuple[Term, Term], ...] = ()
+    inside: tuple[float, float] | None = BELOW
+    size: tuple[float, float] | None = None
+    jump: tuple[str, ...] = ()
+    unit: str = "mm"
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """`value` with its 95 % interval [low, high]; `inside`: the range that bears the claim out; `paired`:
-    from single people's errors."""
+    """What a part comes to.
+
+    Attributes:
+        title: What is compared.
+        value: The difference, with its 95 % interval (NaN where nothing is known of the spread).
+        low: Its lower end.
+        high: Its upper end.
+        inside: The range that bears the claim out.
+        unit: Of value, low and high.
+        says: `SUPPORTS`, `CONTRADICTS` or `OPEN`.
+        chance: Two-sided p-value of the nearest end of the range.
+        percent: The difference in percent of the second, where the claim speaks of its size.
+        size: What this says: within, larger, smaller, can't tell; "" where the claim does not speak of it.
+        n: Test people (records) that it is told from.
+        seeds: How many trainings each side has.
+        takes: What it would take to tell, where it is open.
+        paired: Whether it is told from single people's errors.
+    """
 
     title: str
     value: float
     low: float
     high: float
-    inside: tuple = BELOW
+    inside: tuple[float, float] = BELOW
     unit: str = "mm"
+    says: str = OPEN
+    chance: float = np.nan
+    percent: float = np.nan
+    size: str = ""
+    n: int = 0
+    seeds: int = 1
+    takes: str = ""
     paired: bool = True
 
-    @property
-    def says(self):
-        """`SUPPORTS`, `CONTRADICTS` or `OPEN`."""
-        if not np.isfinite([self.low, self.high]).all():
-            return OPEN
-        if self.inside[0] < self.low and self.high < self.inside[1]:
-            return SUPPORTS
-        return CONTRADICTS if self.high <= self.inside[0] or self.low >= self.inside[1] else OPEN
-
-    def __str__(self):
-        bounds = (
-            f" [{self.low:+.1f}, {self.high:+.1f}]" if self.low != self.high and np.isfinite(self.low) else ""
-        )
-        return f"{self.title}: {self.value:+.1f}{bounds} {self.unit}{'' if self.paired else ' (not paired)'}"
+    def __str__(self) -> str:
+        known = np.isfinite(self.low) and self.low != self.high
+        bounds = f" [{self.low:+.1f}, {self.high:+.1f}]" if known else ""
+        size = f", {self.percent:+.1f} % ({self.size})" if self.size else ""
+        return f"{self.title}: {self.value:+.1f}{bounds} {self.unit}{size}{'' if self.paired else ' (not paired)'}"
 
 
 @dataclass(frozen=True)
@@ -59,171 +110,183 @@ class Missing:
     """A contrast that cannot be drawn, and why."""
 
     title: str
-    why: str
+    takes: str
     says: str = OPEN
+    size: str = ""
+    chance: float = np.nan
 
-    def __str__(self):
-        return f"{self.title}: {self.why}" if self.title else self.why
-
-
-def verdict(parts):
-    """All parts must support a claim for it to hold; one that contradicts it is enough for it not to."""
-    told = [part.says for part in parts]
-    if CONTRADICTS in told:
-        return FAILS
-    return HOLDS if told and all(word == SUPPORTS for word in told) else UNKNOWN
+    def __str__(self) -> str:
+        return f"{self.title}: {self.takes}" if self.title else self.takes
 
 
-class World:
-    """Where contrasts are drawn. `score` and `minutes` give (value, draws, paired) or None where a condition
-    is not known."""
+# ---------------------------------------------------------------- the rule
 
-    simulated = False
-    sizes = {}  # data set → images in training
+
+def judge(sample: Sample, inside: tuple[float, float], exact: bool = False) -> tuple[str, float]:
+    """What a number says about a range, and the chance of the nearest end.
+
+    Args:
+        sample: What is known of the number.
+        inside: The range that bears the claim out.
+        exact: Whether it has no spread (a printed number), so that it says yes or no.
+    """
+    ends = [end for end in inside if np.isfinite(end)]
+    within = inside[0] < sample.value < inside[1]
+    chances = [0.0 if exact else sample.chance(end) for end in ends]
+    chance = max(chances) if within else chances[int(np.argmin([abs(sample.value - end) for end in ends]))]
+    if not chance < LEVEL:  # NaN, too
+        return OPEN, chance
+    return (SUPPORTS if within else CONTRADICTS), chance
+
+
+def size_of(sample: Sample, size: tuple[float, float], exact: bool = False) -> str:
+    """Whether a number in percent is within a range, larger or smaller; or that this cannot be told."""
+    says, _ = judge(sample, size, exact)
+    if says == OPEN:
+        return "can't tell"
+    return (
+        "within" if says == SUPPORTS else "larger" if abs(sample.value) > max(map(abs, size)) else "smaller"
+    )
+
+
+def what_it_takes(sample: Sample, end: float = 0.0) -> str:
+    """What would tell a number from the end of a range, if it is as large as it seems: seeds or test people."""
+    distance, people, seeds = abs(sample.value - end), np.var(sample.people), len(sample.seeds)
+    if seeds == 1 and people == 0:
+        return "more seeds: one has no spread"
+    between = np.var(sample.seeds, ddof=1) if seeds > 1 else np.nan
+    if seeds > 1:
+        for more in range(seeds + 1, MOST_SEEDS + 1):
+            if stats.t.ppf(1 - LEVEL / 2, more - 1) ** 2 * between / more + Z**2 * people < distance**2:
+                return f"{more} seeds"
+    left = distance**2 - (stats.t.ppf(1 - LEVEL / 2, seeds - 1) ** 2 * between / seeds if seeds > 1 else 0)
+    factor = Z**2 * people / left if left > 0 else np.inf
+    if factor < MOST_DATA:
+        return f"{max(factor, 1.1):.1f} × the test people and sequences" + (
+            " (seeds: not known from one)" * (seeds == 1)
+        )
+    if seeds > 1 and Z**2 * people / 4 < distance**2:
+        return f"more than {MOST_SEEDS} seeds, or 4 × the test people and more seeds"
+    return (
+        f"more than {MOST_SEEDS} seeds and {MOST_DATA} × the test people: the effect seen is next to nothing"
+    )
+
+
+# ---------------------------------------------------------------- evidence
+
+
+class Evidence:
+    """Where contrasts are drawn."""
+
+    simulated, exact = False, False
+    sizes: dict[str, int] = {}  # data set → images in training
     no_curves = "no stage-2 runs whose learning rate drops with enough epochs around it"
 
-    def score(self, run, test_set):
-        """MPJPE in mm of a `study.Run` on a test set."""
+    def seeds(self, run: Run) -> set[int]:
+        """The seeds that there are of a run."""
+        return {0}
+
+    def sample(self, run: Run, on: str, seeds: Sequence[int]) -> Sample | None:
+        """What is known of a number of a run (see `Term.on`); None where it was not made."""
         raise NotImplementedError
 
-    def minutes(self, comparison, scheme):
-        """Training time of one of the paper's four totals."""
-        raise NotImplementedError
+    def jump(self, column: str, placebo: bool = False) -> Sample | None:
+        """How far a column of the history jumps at the drop of the rate, in percent; None without curves.
 
-    def jumps(self, key):
-        """One number a stage-2 run: by how much a column of its history falls at the learning rate's drop
-        beyond its trend; or None."""
-        raise NotImplementedError
-
-    def bounds(self, value, draws):
-        """The 95 % interval."""
-        raise NotImplementedError
-
-    def difference(self, title, pairs, inside=BELOW, relative=False):
-        """Mean over pairs (run, other, test set) of run − other, in mm or in percent of the other. Every
-        condition must be there."""
-        made, lacking = [], []
-        for run, other, test_set in pairs:
-            a, b = self.score(run, test_set), self.score(other, test_set)
-            lacking += [
-                f"{_words(condition)} on {test_set}"
-                for condition, found in ((run, a), (other, b))
-                if found is None
-            ]
-            if a and b:
-                value, draws = (
-                    100 * (x - y) / y if relative else x - y for x, y in zip(a[:2], b[:2], strict=True)
-                )
-                made.append((value, draws, a[2] and b[2]))
-        if lacking or not made:
-            return Missing(title, f"not run: {', '.join(dict.fromkeys(lacking))}")
-        value, draws = np.mean([part[0] for part in made]), np.mean([part[1] for part in made], 0)
-        paired = all(part[2] for part in made)
-        return Contrast(title, value, *self.bounds(value, draws), inside, "%" if relative else "mm", paired)
-
-    def best(self, runs, test_set):
-        """The run with the lowest MPJPE on a test set; None where none is known."""
-        known = {run: found[0] for run in runs if (found := self.score(run, test_set))}
-        return min(known, key=known.get) if known else None
-
-    def lacking(self, runs, test_set):
-        """The runs that have no score on a test set."""
-        return [run for run in runs if self.score(run, test_set) is None]
-
-
-def _words(run):
-    return run.name.rsplit("-seed", 1)[0]
-
-
-class Printed(World):
-    """The paper's tables: numbers without an interval, so each contrast is a plain yes or no."""
-
-    no_curves = "the paper shows this as a curve (its Figure 3), not in its tables"
-
-    def __init__(self):
-        self.sizes = training_images()
-        self._scores = {}
-        for row in published("table1").to_dict("records"):
-            if not (isinstance(row["note"], str) and "2017" in row["note"]):
-                self._add(Run(3, row["train_2d"], row["train_3d"], row["train_3d"]), row)
-        for row in published("table2").to_dict("records"):
-            self._add(Run(3, None, row["stage2_3d"], row["stage3_3d"]), row)
-        for row in published("table3").to_dict("records"):
-            self._add(
-                Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]]), row
-            )
-
-    def _add(self, run, row):
-        self._scores |= {(run, name): row[f"test_{name}"] for name in PAPER_3D}
-
-    def score(self, run, test_set):
-        return self._exactly(self._scores.get((run, test_set)))
-
-    def minutes(self, comparison, scheme):
-        return self._exactly(total_minutes().get((comparison, scheme)))
-
-    def jumps(self, key):
+        Args:
+            column: Of the history.
+            placebo: Cut before the drop instead, where nothing happens.
+        """
         return None
 
-    def bounds(self, value, draws):
-        return value, value
+    def people(self, test_set: str) -> int:
+        """How many records a test set has."""
+        return 0
 
-    @staticmethod
-    def _exactly(value):
-        return None if value is None else (float(value), np.full(1, float(value)), True)
+    # ---------------------------------------------------------------- one part
 
+    def contrast(self, part: Part) -> Contrast | Missing:
+        """Evaluate one part of a claim."""
+        if part.jump:
+            return self._jump(part)
+        runs = {run for pair in part.pairs for term in pair for run in term.runs}
+        lacking = [run for run in runs if not self.seeds(run)]
+        seeds = sorted(set.intersection(*map(self.seeds, runs))) if runs and not lacking else []
+        sides, absent = [], []
+        for pair in part.pairs:
+            found = [self._term(term, seeds) for term in pair]
+            absent += [_described(term) for term, side in zip(pair, found, strict=True) if side is None]
+            sides.append(found)
+        title = part.title.format(first="…", second="…")
+        if absent:
+            return Missing(title, f"not run: {', '.join(dict.fromkeys(absent))}")
+        differences = [combined(np.subtract, [first[0], second[0]]) for first, second in sides]
+        percents = [combined(_percent, [first[0], second[0]]) for first, second in sides]
+        title = part.title.format(first=sides[0][0][1], second=sides[0][1][1])
+        n = sum(self.people(on) for on in {term.on for pair in part.pairs for term in pair})
+        return self._judged(part, title, _mean(differences), _mean(percents), n)
 
-class Ours(World):
-    """The run records of a study."""
+    def _judged(self, part, title, difference, percent, n):
+        counted = difference if part.inside else percent
+        inside = part.inside or part.size
+        says, chance = judge(counted, inside, self.exact)
+        low, high = (counted.value,) * 2 if self.exact else counted.interval
+        nearest = min((end for end in inside if np.isfinite(end)), key=lambda end: abs(counted.value - end))
+        return Contrast(
+            title,
+            counted.value,
+            low,
+            high,
+            inside,
+            part.unit if part.inside else "%",
+            says,
+            chance,
+            percent.value,
+            size_of(percent, part.size, self.exact) if part.size and part.inside else "",
+            n,
+            len(counted.seeds),
+            what_it_takes(counted, nearest) if says == OPEN else "",
+            counted.paired,
+        )
 
-    def __init__(self, results):
-        self.results, self.simulated = results, results.simulated
-        study = results.study
-        self.sizes = training_images() | {
-            name: study.profile.source(name).simulate.train
-            for name in study.profile.set_names
-            if study.is_simulated(name)
-        }
-        self._scores = {}
+    def _jump(self, part):
+        jumps = [self.jump(column) for column in part.jump]
+        placebo = [self.jump(column, placebo=True) for column in part.jump]
+        if None in jumps:
+            return Missing(part.title, self.no_curves)
+        difference = combined(np.subtract, jumps) if len(jumps) == 2 else jumps[0]
+        contrast = self._judged(part, part.title, difference, difference, 0)
+        if None not in placebo and contrast.says == SUPPORTS:
+            before = combined(np.subtract, placebo) if len(placebo) == 2 else placebo[0]
+            if judge(before, part.inside)[0] == SUPPORTS:
+                return replace(contrast, says=OPEN, takes="a placebo cut before the drop gives the same")
+        return contrast
 
-    def score(self, run, test_set):
-        if (run, test_set) not in self._scores:
-            self._scores[run, test_set] = self.results.draws(run, test_set)
-        return self._scores[run, test_set]
-
-    def minutes(self, comparison, scheme):
-        found = total_draws(self.results.history, LAST_RUN[comparison, scheme], self.results.seeds)
-        return None if found is None else (*found, True)
-
-    def bounds(self, value, draws):
-        return interval(draws)
-
-    def jumps(self, key):
-        history = self.results.history
-        plain = history[
-            (history["stage"] == 2)
-            & (history["scheme"] == "fusion")
-            & history["budget"].isna()
-            & history["backbone"].isna()
-        ]
-        falls = [_jump(epochs, key) for _, epochs in plain.groupby("run")]
-        falls = np.array([fall for fall in falls if fall is not None])
-        if len(falls) < 2:
+    def _term(self, term, seeds):
+        """(sample, name of the run chosen) of one side; None where it is not known."""
+        if term.constant is not None:
+            return Sample.exactly(term.constant), f"{term.constant:g}"
+        known = [self.sample(run, term.on, seeds) for run in term.runs]
+        if None in known or not known:
             return None
-        random = generator("bootstrap of runs", 0)
-        return falls.mean(), falls[random.integers(len(falls), size=(RESAMPLES, len(falls)))].mean(1), True
+        best = int(np.argmin([sample.value for sample in known]))
+        if len(known) == 1:
+            return known[0], label(term.runs[0])
+        # chosen anew in every draw, so that the interval knows of the choice; the draws keep their middle
+        least = combined(lambda *values: np.min(values, 0), known)
+        people = least.people - least.people.mean() + least.value
+        return replace(least, people=people), label(term.runs[best])
 
 
-def _jump(epochs, key):
-    """Change of a column across the first drop of the learning rate less the change just before it; two known
-    values on each side."""
-    epochs = epochs.sort_values("epoch")
-    drops = drop_epochs(epochs["learning_rate"])
-    if len(drops) == 0:
-        return None
-    known = epochs[key].notna().to_numpy()
-    before = epochs[key].to_numpy()[: drops[0]][known[: drops[0]]]
-    after = epochs[key].to_numpy()[drops[0] :][known[drops[0] :]]
-    if len(before) < 4 or len(after) < 2:
-        return None
-    return (after[:2].mean() - before[-2:].mean()) - (before[-2:].mean() - before[-4:-2].mean())
+def _percent(first, second):
+    return 100 * (first - second) / second
+
+
+def _mean(samples):
+    return combined(lambda *values: np.mean(values, 0), samples)
+
+
+def _described(term):
+    if len(term.runs) != 1:
+        return f"all of {', '.join(map(label, term.runs[:2]))}, … on {term.on}"
+    return f"{term.runs[0].name.rsplit('-seed', 1)[0]} on {term.on}"

@@ -1,0 +1,240 @@
+"""The ledger: what the printed numbers and our runs say of each claim; computed, never typed.
+
+A claim holds where each of its parts supports it and does not hold where one contradicts it; else it cannot
+be told. That is said twice: with each part at 5 %, and after Holm's correction over all claims of the ledger.
+How large an effect is, where the paper says so, is told apart from its direction and vetoes nothing.
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from hpe_study.report.claims import CLAIMS, Claim
+from hpe_study.report.contrasts import CONTRADICTS, LEVEL, OPEN, SUPPORTS, Contrast, Evidence, Missing
+from hpe_study.report.evidence import Ours, Printed
+from hpe_study.report.results import Results, defects, legacy_of
+from hpe_study.report.style import set_title, titled
+from hpe_study.utils.files import atomic
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
+VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
+OF_OURS = ("value", "low", "high", "unit", "says", "chance", "size", "percent", "n", "seeds", "paired")
+STYLE = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.3em .6em}</style>"
+Parts = Sequence[Contrast | Missing]
+
+
+# ---------------------------------------------------------------- verdicts
+
+
+def verdict(parts: Parts) -> str:
+    """All parts must support a claim for it to hold; one that contradicts it is enough for it not to."""
+    told = [part.says for part in parts]
+    if CONTRADICTS in told:
+        return FAILS
+    return HOLDS if told and all(word == SUPPORTS for word in told) else UNKNOWN
+
+
+def chance_of(parts: Parts) -> float:
+    """The chance that a claim's verdict is an accident, before Holm; 1 where it is open, NaN without contrasts.
+
+    All parts must support a claim, so the weakest counts; any one may contradict it, so the strongest counts
+    as often as there are parts (Bonferroni).
+    """
+    if verdict(parts) == HOLDS:
+        return max(part.chance for part in parts)
+    against = [part.chance for part in parts if part.says == CONTRADICTS]
+    if against:
+        return min(1.0, len(parts) * min(against))
+    return 1.0 if any(isinstance(part, Contrast) for part in parts) else np.nan
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Holm's adjusted chances; those that are NaN were no tests and are not counted."""
+    adjusted, highest = np.array(chances, float), 0.0
+    tests = [index for index in np.argsort(adjusted, kind="stable") if np.isfinite(adjusted[index])]
+    for rank, index in enumerate(tests):
+        highest = max(highest, min(1.0, (len(tests) - rank) * adjusted[index]))
+        adjusted[index] = highest
+    return adjusted.tolist()
+
+
+def contrasts_of(claim: Claim, evidence: Evidence) -> Parts:
+    """The contrasts of a claim in some evidence, or why there are none."""
+    if claim.absolute and evidence.simulated:
+        return [Missing("", "data: real people; millimetres of simulated ones are not theirs")]
+    sizes = {name: evidence.sizes.get(name, 0) for name in claim.sizes}
+    if any(more <= less for more, less in pairwise(sizes.values())):
+        counts = ", ".join(f"{set_title(name)} {size or 'none'}" for name, size in sizes.items())
+        order = " > ".join(map(set_title, claim.sizes))
+        return [Missing("", f"data: {order} in training images (here {counts})")]
+    return [evidence.contrast(part) for part in claim.parts]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One claim, and what the printed numbers and our runs say of it.
+
+    Attributes:
+        number: From 1.
+        claim: The claim.
+        printed: Its contrasts on the paper's numbers.
+        ours: Its contrasts on our runs.
+        adjusted: The chance of the verdict on our runs, adjusted by Holm.
+    """
+
+    number: int
+    claim: Claim
+    printed: Parts
+    ours: Parts
+    adjusted: float = np.nan
+
+    @property
+    def statement(self) -> str:
+        """The claim in short."""
+        return self.claim.statement
+
+    @property
+    def published_verdict(self) -> str:
+        """The verdict on the paper's own numbers."""
+        return verdict(self.printed)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on our runs, each part at 5 %."""
+        return verdict(self.ours)
+
+    @property
+    def holm_verdict(self) -> str:
+        """The verdict on our runs after Holm's correction over the ledger."""
+        return self.verdict if self.adjusted < LEVEL else UNKNOWN
+
+    @property
+    def size(self) -> str:
+        """What our runs say of the size that the claim names, if any."""
+        return "; ".join(part.size for part in self.ours if part.size)
+
+    @property
+    def takes(self) -> str:
+        """What it would take to tell, where our runs cannot."""
+        return "; ".join(dict.fromkeys(part.takes for part in self.ours if part.says == OPEN))
+
+
+def build(*results: Results) -> "Ledger":
+    """The ledger of a study's results; further results are asked for what the first has not run (Table 4)."""
+    printed, ours = Printed(), Ours(*results)
+    drawn = [(contrasts_of(claim, printed), contrasts_of(claim, ours)) for claim in CLAIMS]
+    adjusted = holm([chance_of(own) for _, own in drawn])
+    entries = [
+        Entry(number, claim, *parts, chance)
+        for number, (claim, parts, chance) in enumerate(zip(CLAIMS, drawn, adjusted, strict=True), 1)
+    ]
+    return Ledger(entries, ours.simulated, _notes(results))
+
+
+def _notes(results):
+    seeds = len(results[0].seeds)
+    unpaired = sorted({name for one in results for name in one.unpaired})
+    over = f"{seeds} seeds, people" if seeds > 1 else "people"
+    notes = [
+        f"Intervals: a hierarchical bootstrap over {over}, sequences and moments (synchronous cameras are one);"
+        " where a test set has two people, as H36M has, these are kept.",
+        "The best of several rows is chosen anew in every draw. Holm: corrected over all claims.",
+    ]
+    if seeds == 1:
+        notes.append("One seed: a verdict is on these trainings, not on the method.")
+    if unpaired:
+        notes.append(
+            f"Not paired, from the intervals in runs.csv: contrasts of {len(unpaired)} runs whose errors of single"
+            f" people are not at hand ({unpaired[0]}, …)."
+        )
+    return notes + defects(legacy_of(results[0].runs))
+
+
+# ---------------------------------------------------------------- to be shown
+
+
+@dataclass
+class Ledger:
+    """All claims of a study, to be shown and saved.
+
+    Attributes:
+        entries: One per claim.
+        simulated: Whether our runs are of simulated people.
+        notes: What to know of them.
+    """
+
+    entries: list[Entry]
+    simulated: bool
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def heading(self) -> str:
+        """The title; says "simulated" where our runs are."""
+        return titled("The paper's claims", self.simulated)
+
+    def verdicts(self) -> pd.DataFrame:
+        """One row per claim: verdicts on the printed numbers and on ours, and what it would take to tell."""
+        rows = [
+            {
+                "claim": entry.number,
+                "statement": entry.statement,
+                "published: verdict": entry.published_verdict,
+                "ours: verdict": entry.verdict,
+                "ours: Holm verdict": entry.holm_verdict,
+                "ours: Holm p": entry.adjusted,
+                "ours: size": entry.size,
+                "ours: what it would take": entry.takes,
+                "ours: simulated": self.simulated,
+                "note": entry.claim.note,
+            }
+            for entry in self.entries
+        ]
+        return pd.DataFrame(rows).set_index("claim")
+
+    def contrasts(self) -> pd.DataFrame:
+        """One row per contrast: ours with its interval, the published difference in columns of its own."""
+        rows = []
+        for entry in self.entries:
+            printed = entry.printed if len(entry.printed) == len(entry.ours) else [None] * len(entry.ours)
+            for ours, theirs in zip(entry.ours, printed, strict=True):
+                row = {"claim": entry.number, "contrast": ours.title}
+                row |= {f"published: {key}": getattr(theirs, key, None) for key in ("value", "says")}
+                row |= {f"ours: {key}": getattr(ours, key, None) for key in OF_OURS}
+                rows.append(row | {"ours: what it would take": ours.takes})
+        return pd.DataFrame(rows).set_index(["claim", "contrast"])
+
+    def html(self) -> str:
+        """Both tables and the notes as a piece of HTML."""
+        shape = {"classes": "claims", "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
+        notes = "".join(f"<li>{html.escape(note, quote=False)}</li>" for note in self.notes)
+        tables = f"{self.verdicts().to_html(**shape)}<h3>Contrasts</h3>{self.contrasts().to_html(**shape)}"
+        return (
+            f'{STYLE}<p><b>{self.heading}</b></p><div style="overflow-x:auto">{tables}</div><ul>{notes}</ul>'
+        )
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def sentence(self) -> Markdown:
+        """How many claims hold, do not hold, and cannot be told on our runs, plainly and after Holm."""
+        texts = []
+        for name in ("verdict", "holm_verdict"):
+            counts = pd.Series([getattr(entry, name) for entry in self.entries]).value_counts()
+            texts.append(", ".join(f"{counts.get(word, 0)} {words}" for word, words in VERDICTS.items()))
+        people = ", on simulated people" if self.simulated else ""
+        return Markdown(
+            f"Of {len(self.entries)} claims{people}: {texts[0]}; after Holm's correction: {texts[1]}."
+        )
+
+    def save(self, folder: Path) -> "Ledger":
+        """Write `claims.csv` and `contrasts.csv` into a folder; returns the ledger, to be shown."""
+        for name, table in (("claims", self.verdicts()), ("contrasts", self.contrasts())):
+            with atomic(Path(folder) / f"{name}.csv") as part:
+                table.to_csv(part, float_format="%.6g")
+        return self
