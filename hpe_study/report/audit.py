@@ -1,44 +1,35 @@
-"""The audit's numbers: what each switch changes, everything else equal, beside the published anomaly that it
-may explain.
+"""The audit's numbers: what each switch changes, everything else equal, and which claims survive all of them.
 
-Off and on are means over the profile's seeds; the change has a 95 % bootstrap interval over test sequences
-and seeds, paired wherever both sides are scored on the same people. A change whose interval holds 0 cannot be
-told, and the table says so.
+Off and on are means over the profile's seeds, the change is paired wherever both sides are scored on the same
+people. Changes and claims are judged by the ledger's one rule (`report.contrasts`), and the claims are the
+ledger's, on those of their cells that the audit trains, so that the two cannot contradict each other.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from hpe_study import published_defects
-from hpe_study.data.store import StoreSubset
+from hpe_study.data.store import Store, StoreSubset
 from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d, values_under
+from hpe_study.report.claims import CLAIMS, Claim
+from hpe_study.report.contrasts import ABOVE, BELOW, CONTRADICTS, OPEN, SUPPORTS, Evidence, judge
+from hpe_study.report.evidence import Printed
 from hpe_study.report.intervals import Sample, combined, sample_of_arrays
-from hpe_study.report.table import OURS, PUBLISHED, Cell, Column, Table
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
-from hpe_study.study import audit
-from hpe_study.study.audit_measures import ANY, MEASURES, NONE, NOTHING, UP, VALIDATED
+from hpe_study.study import Run, Study, audit
+from hpe_study.study.audit_measures import ALL, ANY, MEASURES, NONE, NOTHING, UP, VALIDATED, Measure, Trial
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import OwnLabels, PermutedLabels
 
 LIKE = 2.0  # a change has the published size within this factor
-TITLE = "Each defect of the published code, off and on"
-NOTES = (
-    (
-        "Off and on: means over the profile's seeds. Change: on less off; below it the 95 % interval over"
-        " the test set's people, sequences and moments and over seeds, paired."
-    ),
-    (
-        "Direction: “can't tell” where the interval holds 0, or there is none. Size: like the published"
-        f" anomaly within a factor of {LIKE:g}."
-    ),
-)
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 
 
@@ -47,19 +38,25 @@ LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 
 @dataclass(frozen=True)
 class Scored:
-    """A trial's predictions on one test store."""
+    """A trial's predictions on one test store.
 
-    store: object
+    Attributes:
+        store: The labels.
+        predicted: The predictions.
+        bones: (15,) mm, the canonical lengths.
+    """
+
+    store: Store | StoreSubset
     predicted: Predictions
     bones: np.ndarray
 
-    def under(self, name, metric):
+    def under(self, name: str, metric: str) -> np.ndarray:
         """(N, J) of a metric under a protocol."""
         return values_under(
             find_protocol(name), self.predicted.joints, self.predicted.depth, self.store, self.bones
         )[metric]
 
-    def errors(self):
+    def errors(self) -> np.ndarray:
         """(N, 16) mm, the study's own protocol."""
         return values_3d(
             scale_to_bones(poses_of(self.predicted.joints, self.predicted.depth), self.bones),
@@ -67,7 +64,7 @@ class Scored:
         )["mpjpe"]
 
 
-NUMBERS = {  # (what it is a mean of, unit)
+NUMBERS: dict[str, tuple[Callable, str]] = {  # (what it is a mean of, unit)
     "mpjpe": (Scored.errors, "mm"),
     "thorax": (lambda scored: scored.errors()[:, [MPII16.index("thorax")]], "mm"),
     "published mpjpe": (lambda scored: scored.under("published", "mpjpe"), "mm"),
@@ -80,17 +77,17 @@ NUMBERS = {  # (what it is a mean of, unit)
 }
 
 
-def scored(study, trial, test_set):
+def scored(study: Study, trial: Trial, test_set: str) -> Scored:
     """The `Scored` of a trial on a test set, "… as read" and "…, validation" included."""
     if test_set.endswith(VALIDATED):
-        return validated(study, trial, test_set.removesuffix(VALIDATED))
+        return _validated(study, trial, test_set.removesuffix(VALIDATED))
     simplest = audit.simplest(trial)
     store = audit.test_stores(study, trial.run)[test_set]
     file = PredictionFile(study.with_legacy(simplest.switches).run_folder(trial.run))
     return Scored(store, file.of_labels(test_set, store), file.bones.own)
 
 
-def validated(study, trial, test_set):
+def _validated(study, trial, test_set):
     """The `Scored` of a trial on its validation pictures, mispaired where its training is."""
     simplest = audit.simplest(trial)
     store, folder = (
@@ -105,111 +102,154 @@ def validated(study, trial, test_set):
     return Scored(StoreSubset(store, pairs[:, -1]), predicted, PredictionFile(folder).bones.own)
 
 
-def sample(study, trial, number, test_set):
-    """The `Sample` of a number over the profile's seeds, and the people that it is of."""
-    trials = [trial.seeded(seed) for seed in study.profile.seeds]
-    of, _ = NUMBERS[number]
-    everyone = [scored(study, each, test_set) for each in trials]
-    store = everyone[0].store
-    return sample_of_arrays([of(each) for each in everyone], units_of(store), store.attrs["name"]), store[
-        "image"
-    ]
+def sample(study: Study, trial: Trial, number: str, test_set: str) -> tuple[Sample, Store | StoreSubset]:
+    """What is known of a number over the profile's seeds, and the people that it is of."""
+    everyone = [scored(study, trial.seeded(seed), test_set) for seed in study.profile.seeds]
+    of, store = NUMBERS[number][0], everyone[0].store
+    return sample_of_arrays([of(each) for each in everyone], units_of(store), store.attrs["name"]), store
 
 
-# ---------------------------------------------------------------- tables
+# ---------------------------------------------------------------- each switch
 
 
-def switch_table(study):
-    """Every measure, a line each: off, on, the change with its interval, and whether direction and size of
-    the anomaly are reproduced."""
-    return pd.DataFrame([_line(study, measure) for measure in MEASURES]).set_index(["switch", "number"])
+def switch_table(study: Study) -> pd.DataFrame:
+    """One row per measure: off, on, the change with its interval, whether the anomaly is reproduced."""
+    return pd.DataFrame([_row(study, measure) for measure in MEASURES]).set_index(["switch", "number"])
 
 
-def _line(study, measure):
+def _row(study: Study, measure: Measure) -> dict:
     off, on = measure.trials
-    a, people = sample(study, off, measure.number, measure.test_set)
-    b, others = sample(
-        study, on, measure.on_number or measure.number, measure.on_test_set or measure.test_set
-    )
-    if len(people) != len(others):
-        b = Sample(b.value, np.roll(b.people, 1), b.seeds, False)  # other people: not paired
-    change = combined(np.subtract, [b, a])
+    number, test_set = measure.on_number or measure.number, measure.on_test_set or measure.test_set
+    without, people = sample(study, off, measure.number, measure.test_set)
+    with_it, others = sample(study, on, number, test_set)
+    if len(people["image"]) != len(others["image"]):  # other people: not paired
+        with_it = replace(with_it, people=np.roll(with_it.people, 1), paired=False)
+    change = combined(np.subtract, [with_it, without])
     low, high = change.interval
-    unit = NUMBERS[measure.number][1]
     return {
         "switch": measure.switch,
         "number": measure.title,
-        "unit": unit,
-        "off": a.value,
-        "on": b.value,
-        "change": change.value,
-        "low": low,
-        "high": high,
+        "unit": NUMBERS[measure.number][1],
+        "ours: off": without.value,
+        "ours: on": with_it.value,
+        "ours: change": change.value,
+        "ours: low": low,
+        "ours: high": high,
+        "seeds": len(change.seeds),
         "expected": measure.expected,
-        "direction": direction(change.value, low, high, measure.expected),
-        "published": measure.published,
-        "size": size(change.value, low, high, measure.size),
+        "ours: direction": direction(change, measure.expected),
+        "published: anomaly": measure.published,
+        "ours: size": size(change, measure.size),
+        "simulated": study.simulated,
     }
 
 
-def direction(change, low, high, expected):
+def direction(change: Sample, expected: str) -> str:
     """The verdict on the direction: reproduced, the other way, can't tell."""
-    if not np.isfinite([low, high]).all():
-        return "can't tell (no spread known)"
-    if low <= 0 <= high:
+    says, _ = judge(change, ABOVE if expected == UP or change.value > 0 and expected == ANY else BELOW)
+    if says == OPEN:
         return "nothing seen, as expected" if expected == NOTHING else "can't tell"
     if expected in (ANY, NOTHING):
         return "moves the number"
-    return "reproduced" if (change > 0) == (expected == UP) else "the other way"
+    return "reproduced" if says == SUPPORTS else "the other way"
 
 
-def size(change, low, high, published):
+def size(change: Sample, published: float | None) -> str:
     """The verdict on the size of the anomaly: like, smaller or larger, or that this cannot be told."""
     if published is None:
         return "–"
-    if not low * high > 0:  # NaN, too
+    if judge(change, ABOVE)[0] == OPEN:
         return "can't tell"
-    ratio = change / published
+    ratio = change.value / published
     word = (
         "other way" if ratio < 0 else "smaller" if ratio < 1 / LIKE else "larger" if ratio > LIKE else "like"
     )
-    return f"{word} ({change:+.0f} where {published:+.0f} was printed)"
+    return f"{word} ({change.value:+.0f} where {published:+.0f} was printed)"
 
 
-def corrected_runs(study):
-    """Folders of the corrected stage-3 runs of the first seed."""
-    return sorted(study.with_legacy(NONE).folder.glob(f"stage3-*-seed{study.profile.seeds[0]}"))
-
-
-def as_table(lines, study):
-    """What `switch_table` gives as a `Table`, to be shown and saved."""
-    numbers = {key: Column(OURS, "", key, None) for key in ("off", "on", "change")}
-    texts = {key: Column(OURS, "", key, text=True) for key in ("expected", "direction", "size")}
-    texts["published"] = Column(PUBLISHED, "", "anomaly", text=True)
-    columns = (*numbers.values(), *texts.values())
-    table = Table("audit_switches", TITLE, ("switch", "number"), columns, study.simulated, notes=list(NOTES))
-    for (switch, number), line in lines.iterrows():
-        cells = {column: Cell(line[key], seeds=len(study.profile.seeds)) for key, column in numbers.items()}
-        cells[numbers["change"]] = Cell(line["change"], line["low"], line["high"], len(study.profile.seeds))
-        table.add(
-            (switch, f"{number} ({line['unit']})"),
-            cells | {column: Cell(words=line[key]) for key, column in texts.items()},
-        )
-    return table
-
-
-def sentence(table, seeds):
-    """One sentence that counts the verdicts. seeds: of the profile."""
-    best = table.groupby("switch")["direction"].agg(
+def sentence(table: pd.DataFrame) -> str:
+    """One sentence that counts the verdicts of a `switch_table`."""
+    best = table.groupby("switch")["ours: direction"].agg(
         lambda found: any(word in ("reproduced", "moves the number") for word in found)
     )
     unsure = [name for name in published_defects.NAMES if name in best.index and not best[name]]
-    spread = (
-        f"{len(seeds)} seeds"
-        if len(seeds) > 1
-        else "one seed, so the intervals know nothing of how trainings differ"
-    )
+    seeds = int(table["seeds"].max())
+    spread = f"{seeds} seeds" if seeds > 1 else "one seed, so nothing is known of how trainings differ"
     return (
         f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated"
         f" people ({spread}); it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
     )
+
+
+# ---------------------------------------------------------------- all switches together
+
+
+class Audited(Evidence):
+    """The runs that the audit trains for the claims, with some switches on, of the profile's first seed."""
+
+    def __init__(self, study: Study, switches: Sequence[str]) -> None:
+        self.study, self.switches, self.simulated = study, switches, study.simulated
+
+    def seeds(self, run: Run) -> set[int]:
+        """The one seed of the runs that the audit trains."""
+        return {self.study.profile.seeds[0]} if run in audit.stack_runs(run.seed) else set()
+
+    def sample(self, run: Run, on: str, seeds: Sequence[int]) -> Sample | None:
+        """MPJPE on a test set: as the published code scores, where the switches are on."""
+        found = scored(self.study, Trial(replace(run, seed=seeds[0]), self.switches), on)
+        errors = found.under("published", "mpjpe") if self.switches else found.errors()
+        return sample_of_arrays([errors], units_of(found.store), on)
+
+
+def claims_at_hand() -> list[Claim]:
+    """The ledger's claims on those of their cells whose runs the audit trains."""
+    trained, claims = set(audit.stack_runs(0)), []
+    for claim in CLAIMS:
+        parts = []
+        for part in claim.parts:
+            pairs = [pair for pair in part.pairs if all(_single(term) in trained for term in pair)]
+            parts += [replace(part, pairs=tuple(pairs))] if pairs else []
+        claims += [replace(claim, parts=tuple(parts))] if parts else []
+    return claims
+
+
+def _single(term):
+    return term.runs[0] if len(term.runs) == 1 else None
+
+
+def claims_table(corrected: Evidence, defective: Evidence) -> pd.DataFrame:
+    """One row per contrast: in the corrected study, with all switches on, and as printed."""
+    worlds, rows = {"ours: corrected": corrected, "ours: all switches": defective, "published": Printed()}, []
+    for claim in claims_at_hand():
+        for part in claim.parts:
+            row = {"claim": claim.statement, "contrast": part.title.format(first="", second="")}
+            for name, evidence in worlds.items():
+                contrast = evidence.contrast(part)
+                row |= {f"{name}, {key}": getattr(contrast, key) for key in ("value", "low", "high", "says")}
+            rows.append(row)
+    return pd.DataFrame(rows).set_index(["claim", "contrast"])
+
+
+def survivors(table: pd.DataFrame) -> str:
+    """Which contrasts of a `claims_table` the switches turn, in words."""
+    says = table.filter(like="says").set_axis(["corrected", "all switches", "published"], axis=1)
+    turned = says[(says["corrected"] != says["all switches"])]
+    texts = [
+        f"“{contrast}”: corrected {row['corrected']}, all switches {row['all switches']}"
+        for (_, contrast), row in turned.iterrows()
+    ]
+    against = int((says["corrected"] == CONTRADICTS).sum())
+    return (
+        f"Of {len(says)} contrasts {against} contradict their claim in the corrected study; {len(turned)} say"
+        f" something else with all switches on{': ' + '; '.join(texts) if texts else ''}."
+    )
+
+
+def corrected_runs(study: Study) -> list:
+    """Folders of the corrected stage-3 runs of the first seed."""
+    return sorted(study.with_legacy(NONE).folder.glob(f"stage3-*-seed{study.profile.seeds[0]}"))
+
+
+def survival(study: Study) -> pd.DataFrame:
+    """The `claims_table` of the audit's runs."""
+    return claims_table(Audited(study, NONE), Audited(study, ALL))

@@ -210,15 +210,18 @@ class Evidence:
         if part.jump:
             return self._jump(part)
         runs = {run for pair in part.pairs for term in pair for run in term.runs}
-        lacking = [run for run in runs if not self.seeds(run)]
-        seeds = sorted(set.intersection(*map(self.seeds, runs))) if runs and not lacking else []
-        sides, absent = [], []
-        for pair in part.pairs:
-            found = [self._term(term, seeds) for term in pair]
-            absent += [_described(term) for term, side in zip(pair, found, strict=True) if side is None]
-            sides.append(found)
-        title = part.title.format(first="…", second="…")
+        lacking = {run for run in runs if not self.seeds(run)}
+        seeds = sorted(set.intersection(*map(self.seeds, runs - lacking))) if runs - lacking else []
+        sides = [[self._term(term, seeds, lacking) for term in pair] for pair in part.pairs]
+        absent = [
+            text
+            for pair, found in zip(part.pairs, sides, strict=True)
+            for term, side in zip(pair, found, strict=True)
+            if side is None
+            for text in _described(term, lacking)
+        ]
         if absent:
+            title = part.title.format(first="…", second="…")
             return Missing(title, f"not run: {', '.join(dict.fromkeys(absent))}")
         differences = [combined(np.subtract, [first[0], second[0]]) for first, second in sides]
         percents = [combined(_percent, [first[0], second[0]]) for first, second in sides]
@@ -262,11 +265,11 @@ class Evidence:
                 return replace(contrast, says=OPEN, takes="a placebo cut before the drop gives the same")
         return contrast
 
-    def _term(self, term, seeds):
+    def _term(self, term, seeds, lacking):
         """(sample, name of the run chosen) of one side; None where it is not known."""
         if term.constant is not None:
             return Sample.exactly(term.constant), f"{term.constant:g}"
-        known = [self.sample(run, term.on, seeds) for run in term.runs]
+        known = [None if run in lacking else self.sample(run, term.on, seeds) for run in term.runs]
         if None in known or not known:
             return None
         best = int(np.argmin([sample.value for sample in known]))
@@ -286,7 +289,7 @@ def _mean(samples):
     return combined(lambda *values: np.mean(values, 0), samples)
 
 
-def _described(term):
-    if len(term.runs) != 1:
-        return f"all of {', '.join(map(label, term.runs[:2]))}, … on {term.on}"
-    return f"{term.runs[0].name.rsplit('-seed', 1)[0]} on {term.on}"
+def _described(term, lacking):
+    """Which numbers of a term are not known."""
+    runs = [run for run in term.runs if run in lacking] or term.runs
+    return [f"{run.name.rsplit('-seed', 1)[0]} on {term.on}" for run in runs]

@@ -38,7 +38,7 @@ def claims(ledger):
         figure, axes = plt.subplots(
             max(len(units), 1),
             1,
-            figsize=(10, 1.8 + 0.38 * sum(counts)),
+            figsize=(10, 1.8 + 0.24 * sum(counts)),
             height_ratios=[count + 1 for count in counts] or None,
             squeeze=False,
         )
@@ -74,10 +74,10 @@ def _contrasts(axis, parts, unit):
     axis.axvline(0, color="0.3", linewidth=1)
     axis.set(
         yticks=range(len(parts)),
-        yticklabels=[textwrap.fill(words, 58) for words, _ in parts],
+        yticklabels=[textwrap.shorten(words, 90) for words, _ in parts],
         ylim=(len(parts) - 0.5, -0.5),
         xlim=(left, right),
     )
     axis.set_xlabel(UNITS[unit])
-    axis.tick_params(axis="y", labelsize=8)
+    axis.tick_params(axis="y", labelsize=7)
     axis.grid(axis="y", visible=False)

@@ -20,11 +20,13 @@ from hpe_study.report.contrasts import CONTRADICTS, LEVEL, OPEN, SUPPORTS, Contr
 from hpe_study.report.evidence import Ours, Printed
 from hpe_study.report.results import Results, defects, legacy_of
 from hpe_study.report.style import set_title, titled
-from hpe_study.utils.files import atomic
+from hpe_study.study import Study
+from hpe_study.utils.tables import save_table
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
 VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
 OF_OURS = ("value", "low", "high", "unit", "says", "chance", "size", "percent", "n", "seeds", "paired")
+WITH_TABLE_4 = {"demo": "fair", "reference": "reference_fair"}  # profile → the one that runs Table 4
 STYLE = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.3em .6em}</style>"
 Parts = Sequence[Contrast | Missing]
 
@@ -137,6 +139,14 @@ def build(*results: Results) -> "Ledger":
     return Ledger(entries, ours.simulated, _notes(results))
 
 
+def of(results: Results) -> "Ledger":
+    """The ledger of a study; Table 4 is taken from the profile that runs it, where its records are at hand."""
+    study = results.study
+    beside = study.profile_path.with_name(f"{WITH_TABLE_4.get(study.profile.name, study.profile.name)}.yaml")
+    others = [Study(beside)] if beside != study.profile_path and beside.exists() else []
+    return build(results, *(Results(other) for other in others if other.records[0].exists()))
+
+
 def _notes(results):
     seeds = len(results[0].seeds)
     unpaired = sorted({name for one in results for name in one.unpaired})
@@ -234,7 +244,6 @@ class Ledger:
 
     def save(self, folder: Path) -> "Ledger":
         """Write `claims.csv` and `contrasts.csv` into a folder; returns the ledger, to be shown."""
-        for name, table in (("claims", self.verdicts()), ("contrasts", self.contrasts())):
-            with atomic(Path(folder) / f"{name}.csv") as part:
-                table.to_csv(part, float_format="%.6g")
+        save_table(self.verdicts(), Path(folder) / "claims.csv")
+        save_table(self.contrasts(), Path(folder) / "contrasts.csv")
         return self

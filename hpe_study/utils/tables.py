@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.utils.files import require_regular_file
+from hpe_study.utils.files import atomic, require_regular_file
 
 ADVICE = "run the study's command again to have it made"
+
+
+def save_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Write a table with its index as a csv file; returns the table, to be shown."""
+    with atomic(path) as part:
+        table.to_csv(part, float_format="%.6g")
+    return table
 
 
 def read_table(path: Path, content: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:

@@ -25,9 +25,9 @@ def results(study):
 @pytest.fixture(scope="session")
 def ledger(results):
     """Its ledger of claims."""
-    from hpe_study.report import claims
+    from hpe_study.report import ledger
 
-    return claims.ledger(results)
+    return ledger.build(results)
 
 
 @pytest.fixture

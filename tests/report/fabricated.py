@@ -181,7 +181,7 @@ def _record(run, simulated):
         "precision": "fp32",
         "seconds": seconds,
         "seconds_per_epoch": seconds / (EPOCHS * run.epoch_scale),
-        "images_seen": 100 * EPOCHS * run.epoch_scale,
+        "images_seen": IMAGES[run.two_d or run.trained_3d] * EPOCHS * run.epoch_scale,
         "images_2d": round(IMAGES.get(run.two_d, 0) * run.share) or None,
         "images_per_second": 100 / seconds_of(run),
         "peak_memory_mb": 100.0,

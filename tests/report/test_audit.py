@@ -1,8 +1,6 @@
 """The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what
 an interval allows."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +9,12 @@ from hpe_study import published_defects
 from hpe_study.evaluation.rescore import rescore
 from hpe_study.parameter_files import read_profile
 from hpe_study.report import audit as page
-from hpe_study.report import audit_pictures, contrasts
-from hpe_study.report import audit_stack as stack
-from hpe_study.report.intervals import interval
+from hpe_study.report import audit_pictures
+from hpe_study.report.claims import CLAIMS
+from hpe_study.report.contrasts import CONTRADICTS, SUPPORTS, Evidence
+from hpe_study.report.intervals import DRAWS, Sample
 from hpe_study.report.protocols import protocol_table
 from hpe_study.report.style import set_title
-from hpe_study.report.table import OURS, PUBLISHED
 from hpe_study.study import Run, Study, audit, audit_measures
 from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
 from tests.tiny_study import RUN
@@ -66,131 +64,91 @@ def test_switches_have_folders_of_their_own(profile):
     assert study.with_legacy(ALL).folder.name == "all"
 
 
+def change(value, half=3.0):
+    return Sample(
+        float(value), value + half / 2 * np.random.default_rng(0).standard_normal(DRAWS), np.array([value])
+    )
+
+
 @pytest.mark.parametrize(
-    ("change", "low", "high", "expected", "verdict"),
+    ("value", "expected", "verdict"),
     [
-        (5, 2, 8, audit_measures.UP, "reproduced"),
-        (-5, -8, -2, audit_measures.UP, "the other way"),
-        (-5, -8, -2, audit_measures.DOWN, "reproduced"),
-        (1, -2, 4, audit_measures.UP, "can't tell"),
-        (1, -2, 4, audit_measures.NOTHING, "nothing seen, as expected"),
-        (5, 2, 8, audit_measures.ANY, "moves the number"),
-        (5, np.nan, np.nan, audit_measures.UP, "can't tell (no spread known)"),
+        (5, audit_measures.UP, "reproduced"),
+        (-5, audit_measures.UP, "the other way"),
+        (-5, audit_measures.DOWN, "reproduced"),
+        (1, audit_measures.UP, "can't tell"),
+        (1, audit_measures.NOTHING, "nothing seen, as expected"),
+        (5, audit_measures.ANY, "moves the number"),
+        (-5, audit_measures.ANY, "moves the number"),
     ],
 )
-def test_the_verdict_on_a_direction(change, low, high, expected, verdict):
-    assert page.direction(change, low, high, expected) == verdict
+def test_the_verdict_on_a_direction(value, expected, verdict):
+    assert page.direction(change(value), expected) == verdict
+
+
+def test_no_spread_cannot_tell():
+    assert page.direction(Sample.exactly(5), audit_measures.UP) == "can't tell"
+    assert page.size(Sample.exactly(5), 32) == "can't tell"
 
 
 def test_the_verdict_on_a_size():
-    assert page.size(20, 15, 25, 32).startswith("like (+20")
-    assert page.size(5, 2, 8, 32).startswith("smaller")
-    assert page.size(100, 80, 120, 32).startswith("larger")
-    assert page.size(-20, -25, -15, 32).startswith("other way")
-    assert page.size(5, -2, 12, 32) == "can't tell"
-    assert page.size(5, np.nan, np.nan, 32) == "can't tell"
-    assert page.size(5, 2, 8, None) == "–"
+    assert page.size(change(20), 32).startswith("like (+20")
+    assert page.size(change(5), 32).startswith("smaller")
+    assert page.size(change(100), 32).startswith("larger")
+    assert page.size(change(-20), 32).startswith("other way")
+    assert page.size(change(1), 32) == "can't tell"
+    assert page.size(change(5), None) == "–"
 
 
-def test_the_sentence_counts_switches_not_lines():
+def test_the_sentence_counts_switches_not_rows():
     table = pd.DataFrame(
-        {"direction": ["reproduced", "can't tell", "can't tell"]},
+        {"ours: direction": ["reproduced", "can't tell", "can't tell"], "seeds": 2},
         index=pd.MultiIndex.from_tuples(
             [("crop_pck", "a"), ("crop_pck", "b"), ("first_n_3d", "c")], names=["switch", "number"]
         ),
     )
-    assert page.sentence(table, (0, 1)).startswith("1 of 2 switches leave a trace")
-    assert page.sentence(table, (0,)).endswith("for: first_n_3d.")
-    assert "one seed" in page.sentence(table, (0,))
+    assert page.sentence(table).startswith("1 of 2 switches leave a trace")
+    assert "one seed" in page.sentence(table.assign(seeds=1))
+    assert page.sentence(table.assign(seeds=1)).endswith("for: first_n_3d.")
 
 
-def lines():
-    """What `switch_table` gives, made up."""
-    line = {
-        "switch": "crop_pck",
-        "number": "2D score",
-        "unit": "%",
-        "off": 60.0,
-        "on": 50.0,
-        "change": -10.0,
-        "low": -12.0,
-        "high": -8.0,
-    }
-    words = {
-        "expected": audit_measures.ANY,
-        "direction": "moves the number",
-        "published": "all 2D columns",
-        "size": "–",
-    }
-    return pd.DataFrame([line | words]).set_index(["switch", "number"])
-
-
-def test_the_defect_table_keeps_its_text_in_all_three_files(tmp_path):
-    study = Study("params/audit.yaml")
-    page.as_table(lines(), study).save(tmp_path)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".html", ".tex"]
-    row = pd.read_csv(tmp_path / "audit_switches.csv").iloc[0]
-    assert (row["ours: change"], row["ours: change [low]"], row["ours: change [high]"]) == (
-        -10.0,
-        -12.0,
-        -8.0,
-    )
-    assert row["ours: off [seeds]"] == len(study.profile.seeds)
-    assert row["ours: direction"] == "moves the number"
-    assert row["published: anomaly"] == "all 2D columns"
-    for kind in ("html", "tex"):
-        text = (tmp_path / f"audit_switches.{kind}").read_text()
-        assert "simulated people" in text
-        assert "moves the number" in text
-    page_text = (tmp_path / "audit_switches.html").read_text()
-    for kind in ("tbody td", "th.col_heading.level2"):  # as strong a rule as that of all cells
-        assert re.search(
-            rf"#T_audit_switches {re.escape(kind)}\.col3 {{\s+white-space: normal;\s+text-align: left",
-            page_text,
-        )
-
-
-class Known(contrasts.World):
-    """MPJPE of each run with the same spread; pairs share nothing, so an interval is some 5 mm wide."""
-
-    simulated = True
+class Known(Evidence):
+    """MPJPE of each run of the audit, with a spread of its own of 1 mm."""
 
     def __init__(self, **errors):
         self.errors = errors
 
-    def score(self, run, test_set):
-        value = self.errors[f"{run.two_d}_{run.three_d}"]
-        spread = np.random.default_rng([len(run.name), int(value)]).normal(0, 1, 1000)
-        return value, value + spread, True
+    def seeds(self, run):
+        return {0} if run in audit.stack_runs(0) else set()
 
-    def bounds(self, value, draws):
-        return interval(draws)
-
-
-def test_the_stack_says_which_conclusions_survive(tmp_path):
-    paper = Known(flic_h36m=96, lsp_h36m=73, mpii_h36m=64, mpii_occlusion_person=158, None_h36m=137)
-    other = Known(flic_h36m=60, lsp_h36m=73, mpii_h36m=64, mpii_occlusion_person=64.1, None_h36m=137)
-    worlds = {"corrected": (OURS, stack.told_by(other), 1), "all switches": (OURS, stack.told_by(paper), 1)}
-    table = stack.table_of(worlds | {"printed": (PUBLISHED, stack.told_by(contrasts.Printed()), 2)}, True)
-    csv = table.save(tmp_path).tidy().drop_duplicates("conclusion").set_index("conclusion")
-    assert csv["ours: all switches, conclusion"].tolist() == [contrasts.HOLDS] * 3
-    assert csv["published: printed, conclusion"].tolist() == [contrasts.HOLDS] * 3
-    assert csv["ours: corrected, conclusion"].tolist() == [
-        contrasts.FAILS,
-        contrasts.HOLDS,
-        contrasts.UNKNOWN,
-    ]
-    assert csv["ours: corrected, difference"].tolist() == pytest.approx([-13, 73, 0.1])
-    assert (
-        "“FLIC is the worst 2D set”: corrected, does not hold, all switches, holds"
-        in stack.sentence(table).data
-    )
+    def sample(self, run, on, seeds):
+        value = self.errors.get(run.two_d or "only", 150.0) + 20 * (run.target == "occlusion_person")
+        random = np.random.default_rng([len(run.name), len(on), int(value)])
+        return Sample(value, value + random.standard_normal(DRAWS), np.array([value]))
 
 
-def test_printed_differences_are_the_papers():
-    """Tables 1 and 2: FLIC 96.81, LSP 73.63, MPII 64.49, 3D only 137.58, Occlusion-Person 158.05 mm."""
-    printed = [part.value for parts in stack.told_by(contrasts.Printed()).values() for part in parts]
-    assert printed == pytest.approx([96.81 - 73.63, 96.81 - 64.49, 137.58 - 64.49, 158.05 - 64.49])
+def test_claims_are_those_of_the_ledger_on_the_cells_that_the_audit_trains():
+    at_hand = page.claims_at_hand()
+    statements = [claim.statement for claim in CLAIMS]
+    assert {claim.statement for claim in at_hand} < set(statements)
+    assert len(at_hand) >= 4
+    trained = set(audit.stack_runs(0))
+    for claim in at_hand:
+        whole = CLAIMS[statements.index(claim.statement)]
+        for part in claim.parts:
+            assert any(
+                set(part.pairs) <= set(other.pairs) and part.inside == other.inside for other in whole.parts
+            )
+            assert {term.runs[0] for pair in part.pairs for term in pair} <= trained
+
+
+def test_the_stack_says_what_the_switches_turn():
+    table = page.claims_table(Known(mpii=64, lsp=73, flic=60), Known(mpii=64, lsp=73, flic=96))
+    larger = table.loc["The larger the 2D set, the better: MPII, LSP, FLIC."].loc["LSP − FLIC on H36M"]
+    assert larger["ours: corrected, value"] == pytest.approx(13)
+    assert (larger["ours: corrected, says"], larger["ours: all switches, says"]) == (CONTRADICTS, SUPPORTS)
+    assert larger["published, value"] == pytest.approx(73.63 - 96.81)
+    assert "“LSP − FLIC on H36M”: corrected contradicts, all switches supports" in page.survivors(table)
 
 
 @pytest.fixture
@@ -233,11 +191,6 @@ def test_a_size_is_given_only_where_the_same_number_is_printed():
 def test_labels_as_read_go_by_the_sets_own_name():
     assert set_title("mpi_inf_3dhp as read") == "MPI-INF-3DHP as read"
     assert set_title("h36m") == "H36M"
-
-
-def test_the_resampled_unit_is_named():
-    for notes in (page.NOTES, stack.NOTES):
-        assert "people, sequences and moments" in " ".join(notes)
 
 
 def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):

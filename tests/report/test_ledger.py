@@ -1,0 +1,132 @@
+"""The ledger: verdicts follow from the data and from nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpe_study.report import ledger as book
+from hpe_study.report.contrasts import BELOW, CONTRADICTS, OPEN, SUPPORTS, Contrast, Missing
+from hpe_study.report.evidence import Ours, Printed
+from hpe_study.report.ledger import FAILS, HOLDS, UNKNOWN, chance_of, holm, verdict
+from hpe_study.report.results import Results
+
+
+def contrast(says, chance=0.01):
+    return Contrast("", -1.0, -2.0, -0.5, BELOW, says=says, chance=chance)
+
+
+def test_one_contradiction_is_enough_and_one_open_part_leaves_it_open():
+    supports, against, unsure = contrast(SUPPORTS), contrast(CONTRADICTS), contrast(OPEN)
+    assert verdict([supports, supports]) == HOLDS
+    assert verdict([supports, against, Missing("", "")]) == FAILS
+    assert verdict([supports, unsure]) == UNKNOWN
+    assert verdict([]) == UNKNOWN
+
+
+def test_the_weakest_part_bears_a_claim_and_any_may_break_it():
+    assert chance_of([contrast(SUPPORTS, 0.01), contrast(SUPPORTS, 0.03)]) == 0.03
+    assert chance_of([contrast(CONTRADICTS, 0.01), contrast(SUPPORTS, 0.001)]) == 0.02
+    assert chance_of([contrast(OPEN, 0.4), contrast(SUPPORTS, 0.001)]) == 1.0
+    assert np.isnan(chance_of([Missing("", "")]))
+
+
+def test_holm_by_hand():
+    """Four tests: 0.01·4, 0.02·3, 0.03·2 (no less than the one before), 0.5·1; what was no test is left out."""
+    adjusted = holm([0.02, 0.5, np.nan, 0.01, 0.03])
+    assert adjusted[:2] + adjusted[3:] == pytest.approx([0.06, 0.5, 0.04, 0.06])
+    assert np.isnan(adjusted[2])
+
+
+def entry(ledger, beginning):
+    return next(one for one in ledger.entries if one.statement.startswith(beginning))
+
+
+def test_the_printed_numbers_bear_out_most_of_what_the_paper_says(ledger):
+    told = pd.Series({one.statement: one.published_verdict for one in ledger.entries})
+    failing = told[told == FAILS].index
+    assert {text[:20] for text in failing} == {
+        "It takes less time a",  # at an equal or better error: 119 mm against 112
+        "But no doubling beat",  # LSP ×2 beats MPII after MPI-INF-3DHP
+        "Stage 3 improves the",
+    }
+
+
+def test_verdicts_of_the_fabricated_order(without):
+    """MPII's noise is the least, FLIC's the most; 3D-only epochs take three times as long."""
+    ledger = book.build(without("nothing"))
+    ours = {one.statement[:24]: one for one in ledger.entries}
+    assert ours["The reproduction matches"].verdict == UNKNOWN  # simulated people
+    assert {part.says for part in entry(ledger, "The larger the 2D set").ours} <= {SUPPORTS, OPEN}
+    assert entry(ledger, "2D pre-training takes less").verdict == HOLDS
+    assert entry(ledger, "LSP + H36M generalises best").ours[0].value > 0
+
+
+def test_the_verdict_flips_with_the_data(results):
+    """Without errors of people the ledger reads runs.csv; there MPII's numbers and FLIC's are exchanged."""
+    swapped = Results(results.study)
+    swapped._people = None
+    names = swapped.runs["run"]
+    swapped.runs["run"] = (
+        names.str.replace("-mpii-", "-none-").str.replace("-flic-", "-mpii-").str.replace("-none-", "-flic-")
+    )
+    before = entry(book.build(results), "The larger the 2D set").ours
+    after = entry(book.build(swapped), "The larger the 2D set").ours
+    assert all(part.value < 0 for part in before)
+    assert any(part.value > 0 for part in after)
+    assert not after[0].paired
+    assert "not paired" in str(after[0])
+
+
+def test_the_ledger_from_published_errors_is_that_from_the_predictions(results, tmp_path):
+    """Errors of people are written anew from predictions and labels, and every contrast comes out the same."""
+    from hpe_study.study.person_errors import PersonErrors, write_errors
+
+    study = results.study
+    folders = {run.name: study.run_folder(run) for run in study.runs}
+    write_errors(tmp_path / "errors.h5", folders, {name: study.labels_path(name) for name in study.sets})
+    anew = Results(study)
+    anew._people = PersonErrors(tmp_path / "errors.h5")
+    pd.testing.assert_frame_equal(book.build(results).contrasts(), book.build(anew).contrasts())
+
+
+def test_sizes_out_of_order_cannot_tell(results, monkeypatch):
+    ours = Ours(results)
+    monkeypatch.setattr(ours, "sizes", dict.fromkeys(ours.sizes, 500))
+    claim = next(claim for claim in book.CLAIMS if claim.statement.startswith("2D pre-training takes"))
+    (part,) = book.contrasts_of(claim, ours)
+    assert part.says == OPEN
+    assert "Occlusion-Person 500" in part.takes
+
+
+def test_missing_runs_cannot_tell_and_are_named(without):
+    parts = entry(book.build(without("stage3-flic-x2")), "But no doubling").ours
+    assert sum(isinstance(part, Missing) for part in parts) == 3
+    assert str(parts[1]).endswith("not run: stage3-flic-x2-h36m-h36m on h36m")
+
+
+def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
+    assert any("2 seeds" in note for note in ledger.notes)
+    alone = Results(results.study)
+    alone.runs = alone.runs[alone.runs["seed"] == 0].assign(legacy="crop_pck")
+    told = book.build(alone)
+    assert any("One seed" in note for note in told.notes)
+    assert "turned on: crop_pck" in told.html()
+
+
+def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
+    ledger.save(tmp_path)
+    claims = pd.read_csv(tmp_path / "claims.csv")
+    contrasts = pd.read_csv(tmp_path / "contrasts.csv")
+    assert len(claims) == len(book.CLAIMS)
+    assert claims["ours: simulated"].all()
+    assert {"published: verdict", "ours: verdict", "ours: Holm verdict"} < set(claims)
+    assert contrasts["claim"].nunique() == len(book.CLAIMS)
+    assert "simulated" in ledger.html()
+    assert f"Of {len(book.CLAIMS)} claims, on simulated people" in ledger.sentence().data
+
+
+def test_printed_contrasts_have_no_spread():
+    claim = next(claim for claim in book.CLAIMS if claim.statement.startswith("2D pre-training beats"))
+    for part in book.contrasts_of(claim, Printed()):
+        assert part.low == part.value == part.high
+        assert part.says == SUPPORTS
