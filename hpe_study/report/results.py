@@ -171,11 +171,6 @@ class Results:
         values, draws = self._resampled(test_set, metric)
         return Sample(float(values[numbers].mean()), draws[numbers].mean(0), values[numbers])
 
-    def draws(self, run: Run, test_set: str) -> tuple[float, np.ndarray, bool] | None:
-        """(value, draws, paired?) of a run's MPJPE; None where it has none."""
-        sample = self.sample(run, test_set)
-        return None if sample is None else (sample.value, sample.draws, sample.paired)
-
     def _resampled(self, test_set, metric):
         """(R,) scores and (R, DRAWS) draws of all runs on a test set."""
         if (test_set, metric) not in self._draws:
