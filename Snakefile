@@ -18,6 +18,7 @@ PROFILE = study.profile
 HOME = study.home
 KERNEL = quote(str(config.get("kernel", "python3")))
 RUNS = {run.name: run for run in study.runs}
+FIRST = {*PROFILE.two_d[:1], *PROFILE.three_d} # what the first row of Table 1 learns from and is scored on
 CORES = int(config.get("cores", 0)) or workflow.cores
 STEP = f"exec python -m hpe_study --parent $PPID --profile {quote(str(study.profile_path))}" # a step ends with this process
 
@@ -57,6 +58,7 @@ for data_set in sorted(study.sets):
         params:
             settings=study.data_settings(data_set),
             data_set=data_set,
+        priority: 2 * (data_set in FIRST) # before trainings, and these before the other 2D sets
         threads: max(1, CORES // 2) # so that trainings of what is prepared have room beside it
         shell:
             "{STEP} prepare {params.data_set:q} --workers {threads}"
@@ -78,6 +80,7 @@ rule stage:
     params:
         settings=lambda w: study.stage(RUNS[w.run]).hash,
         notebook=lambda w: RUNS[w.run].notebook,
+    priority: 1
     threads: lambda w: CORES if PROFILE.devices == 1 and study.is_alone(RUNS[w.run]) else PROFILE.devices
     resources:
         gpu=PROFILE.devices,
