@@ -91,7 +91,7 @@ class PhotoPeople:
 
 def examples() -> list[tuple[str, np.ndarray]]:
     """Pictures of a real person that come with the package (Pose2Sim's demo): (name, picture)."""
-    records = open_dataset("pose2sim", PACKAGED, "test", every=EVERY)
+    records = reversed(list(open_dataset("pose2sim", PACKAGED, "test", every=EVERY)))
     return [(f"Pose2Sim, {_view(record)}", read_picture(record.image)) for record in records]
 
 

@@ -9,7 +9,7 @@ from IPython.display import HTML, Image, display
 from PIL import Image as Pillow
 
 CLASS = "hpe-viewer"
-LONGEST, COLOURS = 900, 64  # px and colours of a still picture: a few dozen kB
+LONGEST, QUALITY = 900, 80  # px, and JPEG quality of a still picture: some 60 kB
 # The still picture is hidden while the widget lives, and the widget's line "model not found" when it does not
 # (on reopening). After a restart of the kernel a line says what to do.
 STYLE = f"""<style>
@@ -33,7 +33,7 @@ def display_with_still(widget: widgets.DOMWidget, picture: Path | np.ndarray, te
     still = Pillow.fromarray(picture) if isinstance(picture, np.ndarray) else Pillow.open(picture)
     still.thumbnail((LONGEST, LONGEST))
     stream = io.BytesIO()
-    still.convert("RGB").quantize(COLOURS).save(stream, "PNG", optimize=True)
+    still.convert("RGB").save(stream, "JPEG", quality=QUALITY, optimize=True)
     display(HTML(f"<span class='{CLASS}-still'></span>{STYLE}"))
     display(widget._repr_mimebundle_(), raw=True)
     display(Image(stream.getvalue(), alt=text))

@@ -37,7 +37,7 @@ SIZE = {
     "width": 1500,
     "height": 3000,
 }  # px: so tall that two viewers are in sight, since Lab draws no cell that is not
-PATIENCE = 60_000  # ms
+PATIENCE = 150_000  # ms: what renders in software on busy cores is slow
 PLOTS = "[...document.querySelectorAll('.js-plotly-plot')]"
 # a plot counts when its traces are drawn: svg points, and both kinds of data in place
 DRAWN = (
@@ -146,7 +146,7 @@ def page(chromium, lab):
         until(page, f"{DRAWN}.length === 2")
     finally:
         keep(page, "0_run")
-    page.evaluate(f"{PLOT}.closest('.widget-vbox').scrollIntoView()")
+    page.evaluate(f"{PLOT}?.closest('.widget-vbox').scrollIntoView()")
     return page
 
 

@@ -147,7 +147,7 @@ def test_the_output_holds_a_still_picture_beside_the_widget(viewer, monkeypatch)
     style, widget, picture = shown
     assert "hpe-viewer-still" in style.data
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] == viewer.model_id
-    assert picture.data.startswith(b"\x89PNG")
+    assert picture.data.startswith(b"\xff\xd8")
     assert len(picture.data) < 100_000
 
 
