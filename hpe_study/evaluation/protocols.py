@@ -145,6 +145,23 @@ PROTOCOLS = (
         note="SMPL's own pelvis, spine, neck and head are other places than MPII-16's",
     ),
     Protocol(
+        "pose2sim",
+        "Pose2Sim's demo, one man before four cameras",
+        ("pose2sim",),
+        MPII16,
+        MPII16.joints,
+        scale="camera",
+        note="one person, 100 moments; the 3D is triangulated from OpenPose's joints",
+    ),
+    Protocol(
+        "lsp-pseudo3d",
+        "SPIN's fits of LSP, pseudo labels",
+        ("lsp_pseudo3d",),
+        MPII16,
+        _less(MPII16, "head_top"),
+        note="pseudo labels, no camera: a comparison of models, not an error in mm",
+    ),
+    Protocol(
         "mpii-pckh",
         "MPII, PCKh@0.5",
         ("mpii",),

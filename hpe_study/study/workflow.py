@@ -146,7 +146,7 @@ def _cluster(study: Study, cluster: str, cores: int | None) -> _Place:
 
 
 def _announce(study: Study, remaining: RemainingTime) -> None:
-    names = list(study.splits)
+    names = study.profile.set_names
     simulated = [name for name in names if study.is_simulated(name)]
     real = [name for name in names if name not in simulated]
     parts = ["simulated people"] if simulated else []

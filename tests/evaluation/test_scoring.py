@@ -1,7 +1,11 @@
 """Scores of a test set: oracle, baselines, groups, head sizes."""
 
 import numpy as np
+import pytest
 
+from hpe_study.data.preparation import prepare
+from hpe_study.data.store import Store
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.evaluation.scoring import baselines, fit_baselines, head_sizes, rows_for_set
 from hpe_study.skeletons.bone_lengths import bone_lengths, mean_bone_lengths
 
@@ -54,3 +58,22 @@ def test_heads_fall_back_where_a_set_has_none():
     joints[:2, 9], joints[:2, 8] = [0, 0], [0, 40]
     heads = head_sizes({"joints2d": joints, "head_size": np.array([12.0, np.nan, np.nan])})
     np.testing.assert_allclose(heads, [12, 0.75 * 40, np.nan])
+
+
+def test_floors_beside_a_real_person(tmp_path, stick_stores):
+    """Perfect 2D without depth and with it, and two rules of thumb, on the set that comes with the package."""
+    settings = StoreSettings("pose2sim", "test", 32, options={"every": 20})
+    store = Store(prepare(settings, tmp_path, tmp_path / "pose2sim-test.h5", progress=False))
+    assert (len(store), store.origin) == (20, "real")
+    bones = mean_bone_lengths(store["joints3d"])
+    rows = table(
+        rows_for_set(*truth_of(store), store, bones, fit_baselines(stick_stores["3d", "train"], bones))
+    )
+    assert rows["model", "exchanged"]["value"] == 0
+    assert rows["model", "ordinal"]["value"] == 100
+    assert rows["true 2D + zero depth", "pa_mpjpe"]["value"] > 90
+    assert rows["true 2D + true depth", "pa_mpjpe"]["value"] < 30
+    assert ("true 2D + zero depth", "ordinal") not in rows
+    lower, higher = (rows[f"{side} is closer", "ordinal"]["value"] for side in ("lower", "higher"))
+    assert (higher > 75, lower + higher) == (True, pytest.approx(100))
+    assert rows["model", "ordinal_sides"]["n"] == 20
