@@ -1,52 +1,47 @@
-"""A finished figure: the drawing, the words for those who do not see it, the caption, and the files it
-becomes."""
+"""A finished figure: the drawing, the words for those who do not see it, and the caption."""
 
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from IPython.display import Markdown
 
 from hpe_study.report import style
+from hpe_study.utils.files import atomic
 
 
 @dataclass
 class Picture:
-    """`alt` says what is to be seen, `caption` how to read it; `interactive` is a plotly figure or None."""
+    """A drawing for a notebook.
+
+    Attributes:
+        name: Of its file.
+        figure: The matplotlib figure.
+        alt: What is to be seen.
+        caption: How to read it.
+    """
 
     name: str
-    figure: Any
+    figure: plt.Figure
     alt: str
     caption: str
-    interactive: Any = None
 
-    def save(self, folder):
-        """Write `<name>.png` and `.svg`, and `<name>-interactive.html` where there is something to turn by
-        hand; returns the picture."""
-        with style.theme():
-            style.save_figure(self.figure, folder, self.name, self.alt)
-        if self.interactive is not None:
-            style.save_interactive(self.interactive, folder, self.name)
-        plt.close(
-            self.figure
-        )  # a notebook shows what a cell returns, and would show an open figure a second time
+    def save(self, folder: Path) -> "Picture":
+        """Write `<name>.png` into a folder; returns the picture."""
+        with atomic(Path(folder) / f"{self.name}.png") as part:
+            part.write_bytes(self.png())
         return self
 
-    def sentence(self):
-        """What is to be seen, for under the picture."""
-        return Markdown(self.alt)
-
-    def png(self):
-        """The PNG's bytes."""
+    def png(self) -> bytes:
+        """The PNG with its words in it; closes the figure, which a notebook would show a second time."""
         stream = io.BytesIO()
+        words = {"Description": self.alt, "Software": None}
         with style.theme():
-            self.figure.savefig(
-                stream, format="png", dpi=style.RESOLUTION, metadata={style.ALT: self.alt, "Software": None}
-            )
+            self.figure.savefig(stream, format="png", dpi=style.RESOLUTION, metadata=words)
         plt.close(self.figure)
         return stream.getvalue()
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.png()).decode(), "text/plain": self.alt}

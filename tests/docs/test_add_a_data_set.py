@@ -50,7 +50,7 @@ coco = [row.run for row in rows(profile) if row.run.two_d == "coco"]
 assert [run.name for run in coco] == ["stage3-coco-h36m-h36m-seed0"] * 2, coco
 assert stage_config(profile, coco[0]).two_d == "coco"
 assert not any("coco" in run.sets for table in (1, 2, 3) for run in paper_table(table))
-assert style.SET_COLOURS["coco"] and style.SET_MARKERS["coco"]
+assert style.SET_COLOURS["coco"]
 columns = [*RUN_COLUMNS, *SCORE_COLUMNS, *RECORD_COLUMNS]
 record = dict.fromkeys(columns, 1.0) | {key: getattr(coco[0], key, None) for key in RUN_COLUMNS} | {
     "run": coco[0].name, "test_set": "h36m", "metric": "mpjpe", "scorer": "model", "protocol": "study",
