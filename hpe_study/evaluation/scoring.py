@@ -19,7 +19,6 @@ from hpe_study.data.store import Store, StoreSubset
 from hpe_study.datasets.base import HEAD_PER_NECK
 from hpe_study.datasets.lsp import SHARED_SHOOT
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.baselines import best_constant_pose, true_2d_mean_depth
 from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.protocol_scores import ROOT, SizeCues, protocol_arrays, to_mm
@@ -196,6 +195,8 @@ def with_head(poses: np.ndarray) -> np.ndarray:
 
 def fit_baselines(train_3d: Store, bones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best constant pose (16, 3) mm and depths (M, 16) in box sides of a run's 3D training store."""
+    from hpe_study.evaluation.baselines import best_constant_pose  # loads torch, which tables do not need
+
     chosen = np.arange(len(train_3d))
     if len(chosen) > FIT_LIMIT:
         chosen = np.sort(rng.generator("baseline", 0).choice(len(chosen), FIT_LIMIT, replace=False))
@@ -207,6 +208,8 @@ def baselines(
     store: Store, bones: np.ndarray, fitted: tuple[np.ndarray, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """What any model must beat on a test store: {scorer: (N, 16, 3) mm}, sized like the model."""
+    from hpe_study.evaluation.baselines import true_2d_mean_depth
+
     constant, depths = fitted
     joints = store.boxes.offsets(store["joints2d"])
     return {

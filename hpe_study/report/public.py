@@ -7,7 +7,6 @@ import pandas as pd
 from hpe_study.config import NetworkConfig
 from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.evaluation.grouping import units_of
-from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import values_under
 from hpe_study.models import model_from_checkpoint
@@ -41,6 +40,8 @@ def score_weights(study: Study, weights: str, device: str = "auto") -> pd.DataFr
     """
     rows = []
     if weights:
+        from hpe_study.evaluation.predictor import Predictor  # loads torch, which a table need not
+
         predictor = Predictor(model_from_checkpoint(Path(weights)), READING, device, "fp32")
         rows = [row for name in study.profile.three_d for row in _rows_of_set(study, predictor, name)]
     return as_sets(pd.DataFrame(rows, columns=COLUMNS))

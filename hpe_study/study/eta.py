@@ -4,8 +4,6 @@ import statistics
 import time
 from dataclasses import replace
 
-import torch
-
 from hpe_study.config import Counts, Profile
 from hpe_study.data.store_key import stored_key
 from hpe_study.datasets.base import SPLITS
@@ -59,6 +57,8 @@ def measured_rate(study: Study) -> float:
 
 
 def _rate_on_noise(profile: Profile) -> float:
+    import torch  # here, because a study with finished runs need not load it
+
     network, batch = profile.network, profile.stage2.batch_size
     device = devices.pick_device("auto")
     precision = devices.pick_precision(network.precision, device)

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +17,15 @@ from hpe_study.data.store import Store
 from hpe_study.data.store_key import stored_key
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile
-from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.evaluation.scoring import head_sizes, poses_of, values_3d
 from hpe_study.metrics import joint_errors
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.study import Study
+
+if TYPE_CHECKING:
+    from hpe_study.evaluation.predictor import Predictor
 
 TRAINING_PEOPLE = 200  # of a training split, evenly spread: they are predicted when they are asked for
 
@@ -89,8 +92,12 @@ class RunFolder:
         return Store(path)
 
     @cached_property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> "Predictor":
         """The network of its checkpoint, on the CPU. Raises `StudyError` where that is not at hand."""
+        from hpe_study.evaluation.predictor import (
+            Predictor,  # loads torch, which showing predictions need not
+        )
+
         return Predictor.from_run(self.folder, "cpu", "fp32")
 
 

@@ -4,6 +4,7 @@ What is legitimate works. What is not is one line that names the file or the key
 """
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -17,13 +18,25 @@ from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.study import Study
 from hpe_study.study.notebooks import execute_notebook
-from tests.cases import use_apart
-from tests.cases.use_small import one_line
 
 PROJECT = Path(__file__).resolve().parents[2]
+SHOW_QUESTION = """
+import locale, sys
+from hpe_study.parameter_files import read_profile
+print(locale.getpreferredencoding(False), flush=True)
+print(ascii(read_profile(sys.argv[1]).question))
+"""
 QUICK = (PROJECT / "params" / "quick.yaml").read_text(encoding="utf-8")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
 EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}  # a notebook
+
+
+def one_line(message, *named):
+    """Assert that a message is one line, and that it names all of these; returns True."""
+    message = str(message).strip()
+    assert len(message.splitlines()) == 1, message
+    assert all(name in message for name in named), message
+    return True
 
 
 def profile_at(path, changes=(), more=""):
@@ -63,8 +76,9 @@ def test_parameters_are_utf8_whatever_the_locale(tmp_path):
     path = profile_at(tmp_path / "mine.yaml", {"Does everything run?": question})
     locale = tmp_path / "en_US.ISO-8859-1"
     subprocess.run(["localedef", "-i", "en_US", "-f", "ISO-8859-1", locale], capture_output=True)
-    environment = use_apart.environment(LOCPATH=str(tmp_path), LC_ALL=locale.name, PYTHONUTF8="0")
-    command = use_apart.command("show_question", path)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "LOCPATH": str(tmp_path), "LC_ALL": locale.name}
+    environment["PYTHONUTF8"] = "0"
+    command = [sys.executable, "-c", SHOW_QUESTION, str(path)]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="latin1", timeout=60)
     encoding, _, shown = done.stdout.partition("\n")
     if encoding != "ISO-8859-1":

@@ -14,26 +14,15 @@ import torch
 
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import evaluate
-from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import fit as fit_module
 from hpe_study.training.fit import fit
 from hpe_study.training.job import TrainingJob
 from hpe_study.training.trainer import Trainer
 from hpe_study.utils.files import lock
-from tests.training.stick_runs import NETWORK, ON_CPU, assert_same_run, run_data, stage
+from tests.training.stick_runs import NETWORK, ON_CPU, assert_same_run, stage
 
 FILES = ("run.json", "history.csv", "checkpoint.pt")
 SHORT = {"epochs": 1, "drop_after": ()}
-
-
-@pytest.fixture(scope="module")
-def data(stick_stores):
-    return run_data(stick_stores)
-
-
-@pytest.fixture(scope="module")
-def bones(data):
-    return mean_bone_lengths(data.train_3d["joints3d"])
 
 
 @pytest.fixture(scope="module")

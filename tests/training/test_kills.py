@@ -8,13 +8,13 @@ import time
 import numpy as np
 
 from hpe_study.training.fit import fit
-from tests.training.test_fit import ON_CPU, _fit_in_process, assert_same_run, bones, data, stage  # noqa: F401
+from tests.training.test_fit import ON_CPU, _fit_in_process, assert_same_run, stage
 
 KILLS = int(os.environ.get("KILLS", 4))
 LONGEST = 1.5  # seconds from a start to a kill
 
 
-def test_a_training_that_is_killed_again_and_again(data, bones, tmp_path):  # noqa: F811
+def test_a_training_that_is_killed_again_and_again(data, bones, tmp_path):
     fit(stage(), data, tmp_path / "unbroken", bones=bones, runtime=ON_CPU)
     folder, random = tmp_path / "killed", np.random.default_rng(KILLS)
     for _ in range(KILLS):

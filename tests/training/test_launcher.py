@@ -19,11 +19,10 @@ import torch
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
-from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training import launcher
 from hpe_study.training.fit import fit
 from hpe_study.utils.files import write_json
-from tests.training.stick_runs import NETWORK, ON_CPU, run_data, stage
+from tests.training.stick_runs import NETWORK, ON_CPU, stage
 
 pytestmark = pytest.mark.skipif(os.cpu_count() < 2, reason="needs two cores")
 EXACT = NETWORK.model_copy(update={"precision": "fp32"})
@@ -35,16 +34,6 @@ def settings(**changes):
     return stage(**({"epochs": 2, "drop_after": (), "learning_rate": 3e-4} | changes)).model_copy(
         update={"network": EXACT}
     )
-
-
-@pytest.fixture(scope="module")
-def data(stick_stores):
-    return run_data(stick_stores)
-
-
-@pytest.fixture(scope="module")
-def bones(data):
-    return mean_bone_lengths(data.train_3d["joints3d"])
 
 
 @pytest.fixture(scope="module")

@@ -9,23 +9,12 @@ import torch
 
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.predictor import load_run_model
-from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData
 from hpe_study.training.trainer import Trainer
 from hpe_study.utils import devices
 from hpe_study.utils.files import read_json
-from tests.training.stick_runs import ON_CPU, assert_same_run, run_data, stage
-
-
-@pytest.fixture(scope="module")
-def data(stick_stores):
-    return run_data(stick_stores)
-
-
-@pytest.fixture(scope="module")
-def bones(data):
-    return mean_bone_lengths(data.train_3d["joints3d"])
+from tests.training.stick_runs import ON_CPU, assert_same_run, stage
 
 
 @pytest.fixture(scope="module")
