@@ -64,6 +64,9 @@ def test_scores_are_made_once_and_anew_where_they_are_older_or_of_other_people(t
         file["mpii"].attrs["key"] = "of other people"
     steps.evaluate(study, study.run(run), "cpu")
     assert scored == [folder] * 4
+    changed = steps.train(study, study.run(run), "cpu", progress=False, learning_rate=1e-4)
+    steps.evaluate(study, study.run(run), "cpu", changed["name"])
+    assert scored[4:] == [study.folder / changed["name"]] != [folder]
 
 
 def test_a_run_takes_the_cores_that_the_planner_gives_it(tmp_path, monkeypatch):
