@@ -74,6 +74,7 @@ class Counts(Frozen):
 
     train: PositiveInt
     test: PositiveInt
+    options: dict[str, bool | str] = {}  # of the stand-in, such as {clipping: true} of occlusion_person
 
 
 class DataSetConfig(Frozen):

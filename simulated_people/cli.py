@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes (default: one per core)",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    add_option_flag(parser, "layout=full (h36m) or matlab=true (mpii)")
+    add_option_flag(parser, "layout=full (h36m), matlab=true (mpii) or clipping=true (occlusion_person)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -39,7 +39,7 @@ def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True
     if source.simulate:
         counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size
         renderer = "cpu" if profile.simulate_on == "cpu" else devices.pick_device(profile.simulate_on).type
-        spec = StandInSpec(source.reader, counts.train, counts.test, seed, size)
+        spec = StandInSpec(source.reader, counts.train, counts.test, seed, size, counts.options)
         make(spec, study.root_of(name), workers, renderer, progress)
     root = study.root_of(name)
     return {

@@ -163,7 +163,8 @@ class Study:
         profile, source = self.profile, self.profile.source(name)
         stand_in = None
         if source.simulate:
-            stand_in = [source.simulate.model_dump(), profile.simulate_size, profile.simulate_seed]
+            counts = source.simulate.model_dump(exclude_defaults=True)
+            stand_in = [counts, profile.simulate_size, profile.simulate_seed]
         crops = [profile.network.input_size, profile.crop_margin, profile.encoding, profile.strict]
         mapping = label_mapping(source.reader, profile.legacy, profile.joint_rules)
         reading = [source.options, mapping.rules, mapping.defects]

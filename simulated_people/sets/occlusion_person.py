@@ -5,10 +5,14 @@ Files: `unrealcv_train.pkl`, `unrealcv_validation.pkl` (lists of dicts) and
 x_cam = R · (x_world − T). `joints_vis` says inside the image, `joints_vis_2d` inside and not occluded:
 occluded is what lies more than 30 cm behind the nearest surface. `scale` is the box's size / 200, without
 padding. There is no head joint.
+
+`clipping=True`: in half of the videos a forearm lies in the body, as limbs of the real set's figures pass
+through arms and vests; off, no limb does.
 """
 
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +20,7 @@ import numpy as np
 
 from hpe_study.skeletons import UNREALCV15
 from hpe_study.utils.files import atomic
+from simulated_people.body.kinematics import ANGLE_INDEX, clip_to_limits
 from simulated_people.body.landmarks import rows_of
 from simulated_people.ground_truth import GroundTruth, write_truth
 from simulated_people.motion.poses import THEMES
@@ -36,7 +41,7 @@ from simulated_people.scenes.places import make_scene
 from simulated_people.spec import StandInSpec
 
 FOLDERS = ("occlusion_person",)
-OPTIONS = {}
+OPTIONS = {"clipping": (False, True)}  # let limbs pass through the body, as some of the real set do
 IMAGES_PER_ITEM = 8
 OCCLUDED_BEHIND = 300.0  # mm
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
@@ -52,6 +57,7 @@ _OCCLUDERS = 5  # pieces of furniture about the person
 _HIDDEN = (0.10, 0.17)
 _DRAWS = 20  # of furniture, until it hides that
 _FRAMES_PER_VIDEO = 4
+_ACROSS = {"arm_lift": 34, "arm_turn": 120, "arm_twist": -75, "elbow": 99}  # degrees: a forearm in the belly
 _FRAME = (1.8, 1.35)  # width and height of the image, in sides of a person's crop
 
 
@@ -67,6 +73,10 @@ def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
     room = ROOMS[split][video % len(ROOMS[split])]
     action, subaction = 1 + video // len(ROOMS[split]) % 10, 1 + video // (10 * len(ROOMS[split]))
     moment = _motion(spec, split, video).at(frame)
+    if spec.option("clipping", False):
+        moment = replace(
+            moment, angles=_laid_into_the_body(spec.rng(split, "clipping", video), moment.angles)
+        )
     actor = subject_at(_subjects(spec, split)[str(subject)], moment, str(subject))
     name = f"a{action:02d}_sa{subaction:02d}_s{subject:02d}_sce{room:02d}"
     notes = {"video": video, "frame": frame, "action_id": action, "subaction": subaction}
@@ -77,6 +87,16 @@ def plan_item(spec: StandInSpec, split: str, item: int) -> list[PlannedImage]:
         path = f"occlusion_person/images/{name}/{view.number:02d}_{frame:06d}.jpg"
         images.append(PlannedImage(path, shot, notes))
     return images
+
+
+def _laid_into_the_body(rng, angles):
+    """A pose (P,) in which, in half of the videos, a forearm lies across the body and partly in it."""
+    if rng.random() < 0.5:
+        return angles
+    side, angles = rng.choice(["l", "r"]), angles.copy()
+    for joint, angle in _ACROSS.items():
+        angles[ANGLE_INDEX[f"{side}_{joint}"]] = rng.normal(angle, 8)
+    return clip_to_limits(angles)
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hpe_study.skeletons import UNREALCV15
+from hpe_study.evaluation.clipping import clipped
+from hpe_study.skeletons import MPII16, UNREALCV15
 from simulated_people.body.landmarks import rows_of
 from simulated_people.people_sampling import landmarks_of
 from simulated_people.scenes.placement import boxes_on_line
@@ -45,3 +46,15 @@ def test_rooms_and_people_of_the_splits_are_others():
         for planned in occlusion_person.plan_item(SPEC, split, item)
     ]
     assert len(set(pictures)) == len(pictures) == 800
+
+
+def test_limbs_run_through_bodies_where_that_is_wanted_and_nowhere_else():
+    share = {}
+    for clipping in (False, True):
+        spec = StandInSpec("occlusion_person", 1600, 8, size=32, options={"clipping": clipping})
+        actors = [occlusion_person.plan_item(spec, "train", item)[0].shot.actors[0] for item in range(200)]
+        share[clipping] = clipped(
+            np.stack([1000 * landmarks_of(actor)[rows_of(MPII16)] for actor in actors])
+        ).max(1)
+    assert share[False].mean() < 2
+    assert 20 < share[True].mean() < 50
