@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from hpe_study.datasets import same_photos
 from tests.apart import apart, refused  # noqa: F401  (fixtures)
 from tests.stand_ins import maker
 from tests.stick_people import stick_store
@@ -13,6 +14,13 @@ from tests.tiny_study import make_tiny_study
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """A cache apart from the user's: the folder that photographs' pairs are kept in."""
+    monkeypatch.setattr(same_photos, "CACHE", tmp_path_factory.getbasetemp() / "cache")
+    return same_photos.CACHE
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def read_fits(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             if lacking := sorted({"index0", "names", "X_spin", "good"} - set(file.files)):
                 raise StudyError(f"{path}: has no {', '.join(lacking)}; this is not a table of fits of LSP")
             rows, names, joints, good = (file[key] for key in ("index0", "names", "X_spin", "good"))
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
         raise StudyError(f"{path}: is no npz file ({brief(error)}); {AGAIN}") from error
     if tuple(map(str, np.atleast_1d(names))) != FITTED:
         raise StudyError(f"{path}: its joints must be {' '.join(FITTED)}, in this order")

@@ -21,6 +21,7 @@ from hpe_study.utils.pictures import read_picture
 from hpe_study.utils.progress import progress_bar
 
 SAME_PHOTO, SAME_SHOOT = 0.87, 0.6  # correlation from which two photographs are taken for it
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hpe_study"
 VERSION = 1  # increase it when the same photographs give other pairs
 _SIDE, _COARSE = 64, 16  # px of a crop
 _REACH = 2.6  # of a crop from its middle, in root mean square distances of the joints from their mean
@@ -54,15 +55,14 @@ def photo_pairs(labels: Path, joints: np.ndarray, paths: Sequence[Path]) -> np.n
 
 def _kept(name, find):
     """What `find` gives, from this process's memory or the user's cache where it is there."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "hpe_study"
-    path = folder / f"photo_pairs-{name}.json"
+    path = CACHE / f"photo_pairs-{name}.json"
     if name not in _KNOWN:
         with contextlib.suppress(OSError, ValueError, StudyError):
             _KNOWN[name] = np.array(read_json(path), float).reshape(-1, 3)
     if name not in _KNOWN:
         _KNOWN[name] = find()
         with contextlib.suppress(OSError, StudyError):
-            folder.mkdir(parents=True, exist_ok=True)
+            CACHE.mkdir(parents=True, exist_ok=True)
             write_json(path, _KNOWN[name].round(4).tolist())
     return _KNOWN[name]
 

@@ -183,6 +183,14 @@ TARGETS = {
         raw.occlusion_person, "occlusion_person", "test", "occlusion_person/unrealcv_validation.pkl"
     ),
     "3dpw": reader(raw.threedpw, "3dpw", "test", THREEDPW),
+    "pose2sim": reader(raw.pose2sim, "pose2sim", "test", "pose2sim/made_up.trc"),
+    "pose2sim-cameras": reader(raw.pose2sim, "pose2sim", "test", "pose2sim/Calib_made_up.toml"),
+    "spin_fits": reader(
+        lambda root: (raw.lsp(root), raw.spin_fits(root, 3)),
+        "lsp_pseudo3d",
+        "test",
+        "spin_fits/lsp_train_pseudo3d.npz",
+    ),
     "calibration": reader(
         lambda root: raw.mpi_inf_3dhp_train(root, frames=1),
         "mpi_inf_3dhp",

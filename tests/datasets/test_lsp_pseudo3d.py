@@ -9,18 +9,8 @@ from hpe_study.errors import StudyError
 from tests.datasets import raw_layouts
 
 
-def fits(root, count, name="lsp_train_pseudo3d.npz", **changes):
-    """A table of `count` made-up fits, (count, 13, 3) m; the second is not good."""
-    joints = np.random.default_rng(0).uniform(-0.8, 0.8, (count, 13, 3)).astype(np.float32)
-    arrays = {"index0": np.arange(count), "names": np.array(FITTED), "X_spin": joints}
-    arrays |= {"good": np.arange(count) != 1, "image": np.array(["x.jpg"] * count), **changes}
-    (root / "spin_fits").mkdir(exist_ok=True)
-    np.savez(root / "spin_fits" / name, **{key: value for key, value in arrays.items() if value is not None})
-    return joints
-
-
 def test_good_fits_of_the_first_half_are_the_test_set(tmp_path):
-    joints2d, joints3d = raw_layouts.lsp(tmp_path), fits(tmp_path, 3)
+    joints2d, joints3d = raw_layouts.lsp(tmp_path), raw_layouts.spin_fits(tmp_path, 3)
     records = open_dataset("lsp_pseudo3d", tmp_path, "test")
     assert [record.image.name for record in records] == ["im0001.jpg", "im0003.jpg"]
     assert records.left_out == {"the fit is not good": 1}
@@ -33,7 +23,7 @@ def test_good_fits_of_the_first_half_are_the_test_set(tmp_path):
 def test_fits_of_the_extension_are_the_training_set(tmp_path):
     raw_layouts.lsp_extended(tmp_path)
     order = np.array([4, 0, 2])
-    joints = fits(tmp_path, 3, "lspet_pseudo3d.npz", index0=order)
+    joints = raw_layouts.spin_fits(tmp_path, 3, "lspet_pseudo3d.npz", index0=order)
     records = open_dataset("lsp_pseudo3d", tmp_path, "train")
     assert [record.image.name for record in records] == ["im00005.jpg", "im00003.jpg"]
     np.testing.assert_allclose(records[1].joints3d[:13], 1000 * joints[2])
@@ -57,7 +47,7 @@ def test_fits_of_the_extension_are_the_training_set(tmp_path):
 )
 def test_other_tables_are_one_line(tmp_path, changes, message):
     raw_layouts.lsp(tmp_path)
-    fits(tmp_path, 3, **changes)
+    raw_layouts.spin_fits(tmp_path, 3, **changes)
     with pytest.raises(StudyError, match=message):
         open_dataset("lsp_pseudo3d", tmp_path, "test")
 
@@ -66,7 +56,7 @@ def test_a_damaged_or_absent_table_is_one_line(tmp_path):
     raw_layouts.lsp(tmp_path)
     with pytest.raises(StudyError, match=r"spin_fits: not there.*SPIN.*expected in spin_fits"):
         open_dataset("lsp_pseudo3d", tmp_path, "test")
-    fits(tmp_path, 3)
+    raw_layouts.spin_fits(tmp_path, 3)
     path = tmp_path / "spin_fits" / "lsp_train_pseudo3d.npz"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(StudyError, match=r"pseudo3d.npz: is no npz file"):

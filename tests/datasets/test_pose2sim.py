@@ -1,57 +1,19 @@
 """Pose2Sim's demo: cameras, moments and frames of videos, the copy in the package, and files that do not fit."""
 
-import cv2
 import numpy as np
 import pytest
 
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSetError
-from hpe_study.datasets.pose2sim import MARKERS, SCALE, read_cameras, read_trc
+from hpe_study.datasets.pose2sim import SCALE, read_cameras, read_trc
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import BODY25B, MPII16, convert
 from hpe_study.utils.pictures import read_picture
-
-CAMERA = """[{name}]
-size = [ 640.0, 480.0]
-matrix = [ [ 500.0, 0.0, 320.0], [ 0.0, 500.0, 240.0], [ 0.0, 0.0, 1.0]]
-distortions = [ 0.0, 0.0, 0.0, 0.0]
-rotation = [ 0.0, 0.0, 0.0]
-translation = [ 0.0, 0.0, 4.0]
-fisheye = false
-"""
-
-
-def written(root, moments=3):
-    """A made-up set of two cameras that see the same; joints (moments, 21, 3) m in the calibration's world."""
-    folder = root / "pose2sim"
-    (folder / "videos").mkdir(parents=True)
-    (folder / "Calib_made_up.toml").write_text("\n".join(CAMERA.format(name=f"cam_0{i}") for i in (1, 2)))
-    world = np.random.default_rng(0).uniform(-0.8, 0.8, (moments, 21, 3))
-    heads = ["Frame#", "Time", *(text for name in MARKERS for text in (name, "", ""))]
-    lines = [
-        "PathFileType\t4\t(X/Y/Z)\tmade_up.trc",
-        "DataRate\tUnits",
-        "60\tm",
-        "\t".join(heads),
-        "\t\tX1",
-        *(
-            "\t".join([str(i + 1), str(i / 60), *map(repr, pose[:, [1, 2, 0]].ravel().tolist())])
-            for i, pose in enumerate(world)
-        ),
-    ]
-    (folder / "made_up.trc").write_text("\n".join(lines) + "\n")
-    for i in (1, 2):
-        video = cv2.VideoWriter(
-            str(folder / "videos" / f"cam0{i}.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 60, (640, 480)
-        )
-        for moment in range(moments):
-            video.write(np.full((480, 640, 3), 40 * i + 60 * moment, np.uint8))
-        video.release()
-    return world
+from tests.datasets import raw_layouts
 
 
 def test_joints_in_each_cameras_frame_and_their_frame_of_the_video(tmp_path):
-    world = written(tmp_path)
+    world = raw_layouts.pose2sim(tmp_path)
     records = open_dataset("pose2sim", tmp_path, "test")
     assert len(records) == 2 * 3
     assert len(open_dataset("pose2sim", tmp_path, "train")) == 0
@@ -68,7 +30,7 @@ def test_joints_in_each_cameras_frame_and_their_frame_of_the_video(tmp_path):
 
 
 def test_joints_are_found_by_their_names(tmp_path):
-    world = written(tmp_path)
+    world = raw_layouts.pose2sim(tmp_path)
     path = tmp_path / "pose2sim" / "made_up.trc"
     rows = [line.split("\t") for line in path.read_text().splitlines()]
     for i, row in enumerate(rows[3:]):  # the first joint's columns behind the others'
@@ -129,7 +91,7 @@ def test_the_copy_is_the_real_set(tmp_path, real_data):
     ],
 )
 def test_what_does_not_fit_is_one_line(tmp_path, name, old, new, message):
-    written(tmp_path)
+    raw_layouts.pose2sim(tmp_path)
     path = tmp_path / "pose2sim" / name
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(StudyError, match=message):
@@ -137,7 +99,7 @@ def test_what_does_not_fit_is_one_line(tmp_path, name, old, new, message):
 
 
 def test_two_files_of_joints_are_one_too_many(tmp_path):
-    written(tmp_path)
+    raw_layouts.pose2sim(tmp_path)
     folder = tmp_path / "pose2sim"
     (folder / "other.trc").write_bytes((folder / "made_up.trc").read_bytes())
     with pytest.raises(StudyError, match=r"has 2 files \*.trc"):

@@ -11,11 +11,11 @@ from tests.datasets.raw_layouts import save_mat
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
+def empty_cache(tmp_path, monkeypatch):
     """Nothing found before, and a cache of its own."""
     monkeypatch.setattr(same_photos, "_KNOWN", {})
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "hpe_study"
+    monkeypatch.setattr(same_photos, "CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
 
 
 def scene(random):
@@ -50,7 +50,7 @@ def written(root):
 
 
 @pytest.mark.filterwarnings("ignore:lsp train. not there")
-def test_they_are_left_out_of_training_and_counted_and_shoots_are_named(tmp_path, own_cache):
+def test_they_are_left_out_of_training_and_counted_and_shoots_are_named(tmp_path, empty_cache):
     written(tmp_path)
     train, test = (open_dataset("lsp", tmp_path, split) for split in ("train", "test"))
     assert [record.image.name for record in train] == ["im0001.jpg", "im0003.jpg"]
@@ -61,7 +61,7 @@ def test_they_are_left_out_of_training_and_counted_and_shoots_are_named(tmp_path
     published = open_dataset("lsp", tmp_path, "train", strict="published")
     assert len(published) == 4
     assert not published.left_out
-    kept = list(own_cache.iterdir())
+    kept = list(empty_cache.iterdir())
     same_photos._KNOWN.clear()
     kept[0].write_text("[]")  # what is kept is what is read
     assert len(open_dataset("lsp", tmp_path, "train")) == 4
@@ -77,7 +77,7 @@ def test_simulated_people_are_not_compared(tmp_path):
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     joints = written(tmp_path)
     (tmp_path / "a file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "a file"))
+    monkeypatch.setattr(same_photos, "CACHE", tmp_path / "a file" / "hpe_study")
     paths = sorted((tmp_path / "lsp" / "images").iterdir())
     pairs = photo_pairs(tmp_path / "lsp" / "joints.mat", joints, paths)
     assert {(1, 5), (2, 3)} == {(int(i), int(j)) for i, j, alike in pairs if alike >= SAME_PHOTO}
