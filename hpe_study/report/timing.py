@@ -12,7 +12,6 @@ LAST_RUN = {  # of the paper's four totals: the run whose line cost them
     ("best_mpi_inf_3dhp", "2d_pretraining"): Run(3, "lsp", "h36m", "h36m"),
     ("best_mpi_inf_3dhp", "3d_only"): Run(3, None, "occlusion_person", "mpi_inf_3dhp"),
 }
-SCHEMES = {"2d_pretraining": "2D pre-training", "3d_only": "3D only"}
 
 
 def label(run: Run) -> str:

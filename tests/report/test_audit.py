@@ -6,14 +6,13 @@ import pandas as pd
 import pytest
 
 from hpe_study import published_defects
-from hpe_study.evaluation.rescore import rescore
+from hpe_study.evaluation.rescore import protocol_spread, rescore
 from hpe_study.parameter_files import read_profile
 from hpe_study.report import audit as page
 from hpe_study.report import audit_pictures
 from hpe_study.report.claims import CLAIMS
 from hpe_study.report.contrasts import CONTRADICTS, SUPPORTS, Evidence
 from hpe_study.report.intervals import DRAWS, Sample
-from hpe_study.report.protocols import protocol_table
 from hpe_study.report.style import set_title
 from hpe_study.study import Run, Study, audit, audit_measures
 from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
@@ -162,22 +161,10 @@ def test_pictures_say_what_is_to_be_seen_and_become_files(stick_audit, tmp_path)
     crops = audit_pictures.crops(stick_audit, "lsp").save(tmp_path)
     pairs = audit_pictures.pairs(stick_audit).save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"audit_{name}.{kind}" for name in ("crops_lsp", "pairs") for kind in ("png", "svg")
+        f"audit_{name}.png" for name in ("crops_lsp", "pairs")
     ]
     assert "corrected: 100 % of labels inside" in crops.alt
     assert all("simulated" in picture.alt for picture in (crops, pairs))
-
-
-def test_the_protocols_table_shows_the_spread_and_why_one_is_lacking(tiny_study, tmp_path):
-    rows = rescore([tiny_study.folder / RUN])
-    table = protocol_table(rows).save(tmp_path)
-    (line,) = table.tidy().to_dict("records")
-    scores = [
-        value for key, value in line.items() if key.startswith("ours: under protocol") and "[" not in key
-    ]
-    assert line["ours: largest less smallest"] == pytest.approx(max(scores) - min(scores))
-    assert any("h36m-s9s11: not scored; " in note for note in table.notes)
-    assert (tmp_path / "audit_protocols.tex").exists()
 
 
 def test_a_size_is_given_only_where_the_same_number_is_printed():
@@ -193,11 +180,15 @@ def test_labels_as_read_go_by_the_sets_own_name():
     assert set_title("h36m") == "H36M"
 
 
-def test_aligned_numbers_have_a_table_of_their_own(tiny_study, tmp_path):
+def test_aligned_numbers_are_smaller_and_what_is_not_scored_says_why(tiny_study):
     rows = rescore([tiny_study.folder / RUN])
-    plain, aligned = protocol_table(rows).tidy(), protocol_table(rows, "pa_mpjpe").save(tmp_path).tidy()
-    assert (aligned["ours: under protocol, study"] < plain["ours: under protocol, study"]).all()
-    assert "Procrustes" in (tmp_path / "audit_protocols_aligned.html").read_text()
+    plain, aligned = (protocol_spread(rows, metric) for metric in ("mpjpe", "pa_mpjpe"))
+    assert (aligned["study"] < plain["study"]).all()
+    scores = plain.drop(columns="spread")
+    assert (plain["spread"] == scores.max(axis=1) - scores.min(axis=1)).all()
+    lacking = rows[rows["value"].isna()]
+    assert "h36m-s9s11" in set(lacking["protocol"])
+    assert lacking["note"].notna().all()
 
 
 def test_all_is_every_switch():
