@@ -265,18 +265,23 @@ class Profile(Frozen):
             for key in keys:
                 if table in self.tables and getattr(self, key) is None:
                     raise ValueError(f"tables: table {table} needs the section {key}")
-        for key in ("fair", "size", "geometry_sweep"):
-            section = getattr(self, key)
-            for name in ("two_d", "three_d") if section else ():
-                if getattr(section, name) not in getattr(self, name):
-                    raise ValueError(f"{key}.{name}: must be one of the profile's own {name}")
-        sources = [name for source in self.real.sources for name in source] if self.real else []
-        for name in sources:
-            if name not in self.two_d:
-                raise ValueError(f"real.sources: {name!r} must be one of the profile's own two_d")
-        for name in self.real.three_d if self.real else ():
-            if name not in self.three_d:
-                raise ValueError(f"real.three_d: {name!r} must be one of the profile's own three_d")
+        sections = {
+            key: getattr(self, key) for key in ("fair", "size", "geometry_sweep") if getattr(self, key)
+        }
+        used = [
+            (f"{key}.{sets}", sets, (getattr(section, sets),))
+            for key, section in sections.items()
+            for sets in ("two_d", "three_d")
+        ]
+        if real := self.real:
+            used += [
+                ("real.sources", "two_d", sum(real.sources, ())),
+                ("real.three_d", "three_d", real.three_d),
+            ]
+        for key, sets, names in used:
+            for name in names:
+                if name not in getattr(self, sets):
+                    raise ValueError(f"{key}: {name!r} must be one of the profile's own {sets}")
         return self
 
     @model_validator(mode="after")
@@ -300,12 +305,8 @@ class Profile(Frozen):
             for name in section.recipes if section else ():
                 if name and name not in self.recipes:
                     raise ValueError(f"{key}.recipes: {name!r} is not one of {', '.join(self.recipes)}")
-        allowed = (
-            "network",
-            "augmentation",
-            "fair",
-            *(key for key in type(self).model_fields if key[:5] == "stage"),
-        )
+        fields = type(self).model_fields
+        allowed = [key for key in fields if key in ("network", "augmentation", "fair") or key[:5] == "stage"]
         for name, changes in self.recipes.items():
             if wrong := sorted(set(changes) - set(allowed)):
                 raise ValueError(f"recipes.{name}: {wrong[0]!r} is not one of {', '.join(allowed)}")

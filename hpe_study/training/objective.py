@@ -120,7 +120,7 @@ class VolumetricPrediction(NamedTuple):
 class VolumetricTerms:
     """The losses of a network with volumes (Sun et al. 2018), on 2D and 3D sets alike.
 
-    Lengths are in cells of the heat map, so that λ_reg weighs depth against place in the picture.
+    Lengths are in cells of the heat map, so that place and depth weigh the same.
     """
 
     def __init__(self, stage: StageConfig, variant: TrainingVariant):
@@ -177,12 +177,12 @@ def heatmap_objective(model: HeatmapHead, stage: StageConfig, variant: TrainingV
 
 
 def volumetric_objective(model: VolumetricHead, stage: StageConfig, variant: TrainingVariant) -> Objective:
-    """The objective of networks with volumes."""
-    losses = VolumetricTerms(stage, variant)
+    """The objective of networks with volumes: λ_reg weighs place and depth alike against the heat map."""
+    losses, weight = VolumetricTerms(stage, variant), stage.training.depth_weight
     terms = {
         "heatmap": Term(losses.heatmap),
-        "joints": Term(losses.joints),
-        "depth": Term(losses.depth, stage.training.depth_weight),
+        "joints": Term(losses.joints, weight),
+        "depth": Term(losses.depth, weight),
         "geometry": _geometry_term(losses, stage),
     }
     return Objective(terms, losses.read)

@@ -12,7 +12,7 @@ from hpe_study.models import build_model
 from hpe_study.models.heads import HeatmapHead, PoseNetwork
 from hpe_study.training import objective
 from hpe_study.training.objective import Objective, Term, objective_for
-from hpe_study.training.variants import labelled_bones
+from hpe_study.training.variants import InCropUnits, labelled_bones
 from tests.training.stick_runs import stage
 
 
@@ -96,7 +96,7 @@ def labelled_batch(joints, depth, labelled=True):
 
 def volumetric_terms(geometry_weight=0.01):
     settings = stage(geometry_weight=geometry_weight, depth_weight=0.3)
-    variant = SimpleNamespace(geometry_inputs=labelled_bones)
+    variant = SimpleNamespace(geometry_inputs=labelled_bones, geometry_loss=InCropUnits("drillis_contini"))
     return objective_for(build_model("narrow18_volumetric", width=4), settings, variant)
 
 
@@ -117,7 +117,7 @@ def test_lengths_are_in_cells():
     assert float(values["joints"]) == pytest.approx(3)
     assert float(values["depth"]) == pytest.approx(3)
     assert float(values["heatmap"]) == pytest.approx(math.log(64), rel=1e-5)
-    assert float(total) == pytest.approx(3 + 0.3 * 3 + math.log(64), rel=1e-5)
+    assert float(total) == pytest.approx(0.3 * (3 + 3) + math.log(64), rel=1e-5)
 
 
 def test_gradients_of_a_volumes_losses():
