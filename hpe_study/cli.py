@@ -148,6 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     collect.set_defaults(command=_collect)
 
+    pool = commands.add_parser("pool", help="join records of equal parameters and other seeds")
+    pool.add_argument("records", nargs="+", type=Path, help="folders with runs.csv, as collect writes it")
+    pool.add_argument("--out", required=True, type=Path, help="the folder to write")
+    pool.set_defaults(command=_pool)
+
     simulate = commands.add_parser("simulate", help="write the simulated stand-in of a data set")
     simulated_people_cli.add_arguments(simulate)
     simulate.set_defaults(command=simulated_people_cli.run)
@@ -238,6 +243,12 @@ def _rescore(arguments: argparse.Namespace) -> None:
     if arguments.csv:
         with atomic(arguments.csv) as part:
             rows.to_csv(part, index=False)
+
+
+def _pool(arguments: argparse.Namespace) -> None:
+    from hpe_study.study.pool import pool_records
+
+    print(pool_records(arguments.records, arguments.out).to_string(index=False))
 
 
 def _collect(arguments: argparse.Namespace) -> None:

@@ -108,6 +108,10 @@ class PersonErrors:
         """Key of the labels that a test set was scored with."""
         return self._read(lambda file: str(file[test_set].attrs["key"]))
 
+    def simulated(self, test_set: str) -> bool:
+        """Whether a test set's people are simulated."""
+        return self._read(lambda file: bool(file[test_set].attrs["simulated"]))
+
     def units(self, test_set: str) -> Units:
         """Who is resampled together."""
         return Units(*(self._array(test_set, level).astype(int) for level in LEVELS))

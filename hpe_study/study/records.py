@@ -10,7 +10,7 @@ runs.csv, one row per run, test set, scorer and metric:
     true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
         its scores; low and high bound the 95 % bootstrap interval over `groups` people, sequences or moments
         (what is resampled first, `evaluation.bootstrap`), of n records;
-    simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, code, device,
+    simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, settings (of all parameters but the seed), code, device,
     precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
     epochs, images_seen (learnt from in this stage), images_line (with its ancestors), images_2d (distinct,
     of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
@@ -32,7 +32,7 @@ from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study.person_errors import write_errors
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
-from hpe_study.utils.files import atomic
+from hpe_study.utils.files import atomic, digest_of
 from hpe_study.utils.tables import read_table
 
 RUN_COLUMNS = [
@@ -81,6 +81,7 @@ NEW_COLUMNS = {  # that records published before them lack → what holds there
     "start": np.nan,
     "recipe": np.nan,
     "images_line": np.nan,
+    "settings": np.nan,
     "test_origin": "simulated",
     "learnt_from": "simulated",
 }
@@ -88,6 +89,7 @@ RECORD_COLUMNS = [
     "simulated",
     "learnt_from",
     "hash",
+    "settings",
     "code",
     "device",
     "precision",
@@ -138,7 +140,12 @@ def _identity(run: Run) -> dict:
 def made(record: dict) -> dict:
     """How a run was made: those of `RECORD_COLUMNS` that its `run.json` contains."""
     parameters = record["parameters"]
-    derived = {"epochs": parameters["training"]["epochs"], "legacy": " ".join(parameters["legacy"])}
+    settings = {key: value for key, value in parameters.items() if key != "seed"}
+    derived = {
+        "epochs": parameters["training"]["epochs"],
+        "legacy": " ".join(parameters["legacy"]),
+        "settings": digest_of(settings)[:12],
+    }
     return {key: record[key] for key in RECORD_COLUMNS if key in record} | derived
 
 

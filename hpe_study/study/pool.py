@@ -1,0 +1,101 @@
+"""Records of equal parameters, made on different days or machines, joined into one set of records.
+
+Runs are told apart by their seeds. Every row keeps the code, device and seed that it comes from. What does
+not belong together is refused by name: a run that two folders hold, a run whose parameters differ in more
+than the seed, test sets of other labels, other oracle floors.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from hpe_study.errors import StudyError
+from hpe_study.study.person_errors import JOINTS, LEVELS, NAME, PersonErrors
+from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
+from hpe_study.utils.files import atomic
+
+TABLES = ("runs.csv", "history.csv", "floors.csv")
+MADE = ["folder", "seed", "code", "device", "precision"]
+
+
+def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
+    """Join folders of records into one.
+
+    Args:
+        folders: Each holds `runs.csv`, `history.csv`, `floors.csv` and `errors.h5`.
+        out: The folder to write; none of those.
+
+    Returns:
+        One row per folder, seed, code and device: how many runs come from it.
+
+    Raises:
+        StudyError: They do not belong together; names the run or test set and the folders.
+    """
+    folders, out = [Path(folder) for folder in folders], Path(out)
+    if len(folders) < 2 or out.resolve() in [folder.resolve() for folder in folders]:
+        raise StudyError(f"{out}: pool two or more folders of records into another one")
+    runs = [read_runs(folder / "runs.csv").assign(folder=str(folder)) for folder in folders]
+    floors = [read_floors(folder / "floors.csv") for folder in folders]
+    errors = [PersonErrors(folder / NAME) for folder in folders]
+    pooled = pd.concat(runs, ignore_index=True)
+    _check_runs(pooled)
+    for (folder, one), (other, two) in pairwise(zip(folders, floors, strict=True)):
+        if not one.equals(two):
+            raise StudyError(f"{other}/floors.csv: is not that of {folder}; their test sets differ")
+    _check_labels(errors)
+    histories = [read_history(folder / "history.csv", RUN_COLUMNS) for folder in folders]
+    tables = pooled.drop(columns="folder"), pd.concat(histories, ignore_index=True), floors[0]
+    for table, name in zip(tables, TABLES, strict=True):
+        with atomic(out / name) as part:
+            table.to_csv(part, index=False)
+    with atomic(out / NAME) as part, h5py.File(part, "w") as file:
+        for test_set in dict.fromkeys(name for each in errors for name in each.test_sets):
+            _write_errors(file.create_group(test_set), test_set, [e for e in errors if e.runs(test_set)])
+    return pooled.drop_duplicates("run").groupby(MADE).size().rename("runs").reset_index()
+
+
+def _check_runs(pooled):
+    for name, rows in pooled.groupby("run"):
+        if rows["folder"].nunique() > 1:
+            raise StudyError(f"{name}: is in {' and in '.join(rows['folder'].unique())}; pool other seeds")
+    lines = pooled["run"].str.replace(r"-seed\d+$", "", regex=True)
+    for name, rows in pooled.groupby(lines):
+        if rows["settings"].isna().any():
+            raise StudyError(f"{name}: {rows['folder'].iloc[0]}/runs.csv names no settings; collect it again")
+        if rows["settings"].nunique() > 1:
+            different = rows.drop_duplicates("settings")
+            told = ", ".join(f"{row.folder}: {row.settings}" for row in different.itertuples())
+            raise StudyError(
+                f"{name}: its parameters differ in more than the seed ({told}); nothing is pooled"
+            )
+
+
+def _check_labels(errors):
+    for test_set in dict.fromkeys(name for each in errors for name in each.test_sets):
+        holding = [each for each in errors if each.runs(test_set)]
+        for one, other in pairwise(holding):
+            if one.key(test_set) != other.key(test_set):
+                raise StudyError(f"{other.path}: its test set {test_set} has other labels than {one.path}")
+
+
+def _write_errors(group, test_set, errors):
+    group.attrs.update(key=errors[0].key(test_set), simulated=errors[0].simulated(test_set))
+    group["runs"] = np.array([name for each in errors for name in each.runs(test_set)], "S")
+    for level, numbers in zip(LEVELS, errors[0].units(test_set).levels, strict=True):
+        group.create_dataset(level, data=numbers.astype(np.uint32), compression="gzip")
+    for metric in dict.fromkeys(name for each in errors for name in each.metrics(test_set)):
+        known = [metric in each.metrics(test_set) for each in errors]
+        first = errors[known.index(True)]
+        people = len(first.units(test_set))
+        values = [
+            each.errors(test_set, metric) if has else np.full((len(each.runs(test_set)), people), np.nan)
+            for each, has in zip(errors, known, strict=True)
+        ]
+        joints = first.joints(test_set, metric).astype(np.uint8)
+        group.create_dataset(metric + JOINTS, data=joints, compression="gzip")
+        half = np.concatenate(values).astype(np.float16)
+        group.create_dataset(metric, data=half, compression="gzip", compression_opts=9, shuffle=True)
