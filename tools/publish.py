@@ -40,7 +40,7 @@ from hpe_study.study.steps import open_store
 from hpe_study.utils.files import atomic
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
-    "demo": ("table1", "table2", "epoch_scaling", "timing", "training_curves", "wireframes"),
+    "demo": ("table1", "table2", "epoch_scaling", "timing", "training_curves", "wireframes", "claims"),
     "fair": ("table4", "table5"),
 }
 KINDS = ("csv", "png")  # notebooks hold tables and pictures; a page or a drawing can be made anew
@@ -92,7 +92,7 @@ def main(profile, home=None):
     for notebook in notebooks:
         execute_in_place(home / "notebooks" / f"{notebook}.ipynb", name)
     again = Study(home / "params" / f"{name}.yaml").figures
-    found = [*again.glob("*.csv"), *study.figures.glob("claims*.csv")]
+    found = list(again.glob("*.csv"))
     for path in found:
         _copy(path, figures / path.name)
     tidy(figures, {path.stem for path in found})

@@ -10,10 +10,11 @@ runs.csv, one row per run, test set, scorer and metric:
     true 2D + mean depth, …), metric, unit, value, low, high, n, groups:
         its scores; low and high bound the 95 % bootstrap interval over `groups` people, sequences or moments
         (what is resampled first, `evaluation.bootstrap`), of n records;
-    simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, settings (of all parameters but the seed), code, device,
-    precision, seconds (of training, this stage), seconds_line (with its ancestors), seconds_per_epoch,
-    epochs, images_seen (learnt from in this stage), images_line (with its ancestors), images_2d (distinct,
-    of the 2D set), images_per_second, peak_memory_mb, weights_from, legacy:
+    simulated, learnt_from (real | simulated | real + simulated, with its ancestors), hash, settings (digest
+    of all parameters but the seed), code, device, precision, seconds (of training, this stage), seconds_line
+    (with its ancestors), seconds_per_epoch, epochs, images_seen (learnt from in this stage), images_line
+    (with its ancestors), images_2d (distinct, of the 2D set), images_per_second, peak_memory_mb,
+    weights_from, legacy:
         how it was made.
 history.csv, one row per run and epoch: which run, then the columns of the run's own history.
 floors.csv, one row per 3D test set, protocol and kind of perfect prediction (`evaluation.oracle_floors`):
