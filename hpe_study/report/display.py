@@ -28,9 +28,7 @@ CSS = """<style>
 .scores .interval {opacity: .75; font-size: .88em; white-space: nowrap}
 .scores .published {font-style: italic; opacity: .8}
 .scores p {font-size: 12px; max-width: 75em; margin: .4em 0}
-@media (max-width: 700px) {
-  .scores {overflow-x: auto} .scores table {font-size: 10.5px} .scores th, .scores td {padding: .15em .2em}
-}
+@media (max-width: 700px) {.scores {overflow-x: auto} .scores th, .scores td {padding: .15em .3em}}
 </style>"""
 HEADINGS = {  # what an index is called above its column
     "two_d": "2D set",

@@ -1,5 +1,6 @@
 """Which study a notebook shows: a profile by name or path, from any folder, or the newest finished one."""
 
+import contextlib
 from pathlib import Path
 
 from hpe_study.errors import StudyError
@@ -36,7 +37,10 @@ def find_study(profile: str | Path = NEWEST, table: int | None = None) -> Study:
 
 
 def _newest(home, table):
-    studies = [Study(path) for path in sorted((home / "params").glob("*.yaml"))]
+    studies = []
+    for path in sorted((home / "params").glob("*.yaml")):
+        with contextlib.suppress(StudyError):  # a file that is being written hides no other's results
+            studies.append(Study(path))
     finished = [
         study
         for study in studies
