@@ -11,10 +11,11 @@ from PIL import Image as Pillow
 CLASS = "hpe-viewer"
 LONGEST, QUALITY = 900, 80  # px, and JPEG quality of a still picture: some 60 kB
 # The still picture is hidden while the widget lives, and the widget's line "model not found" when it does not
-# (on reopening). After a restart of the kernel a line says what to do.
+# (on reopening): an output that holds nothing but text, for plotly cannot draw into what is hidden. After a
+# restart of the kernel a line says what to do.
 STYLE = f"""<style>
 .jp-OutputArea:has(.{CLASS}) .jp-RenderedImage {{ display: none }}
-.jp-OutputArea:has(.{CLASS}-still):not(:has(.{CLASS})) .jupyter-widgets {{ display: none }}
+.jp-OutputArea:has(.{CLASS}-still) .jp-OutputArea-output.jupyter-widgets:not(:has(*)) {{ display: none }}
 .{CLASS}:focus {{ outline: none }}
 .{CLASS}.jupyter-widgets-disconnected::before, .{CLASS}:has(.jupyter-widgets-disconnected)::before {{
   content: "The kernel of this view has stopped. Run its cell again."; font-weight: bold; color: #D55E00 }}

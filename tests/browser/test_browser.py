@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from tests.tiny_study import OTHER
@@ -136,8 +137,11 @@ def _wait_until(condition, seconds, message=lambda: ""):
 
 
 @pytest.fixture(scope="module")
-def page(chromium, lab):
-    """The explore notebook, all of it run."""
+def page(chromium, lab, tiny_study):
+    """The explore notebook, all of it run but for its last viewer, which would be one more to draw."""
+    path = tiny_study.home / "notebooks" / "explore.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.write(notebook | {"cells": notebook.cells[:-2]}, path)
     page = chromium.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
     opened(page, f"{lab}/lab/tree/notebooks/explore.ipynb?token={TOKEN}")
@@ -391,7 +395,7 @@ def test_a_notebook_opened_again_shows_still_pictures(page):
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     until(page, "!window.jupyterapp.shell.currentWidget.context.model.dirty")
     opened(page, page.url)
-    until(page, "document.querySelectorAll('.jp-RenderedImage img').length === 3")
+    until(page, "document.querySelectorAll('.jp-RenderedImage img').length === 2")
     page.wait_for_timeout(3000)
     keep(page, "13_opened_again")
     assert page.locator(".jp-RenderedImage img").first.is_visible()
