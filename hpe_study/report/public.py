@@ -55,5 +55,4 @@ def _rows_of_set(study, predictor, name):
         errors = values_under(find_protocol(rule), predicted.joints, predicted.depth, store, bones)["mpjpe"]
         numbers = estimate(errors, units_of(store))
         score = Score(numbers["value"], numbers["low"], numbers["high"], test_set=name)
-        origin = "simulated" if store.simulated else "real"
-        yield {"test_set": name, "protocol": rule, **numbers, "origin": origin, "score": score}
+        yield {"test_set": name, "protocol": rule, **numbers, "origin": store.origin, "score": score}

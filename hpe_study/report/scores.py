@@ -82,7 +82,10 @@ def lineage_label(row: dict) -> str:
 
 def as_sets(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with data sets and origin as categories: the paper's order, ours before what is published."""
-    sets = {name: pd.Categorical(frame[name], SETS) for name in SET_COLUMNS if name in frame}
+    columns = [name for name in SET_COLUMNS if name in frame]
+    named = set(pd.unique(frame[columns].astype(object).to_numpy().ravel()))  # by a profile, some of them
+    others = sorted(name for name in named if isinstance(name, str) and name not in SETS)
+    sets = {name: pd.Categorical(frame[name], (*SETS, *others)) for name in columns}
     return frame.assign(**sets, origin=pd.Categorical(frame["origin"], ORIGINS))
 
 

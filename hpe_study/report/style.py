@@ -21,7 +21,13 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#
 SET_COLOURS = dict(zip(SETS, (*_COLOURS, *["#000000"] * len(SETS)), strict=False))  # black: added sets
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
-EXTRA_TITLES = {"3dpw": "3DPW", "h36m_full": "H36M, S9 and S11"}  # sets that the paper has no column for
+EXTRA_TITLES = {  # sets that the paper has no column for
+    "3dpw": "3DPW",
+    "h36m_full": "H36M, S9 and S11",
+    "lsp_extended": "LSP-Extended",
+    "lsp_pseudo3d": "LSP, SPIN's fits",
+    "pose2sim": "Pose2Sim",
+}
 PAIR_COLOURS = ("#444444", "#A6589A")  # A and B, where two runs stand side by side
 UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
 RESOLUTION = 150  # dots per inch of a PNG
