@@ -171,6 +171,7 @@ class StageConfig(Frozen):
     network: NetworkConfig
     validate_every: PositiveInt
     share_2d: PositiveShare = 1.0  # of the 2D set's images that are used at all (Table 5)
+    share_3d: PositiveShare = Field(1.0, exclude_if=lambda share: share == 1)  # no key of a whole set
     canonical_bones: CanonicalBones = "drillis_contini"
     legacy: Defects
 
@@ -215,6 +216,7 @@ class Profile(Frozen):
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
     tables: tuple[Literal[1, 2, 3, 4, 5, 6, 7, 8], ...] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
+    share_3d: PositiveShare = 1.0  # of a 3D set's training images that are used at all; as many updates
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(each_once)] = (0,)
     validate_every: PositiveInt = 5  # epochs
     network: NetworkConfig = NetworkConfig()

@@ -1,6 +1,7 @@
 """Which samples an epoch sees, in which order; drawn in the parent process from named random streams."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -22,22 +23,22 @@ class MixedSampler:
         counts: Number of samples of each store in an epoch.
         lengths: Number of samples in each store.
         seed: Of the run.
-        chosen: Indices of the first store that may be drawn; None: all.
+        chosen: {store: indices that may be drawn}; of a store that is not named, all.
     """
 
     counts: tuple[int, ...]
     lengths: tuple[int, ...]
     seed: int
-    chosen: np.ndarray | None = None
+    chosen: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def first_store_size(self) -> int:
         """Number of different samples of the first store."""
-        return self.lengths[0] if self.chosen is None else len(self.chosen)
+        return len(self.pool(0))
 
     def pool(self, store: int) -> np.ndarray:
         """Indices of a store that may be drawn."""
-        return self.chosen if store == 0 and self.chosen is not None else np.arange(self.lengths[store])
+        return self.chosen[store] if store in self.chosen else np.arange(self.lengths[store])
 
     def draw(self, epoch: int) -> np.ndarray:
         """Draw an epoch's samples, (sum of counts, 2) int64: store and index, in the order they are seen."""

@@ -284,6 +284,7 @@ def stage_config(profile: Profile, run: Run) -> StageConfig:
         network=_network(profile, run.backbone),
         validate_every=profile.validate_every,
         share_2d=run.share,
+        share_3d=profile.share_3d if run.trained_3d else 1.0,
         canonical_bones=profile.canonical_bones,
         legacy=profile.legacy,
     )

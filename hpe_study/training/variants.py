@@ -244,7 +244,7 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
     if stage.three_d in defect("mispaired_images").sets and "mispaired_images" in legacy:
         pairing = PermutedLabels(len(stores) - 1, lengths[-1], stage.training.batch_size, stage.seed)
     return TrainingVariant(
-        sampler=sampler(tuple(count for _ in stores), lengths, stage.seed, _share_of_2d(stage, lengths[0])),
+        sampler=sampler(tuple(count for _ in stores), lengths, stage.seed, _shares(stage, lengths)),
         pairing=pairing,
         augmentation=KeyedByWorker() if "stuck_augmentation" in legacy else KeyedBySample(),
         heatmap_joints=every_joint if "missing_joints_as_zero" in legacy else labelled_joints,
@@ -256,9 +256,17 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
     )
 
 
-def _share_of_2d(stage, length):
-    """A fixed draw of the 2D set's images, or None for all; counts stay, so updates are equal."""
-    if stage.share_2d == 1:
-        return None
-    keep = max(1, round(length * stage.share_2d))
-    return np.sort(rng.generator("share", stage.seed).permutation(length)[:keep])
+def _shares(stage, lengths):
+    """A fixed draw of the images of each store of which a share is used; counts stay, so updates are equal."""
+    shares = {"2d": ("share",), "3d": ("share of 3D",), "fusion": ("share", "share of 3D")}[stage.scheme]
+    values = {"share": stage.share_2d, "share of 3D": stage.share_3d}
+    return {
+        store: _drawn(stream, stage.seed, length, values[stream])
+        for store, (stream, length) in enumerate(zip(shares, lengths, strict=True))
+        if values[stream] < 1
+    }
+
+
+def _drawn(stream, seed, length, share):
+    keep = max(1, round(length * share))
+    return np.sort(rng.generator(stream, seed).permutation(length)[:keep])

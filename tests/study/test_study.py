@@ -216,6 +216,17 @@ def test_table_5_changes_network_and_share_at_equal_updates():
     )
 
 
+def test_a_share_of_the_3d_data_is_of_runs_that_learn_depth_and_a_whole_set_is_no_part_of_the_hash():
+    profile = fair_profile()
+    half = profile.model_copy(update={"share_3d": 0.5})
+    run = Run(2, "mpii", "h36m")
+    whole, halved = stage_config(profile, run), stage_config(half, run)
+    assert "share_3d" not in whole.model_dump()
+    assert halved.model_dump() == whole.model_dump() | {"share_3d": 0.5}
+    assert halved.hash != whole.hash
+    assert stage_config(half, run.parent).hash == stage_config(profile, run.parent).hash
+
+
 def test_the_audit_is_one_notebook_that_trains_its_own_runs():
     study = Study("params/audit.yaml")
     assert study.runs == []

@@ -34,7 +34,7 @@ from hpe_study.training.variants import (
     labelled_joints,
     variant_for,
 )
-from tests.training.stick_runs import ON_CPU, stage
+from tests.training.stick_runs import ON_CPU, run_data, stage
 
 SET_2D, SET_3D, BATCH = 3000, 20_000, 32
 
@@ -236,3 +236,17 @@ def test_a_missing_joint_changes_that_loss_and_no_other(stick_stores, tmp_path, 
         losses.append([float(value) for value in (loss, *values.values())])
     different = {number for number, (off, on) in enumerate(zip(*losses, strict=True)) if abs(off - on) > 1e-7}
     assert different == {0, part}  # the total, and the loss that the switch is about
+
+
+@pytest.mark.parametrize(("two_d", "store"), [("stick2d", 1), (None, 0)])
+def test_a_share_of_the_3d_data_is_the_same_images_every_epoch_at_equal_updates(stick_stores, two_d, store):
+    stores = run_data(stick_stores).train[-(store + 1) :]
+    half = stage(two_d=two_d).model_copy(update={"share_3d": 0.5})
+    draws = np.concatenate([variant_for(half, stores).sampler.draw(epoch) for epoch in range(3)])
+    whole = np.concatenate([variant_for(stage(two_d=two_d), stores).sampler.draw(epoch) for epoch in range(3)])
+    assert len(draws) == len(whole)
+    images = draws[draws[:, 0] == store, 1]
+    assert len(np.unique(images)) == len(stores[store]) // 2
+    assert np.unique(np.bincount(images)).tolist() == [0, len(images) // 20]
+    if store:
+        assert len(np.unique(draws[draws[:, 0] == 0, 1])) == len(stores[0])
