@@ -257,7 +257,7 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
 
 
 def _shares(stage, lengths):
-    """A fixed draw of the images of each store of which a share is used; counts stay, so updates are equal."""
+    """{store: a fixed draw of its images} where a share is used; counts stay, so updates are equal."""
     shares = {"2d": ("share",), "3d": ("share of 3D",), "fusion": ("share", "share of 3D")}[stage.scheme]
     values = {"share": stage.share_2d, "share of 3D": stage.share_3d}
     return {

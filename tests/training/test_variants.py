@@ -243,7 +243,9 @@ def test_a_share_of_the_3d_data_is_the_same_images_every_epoch_at_equal_updates(
     stores = run_data(stick_stores).train[-(store + 1) :]
     half = stage(two_d=two_d).model_copy(update={"share_3d": 0.5})
     draws = np.concatenate([variant_for(half, stores).sampler.draw(epoch) for epoch in range(3)])
-    whole = np.concatenate([variant_for(stage(two_d=two_d), stores).sampler.draw(epoch) for epoch in range(3)])
+    whole = np.concatenate(
+        [variant_for(stage(two_d=two_d), stores).sampler.draw(epoch) for epoch in range(3)]
+    )
     assert len(draws) == len(whole)
     images = draws[draws[:, 0] == store, 1]
     assert len(np.unique(images)) == len(stores[store]) // 2
