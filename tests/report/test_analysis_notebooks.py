@@ -14,7 +14,9 @@ LINES = 12  # of a cell
 SIZE = 150_000  # bytes
 
 
-NAMES = [name for name in (*ANALYSES, "cost", "errors", "public_weights") if (FOLDER / f"{name}.ipynb").exists()]
+NAMES = [
+    name for name in (*ANALYSES, "cost", "errors", "public_weights") if (FOLDER / f"{name}.ipynb").exists()
+]
 
 
 @pytest.fixture(params=[name for name in NAMES if name != AUDIT])
