@@ -40,7 +40,16 @@ from hpe_study.study.steps import open_store
 from hpe_study.utils.files import atomic
 
 NOTEBOOKS = {  # profile → its notebooks that need the records alone
-    "demo": ("table1", "table2", "epoch_scaling", "timing", "training_curves", "wireframes", "claims"),
+    "demo": (
+        "table1",
+        "table2",
+        "epoch_scaling",
+        "timing",
+        "training_curves",
+        "wireframes",
+        "claims",
+        "errors",
+    ),
     "fair": ("table4", "table5"),
 }
 KINDS = ("csv", "png")  # notebooks hold tables and pictures; a page or a drawing can be made anew

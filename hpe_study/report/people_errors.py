@@ -17,14 +17,14 @@ from hpe_study.skeletons import MPII16
 MEAN = ["value", "low", "high", "people", "score"]
 HIDDEN = {1: "hidden", 0: "seen"}  # else NaN: the set does not say
 PARTS = {"error": slice(0, 3), "place": slice(0, 2), "depth": slice(2, 3)}
-COLUMNS = ["arm", "run", "sequence", "person", "joint", "hidden", "unusual", *PARTS, "heads"]
+COLUMNS = ["arm", "run", "moment", "person", "joint", "hidden", "unusual", *PARTS, "heads"]
 
 
 class PeopleErrors:
     """The errors of some runs on the people of one test set; runs without predictions are left out.
 
     Attributes:
-        joints: One row per arm, run, person (a record) and joint: sequence, a number; hidden (hidden | seen |
+        joints: One row per arm, run, person (a record) and joint: moment, a number; hidden (hidden | seen |
             NaN); unusual, mm that the pose is from the mean pose (`pose_distance`); error, mm, and its parts
             across and along the line of sight, error² = place² + depth²; heads, px in the picture over the
             head's size. NaN where the score does not count a joint. Empty without predictions.
@@ -47,7 +47,7 @@ class PeopleErrors:
         px[:, list(NOT_IN_PCKH)] = np.nan
         people, joints = np.indices(known.shape)
         values |= {"heads": px / head_sizes(labels)[:, None], "unusual": pose_distance(truth)[people]}
-        values |= {"sequence": self._units.sequence[people], "person": people}
+        values |= {"moment": self._units.moment[people], "person": people}
         values |= {"joint": np.array(MPII16.joints)[joints], "hidden": labels["occluded"]}
         frame = pd.DataFrame({name: array.ravel() for name, array in values.items()})
         return frame.assign(hidden=frame["hidden"].map(HIDDEN))
