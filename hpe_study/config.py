@@ -104,9 +104,7 @@ class TrainingConfig(Frozen):
 
     epochs: PositiveInt = 1
     seconds: PositiveFloat | None = None  # of training, after which no epoch is begun (Table 4's equal times)
-    samples_per_epoch: PositiveInt | None = (
-        None  # drawn anew each epoch; None: all of the 2D (3D-only: 3D) set
-    )
+    samples_per_epoch: PositiveInt | None = None  # drawn anew each epoch; None: the 2D (3D-only: 3D) set
     batch_size: PositiveInt = 32
     optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: PositiveFloat = 1e-3
@@ -115,9 +113,7 @@ class TrainingConfig(Frozen):
     decay: Literal["steps", "cosine"] = "steps"
     drop_after: tuple[PositiveInt, ...] = ()
     drop_factor: PositiveFloat = 0.1
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = (
-        None  # decay of averaged weights; they are scored and kept
-    )
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None  # decay of averaged weights, which are scored
     depth_weight: NonNegative = 0.1  # λ_reg
     geometry_weight: NonNegative = 0.0  # λ_geo
 
@@ -142,9 +138,7 @@ class NetworkConfig(Frozen):
     pretrained: bool = True  # ImageNet weights where they can be had
     input_size: PositiveInt = 256  # px
     sigma: PositiveFloat = 2.0  # of the target Gaussians, heat-map px
-    heatmap_scale: Literal["mean", "peak"] = (
-        "mean"  # squared error per cell, or per unit of the target's energy
-    )
+    heatmap_scale: Literal["mean", "peak"] = "mean"  # error per cell, or per unit of the target's energy
     depth_unit: PositiveFloat = 1.0  # crop sides that one unit of the depth head stands for
     decode: Literal["argmax", "quarter", "soft"] = "quarter"
     flip_test: bool = True
@@ -200,9 +194,7 @@ class Profile(Frozen):
     # true: absent images are an error instead of being left out and counted; "published": as the sets were
     # published, LSP with photographs that are in training and test
     strict: bool | Literal["published"] = False
-    crop_margin: Annotated[float, Field(ge=1, le=3)] = (
-        1.5  # side of a stored crop over that of the person's box
-    )
+    crop_margin: Annotated[float, Field(ge=1, le=3)] = 1.5  # side of a stored crop over the person's box's
     encoding: Literal["jpeg", "raw"] = "jpeg"  # of the stored crops
     in_memory: bool = False  # hold the stored crops in memory while training
     workers: Annotated[int, Field(ge=0, le=256)] = 0  # processes that read crops while training

@@ -1,35 +1,35 @@
-"""Two defects that one sees at a glance: the crop, and the picture with another's label. Corrected above,
-published below."""
+"""Two defects that one sees at a glance: the crop, and the picture with another's label."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
+from hpe_study.data.store import Store
 from hpe_study.report import style
 from hpe_study.report.people import crop_with_joints
 from hpe_study.report.picture import Picture
+from hpe_study.study import Study
 from hpe_study.study.audit import ALL, NONE
 from hpe_study.study.steps import open_store
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import PermutedLabels
 
-COUNT = 4  # people a row
+COUNT = 4  # people per row
 
 
-def crops(study, name):
-    """The same people cut as the corrected reader cuts them and as the published code did, with the labels
-    that a network learns from."""
-    ways = {"corrected": study.with_legacy(NONE), "published": study.with_legacy(ALL)}
-    title, told = f"Crops of {style.set_title(name)}: what the network is shown", []
+def crops(study: Study, name: str) -> Picture:
+    """People of a set as the corrected reader cuts them (above) and as the published code did (below)."""
+    variants = {"corrected": study.with_legacy(NONE), "published": study.with_legacy(ALL)}
+    title, shares = f"Crops of {style.set_title(name)}: what the network is shown", []
     with style.theme():
         figure, axes = plt.subplots(2, COUNT, figsize=(2.4 * COUNT, 5.4))
-        for row, (way, variant) in zip(axes, ways.items(), strict=True):
+        for row, (code, variant) in zip(axes, variants.items(), strict=True):
             store = open_store(variant, name, "test")
             for axis, index in zip(row, np.linspace(0, len(store) - 1, COUNT).astype(int), strict=True):
                 crop_with_joints(axis, store, index, {"true": _fractions(store, index)})
-            told.append(f"{way}: {100 * inside(store):.0f} % of labels inside")
-            row[0].set_ylabel(told[-1])
+            shares.append(f"{code}: {100 * inside(store):.0f} % of labels inside")
+            row[0].set_ylabel(shares[-1])
         style.headline(figure, title, study.simulated)
-    alt = style.titled(f"{title}. {'; '.join(told)}", study.simulated) + "."
+    alt = style.titled(f"{title}. {'; '.join(shares)}", study.simulated) + "."
     return Picture(
         f"audit_crops_{name}",
         figure,
@@ -38,7 +38,7 @@ def crops(study, name):
     )
 
 
-def pairs(study, name="mpi_inf_3dhp"):
+def pairs(study: Study, name: str = "mpi_inf_3dhp") -> Picture:
     """Validation pictures with their own labels, and with those that the published code put to them."""
     store = open_store(study.with_legacy(NONE), name, "test")
     indices = np.arange(0, len(store), VALIDATION_SHARE)
@@ -71,7 +71,7 @@ def pairs(study, name="mpi_inf_3dhp"):
     )
 
 
-def inside(store):
+def inside(store: Store) -> float:
     """Share of a store's labels that lie in their crop."""
     t = store.boxes.to_fraction(store["joints2d"])
     return ((t >= 0) & (t < 1)).all(-1)[store["labelled"]].mean()

@@ -1,11 +1,10 @@
 """The claims of the paper as data: statements, and the contrasts that bear them out (`report.ledger`)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hpe_study.config import PAPER_2D, PAPER_3D
-from hpe_study.report.contrasts import ABOVE, AT_DROP, AT_END, BELOW, MINUTES, OWN, Part, Term
+from hpe_study.report.contrasts import ABOVE, AT_DROP, AT_END, BELOW, MINUTES, OWN, Part, Term, at, versus
 from hpe_study.report.style import set_title
 from hpe_study.report.timing import LAST_RUN
 from hpe_study.study import Run
@@ -52,21 +51,6 @@ def only(first: str, last: str | None = None) -> Run:
 def doubled(two_d: str, last: str = H36M) -> Run:
     """The row of Table 3 of a smaller 2D set, at double epochs."""
     return fusion(two_d, H36M, last, 2)
-
-
-def at(run: Run | tuple[Run, ...], on: str) -> Term:
-    """A number of a run, or of the best of several."""
-    return Term(run if isinstance(run, tuple) else (run,), on)
-
-
-def versus(
-    title: str,
-    cells: Iterable[tuple[Run | tuple[Run, ...], Run | tuple[Run, ...], str]],
-    inside: tuple[float, float] | None = BELOW,
-    size: tuple[float, float] | None = None,
-) -> Part:
-    """The mean over cells (first, second, test set) of the difference in MPJPE."""
-    return Part(title, tuple((at(first, on), at(second, on)) for first, second, on in cells), inside, size)
 
 
 def minutes(comparison: str) -> Part:
@@ -184,7 +168,8 @@ CLAIMS = (
         "All nine cells of FLIC improve from Table 1 to Table 3.",
         tuple(
             versus(
-                f"FLIC ×2 → H36M → {set_title(last)}, less Table 1's with {set_title(last)}, on {set_title(on)}",
+                f"FLIC ×2 → H36M → {set_title(last)}, less Table 1's with {set_title(last)},"
+                f" on {set_title(on)}",
                 [(doubled("flic", last), fusion("flic", last), on)],
             )
             for last in PAPER_3D
@@ -201,7 +186,8 @@ CLAIMS = (
             ),
             *(
                 versus(
-                    f"LSP ×2 → H36M → {set_title(last)}, less Table 1's with {set_title(last)}, mean of all tests",
+                    f"LSP ×2 → H36M → {set_title(last)}, less Table 1's with {set_title(last)},"
+                    " mean of all tests",
                     [(doubled("lsp", last), fusion("lsp", last), on) for on in PAPER_3D],
                 )
                 for last in ELSEWHERE[H36M]
@@ -268,7 +254,8 @@ CLAIMS = (
                 unit="%",
             ),
         ),
-        note="Against a power law through the epochs before; validation uses averaged weights, which smooth it.",
+        note="Against a power law through the epochs before; validation uses averaged weights, which smooth"
+        " it.",
     ),
     Claim(
         "LSP's training error is the higher at the drop (60 against 55 mm), and ends alike (Figure 3).",
@@ -347,7 +334,8 @@ CLAIMS = (
         absolute=True,
     ),
     Claim(
-        "An oddity: Table 2's validation column is H36M's test column, whichever set was learnt (within 2 %).",
+        "An oddity: Table 2's validation column is H36M's test column, whichever set was learnt"
+        " (within 2 %).",
         tuple(
             Part(f"{{first}}: own test set − H36M's ({name})", ((at(run, OWN), at(run, H36M)),), None, ALIKE)
             for run in TABLE_2

@@ -7,7 +7,7 @@ outside the range is below 5 % (two-sided, so where the 95 % interval lies insid
 interval lies outside, and else is open.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,6 +62,21 @@ class Part:
     unit: str = "mm"
 
 
+def at(run: Run | tuple[Run, ...], on: str) -> Term:
+    """A number of a run, or of the best of several."""
+    return Term(run if isinstance(run, tuple) else (run,), on)
+
+
+def versus(
+    title: str,
+    cells: Iterable[tuple[Run | tuple[Run, ...], Run | tuple[Run, ...], str]],
+    inside: tuple[float, float] | None = BELOW,
+    size: tuple[float, float] | None = None,
+) -> Part:
+    """The mean over cells (first, second, test set) of the difference in MPJPE."""
+    return Part(title, tuple((at(first, on), at(second, on)) for first, second, on in cells), inside, size)
+
+
 @dataclass(frozen=True)
 class Contrast:
     """What a part comes to.
@@ -102,7 +117,8 @@ class Contrast:
         known = np.isfinite(self.low) and self.low != self.high
         bounds = f" [{self.low:+.1f}, {self.high:+.1f}]" if known else ""
         size = f", {self.percent:+.1f} % ({self.size})" if self.size else ""
-        return f"{self.title}: {self.value:+.1f}{bounds} {self.unit}{size}{'' if self.paired else ' (not paired)'}"
+        unpaired = "" if self.paired else " (not paired)"
+        return f"{self.title}: {self.value:+.1f}{bounds} {self.unit}{size}{unpaired}"
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,7 @@ def size_of(sample: Sample, size: tuple[float, float], exact: bool = False) -> s
 
 
 def what_it_takes(sample: Sample, end: float = 0.0) -> str:
-    """What would tell a number from the end of a range, if it is as large as it seems: seeds or test people."""
+    """What would tell a number from the end of a range, if it is as large as it seems: seeds or people."""
     distance, people, seeds = abs(sample.value - end), np.var(sample.people), len(sample.seeds)
     if seeds == 1 and people == 0:
         return "more seeds: one has no spread"

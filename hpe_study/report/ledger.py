@@ -43,7 +43,7 @@ def verdict(parts: Parts) -> str:
 
 
 def chance_of(parts: Parts) -> float:
-    """The chance that a claim's verdict is an accident, before Holm; 1 where it is open, NaN without contrasts.
+    """The chance that a claim's verdict is an accident, before Holm; 1: open, NaN: without contrasts.
 
     All parts must support a claim, so the weakest counts; any one may contradict it, so the strongest counts
     as often as there are parts (Bonferroni).
@@ -140,7 +140,7 @@ def build(*results: Results) -> "Ledger":
 
 
 def of(results: Results) -> "Ledger":
-    """The ledger of a study; Table 4 is taken from the profile that runs it, where its records are at hand."""
+    """The ledger of a study; Table 4 is taken from the profile that runs it, where there are records."""
     study = results.study
     beside = study.profile_path.with_name(f"{WITH_TABLE_4.get(study.profile.name, study.profile.name)}.yaml")
     others = [Study(beside)] if beside != study.profile_path and beside.exists() else []
@@ -152,7 +152,8 @@ def _notes(results):
     unpaired = sorted({name for one in results for name in one.unpaired})
     over = f"{seeds} seeds, people" if seeds > 1 else "people"
     notes = [
-        f"Intervals: a hierarchical bootstrap over {over}, sequences and moments (synchronous cameras are one);"
+        f"Intervals: a hierarchical bootstrap over {over}, sequences and moments (synchronous cameras are"
+        " one);"
         " where a test set has two people, as H36M has, these are kept.",
         "The best of several rows is chosen anew in every draw. Holm: corrected over all claims.",
     ]
@@ -160,7 +161,8 @@ def _notes(results):
         notes.append("One seed: a verdict is on these trainings, not on the method.")
     if unpaired:
         notes.append(
-            f"Not paired, from the intervals in runs.csv: contrasts of {len(unpaired)} runs whose errors of single"
+            f"Not paired, from the intervals in runs.csv: contrasts of {len(unpaired)} runs whose errors of"
+            " single"
             f" people are not at hand ({unpaired[0]}, …)."
         )
     return notes + defects(legacy_of(results[0].runs))

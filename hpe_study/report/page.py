@@ -24,14 +24,16 @@ CSS = """
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 1180px; margin: 0 auto; padding: .5em 1em 3em }
 p, ul, li { max-width: 60em } h1 { line-height: 1.2 } h2 { margin-top: 2em; border-bottom: 1px solid #8884 }
 img { max-width: 100%; background: white } .banner { border-left: 5px solid #E69F00; padding: .3em 1em }
-table { border-collapse: collapse } .data td, .data th { font-size: .85em; padding: .2em .6em; text-align: left }
+table { border-collapse: collapse }
+.data td, .data th { font-size: .85em; padding: .2em .6em; text-align: left }
 .data td, .data th { vertical-align: top; border-top: 1px solid #8884 }
 .jp-InputArea, .jp-OutputPrompt, .prompt, .anchor-link { display: none } .data { overflow-x: auto }
 .answer { list-style: none; padding: 0 }
 @media print { body { font-size: 11px; max-width: none } h2, table, img { break-inside: avoid } }
 """
 BANNER = (
-    "**Simulated people.** These runs learnt from, and were scored on, rendered stand-ins in the layouts of the"
+    "**Simulated people.** These runs learnt from, and were scored on, rendered stand-ins in the layouts of"
+    " the"
     " real data sets. Their numbers are no benchmark results; published numbers are marked as such."
 )
 

@@ -1,5 +1,7 @@
-"""Drawing people: joints over a crop, skeletons in space. True dashed, predicted solid; the colours of the
-sides are `skeletons.palette`'s."""
+"""Drawing people: joints over a crop, skeletons in space.
+
+True dashed, predicted solid; the colours of the sides are `skeletons.palette`'s.
+"""
 
 from collections.abc import Sequence
 from typing import Literal

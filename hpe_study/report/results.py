@@ -1,5 +1,7 @@
-"""What tables, figures and claims read: the three tables of records, the errors of single people, and for
-those who are shown the predictions and the labels."""
+"""What tables, figures and claims read.
+
+The three tables of records, the errors of single people, and predictions and labels of those who are shown.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -226,7 +228,7 @@ def _names(runs, run):
 def rows_of(
     runs: pd.DataFrame, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL
 ) -> pd.DataFrame:
-    """The rows of one headline score of a run, one per seed, the seeds in order; the columns `SCORE` alone."""
+    """The rows of one headline score of a run, one per seed, in order; the columns `SCORE` alone."""
     wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
     chosen = np.logical_and.reduce(
         [

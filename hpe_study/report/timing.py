@@ -1,5 +1,8 @@
 """The paper's four lines of stages whose minutes it prints, and the training time of ours."""
 
+import numpy as np
+import pandas as pd
+
 from hpe_study.report.intervals import DRAWS
 from hpe_study.report.results import named
 from hpe_study.report.scores import lineage_label
@@ -19,9 +22,11 @@ def label(run: Run) -> str:
     return lineage_label(vars(run))
 
 
-def total_draws(history, run, seeds):
-    """(minutes, draws) of a scheme's training time; epochs of a stage are resampled with their stage. None
-    where a stage was not run."""
+def total_draws(history: pd.DataFrame, run: Run, seeds: list[int]) -> tuple[float, np.ndarray] | None:
+    """(minutes, draws) of a scheme's training time; None where a stage was not run.
+
+    Epochs of a stage are resampled with their stage.
+    """
     random = generator(f"seconds of {run.name}", 0)
     total, drawn = 0.0, 0.0
     for member in run.lineage:

@@ -11,21 +11,27 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib import colormaps
 
-from hpe_study.datasets import NAMES, info, open_dataset
+from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import SPLITS, Records
 from hpe_study.errors import StudyError
-from hpe_study.photos.files import PHOTOS, read_photo
 from hpe_study.skeletons import MPII16
-from hpe_study.study import Study
 from hpe_study.study.run_folder import RunFolder
 from hpe_study.utils.files import atomic
 from hpe_study.viewer.figure import ViewFigure
 from hpe_study.viewer.keys import ArrowKeys
 from hpe_study.viewer.layout import legend
-from hpe_study.viewer.photo import PhotoPeople, examples
+from hpe_study.viewer.photo import PhotoPeople
 from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.records import RecordPeople
 from hpe_study.viewer.runs import BY_JOINT, RunPeople
+from hpe_study.viewer.sources import (
+    Source,
+    evaluated_runs,
+    opened,
+    run_folder_of,
+    sets_at_hand,
+    uploaded_photo,
+)
 from hpe_study.viewer.still import CLASS, STYLE, display_with_still
 from hpe_study.viewer.view import FILTERS, readable
 
@@ -33,7 +39,6 @@ PLAY_INTERVAL = 400  # ms between two people: longer than a move takes, so that 
 MENU_LENGTH = 500  # a longer menu helps nobody (MPII has a sequence per image)
 ALL = "all"
 NONE = "none"
-Source = Records | Study | PhotoPeople | str | Path | None
 HEATMAP_PX = 256  # a heat map is drawn so many px wide
 
 
@@ -59,7 +64,7 @@ class Viewer(widgets.VBox):
         Raises:
             StudyError: A run folder is incomplete, predicts another skeleton, or nothing can be shown.
         """
-        self._source, self._photos, self._muted = _opened(source), [], False
+        self._source, self._photos, self._muted = opened(source), [], False
         self._make_menus(other)
         self._make_buttons()
         self.people = self._open_people()
@@ -88,15 +93,15 @@ class Viewer(widgets.VBox):
 
     def _make_menus(self, other):
         source, of_runs = self._source, isinstance(self._source, RunFolder)
-        runs = _evaluated_runs(source.folder.parent) if of_runs else []
+        runs = evaluated_runs(source.folder.parent) if of_runs else []
         name = source.name if of_runs else NONE
         self.run_a = _dropdown("run A", sorted({name, *runs}), name, "34%")
-        self.run_b = _dropdown("run B", [NONE, *runs], _run_folder_of(other).name if other else NONE, "34%")
+        self.run_b = _dropdown("run B", [NONE, *runs], run_folder_of(other).name if other else NONE, "34%")
         sets, first, split = [NONE], NONE, SPLITS[0]
         if of_runs:
             sets, first, split = source.test_sets, source.record.parameters.three_d, "test"
         elif isinstance(source, Records):
-            sets, first, split = _sets_at_hand(source), source.name, source.split
+            sets, first, split = sets_at_hand(source), source.name, source.split
         self.data_set = _dropdown("data set", sets, first if first in sets else sets[0])
         self.split = _dropdown("split", SPLITS, split)
         self.order = _dropdown("order", ("",))
@@ -196,7 +201,7 @@ class Viewer(widgets.VBox):
             return
         with self._errors_shown():
             for file in self.upload.value:
-                self._photos.append((file["name"], _photo_of(file)))
+                self._photos.append((file["name"], uploaded_photo(file)))
             reader = self._source.reader if isinstance(self._source, PhotoPeople) else None
             self._show_people(PhotoPeople(self._photos, reader), keep=len(self._photos) - 1)
         with self._mute():
@@ -316,51 +321,6 @@ class Viewer(widgets.VBox):
         with self._errors_shown():
             path = save(Path(name))
             self._describe(f"Saved as {path.resolve()}.")
-
-
-def _opened(source):
-    """What is shown: a `PhotoPeople`, records, or a `RunFolder`."""
-    if source is None:
-        return PhotoPeople(examples())
-    if isinstance(source, (Records, PhotoPeople)):
-        return source
-    if not isinstance(source, Study) and Path(source).suffix.lower() in PHOTOS:
-        return PhotoPeople([(Path(source).name, read_photo(source))])
-    return RunFolder(_run_folder_of(source))
-
-
-def _photo_of(file):
-    """The picture of an uploaded file, (H, W, 3) uint8 RGB."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(file["name"]).name
-        path.write_bytes(file["content"])
-        try:
-            return read_photo(path)
-        except StudyError as error:
-            raise StudyError(str(error).replace(str(path), file["name"])) from error
-
-
-def _run_folder_of(source):
-    """The run folder meant: of a `Study` its last evaluated run."""
-    if not isinstance(source, Study):
-        return Path(source)
-    done = [run for run in source.runs if (source.run_folder(run) / "predictions.h5").exists()]
-    if not done:
-        raise StudyError(
-            f"{source.folder}: no run is evaluated yet; run the study or notebooks/evaluate.ipynb first"
-        )
-    return source.run_folder(done[-1])
-
-
-def _evaluated_runs(folder):
-    """Names of the runs in a folder that have predictions."""
-    return sorted(path.parent.name for path in folder.glob("*/predictions.h5"))
-
-
-def _sets_at_hand(records):
-    """Names of the data sets under the records' data root."""
-    there = [name for name in NAMES if any((records.root / folder).is_dir() for folder in info(name).folders)]
-    return sorted({records.name, *there})
 
 
 def _dropdown(description, options, value=None, width="auto"):
