@@ -141,7 +141,8 @@ def page(chromium, lab, tiny_study):
     """The explore notebook, all of it run but for its last viewer, which would be one more to draw."""
     path = tiny_study.home / "notebooks" / "explore.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    nbformat.write(notebook | {"cells": notebook.cells[:-2]}, path)
+    notebook.cells = notebook.cells[:-2]
+    nbformat.write(notebook, path)
     page = chromium.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
     opened(page, f"{lab}/lab/tree/notebooks/explore.ipynb?token={TOKEN}")

@@ -33,10 +33,9 @@ def test_the_reference_is_the_profile_under_another_name(tmp_path):
 @pytest.mark.parametrize("name", publish.NOTEBOOKS)
 def test_what_is_committed_is_a_snapshot_of_its_profile(name):
     profile = f"params/{name}.yaml"
-    assert (
-        publish.reference_text(profile, profile)
-        == Path(f"params/{publish.reference_name(name)}.yaml").read_text()
-    )
+    committed = Path(f"params/{publish.reference_name(name)}.yaml").read_text()
+    # behind it may stand what the profile has changed since
+    assert committed.startswith(publish.reference_text(profile, profile))
 
 
 def test_a_profile_that_no_notebook_opens_on_is_refused():

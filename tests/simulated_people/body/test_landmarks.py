@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from hpe_study.skeletons import ALL, H36M17, LSP14, MPI_INF_3DHP28, MPII16, SMPL24, UNREALCV15, convert
+from hpe_study.skeletons import (
+    ALL,
+    BODY25B,
+    H36M17,
+    LSP14,
+    MPI_INF_3DHP28,
+    MPII16,
+    SMPL24,
+    UNREALCV15,
+    convert,
+)
 from simulated_people.body.landmarks import FLESH, LANDMARK_INDEX, LANDMARKS, mixing_matrix, rows_of
 
 
@@ -12,7 +22,10 @@ def upright(body, actor_of):
     return body.place([actor_of(seed) for seed in range(12)]).landmarks * 1000
 
 
-@pytest.mark.parametrize("skeleton", ALL, ids=lambda s: s.name)
+RENDERED = [skeleton for skeleton in ALL if skeleton is not BODY25B]  # no set with it is simulated
+
+
+@pytest.mark.parametrize("skeleton", RENDERED, ids=lambda s: s.name)
 def test_every_joint_of_every_skeleton_is_a_landmark(skeleton):
     assert [LANDMARKS[row] for row in rows_of(skeleton)] == [skeleton.key(joint) for joint in skeleton.joints]
 
