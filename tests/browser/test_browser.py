@@ -352,15 +352,7 @@ def test_it_reads_on_a_dark_page(page):
     assert page.evaluate(f"{PLOT}._fullLayout.paper_bgcolor") == "rgba(0, 0, 0, 0)"
 
 
-def test_it_fits_a_narrow_window(page):
-    page.set_viewport_size({"width": 700, "height": 2300})
-    until(page, f"{PLOT}._fullLayout.width < 600")
-    keep(page, "10_narrow")
-    assert page.evaluate("document.querySelector('.hpe-viewer').scrollWidth") < 600
-    page.set_viewport_size(SIZE)
-
-
-def test_a_dragged_rectangle_is_used_and_another_photo_uploaded(chromium, lab, tiny_study):
+def test_a_dragged_rectangle_is_used(chromium, lab):
     page = chromium.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
     opened(page, f"{lab}/lab/tree/notebooks/your_photos.ipynb?token={TOKEN}")
@@ -376,12 +368,6 @@ def test_a_dragged_rectangle_is_used_and_another_photo_uploaded(chromium, lab, t
     page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-below')")
     page.locator("[role=status]", has_text="Box given").wait_for()
     keep(page, "11_your_photos")
-    photo = next(iter(sorted(tiny_study.raw.rglob("*.jpg"))))
-    page.locator("input[type=file]").last.set_input_files(
-        {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
-    )
-    page.locator("[role=status]", has_text="me.jpg").wait_for()
-    keep(page, "9_own_photo")
     page.close()
 
 
@@ -390,14 +376,3 @@ def test_a_restarted_kernel_is_said(page):
     before = "getComputedStyle(document.querySelector('.hpe-viewer'), '::before').content"
     until(page, f"{before}.includes('has stopped')")
     keep(page, "12_restarted")
-
-
-def test_a_notebook_opened_again_shows_still_pictures(page):
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    until(page, "!window.jupyterapp.shell.currentWidget.context.model.dirty")
-    opened(page, page.url)
-    until(page, "document.querySelectorAll('.jp-RenderedImage img').length === 2")
-    page.wait_for_timeout(3000)
-    keep(page, "13_opened_again")
-    assert page.locator(".jp-RenderedImage img").first.is_visible()
-    assert not page.get_by_text("model not found").first.is_visible()
