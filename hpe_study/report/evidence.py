@@ -56,7 +56,7 @@ class Ours(Evidence):
 
     def __init__(self, *results: Results) -> None:
         self.results, self.simulated = results, any(each.simulated for each in results)
-        self.sizes = training_images() | _sizes(results[0].runs)
+        self.sizes = training_images() | _sizes(results[0])
 
     def _with(self, run):
         return next((one for one in self.results if any(self._named(one, run))), None)
@@ -129,12 +129,22 @@ class Ours(Evidence):
         return int(counts.max()) if len(counts) else 0
 
 
-def _sizes(runs):
-    """{data set: images learnt from}, as runs record it: 3D-only epochs take all of a 3D set."""
+def _sizes(results):
+    """{data set: images learnt from}: of a 2D set as runs record it; of a 3D set all that it holds.
+
+    A stand-in holds what its parameter file asks for. Of real files, 3D-only epochs take all, unless the
+    schedule says how many.
+    """
+    runs, profile = results.runs, results.study.profile
     sizes = runs.groupby("two_d")["images_2d"].max().dropna().to_dict()
     only_3d = runs[(runs["scheme"] == "3d") & (runs["stage"] == 2) & runs["budget"].isna()]
     per_epoch = (only_3d["images_seen"] / only_3d["epochs"]).groupby(only_3d["three_d"]).max()
-    return {name: round(size) for name, size in (sizes | per_epoch.to_dict()).items()}
+    for name, size in per_epoch.items():
+        if simulate := profile.source(name).simulate:
+            sizes[name] = simulate.train
+        elif profile.training(2, None, name).samples_per_epoch is None:
+            sizes[name] = size
+    return {name: round(size) for name, size in sizes.items()}
 
 
 def _epochs(results, name):

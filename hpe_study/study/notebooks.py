@@ -115,11 +115,12 @@ def execute_notebook(
 
 
 def answer_in(executed: Path) -> str:
-    """The last sentence that an executed notebook shows, as plain text."""
+    """The first paragraph of the last text that an executed notebook shows, as plain text."""
     cells = read_json(executed)["cells"] if executed.exists() else []
     shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     texts = ["".join(data["text/markdown"]) for data in shown if "text/markdown" in data]
-    return " ".join(texts[-1].replace("*", "").split()) if texts else f"see {executed.name}"
+    paragraph = texts[-1].strip().partition("\n\n")[0] if texts else f"see {executed.name}"
+    return " ".join(paragraph.replace("*", "").split())
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from hpe_study.config import PAPER_3D
 from hpe_study.report import ledger as book
 from hpe_study.report.contrasts import BELOW, CONTRADICTS, OPEN, SUPPORTS, Contrast, Missing
 from hpe_study.report.evidence import Ours, Printed
@@ -96,6 +97,14 @@ def test_sizes_out_of_order_cannot_tell(results, monkeypatch):
     (part,) = book.contrasts_of(claim, ours)
     assert part.says == OPEN
     assert "Occlusion-Person 500" in part.takes
+
+
+def test_a_capped_epoch_is_not_the_size_of_its_set(results):
+    """The larger 3D sets' own schedule takes as many images an epoch from each of them."""
+    capped = Results(results.study)
+    capped.runs = capped.runs.assign(images_seen=np.where(capped.runs["scheme"] == "3d", 100, np.nan))
+    held = {name: results.study.profile.source(name).simulate.train for name in PAPER_3D}
+    assert {name: Ours(capped).sizes[name] for name in held} == held
 
 
 def test_missing_runs_cannot_tell_and_are_named(without):

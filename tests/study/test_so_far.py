@@ -50,7 +50,9 @@ def test_the_page_fills_as_runs_finish(study):
 
 def test_the_end_is_the_answer_the_page_and_the_notebook(study, capsys, monkeypatch):
     study.figures.mkdir(parents=True)
-    markdown = nbformat.v4.new_output("display_data", {"text/markdown": "It **helps**:\n9 of 12."})
+    markdown = nbformat.v4.new_output(
+        "display_data", {"text/markdown": "It **helps**:\n9 of 12.\n\n- One seed."}
+    )
     cell = nbformat.v4.new_code_cell(outputs=[markdown])
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), study.figures / "claims.ipynb")
     (study.figures / "report.html").touch()
