@@ -52,9 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         text = " ".join(str(error).split())[:300]
-        print(
-            f"error: a fault of the study itself, {type(error).__name__} at {where}: {text}", file=sys.stderr
-        )
+        kind = type(error).__name__
+        print(f"error: a fault of the study itself, {kind} at {where}: {text}", file=sys.stderr)
         return 1
     return 0
 
@@ -65,93 +64,66 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)  # process that a step ends with
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
+    def command(name, function, text, **options):
+        """Add a command; returns the function that adds an argument to it."""
+        own = commands.add_parser(name, help=text, **options)
+        own.set_defaults(command=function)
+        return own.add_argument
+
     after = "What comes after -- goes to Snakemake: -- --dry-run"
-    study = commands.add_parser(
-        "study", help="run everything of a profile that is not up to date", epilog=after
-    )
-    study.add_argument("profile", nargs="?", default=DEFAULT)
-    study.add_argument("--cores", type=int, help="processor cores to use (default: all)")
-    study.add_argument(
-        "--kernel", default="python3", help="Jupyter kernel of the notebooks (default: %(default)s)"
-    )
-    study.add_argument(
-        "--cluster", metavar="DIR", help="run steps as jobs, as this Snakemake profile says: profiles/slurm"
-    )
-    study.set_defaults(command=_study)
+    add = command("study", _study, "run everything of a profile that is not up to date", epilog=after)
+    add("profile", nargs="?", default=DEFAULT)
+    add("--cores", type=int, help="processor cores to use (default: all)")
+    add("--kernel", default="python3", help="Jupyter kernel of the notebooks (default: %(default)s)")
+    add("--cluster", metavar="DIR", help="run steps as jobs, as this Snakemake profile says: profiles/slurm")
 
-    show = commands.add_parser("show", help="print a parameter file with what it inherits")
-    show.add_argument("profile", nargs="?", default=DEFAULT)
-    show.set_defaults(command=_show)
+    add = command("show", _show, "print a parameter file with what it inherits")
+    add("profile", nargs="?", default=DEFAULT)
 
-    prepare = commands.add_parser(
-        "prepare", help="make the stores of one data set, and its stand-in where asked for"
-    )
-    prepare.add_argument("name")
-    prepare.add_argument("--workers", type=int, default=1)
-    prepare.set_defaults(command=_prepare)
+    add = command("prepare", _prepare, "make the stores of one data set, and its stand-in where asked for")
+    add("name")
+    add("--workers", type=int, default=1)
 
-    execute = commands.add_parser("execute", help="execute one notebook of the study")
-    execute.add_argument("notebook", help="name of a notebook in notebooks/")
-    execute.add_argument("output", type=Path)
-    execute.add_argument("--run", help="name of the run that it executes")
-    execute.add_argument("--kernel", default="python3")
-    execute.add_argument("--cores", type=int, default=1, help="threads of a training (default: %(default)s)")
-    execute.add_argument(
-        "--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others"
-    )
-    execute.set_defaults(command=_execute)
+    add = command("execute", _execute, "execute one notebook of the study")
+    add("notebook", help="name of a notebook in notebooks/")
+    add("output", type=Path)
+    add("--run", help="name of the run that it executes")
+    add("--kernel", default="python3")
+    add("--cores", type=int, default=1, help="threads of a training (default: %(default)s)")
+    add("--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others")
 
-    predict = commands.add_parser(
-        "predict", help="joints of people in your own photos, folders of photos and videos"
-    )
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
-    predict.add_argument(
-        "--run", default="pretrained", help="folder of a finished run (default: the network in the box)"
-    )
-    predict.add_argument(
-        "--out",
-        default="predicted",
-        type=Path,
-        help="folder for drawings, joints.csv and joints.json (default: %(default)s)",
-    )
+    text = "joints of people in your own photos, folders of photos and videos"
+    add = command("predict", _predict, text)
+    add("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
+    text = "folder of a finished run (default: the network in the box)"
+    add("--run", default="pretrained", help=text)
+    text = "folder for drawings, joints.csv and joints.json (default: %(default)s)"
+    add("--out", default="predicted", type=Path, help=text)
     text = (
         "the person's box: x,y,width,height in px of the only file, FILE=x,y,width,height of one of several"
         " (may be repeated), or whole (default: the network finds the person)"
     )
-    predict.add_argument("--box", action="append", default=[], metavar="BOX", help=text)
-    predict.add_argument("--every", type=int, default=1, metavar="N", help="take one of N frames of a video")
-    predict.add_argument("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
-    predict.set_defaults(command=_predict)
+    add("--box", action="append", default=[], metavar="BOX", help=text)
+    add("--every", type=int, default=1, metavar="N", help="take one of N frames of a video")
+    add("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
 
-    export = commands.add_parser(
-        "export", help="write a run's network as an ONNX file, checked against torch"
-    )
-    export.add_argument("run", type=Path, help="folder of a finished run")
-    export.add_argument("out", type=Path, help="the file to write")
-    export.set_defaults(command=_export)
+    add = command("export", _export, "write a run's network as an ONNX file, checked against torch")
+    add("run", type=Path, help="folder of a finished run")
+    add("out", type=Path, help="the file to write")
 
-    rescore = commands.add_parser(
-        "rescore", help="score finished runs again under any protocol, without a GPU"
-    )
-    rescore.add_argument(
-        "runs", nargs="+", metavar="RUN", help="name of a run of the profile, or the folder of any run"
-    )
-    rescore.add_argument(
-        "--protocol", action="append", default=[], metavar="NAME", help="may be repeated (default: all)"
-    )
-    rescore.add_argument("--align", choices=("scale", "procrustes"), help="align 3D predictions first")
-    rescore.add_argument("--csv", type=Path, metavar="FILE", help="write the rows there, too")
-    rescore.set_defaults(command=_rescore)
+    add = command("rescore", _rescore, "score finished runs again under any protocol, without a GPU")
+    text = "name of a run of the profile, or the folder of any run"
+    add("runs", nargs="+", metavar="RUN", help=text)
+    text = "may be repeated (default: all)"
+    add("--protocol", action="append", default=[], metavar="NAME", help=text)
+    add("--align", choices=("scale", "procrustes"), help="align 3D predictions first")
+    add("--csv", type=Path, metavar="FILE", help="write the rows there, too")
 
-    collect = commands.add_parser(
-        "collect", help="gather all run records into runs.csv, history.csv and floors.csv"
-    )
-    collect.set_defaults(command=_collect)
+    command("collect", _collect, "gather all run records into runs.csv, history.csv and floors.csv")
 
-    pool = commands.add_parser("pool", help="join records of equal parameters and other seeds")
-    pool.add_argument("records", nargs="+", type=Path, help="folders with runs.csv, as collect writes it")
-    pool.add_argument("--out", required=True, type=Path, help="the folder to write")
-    pool.set_defaults(command=_pool)
+    add = command("pool", _pool, "join records of equal parameters and other seeds")
+    add("records", nargs="+", type=Path, help="folders with runs.csv, as collect writes it")
+    add("--out", required=True, type=Path, help="the folder to write")
 
     simulate = commands.add_parser("simulate", help="write the simulated stand-in of a data set")
     simulated_people_cli.add_arguments(simulate)

@@ -8,15 +8,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic.functional_validators import AfterValidator, field_validator, model_validator
 
 from hpe_study import published_defects
 from hpe_study.config_sections import (
@@ -41,7 +34,18 @@ PAPER_2D = ("mpii", "lsp", "flic")  # the paper's own sets: of its tables, figur
 PAPER_3D = ("h36m", "mpi_inf_3dhp", "occlusion_person")
 SETS_2D = (*PAPER_2D, "lsp_extended")  # readers of the sets that a profile may learn from: add yours here
 SETS_3D = (*PAPER_3D, "3dpw")  # the paper tried 3DPW and left it out of its tables
-READERS = (*SETS_2D, *SETS_3D, "lsp_pseudo3d", "pose2sim")
+READERS = {  # every reader: its module in `hpe_study.datasets`, and what opens the set there
+    "mpii": ("mpii", "Mpii"),
+    "lsp": ("lsp", "Lsp"),
+    "lsp_extended": ("lsp", "LspExtended"),
+    "flic": ("flic", "Flic"),
+    "h36m": ("h36m", "open_h36m"),
+    "mpi_inf_3dhp": ("mpi_inf_3dhp", "open_mpi_inf_3dhp"),
+    "occlusion_person": ("occlusion_person", "OcclusionPerson"),
+    "3dpw": ("threedpw", "ThreeDPW"),
+    "lsp_pseudo3d": ("lsp_pseudo3d", "LspPseudo3d"),
+    "pose2sim": ("pose2sim", "Pose2Sim"),
+}
 # a profile's own, not one set's
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy"}
 AUDIT = "audit"  # the notebook that trains its own runs
@@ -80,7 +84,7 @@ class Counts(Frozen):
 class DataSetConfig(Frozen):
     """Where a data set comes from: real files, or a simulated stand-in that is made where it is missing."""
 
-    reader: Literal[READERS] | None = None  # None: the one of the set's own name
+    reader: Literal[tuple(READERS)] | None = None  # None: the one of the set's own name
     root: str | None = None  # folder that holds the set's folder; None: the profile's data_root
     simulate: Counts | None = None  # None: real files are expected there
     options: dict[str, bool | int | float | str | list[int]] = {}  # of the reader
@@ -259,19 +263,15 @@ class Profile(Frozen):
             for key in keys:
                 if table in self.tables and getattr(self, key) is None:
                     raise ValueError(f"tables: table {table} needs the section {key}")
-        sections = {
-            key: getattr(self, key) for key in ("fair", "size", "geometry_sweep") if getattr(self, key)
-        }
         used = [
             (f"{key}.{sets}", sets, (getattr(section, sets),))
-            for key, section in sections.items()
+            for key in ("fair", "size", "geometry_sweep")
+            if (section := getattr(self, key))
             for sets in ("two_d", "three_d")
         ]
         if real := self.real:
-            used += [
-                ("real.sources", "two_d", sum(real.sources, ())),
-                ("real.three_d", "three_d", real.three_d),
-            ]
+            sources = sum(real.sources, ())
+            used += [("real.sources", "two_d", sources), ("real.three_d", "three_d", real.three_d)]
         for key, sets, names in used:
             for name in names:
                 if name not in getattr(self, sets):

@@ -8,12 +8,8 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 TABLE_SECTIONS = {  # table → the sections of a parameter file that it needs
-    4: ("fair",),
-    5: ("size",),
-    6: ("real", "fair"),
-    7: ("today", "fair"),
-    8: ("geometry_sweep",),
-}
+    4: ("fair",), 5: ("size",), 6: ("real", "fair"), 7: ("today", "fair"), 8: ("geometry_sweep",),
+}  # fmt: skip
 
 
 def each_once(values: tuple) -> tuple:

@@ -128,7 +128,6 @@ def read_depth(depth: Tensor, joints: Tensor) -> Tensor:
     cells = torch.stack(
         [top * width + left, top * width + right, below * width + left, below * width + right], -1
     ).long()
-    weights = torch.stack(
-        [(1 - across) * (1 - down), across * (1 - down), (1 - across) * down, across * down], -1
-    )
+    left, up = 1 - across, 1 - down
+    weights = torch.stack([left * up, across * up, left * down, across * down], -1)
     return (at_least_float32(depth.flatten(-2).gather(-1, cells)) * weights).sum(-1)

@@ -18,15 +18,9 @@ from hpe_study.utils import distributed
 from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
 __all__ = [
-    "depth_at_joints",
-    "depth_loss",
-    "depth_loss_of_values",
-    "gaussian_targets",
-    "geometric_loss",
-    "geometric_loss_in_pixels",
-    "heatmap_loss",
-    "masked_mean",
-]
+    "depth_at_joints", "depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss",
+    "geometric_loss_in_pixels", "heatmap_loss", "masked_mean",
+]  # fmt: skip
 Reduction = Literal["mean", "none"]
 
 
@@ -263,10 +257,7 @@ def geometric_loss_in_pixels(joints: Tensor, visible: Tensor, cells: int) -> Ten
     Groups and ratios are the published code's; a group's variance is halved, and the sum is divided by the
     whole batch, samples without any bone included.
 
-    Args:
-        joints: (B, 16, 3) as of `geometric_loss`.
-        visible: (B, 16) bool, as there.
-        cells: of the heat map's side.
+    Joints and visible are as of `geometric_loss`; `cells` is the heat map's side.
     """
     visible = visible.bool()
     joints = torch.where(visible[..., None], at_least_float32(joints), 0.0)

@@ -24,19 +24,9 @@ from hpe_study.utils.arrays import nan_mean
 Align = Literal["scale", "procrustes"]
 
 UNITS = {  # of every metric, in the order of tables
-    "mpjpe": "mm",
-    "pa_mpjpe": "mm",
-    "n_mpjpe": "mm",
-    "pck150": "%",
-    "auc": "%",
-    "pckh": "%",
-    "pck_crop": "%",
-    "pck": "%",
-    "pck_torso": "%",
-    "ordinal": "%",
-    "ordinal_sides": "%",
-    "exchanged": "%",
-}
+    "mpjpe": "mm", "pa_mpjpe": "mm", "n_mpjpe": "mm", "pck150": "%", "auc": "%", "pckh": "%", "pck_crop": "%",
+    "pck": "%", "pck_torso": "%", "ordinal": "%", "ordinal_sides": "%", "exchanged": "%",
+}  # fmt: skip
 METRICS_3D = ("mpjpe", "pa_mpjpe", "n_mpjpe", "pck150", "auc")
 AUC_THRESHOLDS = tuple(range(0, 151, 5))  # mm, MPI-INF-3DHP's own
 ORDER_APART = 100.0  # mm between two joints in depth, above which their order is scored
@@ -48,9 +38,8 @@ ORDERED_SIDES = tuple(
     for joint in ["ankle", "knee", "hip", "wrist", "elbow", "shoulder"]
 )
 CROP_PCK_THRESHOLD = 3.2 / 64  # of the crop's side: 3.2 px of a 64 px heat map
-CROP_PCK_JOINTS = tuple(
-    MPII16.indices("r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l_wrist")
-)
+_CROP_PCK = "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l_wrist"
+CROP_PCK_JOINTS = tuple(MPII16.indices(_CROP_PCK))
 
 
 # ---------------------------------------------------------------- errors
@@ -336,12 +325,7 @@ def pckh(
 ) -> float:
     """The mean of `pckh_hits` in percent.
 
-    Args:
-        prediction: (N, 16, 2) px.
-        truth: (N, 16, 2) px.
-        head_size: (N,) px, as of `pckh_hits`.
-        labelled: (N, 16) bool.
-        threshold: as of `pckh_hits`.
-        left_out: as of `pckh_hits`.
+    Predicted and true joints are (N, 16, 2) px; the other arguments are those of `joint_errors` and
+    `pckh_hits`.
     """
     return nan_mean(pckh_hits(joint_errors(prediction, truth, labelled), head_size, threshold, left_out))

@@ -74,9 +74,8 @@ def _mapping(path: Path) -> dict:
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = (
-            "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())[:300]
-        )
+        nested = isinstance(error, RecursionError)
+        reason = "nested too deeply" if nested else " ".join(str(error).split())[:300]
         raise StudyError(f"{path}: not readable as YAML: {reason}") from error
     if not isinstance(values, dict):
         kind = type(values).__name__

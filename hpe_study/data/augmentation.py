@@ -41,17 +41,10 @@ class Augmentation:
 
 def identity_augmentation(count: int) -> Augmentation:
     """The augmentation that leaves `count` samples as they are."""
-    one, zero = torch.ones(count), torch.zeros(count)
-    return Augmentation(
-        one,
-        zero,
-        torch.zeros(count, 2),
-        torch.zeros(count, dtype=torch.bool),
-        torch.ones(count, 3),
-        torch.zeros(count, 3),
-        torch.zeros(count, 4),
-        torch.zeros(count, 3),
-    )
+    one, zeros = torch.ones(count), [torch.zeros(count, size) for size in (2, 3, 4, 3)]
+    shift, offset, occluder, colour = zeros
+    never, gain = torch.zeros(count, dtype=torch.bool), torch.ones(count, 3)
+    return Augmentation(one, torch.zeros(count), shift, never, gain, offset, occluder, colour)
 
 
 def sample_augmentation(
@@ -73,20 +66,15 @@ def sample_augmentation(
     angle = np.where((u[:, 4] < settings.rotation_share) & rotatable, np.deg2rad(angle), 0.0)
     symmetric = 2 * u[:, 6:14] - 1
     middle, half = u[:, 14:16], OCCLUDER[0] + (OCCLUDER[1] - OCCLUDER[0]) * u[:, 16:18]
-    occluder = np.where(
-        u[:, 18:19] < settings.occlusion, np.concatenate([middle - half, middle + half], 1), 0
-    )
+    rectangle = np.concatenate([middle - half, middle + half], 1)
+    occluder = np.where(u[:, 18:19] < settings.occlusion, rectangle, 0)
     tensor = lambda values: torch.from_numpy(np.ascontiguousarray(values, np.float32))  # noqa: E731
     return Augmentation(
-        scale=tensor(1 + scale),
-        angle=tensor(angle),
-        shift=tensor(settings.shift * symmetric[:, :2]),
-        flip=torch.from_numpy(u[:, 5] < settings.flip),
-        gain=tensor(1 + settings.colour * symmetric[:, 2:5]),
-        offset=tensor(0.4 * settings.colour * symmetric[:, 5:8]),
-        occluder=tensor(occluder),
+        scale=tensor(1 + scale), angle=tensor(angle), shift=tensor(settings.shift * symmetric[:, :2]),
+        flip=torch.from_numpy(u[:, 5] < settings.flip), gain=tensor(1 + settings.colour * symmetric[:, 2:5]),
+        offset=tensor(0.4 * settings.colour * symmetric[:, 5:8]), occluder=tensor(occluder),
         occluder_colour=tensor(u[:, 19:22]),
-    )
+    )  # fmt: skip
 
 
 def augmented_fraction(t: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
@@ -153,11 +141,8 @@ def sample_images(
     images = grid_sample(
         crops.permute(0, 3, 1, 2).float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False
     )
-    images = (
-        images.mul_(augmentation.gain[..., None, None] / 255)
-        .add_(augmentation.offset[..., None, None])
-        .clamp_(0, 1)
-    )
+    images.mul_(augmentation.gain[..., None, None] / 255)
+    images.add_(augmentation.offset[..., None, None]).clamp_(0, 1)
     left, top, right, bottom = augmentation.occluder[:, :, None].unbind(1)  # (B, 1) each
     cells = (torch.arange(size, device=images.device) + 0.5) / size
     across, down = (cells >= left) & (cells < right), (cells >= top) & (cells < bottom)
@@ -208,11 +193,7 @@ def augment_batch(source: dict[str, torch.Tensor], augmentation: Augmentation, s
     depth = torch.where(swap, source["depth"][:, partner], source["depth"]) / augmentation.scale[:, None]
     inside = labelled & (t >= 0).all(-1) & (t < 1).all(-1)
     return Batch(
-        images=sample_images(source["crop"], source["region"], boxes, augmentation, size),
-        joints=t,
-        labelled=inside,
-        depth=depth,
-        has_depth=inside & depth.isfinite(),
-        augmentation=augmentation,
+        images=sample_images(source["crop"], source["region"], boxes, augmentation, size), joints=t,
+        labelled=inside, depth=depth, has_depth=inside & depth.isfinite(), augmentation=augmentation,
         source=source,
-    )
+    )  # fmt: skip

@@ -4,11 +4,8 @@ import cv2
 import numpy as np
 
 JPEG_QUALITY = 92
-_FRAMES = {
-    0xC0,
-    0xC1,
-    0xC2,
-}  # JPEG markers of a header with the picture's size: baseline, extended, progressive
+# JPEG markers of a header with the picture's size: baseline, extended, progressive
+_FRAMES = {0xC0, 0xC1, 0xC2}
 
 
 def similarity_scale(joints3d: np.ndarray, joints2d: np.ndarray) -> float:

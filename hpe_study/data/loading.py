@@ -84,15 +84,11 @@ def loader(
 
 def _loader(stores, sampler, workers, keep=False):
     return DataLoader(
-        Samples(stores),
-        batch_sampler=sampler,
-        collate_fn=_shared,
-        num_workers=workers,
+        Samples(stores), batch_sampler=sampler, collate_fn=_shared, num_workers=workers,
         worker_init_fn=processes.start_reader,
         multiprocessing_context=processes.context() if workers else None,
-        pin_memory=torch.cuda.is_available(),
-        persistent_workers=keep and workers > 0,
-    )
+        pin_memory=torch.cuda.is_available(), persistent_workers=keep and workers > 0,
+    )  # fmt: skip
 
 
 class StreamedBatches:
@@ -139,14 +135,10 @@ def _as_tensors(batch):
     return {key: torch.as_tensor(value) for key, value in batch.items()}
 
 
-def bytes_of_crops(stores: Sequence[Store]) -> int:
-    """Bytes that the stores' crops take as uint8."""
-    return sum(len(store) * store.attrs["crop_size"] ** 2 * 3 for store in stores)
-
-
 def crops_fit(stores: Sequence[Store], free: int) -> bool:
-    """Whether the stores' crops may stay on a device with `free` bytes of memory."""
-    return bytes_of_crops(stores) <= SHARE_OF_FREE * free
+    """Whether the stores' crops, as uint8, may stay on a device with `free` bytes of memory."""
+    needed = sum(len(store) * store.attrs["crop_size"] ** 2 * 3 for store in stores)
+    return needed <= SHARE_OF_FREE * free
 
 
 def batch_source(
@@ -170,9 +162,8 @@ class ResidentBatches:
         size = common_crop_size(stores)
         lengths = torch.tensor([0, *(len(store) for store in stores)])
         self.offsets = lengths.cumsum(0)
-        self.crops = torch.empty(
-            (int(self.offsets[-1]), size, size, 3), dtype=torch.uint8, device=self.device
-        )
+        shape = (int(self.offsets[-1]), size, size, 3)
+        self.crops = torch.empty(shape, dtype=torch.uint8, device=self.device)
         for store, offset in zip(stores, self.offsets.tolist(), strict=False):
             for start in range(0, len(store), CHUNK):
                 stop = min(start + CHUNK, len(store))
@@ -194,9 +185,8 @@ class ResidentBatches:
             rows = slice(int(batch[0]), int(batch[-1]) + 1)
             chosen = {"crop": self.crops.index_select(0, pictures[rows])}
             for key in LABELS:
-                chosen[key] = self.labels[key].index_select(
-                    0, (pictures if key == "region" else labels)[rows]
-                )
+                indices = pictures if key == "region" else labels
+                chosen[key] = self.labels[key].index_select(0, indices[rows])
             yield chosen | {"sample": samples[rows]}
 
     def _copied(self, values):

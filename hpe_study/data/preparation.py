@@ -38,13 +38,6 @@ CHUNKS_PER_WORKER = 4  # at least: starting a process takes as long as some hund
 def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, progress: bool = True) -> Path:
     """Make the store of one data set and split, or reuse the one that is there.
 
-    Args:
-        settings: What to make.
-        root: The folder that holds the data set's folder.
-        path: Of the store.
-        workers: Number of processes.
-        progress: Show a progress bar.
-
     Returns:
         The store's path.
 
@@ -230,27 +223,17 @@ def _is_whole(part, count, joints):
 
 def _attributes(records, settings, key):
     """The store's attributes."""
+    info, pseudo = records.info, {"pseudo": True} if records.info.pseudo else {}
     return {
-        "key": key,
-        "version": VERSION,
-        "settings": json.dumps(settings.description()),
-        "name": settings.data_set,
-        "split": settings.split,
-        "skeleton": MPII16.name,
-        "own_skeleton": records.skeleton.name,
-        "simulated": bool(records.simulated),
-        "records": len(records),
+        "key": key, "version": VERSION, "settings": json.dumps(settings.description()),
+        "name": settings.data_set, "split": settings.split, "skeleton": MPII16.name,
+        "own_skeleton": records.skeleton.name, "simulated": bool(records.simulated), "records": len(records),
         "left_out": json.dumps(dict(records.left_out)),
-        "licence": records.info.licence,
-        "citation": records.info.citation,
-        "source": records.info.url,
+        "licence": info.licence, "citation": info.citation, "source": info.url,
         "units": "px (0-based, integer = pixel centre), mm (camera frame), crop sides (depth)",
-        "encoding": settings.encoding,
-        "crop_size": settings.crop_size,
-        "input_size": settings.input_size,
-        "margin": settings.margin,
-        **({"pseudo": True} if records.info.pseudo else {}),
-    }
+        "encoding": settings.encoding, "crop_size": settings.crop_size, "input_size": settings.input_size,
+        "margin": settings.margin, **pseudo,
+    }  # fmt: skip
 
 
 def _join(part_paths: Iterable[Path], path, attributes):

@@ -31,11 +31,6 @@ class MixedSampler:
     seed: int
     chosen: Mapping[int, np.ndarray] = field(default_factory=dict)
 
-    @property
-    def first_store_size(self) -> int:
-        """Number of different samples of the first store."""
-        return len(self.pool(0))
-
     def pool(self, store: int) -> np.ndarray:
         """Indices of a store that may be drawn."""
         return self.chosen[store] if store in self.chosen else np.arange(self.lengths[store])
@@ -54,8 +49,7 @@ class MixedSampler:
 def repeats(pairs: np.ndarray) -> np.ndarray:
     """Count how often each sample came before in a list.
 
-    Args:
-        pairs: (N, 2) store and index, or (N, 3) store, picture's and label's index: the label counts.
+    Pairs are (N, 2) store and index, or (N, 3) store, picture's and label's index: the label counts.
 
     Returns:
         (N,) int64.
@@ -71,10 +65,7 @@ def repeats(pairs: np.ndarray) -> np.ndarray:
 def split_batches(pairs: Pairs, batch_size: int, drop_last: bool = False) -> list[Pairs]:
     """Split `pairs` (N, …) into batches, in their order.
 
-    Args:
-        pairs: What is split.
-        batch_size: Of each batch.
-        drop_last: Leave out a last batch that is not full, unless it is the only one.
+    `drop_last` leaves out a last batch that is not full, unless it is the only one.
     """
     whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
     return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]

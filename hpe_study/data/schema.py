@@ -37,17 +37,10 @@ LABELS = {  # name: dtype, shape for one record
     "index": ("int64", ()),  # of the label row; -1: unknown
 }
 ATTRIBUTES = {
-    "key": str,
-    "settings": str,
-    "name": str,
-    "split": str,
-    "own_skeleton": str,
-    "encoding": str,
-    "simulated": (bool, np.bool_),
-    "crop_size": (int, np.integer),
-    "input_size": (int, np.integer),
+    "key": str, "settings": str, "name": str, "split": str, "own_skeleton": str, "encoding": str,
+    "simulated": (bool, np.bool_), "crop_size": (int, np.integer), "input_size": (int, np.integer),
     "margin": (float, np.floating, int, np.integer),
-}
+}  # fmt: skip
 LARGEST_CROP = 4096  # px
 
 Shapes = Mapping[str, tuple[str, tuple]]

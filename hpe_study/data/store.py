@@ -23,18 +23,12 @@ class Store:
     """A prepared store: label arrays by name (`store["joints2d"]`), crops by `crops(indices)`.
 
     Safe to send to worker processes: each opens the file for itself.
-
-    Attributes:
-        path: Of the file.
-        attrs: The file's attributes.
     """
 
     def __init__(self, path: Path, in_memory: bool = False) -> None:
         """Open a store, or a copy of its labels.
 
-        Args:
-            path: Of the file.
-            in_memory: Decode all crops now and keep them.
+        With `in_memory` all crops are decoded now and kept.
 
         Raises:
             StudyError: The file is no store, or is damaged.
@@ -136,12 +130,7 @@ class StoreSubset:
     """The labels of some of a store's people: the same arrays with fewer rows."""
 
     def __init__(self, store: Store, chosen: np.ndarray) -> None:
-        """Choose people.
-
-        Args:
-            store: The store.
-            chosen: Their indices, or a mask.
-        """
+        """Choose people by their indices, or by a mask."""
         self._store, self._chosen = store, chosen
         self.path, self.attrs, self.own_skeleton = store.path, store.attrs, store.own_skeleton
 

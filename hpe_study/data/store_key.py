@@ -60,16 +60,10 @@ class StoreSettings:
         """What the store says of its own making (its attribute `settings`); part of its key."""
         mapping = self.mapping
         return {
-            "name": self.data_set,
-            "split": self.split,
-            "input_size": self.input_size,
-            "margin": self.margin,
-            "encoding": self.encoding,
-            "strict": self.strict,
-            "joint_rules": mapping.rules,
-            "legacy": list(mapping.defects),
-            **self.options,
-        }
+            "name": self.data_set, "split": self.split, "input_size": self.input_size, "margin": self.margin,
+            "encoding": self.encoding, "strict": self.strict, "joint_rules": mapping.rules,
+            "legacy": list(mapping.defects), **self.options,
+        }  # fmt: skip
 
 
 def store_key(records: Records, settings: StoreSettings) -> str:
@@ -82,9 +76,8 @@ def store_key(records: Records, settings: StoreSettings) -> str:
 
 def records_identity(records: Records) -> dict[str, Any]:
     """Digest of the records' label files, how many records there are, and which have a picture."""
-    chosen = (
-        records.fingerprint() if hasattr(records, "fingerprint") else None
-    )  # a plain list drops no records
+    # a plain list drops no records
+    chosen = records.fingerprint() if hasattr(records, "fingerprint") else None
     return {"labels": digest(*records.label_files), "records": len(records), "chosen": chosen}
 
 

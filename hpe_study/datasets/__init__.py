@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hpe_study.config import READERS
 from hpe_study.datasets.base import Records
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.record import Record
@@ -16,26 +17,14 @@ from hpe_study.errors import StudyError
 
 __all__ = ["NAMES", "DatasetInfo", "Record", "info", "open_dataset"]
 
-_READERS = {  # name → module, class
-    "mpii": ("mpii", "Mpii"),
-    "lsp": ("lsp", "Lsp"),
-    "lsp_extended": ("lsp", "LspExtended"),
-    "flic": ("flic", "Flic"),
-    "h36m": ("h36m", "open_h36m"),
-    "mpi_inf_3dhp": ("mpi_inf_3dhp", "open_mpi_inf_3dhp"),
-    "occlusion_person": ("occlusion_person", "OcclusionPerson"),
-    "3dpw": ("threedpw", "ThreeDPW"),
-    "lsp_pseudo3d": ("lsp_pseudo3d", "LspPseudo3d"),
-    "pose2sim": ("pose2sim", "Pose2Sim"),
-}
-NAMES = tuple(_READERS)
+NAMES = tuple(READERS)
 
 
 def _module(name: str) -> tuple[ModuleType, Any]:
     """A data set's module, and what opens it."""
-    if name not in _READERS:
+    if name not in READERS:
         raise StudyError(f"no data set is called {name!r}; there are {', '.join(NAMES)}")
-    module, opener = _READERS[name]
+    module, opener = READERS[name]
     module = importlib.import_module(f"hpe_study.datasets.{module}")
     return module, getattr(module, opener)
 

@@ -66,10 +66,7 @@ def text_column(rows: list[dict], key: str, path: str | Path) -> list[str]:
 def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
     """Read whole numbers, which may be stored as reals or in a matrix of one row or column.
 
-    Args:
-        array: Anything that NumPy takes for an array.
-        path: Of the label file, for the message.
-        name: Of the array, for the message.
+    `path` and `name`, of the label file and of the array, are for the message.
 
     Returns:
         (N,) int64.
@@ -94,11 +91,8 @@ def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
 def expect_shape(array: Any, shape: tuple[int | None, ...], path: str | Path, name: str) -> np.ndarray:
     """Return numbers as an array of a known shape.
 
-    Args:
-        array: Anything that NumPy takes for an array.
-        shape: What it must have; None for any length.
-        path: Of the label file, for the message.
-        name: Of the array, for the message.
+    None in `shape` stands for any length; `path` and `name`, of the label file and of the array, are for
+    the message.
 
     Raises:
         StudyError: The shape is another, or the items are no numbers.

@@ -18,7 +18,7 @@ import numpy as np
 from hpe_study.datasets.fit import check_numbers
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.limits import AGAIN, brief, too_large
-from hpe_study.datasets.record import Record, crop_extent, has_crop
+from hpe_study.datasets.record import UNKNOWN, Record, crop_extent, crop_of, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, Skeleton, convert
 from hpe_study.utils.files import require_regular_file
@@ -173,9 +173,8 @@ class Records(Sequence):
             )
         with label_errors(self.label_files):
             self.load(**options)
-        self.simulated = self._is_simulated(
-            {path.relative_to(self.root).parts[0] for path in self.label_files}
-        )
+        folders = {path.relative_to(self.root).parts[0] for path in self.label_files}
+        self.simulated = self._is_simulated(folders)
         self._report()
 
     @property
@@ -205,6 +204,25 @@ class Records(Sequence):
     def meta(self, row: int, **known: Any) -> dict:
         """The record's `meta`: its set, split and label row, and what else is known."""
         return {"dataset": self.name, "split": self.split, "index": int(row), **known}
+
+    def make_record(self, image: Path, joints2d: np.ndarray, meta: dict, **known: Any) -> Record:
+        """The `Record` of a person in the set's own joints.
+
+        Args:
+            image: Path of the picture.
+            joints2d: (J, 2) px, NaN where not labelled.
+            meta: As `meta` gives it.
+            known: Further fields. By default occlusion is not said, there is no 3D, and the box and the head
+                size follow from the joints.
+        """
+        count = len(self.skeleton)
+        if "side" not in known:
+            known["center"], known["side"] = crop_of(joints2d)
+        if "head_size" not in known:
+            known["head_size"] = head_size_of(joints2d, self.skeleton)
+        unknown = {"occluded": np.full(count, UNKNOWN, np.int8), "joints3d": np.full((count, 3), np.nan)}
+        labelled = ~np.isnan(joints2d).any(-1)
+        return Record(image, self.skeleton, joints2d, labelled, **(unknown | known), meta=meta)
 
     # ------------------------------------------------ for `load`
 

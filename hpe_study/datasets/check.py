@@ -1,7 +1,7 @@
 """Which of the seven data sets are present under a data root: one table."""
 
-import re
 import shutil
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -10,23 +10,13 @@ from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, SPLITS, MissingS
 from hpe_study.errors import StudyError
 
 COLUMNS = (
-    "set",
-    "state",
-    "train",
-    "test",
-    "left out, and why",
-    "missing (first few)",
-    "where to get it",
-    "licence",
-)
+    "set", "state", "train", "test", "left out, and why", "missing (first few)", "where to get it", "licence",
+)  # fmt: skip
 _SHARES = (0.115, 0.08, 0.07, 0.07, 0.14, 0.21, 0.2, 0.115)  # of the table's width
 
 
 def check(root: str | Path) -> list[dict]:
     """Look for every data set.
-
-    Args:
-        root: The data root.
 
     Returns:
         One row (keys `COLUMNS`) per data set, or per layout of those that are there in several. `state` is
@@ -112,22 +102,10 @@ def as_table(rows: list[dict], width: int | None = None) -> str:
 
 
 def _lines(cells, widths):
-    wrapped = [_wrapped(str(cell), width) for cell, width in zip(cells, widths, strict=True)]
+    wrapped = [textwrap.wrap(str(cell), width) for cell, width in zip(cells, widths, strict=True)]
     height = max(map(len, wrapped))
     columns = [[*lines, *[""] * (height - len(lines))] for lines in wrapped]
     return [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in zip(*columns, strict=True)
     ]
-
-
-def _wrapped(text, width):
-    """Lines of at most `width` characters, broken at spaces and slashes, elsewhere only where one must."""
-    lines = [""]
-    for piece in re.split(r"(?<=[/\s])", text):
-        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
-            lines.append("")
-        while len(piece.rstrip()) > width:
-            lines[-1:], piece = [piece[:width], ""], piece[width:]
-        lines[-1] += piece
-    return [line.rstrip() for line in lines]

@@ -29,11 +29,7 @@ def contact_sheet(
 ) -> Figure:
     """Draw records with their bones, joints (hollow where occluded) and crop.
 
-    Args:
-        records: Of an opened data set.
-        count: How many, evenly spaced over the sequence.
-        path: Where to write the figure; the ending decides the format.
-        numbers: Of the records to draw, in place of `count`.
+    `count` of them, evenly spaced, or those of `numbers`; the ending of `path` decides the format.
 
     Raises:
         StudyError: There is no record, a picture is broken, or nothing can be written at `path`.

@@ -25,17 +25,13 @@ from hpe_study.datasets.arrays import expect_shape, integers
 from hpe_study.datasets.base import Listing, Records, safe_relative
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29
 
 INFO = DatasetInfo(
-    name="flic",
-    title="FLIC",
-    kind="2d",
-    folders=("flic", "flic_full"),
-    url="https://bensapp.github.io/flic-dataset.html",
-    licence="MIT",
+    name="flic", title="FLIC", kind="2d", folders=("flic", "flic_full"),
+    url="https://bensapp.github.io/flic-dataset.html", licence="MIT",
     citation="Sapp, Taskar: MODEC: Multimodal Decomposable Models for Human Pose Estimation. CVPR 2013",
     expected={"train": 3987, "test": 1016},
     quirks=(
@@ -45,7 +41,7 @@ INFO = DatasetInfo(
         "head size is 0.4 torso, so PCKh@0.5 is the set's own PCK@0.2 torso",
     ),
     layouts={"flic": {"variant": "flic"}, "full": {"variant": "full"}, "plus": {"variant": "plus"}},
-)
+)  # fmt: skip
 VARIANTS = ("flic", "full", "plus")
 _FIELDS = ("coords", "filepath", "imgdims", "torsobox", "moviename", "currframe", "istrain", "istest")
 
@@ -113,29 +109,22 @@ class Flic(Records):
         torso = np.linalg.norm(joints[FLIC29.index("l_shoulder")] - joints[FLIC29.index("r_hip")])
         height, width = labels["imgdims"][row][:2]
         frame = labels["currframe"][row]
-        return Record(
-            image=self._folder / "images" / labels["filepath"][row],
-            skeleton=FLIC29,
-            joints2d=joints,
-            labelled=~np.isnan(joints).any(-1),
-            occluded=np.full(29, UNKNOWN, np.int8),
+        frame = None if np.isnan(frame) else int(frame)
+        return self.make_record(
+            self._folder / "images" / labels["filepath"][row],
+            joints,
+            self.meta(row, sequence=labels["moviename"][row], frame=frame),
             center=center,
             side=side,
-            joints3d=np.full((29, 3), np.nan),
             head_size=float(0.4 * torso),
             image_size=(int(width), int(height)) if width > 0 else None,
-            meta=self.meta(
-                row, sequence=labels["moviename"][row], frame=None if np.isnan(frame) else int(frame)
-            ),
         )
 
 
 def read_examples(path: str | Path, full: bool = False) -> dict:
     """Read `examples.mat`.
 
-    Args:
-        path: Of the file.
-        full: It is FLIC-Full's, which has two marks more.
+    FLIC-Full's (`full`) has two marks more.
 
     Returns:
         Of N people: coords (N, 29, 2) px; torsobox (N, 4) px, NaN where it is none; imgdims (N, 3); texts and
@@ -179,6 +168,5 @@ def _stack(values, shape, path, name):
     values = (
         np.full(shape, np.nan) if np.size(value) == 0 else np.asarray(value, np.float64) for value in values
     )
-    return np.stack(
-        [expect_shape(value, shape, path, f"{name} of person {i}") for i, value in enumerate(values)]
-    )
+    named = ((value, f"{name} of person {i}") for i, value in enumerate(values))
+    return np.stack([expect_shape(value, shape, path, text) for value, text in named])

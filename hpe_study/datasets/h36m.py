@@ -29,42 +29,33 @@ from typing import Any
 import numpy as np
 
 from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
-from hpe_study.datasets.base import Listing, MissingSetError, Records, every_nth, head_size_of, missing_set
+from hpe_study.datasets.base import Listing, MissingSetError, Records, every_nth, missing_set
 from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
+from hpe_study.datasets.record import Record, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import H36M17
 from hpe_study.utils.files import require_regular_file
 
 INFO = DatasetInfo(
-    name="h36m",
-    title="Human3.6M",
-    kind="3d",
-    folders=("h36m",),
+    name="h36m", title="Human3.6M", kind="3d", folders=("h36m",),
     url="http://vision.imar.ro/human3.6m/challenge_open.php",
     licence="academic use, registration, no redistribution",
-    citation=(
-        "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods for 3D"
-        " Human Sensing in Natural Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian"
-        " Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011"
-    ),
+    citation="Ionescu, Papava, Olaru, Sminchisescu: Human3.6M: Large Scale Datasets and Predictive Methods"
+             " for 3D Human Sensing in Natural Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian"
+             " Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011",
     expected={"train": 35832, "test": 19312},
     quirks=(
-        (
-            "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose"
-            " 2D is a similarity fit"
-        ),
+        "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose 2D is"
+        " a similarity fit",
         "image paths in the caches are those of their maker's disk: only the file name is used",
         "the full set (layout: full) is another benchmark and never shares a column with the challenge",
     ),
-    hint=(
-        "The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the"
-        " full set is laid out by github.com/anibali/h36m-fetch."
-    ),
+    hint="The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the"
+         " full set is laid out by github.com/anibali/h36m-fetch.",
     layouts={"challenge": {"layout": "challenge"}, "full": {"layout": "full"}},
-)
+)  # fmt: skip
 CHALLENGE_FOLDERS = {"train": "Train", "test": "Val"}
 FULL_SUBJECTS = {"train": (1, 5, 6, 7, 8), "test": (9, 11)}
 # of the 32 joints, in H36M17's order
@@ -155,18 +146,10 @@ class H36MChallenge(Records):
         """One image's person."""
         joints2d = self._joints2d[row].copy()
         x, y, width, height = self._boxes[row]
-        return Record(
-            image=self._folder / "IMG" / self._images[row],
-            skeleton=H36M17,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=np.full(17, UNKNOWN, np.int8),
-            center=np.array([x, y]),
-            side=float(max(width, height)),
-            joints3d=self._joints3d[row].copy(),
-            head_size=head_size_of(joints2d, H36M17),
-            meta=self.meta(row, frame=int(self._images[row].split(".")[0])),
-        )
+        image, frame = self._folder / "IMG" / self._images[row], int(self._images[row].split(".")[0])
+        known = {"center": np.array([x, y]), "side": float(max(width, height))}
+        known["joints3d"] = self._joints3d[row].copy()
+        return self.make_record(image, joints2d, self.meta(row, frame=frame), **known)
 
 
 def read_pose(path: str | Path) -> np.ndarray:
@@ -247,25 +230,11 @@ class H36MFull(Records):
         """One frame of one camera."""
         labels = self._labels
         subject, sequence = self._sequences[labels["sequence"][row]]
-        joints2d = labels["joints2d"][row].astype(float)
-        center, side = crop_of(joints2d)
-        return Record(
-            image=self.root / "h36m" / self._image(row),
-            skeleton=H36M17,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=np.full(17, UNKNOWN, np.int8),
-            center=center,
-            side=side,
-            joints3d=labels["joints3d"][row].astype(float),
-            intrinsics=labels["intrinsics"][row].astype(float),
-            head_size=head_size_of(joints2d, H36M17),
-            meta=self.meta(
-                row,
-                subject=subject,
-                sequence=f"{subject}/{sequence}",
-                action=sequence.split("-")[0],
-                camera=str(labels["camera"][row]),
-                frame=int(labels["frame"][row]),
-            ),
+        joints2d, joints3d, intrinsics = (
+            labels[key][row].astype(float) for key in ("joints2d", "joints3d", "intrinsics")
         )
+        meta = {"sequence": f"{subject}/{sequence}", "action": sequence.split("-")[0]}
+        meta |= {"camera": str(labels["camera"][row]), "frame": int(labels["frame"][row])}
+        meta = self.meta(row, subject=subject, **meta)
+        image = self.root / "h36m" / self._image(row)
+        return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)

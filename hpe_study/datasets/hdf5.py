@@ -26,9 +26,7 @@ Arrays = dict[str, "np.ndarray | dict[str, np.ndarray]"]
 def read_hdf5(path: str | Path, *names: str) -> Arrays:
     """Read arrays of an HDF5 file, in HDF5's order (MATLAB's dimensions reversed).
 
-    Args:
-        path: Of the file.
-        names: Of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them.
+    Names are of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them.
 
     Raises:
         StudyError: The file is damaged, lacks a name, reaches for other files or declares more than it holds.
@@ -70,14 +68,8 @@ def _read(path, names):
                     " of another data set, or truncated"
                 )
             return {name: _content(file[name], path) for name in names}
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ) as error:  # of h5py, for what is damaged
+    # of h5py, for what is damaged
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StudyError(f"{path}: truncated or not an HDF5 file ({brief(error)}); {AGAIN}") from error
 
 

@@ -53,11 +53,7 @@ def flic_off_by_one(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SwappedJoints:
-    """`common_joints`, with some joints of the set's own put in place of MPII-16's.
-
-    Attributes:
-        sources: MPII-16 joint → the set's own joint that is taken for it.
-    """
+    """`common_joints`, with some of the set's own joints (`sources`) in place of MPII-16's."""
 
     sources: dict[str, str]
 

@@ -26,10 +26,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hpe_study.datasets.arrays import expect_shape
-from hpe_study.datasets.base import Listing, Records, head_size_of
+from hpe_study.datasets.base import Listing, Records
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import UNKNOWN, Record
 from hpe_study.datasets.same_photos import SAME_PHOTO, photo_pairs
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
@@ -38,44 +38,31 @@ from hpe_study.utils.files import digest_of
 from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
-    name="lsp",
-    title="Leeds Sports Pose (train: LSP-Extended and LSP)",
-    kind="2d",
+    name="lsp", title="Leeds Sports Pose (train: LSP-Extended and LSP)", kind="2d",
     folders=("lsp", "lsp_extended"),
     url="http://sam.johnson.io/research/lsp.html and http://sam.johnson.io/research/lspet.html",
     licence="none stated; cite",
-    citation=(
-        "Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation. BMVC"
-        " 2010; Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
-    ),
+    citation="Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation."
+             " BMVC 2010; Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011",
     expected={"train": 11000, "test": 1000},
     quirks=(
         "LSP's flag means occluded, LSP-Extended's means labelled",
-        (
-            "two downloads of LSP share shapes and names but not coordinates: labels are checked against"
-            " image sizes"
-        ),
-        (
-            "photographs are in both halves, or of one shoot: the same are left out of training"
-            " (not with strict: published), shoots are told"
-        ),
+        "two downloads of LSP share shapes and names but not coordinates: labels are checked against image"
+        " sizes",
+        "photographs are in both halves, or of one shoot: the same are left out of training (not with strict:"
+        " published), a shoot is said in the record's `subject`",
         "no box and no head box: the crop comes from the joints, head size is 0.75 |head_top - neck|",
     ),
-)
+)  # fmt: skip
 EXTENDED_INFO = DatasetInfo(
-    name="lsp_extended",
-    title="Leeds Sports Pose Extended",
-    kind="2d",
-    folders=("lsp_extended",),
-    url="http://sam.johnson.io/research/lspet.html",
-    licence="none stated; cite",
-    citation=(
-        "Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011"
-    ),
+    name="lsp_extended", title="Leeds Sports Pose Extended", kind="2d", folders=("lsp_extended",),
+    url="http://sam.johnson.io/research/lspet.html", licence="none stated; cite",
+    citation="Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR"
+             " 2011",
     expected={"train": 10000, "test": 0},
     quirks=("the flag means labelled", "all of it is training data; `validation: 500` keeps a fixed part"),
     stand_in="lsp",
-)
+)  # fmt: skip
 SHARED_SHOOT = "shoot with a training photograph"
 _COMPARED = 40  # images whose size is compared with their labels
 # of the image: where the farthest label lies (median of the sample); a person fills most of an LSP image
@@ -151,38 +138,25 @@ class LspExtended(Records):
         """Read the labels as arrays. Of these, `validation` images, the same always, are the test split."""
         images = LspImages(self, self.folder("lsp_extended"), digits=5)
         drawn = rng.generator("lsp_extended validation", 0).permutation(len(images.joints))
-        self._set_rows(
-            [(images, np.sort(drawn[validation:] if self.split == "train" else drawn[:validation]))]
-        )
+        rows = drawn[validation:] if self.split == "train" else drawn[:validation]
+        self._set_rows([(images, np.sort(rows))])
 
     def _set_rows(self, parts):
         """Set the records: the rows of one folder after those of another. parts: (`LspImages`, rows)."""
         self._parts = [images for images, _ in parts]
         rows = [images.rows(numbers) for images, numbers in parts]
         # (part, row of its labels) by record
-        self._places = np.array([(part, row) for part, kept in enumerate(rows) for row in kept], int).reshape(
-            -1, 2
-        )
+        places = [(part, row) for part, kept in enumerate(rows) for row in kept]
+        self._places = np.array(places, int).reshape(-1, 2)
         self._rows = np.arange(len(self._places))
 
     def record(self, row: int) -> Record:
         """One image's person."""
         part, number = self._places[row]
         images = self._parts[part]
-        joints = images.joints[number].copy()
-        center, side = crop_of(joints)
-        return Record(
-            image=images.image(number),
-            skeleton=LSP14,
-            joints2d=joints,
-            labelled=~np.isnan(joints).any(-1),
-            occluded=images.occluded[number].copy(),
-            center=center,
-            side=side,
-            joints3d=np.full((14, 3), np.nan),
-            head_size=head_size_of(joints, LSP14),
-            meta={**self.meta(number), "dataset": images.folder.name},
-        )
+        joints, occluded = images.joints[number].copy(), images.occluded[number].copy()
+        meta = {**self.meta(number), "dataset": images.folder.name}
+        return self.make_record(images.image(number), joints, meta, occluded=occluded)
 
 
 class Lsp(LspExtended):

@@ -32,16 +32,11 @@ from hpe_study.skeletons import LSP14
 from hpe_study.utils import rng
 
 INFO = DatasetInfo(
-    name="lsp_pseudo3d",
-    title="LSP with SPIN's fits (pseudo-3D)",
-    kind="3d",
-    folders=("lsp", "lsp_extended"),
+    name="lsp_pseudo3d", title="LSP with SPIN's fits (pseudo-3D)", kind="3d", folders=("lsp", "lsp_extended"),
     url="https://github.com/nkolot/SPIN",
     licence="fits CC BY-NC 3.0, SMPL non-commercial; photographs: none stated; cite",
-    citation=(
-        "Kolotouros, Pavlakos, Black, Daniilidis: Learning to Reconstruct 3D Human Pose and Shape via"
-        " Model-fitting in the Loop. ICCV 2019; photographs: see lsp"
-    ),
+    citation="Kolotouros, Pavlakos, Black, Daniilidis: Learning to Reconstruct 3D Human Pose and Shape via"
+             " Model-fitting in the Loop. ICCV 2019; photographs: see lsp",
     expected={"train": 4058, "test": 936},
     quirks=(
         "pseudo labels: depth is a body model's fit to labelled 2D joints",
@@ -49,10 +44,9 @@ INFO = DatasetInfo(
         "no head top",
         "test is LSP's training half, train is LSP-Extended",
     ),
-    hint="Joints made from the fits are expected in spin_fits/ beside lsp/ and lsp_extended/.",
-    pseudo=True,
+    hint="Joints made from the fits are expected in spin_fits/ beside lsp/ and lsp_extended/.", pseudo=True,
     stand_in=None,
-)
+)  # fmt: skip
 FITS = {"train": "lspet_pseudo3d.npz", "test": "lsp_train_pseudo3d.npz"}
 FITTED = LSP14.joints[:13]  # all but the head top
 HELD_OUT = 250  # photographs of LSP's first half that the model in the box does not learn from

@@ -37,10 +37,7 @@ class _DamagedError(Exception):
 def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndarray]:
     """Load variables of a .mat file.
 
-    Args:
-        path: Of the file, version 5 to 7.
-        names: Of the variables.
-        options: Of `scipy.io.loadmat`.
+    Options are those of `scipy.io.loadmat`.
 
     Raises:
         StudyError: The file is damaged, no .mat of these versions, or lacks one of the variables.

@@ -36,35 +36,21 @@ from typing import Any
 import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.base import (
-    IMAGE_ABSENT,
-    MAX_EXAMPLES,
-    Records,
-    every_nth,
-    head_size_of,
-    label_errors,
-    missing_set,
-)
+from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, Records, every_nth, label_errors, missing_set
 from hpe_study.datasets.hdf5 import read_hdf5
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.mpi_inf_3dhp_video import VideoFrames, fit_intrinsics, frame_folder, read_calibration
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
 from hpe_study.utils.pictures import picture_size
 
 INFO = DatasetInfo(
-    name="mpi_inf_3dhp",
-    title="MPI-INF-3DHP",
-    kind="3d",
-    folders=("mpi_inf_3dhp",),
-    url="https://gvv.mpi-inf.mpg.de/3dhp-dataset",
-    licence="non-commercial, no redistribution",
-    citation=(
-        "Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In The Wild"
-        " Using Improved CNN Supervision. 3DV 2017"
-    ),
+    name="mpi_inf_3dhp", title="MPI-INF-3DHP", kind="3d", folders=("mpi_inf_3dhp",),
+    url="https://gvv.mpi-inf.mpg.de/3dhp-dataset", licence="non-commercial, no redistribution",
+    citation="Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In The"
+             " Wild Using Improved CNN Supervision. 3DV 2017",
     expected={"train": 8 * 131592, "test": 2929},  # eight cameras, 16 sequences
     quirks=(
         "the images are videos: frames have to be extracted first",
@@ -72,11 +58,9 @@ INFO = DatasetInfo(
         "univ_annot3 does not reproject; annot3 does",
         "only valid test frames count",
     ),
-    hint=(
-        "Frames have to be extracted: ffmpeg -i imageSequence/video_0.avi -qscale:v 3"
-        " imageSequence/video_0/frame_%06d.jpg, and so on."
-    ),
-)
+    hint="Frames have to be extracted: ffmpeg -i imageSequence/video_0.avi -qscale:v 3"
+         " imageSequence/video_0/frame_%06d.jpg, and so on.",
+)  # fmt: skip
 CAMERA_SETS = {"vnect": [0, 1, 2, 4, 5, 6, 7, 8], "chest": [0, 2, 4, 7, 8], "ceiling": [11, 12, 13]}
 SEQUENCES = [f"S{subject}/Seq{number}" for subject in range(1, 9) for number in (1, 2)]
 TEST_SEQUENCES = [f"TS{number}" for number in range(1, 7)]
@@ -159,23 +143,10 @@ class _Sequences(Records):
 
     def _make_record(self, row, image, poses, camera, meta):
         """The record of one person. poses: those of `_ARRAYS`; camera: intrinsics and size of the image."""
-        joints2d, joints3d, universal = poses
-        center, side = crop_of(joints2d)
-        return Record(
-            image=image,
-            skeleton=self.skeleton,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=np.full(len(joints2d), UNKNOWN, np.int8),
-            center=center,
-            side=side,
-            joints3d=joints3d,
-            joints3d_universal=universal,
-            intrinsics=camera["intrinsics"].copy(),
-            head_size=head_size_of(joints2d, self.skeleton),
-            image_size=camera["size"],
-            meta=self.meta(row, **meta),
-        )
+        joints2d, *in_3d = poses
+        known = dict(zip(("joints3d", "joints3d_universal"), in_3d, strict=True))
+        known |= {"intrinsics": camera["intrinsics"].copy(), "image_size": camera["size"]}
+        return self.make_record(image, joints2d, self.meta(row, **meta), **known)
 
 
 class TrainingSet(_Sequences):

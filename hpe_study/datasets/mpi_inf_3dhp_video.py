@@ -29,9 +29,7 @@ class VideoFrames:
         by_number = {int(match[1]): match[0] for match in map(pattern.fullmatch, sorted(names)) if match}
         self.numbers = np.array(sorted(by_number), int)
         self.first = 0 if 0 in by_number else 1
-        self._others = {
-            number: name for number, name in by_number.items() if usual.format(number) not in names
-        }
+        self._others = {n: name for n, name in by_number.items() if usual.format(n) not in names}
 
     def path(self, number: int) -> Path:
         """Where a picture is, or would be."""

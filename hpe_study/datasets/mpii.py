@@ -29,33 +29,22 @@ from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import read_json
 
 INFO = DatasetInfo(
-    name="mpii",
-    title="MPII Human Pose",
-    kind="2d",
-    folders=("mpii",),
-    url="http://human-pose.mpi-inf.mpg.de",
-    licence="simplified BSD, research",
-    citation=(
-        "Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark and State of the Art"
-        " Analysis. CVPR 2014"
-    ),
+    name="mpii", title="MPII Human Pose", kind="2d", folders=("mpii",),
+    url="http://human-pose.mpi-inf.mpg.de", licence="simplified BSD, research",
+    citation="Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark and State of"
+             " the Art Analysis. CVPR 2014",
     expected={"train": 22246, "test": 2958},
     quirks=(
         "coordinates are 1-based",
         "joints_vis means annotated, not visible",
         "a missing joint is (-1, -1) or (0, 0)",
-        (
-            "the original .mat has no validation split: without valid.json, one image in nine by a digest of"
-            " its name is taken as test"
-        ),
+        "the original .mat has no validation split: without valid.json, one image in nine by a digest of its"
+        " name is taken as test",
     ),
-    hint=(
-        "The JSON labels (annot/train.json, annot/valid.json) come with"
-        " github.com/microsoft/human-pose-estimation.pytorch."
-    ),
-    download_gb=12.9,
-    layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
-)
+    hint="The JSON labels (annot/train.json, annot/valid.json) come with"
+         " github.com/microsoft/human-pose-estimation.pytorch.",
+    download_gb=12.9, layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
+)  # fmt: skip
 _BOX_PER_SCALE = 250  # px of a crop's side: 1.25 · 200
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
@@ -133,15 +122,7 @@ class Mpii(Records):
         if not (has_crop(side) and np.isfinite(center).all()):  # a few derivatives lack centre and scale
             center, side = crop_of(joints)
         image = labels["image"][row]
-        return Record(
-            image=self.root / "mpii" / "images" / image,
-            skeleton=MPII16,
-            joints2d=joints,
-            labelled=~np.isnan(joints).any(-1),
-            occluded=labels["occluded"][row].copy(),
-            center=center,
-            side=float(side),
-            joints3d=np.full((16, 3), np.nan),
-            head_size=float(labels["head_size"][row]),
-            meta=self.meta(row, sequence=image),
-        )
+        known = {"center": center, "side": float(side), "head_size": float(labels["head_size"][row])}
+        known["occluded"] = labels["occluded"][row].copy()
+        path = self.root / "mpii" / "images" / image
+        return self.make_record(path, joints, self.meta(row, sequence=image), **known)

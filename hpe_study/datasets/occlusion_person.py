@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from hpe_study.datasets.arrays import column, text_column
-from hpe_study.datasets.base import Listing, Records, head_size_of, safe_relative
+from hpe_study.datasets.base import Listing, Records, safe_relative
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.pickles import load_pickle
 from hpe_study.datasets.record import UNKNOWN, Record
@@ -30,23 +30,17 @@ from hpe_study.errors import StudyError
 from hpe_study.skeletons import UNREALCV15
 
 INFO = DatasetInfo(
-    name="occlusion_person",
-    title="Occlusion-Person",
-    kind="3d",
-    folders=("occlusion_person",),
-    url="https://github.com/zhezh/occlusion_person",
-    licence="none stated",
-    citation=(
-        "Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose Estimation"
-        " in the Wild. IJCV 2020"
-    ),
+    name="occlusion_person", title="Occlusion-Person", kind="3d", folders=("occlusion_person",),
+    url="https://github.com/zhezh/occlusion_person", licence="none stated",
+    citation="Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose"
+             " Estimation in the Wild. IJCV 2020",
     expected={"train": None, "test": None},
     quirks=(
         "no head joint; neck is at shoulder height",
         "units are not documented: checked by the thigh's length",
         "scale is the box's size / 200 without padding: 1.25 is added",
     ),
-)
+)  # fmt: skip
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 _THIGH = (250.0, 600.0)  # mm
 _ASTRAY = 0.25  # of the box: how far a joint's 3D may project from its 2D
@@ -105,34 +99,21 @@ class OcclusionPerson(Records):
         """One person."""
         joints2d = self._joints2d[row].copy()
         number = {key: int(values[row]) for key, values in self._numbers.items()}
-        return Record(
-            image=self.root / "occlusion_person" / "images" / self._images[row],
-            skeleton=UNREALCV15,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=self._occluded[row].copy(),
-            center=self._center[row].copy(),
-            side=float(1.25 * 200 * self._scale[row].max()),
-            joints3d=self._joints3d[row].copy(),
-            intrinsics=self._intrinsics[row].copy(),
-            head_size=head_size_of(joints2d, UNREALCV15),
-            meta=self.meta(
-                row,
-                subject=f"s{number['subject']}",
-                sequence=self._images[row].split("/")[0],
-                action=f"a{number['action']}/{number['subaction']}",
-                camera=number["camera_id"],
-                frame=number["image_id"],
-            ),
-        )
+        meta = {"subject": f"s{number['subject']}", "sequence": self._images[row].split("/")[0]}
+        meta["action"] = f"a{number['action']}/{number['subaction']}"
+        meta |= {"camera": number["camera_id"], "frame": number["image_id"]}
+        known = {"center": self._center[row], "joints3d": self._joints3d[row]}
+        known |= {"occluded": self._occluded[row], "intrinsics": self._intrinsics[row]}
+        known = {key: values.copy() for key, values in known.items()}
+        known["side"] = float(1.25 * 200 * self._scale[row].max())
+        image = self.root / "occlusion_person" / "images" / self._images[row]
+        return self.make_record(image, joints2d, self.meta(row, **meta), **known)
 
 
 def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
     """Convert poses to mm by the length of their thighs.
 
-    Args:
-        joints3d: (N, 15, 3) in mm, cm or m.
-        path: Of the label file, for the message.
+    Joints are (N, 15, 3) in mm, cm or m.
 
     Raises:
         StudyError: In no unit is the median thigh 250–600 mm long.

@@ -9,9 +9,8 @@ _HELP = "an option of the set, such as {}; may be given several times"
 
 def add_option_flag(command: argparse.ArgumentParser, example: str) -> None:
     """Give a command the flag `--option KEY=VALUE`."""
-    command.add_argument(
-        "--option", action="append", default=[], metavar="KEY=VALUE", help=_HELP.format(example)
-    )
+    text = _HELP.format(example)
+    command.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help=text)
 
 
 def parsed_options(texts: list[str]) -> dict[str, int | bool | str]:

@@ -168,6 +168,10 @@ for _builtins in ("builtins", "__builtin__"):
     _ADMITTED |= {(_builtins, name): kind for name, kind in _PLAIN.items()}
 
 
+_DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError)
+_DAMAGED += (OverflowError, RecursionError, BufferError)
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _ADMITTED:
@@ -205,16 +209,5 @@ def _load(path):
             f"{path}: asks to load {brief(error)}; a label file holds arrays and plain containers only, so it"
             " is not opened"
         ) from error
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        AttributeError,
-        IndexError,
-        KeyError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        RecursionError,
-        BufferError,
-    ) as error:
+    except _DAMAGED as error:
         raise StudyError(f"{path}: truncated or not a pickle ({brief(error)}); {AGAIN}") from error

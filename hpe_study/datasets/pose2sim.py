@@ -26,24 +26,18 @@ import cv2
 import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.base import Records, every_nth, head_size_of, missing_set
+from hpe_study.datasets.base import Records, every_nth, missing_set
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.limits import AGAIN, brief
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of
+from hpe_study.datasets.record import Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import BODY25B
 
 INFO = DatasetInfo(
-    name="pose2sim",
-    title="Pose2Sim's single-person demo",
-    kind="3d",
-    folders=("pose2sim",),
-    url="https://github.com/perfanalytics/pose2sim",
-    licence="BSD-3-Clause",
-    citation=(
-        "Pagnon, Domalain, Reveret: Pose2Sim: An Open-Source Python Package for Multiview Markerless"
-        " Kinematics. JOSS 2022"
-    ),
+    name="pose2sim", title="Pose2Sim's single-person demo", kind="3d", folders=("pose2sim",),
+    url="https://github.com/perfanalytics/pose2sim", licence="BSD-3-Clause",
+    citation="Pagnon, Domalain, Reveret: Pose2Sim: An Open-Source Python Package for Multiview Markerless"
+             " Kinematics. JOSS 2022",
     expected={"train": 0, "test": 400},
     quirks=(
         "one person, 100 moments in 1.7 s seen by four cameras: hardly more than 100 views of one movement",
@@ -52,9 +46,8 @@ INFO = DatasetInfo(
         "no training split",
     ),
     hint="It is the folder Demo_SinglePerson; a smaller copy comes with this package.",
-    layouts={"": {"packaged": False}},
-    stand_in=None,
-)
+    layouts={"": {"packaged": False}}, stand_in=None,
+)  # fmt: skip
 SCALE = 0.25  # px of the packaged copy for a px of the original
 PACKAGED = Path(__file__).parent / "packaged"  # a data root with a smaller copy
 _LEG, _ARM = ("Hip", "Knee", "Ankle", "BigToe", "SmallToe", "Heel"), ("Shoulder", "Elbow", "Wrist")
@@ -110,25 +103,13 @@ class Pose2Sim(Records):
         rotation, _ = cv2.Rodrigues(camera["rotation"])
         joints3d = 1000 * (self._world[moment] @ rotation.T + camera["translation"])
         seen = np.where(np.isfinite(joints3d).all(-1, keepdims=True), joints3d, 1.0)
-        joints2d, _ = cv2.projectPoints(
-            seen, np.zeros(3), np.zeros(3), camera["matrix"], camera["distortions"]
-        )
+        lens = camera["matrix"], camera["distortions"]
+        joints2d, _ = cv2.projectPoints(seen, np.zeros(3), np.zeros(3), *lens)
         joints2d = np.where(np.isfinite(joints3d).all(-1, keepdims=True), joints2d[:, 0], np.nan)
         frame = int(self._moments[moment])
-        center, side = crop_of(joints2d)
-        return Record(
-            image=self._videos[number] / str(frame),
-            skeleton=BODY25B,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=np.full(len(BODY25B), UNKNOWN, np.int8),
-            center=center,
-            side=side,
-            joints3d=joints3d,
-            intrinsics=camera["matrix"][[0, 1, 0, 1], [0, 1, 2, 2]],
-            head_size=head_size_of(joints2d, BODY25B),
-            meta=self.meta(row, subject="one man", sequence="balancing", camera=name, frame=frame, person=0),
-        )
+        meta = self.meta(row, subject="one man", sequence="balancing", camera=name, frame=frame, person=0)
+        intrinsics, image = camera["matrix"][[0, 1, 0, 1], [0, 1, 2, 2]], self._videos[number] / str(frame)
+        return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)
 
 
 def _only(folder, pattern):
@@ -198,9 +179,8 @@ def read_trc(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise StudyError(f"{path}: has no {', '.join(lacking)}; its joints must be those of BODY_25B")
     width = 2 + 3 * len(names)
     try:
-        rows = [
-            [float(text or "nan") for text in line.split("\t")[:width]] for line in lines[_HEADER:] if line
-        ]
+        numbers = (line.split("\t")[:width] for line in lines[_HEADER:] if line)
+        rows = [[float(text or "nan") for text in row] for row in numbers]
     except ValueError as error:
         raise StudyError(f"{path}: holds what is no number ({brief(error)}); {AGAIN}") from error
     if not rows or any(len(row) != width for row in rows):

@@ -40,8 +40,7 @@ def approximate() -> dict[tuple, Recipe]:
 def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, float], np.ndarray]]:
     """Measure every approximate recipe whose joint and parents are known.
 
-    Args:
-        places: Joint's key → (N, D) of N people, in any one unit; NaN where missing.
+    `places`: joint's key → (N, D) of N people, in any one unit; NaN where missing.
 
     Returns:
         (joint, {parent: weight}, distances (N,)) of each recipe, in that unit; NaN where a joint is missing.
@@ -71,10 +70,6 @@ def places_of(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
 
 def measured(records: Records, layout: str = "") -> list[dict]:
     """Measure a reader's records.
-
-    Args:
-        records: Of an opened data set.
-        layout: Of the set, for its name in the rows.
 
     Returns:
         Rows of `COLUMNS`; distances in mm where the set has 3D, else in the person's head sizes.

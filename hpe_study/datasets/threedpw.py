@@ -20,37 +20,29 @@ there is no head top.
 import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape
-from hpe_study.datasets.base import Listing, Records, every_nth, head_size_of, missing_set, safe_relative
+from hpe_study.datasets.base import Listing, Records, every_nth, missing_set, safe_relative
 from hpe_study.datasets.fit import LARGEST
 from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
+from hpe_study.datasets.record import Record, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import SMPL24
 
 INFO = DatasetInfo(
-    name="3dpw",
-    title="3D Poses in the Wild",
-    kind="3d",
-    folders=("3dpw",),
-    url="https://virtualhumans.mpi-inf.mpg.de/3DPW",
-    licence="non-commercial",
-    citation=(
-        "von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The Wild"
-        " Using IMUs and a Moving Camera. ECCV 2018"
-    ),
+    name="3dpw", title="3D Poses in the Wild", kind="3d", folders=("3dpw",),
+    url="https://virtualhumans.mpi-inf.mpg.de/3DPW", licence="non-commercial",
+    citation="von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The"
+             " Wild Using IMUs and a Moving Camera. ECCV 2018",
     expected={"train": None, "test": None},
     quirks=(
-        (
-            "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of"
-            " its 3D"
-        ),
+        "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of its"
+        " 3D",
         "poses2d is spelt poses2D in some copies",
         "people whose 2D is all zero and frames with campose_valid 0 are left out",
         "no head top",
     ),
-)
+)  # fmt: skip
 # times the picture, whose size is only guessed: a hand in front of the lens gives a box without a person
 _LARGEST = 0.8 * LARGEST
 _SEQUENCES = {"train": 24, "test": 24}
@@ -176,23 +168,6 @@ class ThreeDPW(Records):
             joints3d[:, :2] / np.where(joints3d[:, 2:] > 0, joints3d[:, 2:], np.nan) * intrinsics[:2]
             + intrinsics[2:]
         )
-        center, side = crop_of(joints2d)
-        return Record(
-            image=self.root / "3dpw" / "imageFiles" / self._image(row),
-            skeleton=SMPL24,
-            joints2d=joints2d,
-            labelled=~np.isnan(joints2d).any(-1),
-            occluded=np.full(24, UNKNOWN, np.int8),
-            center=center,
-            side=side,
-            joints3d=joints3d,
-            intrinsics=intrinsics,
-            head_size=head_size_of(joints2d, SMPL24),
-            meta=self.meta(
-                row,
-                subject=f"{sequence['name']}/{person}",
-                sequence=sequence["name"],
-                frame=int(frame),
-                person=int(person),
-            ),
-        )
+        name, image = sequence["name"], self.root / "3dpw" / "imageFiles" / self._image(row)
+        meta = self.meta(row, subject=f"{name}/{person}", sequence=name, frame=int(frame), person=int(person))
+        return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)

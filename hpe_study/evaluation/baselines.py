@@ -101,9 +101,8 @@ def _descend(error, start, steps=200):
 def true_2d_mean_depth(joints2d: np.ndarray, training_depth: np.ndarray) -> np.ndarray:
     """Poses of true x, y and each joint's mean depth in training: what 2D alone is worth.
 
-    Args:
-        joints2d: (N, J, 2) in sides of the box, NaN where missing.
-        training_depth: (M, J) root-relative, in sides of the box, NaN where missing.
+    `joints2d` (N, J, 2) and `training_depth` (M, J, root-relative) are in sides of the box, NaN where
+    missing.
 
     Returns:
         (N, J, 3) in sides of the box, to be sized as a model's predictions are; NaN where a joint has no 2D

@@ -20,13 +20,7 @@ CHUNK = 1 << 22  # weights held at a time
 
 
 def resampled(units: Units, stream: str, count: int = RESAMPLES) -> Iterator[np.ndarray]:
-    """How often each moment comes in each resample: chunks (draws, moments), `count` draws in all.
-
-    Args:
-        units: of the records.
-        stream: names the random stream.
-        count: of the draws.
-    """
+    """How often each moment comes in each resample: chunks (draws, moments), `count` draws in all."""
     random = rng.generator(stream, 0)
     people, sequences, moments = units.counts
     for start in range(0, count, step := max(1, CHUNK // moments)):
@@ -106,10 +100,5 @@ def estimate(values: np.ndarray, units: Units) -> dict[str, float | int]:
     low = high = np.nan
     if chosen.counts[2] > 1:
         low, high = np.quantile(resampled_means(sums[None], counts, chosen, "bootstrap"), [0.025, 0.975])
-    return {
-        "value": sums.sum() / counts.sum(),
-        "low": low,
-        "high": high,
-        "n": int(counted.sum()),
-        "groups": first_level(chosen)[0],
-    }
+    value, count = sums.sum() / counts.sum(), int(counted.sum())
+    return {"value": value, "low": low, "high": high, "n": count, "groups": first_level(chosen)[0]}

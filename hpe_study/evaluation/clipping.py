@@ -26,8 +26,7 @@ _SAMPLES = np.linspace(0.0, 1.0, 9)[:, None]  # along a limb
 def limb_penetration(poses: ArrayLike) -> np.ndarray:
     """How deep each of `LIMBS` lies in another part of the body.
 
-    Args:
-        poses: (N, 16, 3) mm, MPII-16, in any frame.
+    Poses are (N, 16, 3) mm, MPII-16, in any frame.
 
     Returns:
         (N, 4) mm, 0 or less where the limb is free; NaN where the limb is missing.
@@ -37,12 +36,7 @@ def limb_penetration(poses: ArrayLike) -> np.ndarray:
 
 
 def clipped(poses: ArrayLike, tolerance: float = TOLERANCE) -> np.ndarray:
-    """(N, 4) percent: 100 where a limb of `LIMBS` is clipped, else 0, NaN where it cannot be told.
-
-    Args:
-        poses: (N, 16, 3) mm, MPII-16.
-        tolerance: mm.
-    """
+    """(N, 4) percent: 100 where a limb is clipped by more than the tolerance (mm), else 0; NaN: unknown."""
     depth = limb_penetration(poses)
     return np.where(np.isnan(depth), np.nan, 100.0 * (depth > tolerance))
 

@@ -13,14 +13,9 @@ from hpe_study.utils import distributed
 from hpe_study.utils.arrays import nan_mean
 
 CHUNK = 4096  # samples scored at a time
-LABELS = (
-    "joints2d",
-    "labelled",
-    "center",
-    "side",
-    "head_size",
-    "joints3d",
-)  # of the stores, that scores need
+LABELS = (  # of the stores, that scores need
+    "joints2d", "labelled", "center", "side", "head_size", "joints3d",
+)  # fmt: skip
 
 
 class MetricAccumulator:
@@ -37,10 +32,8 @@ class MetricAccumulator:
     def add(self, joints: torch.Tensor, depth: torch.Tensor, sample: torch.Tensor) -> None:
         """Add a batch.
 
-        Args:
-            joints: (B, 16, 2) fractions of the person's box.
-            depth: (B, 16) in its sides.
-            sample: (B, 2): (store, index).
+        Joints (B, 16, 2) are fractions of the person's box, depth (B, 16) is in its sides, samples (B, 2)
+        are (store, index).
         """
         batch = (joints, depth, sample)
         if self.arrays is None:
@@ -55,8 +48,7 @@ class MetricAccumulator:
         Scored some thousands at a time, so that an epoch of a million samples needs no more memory than one
         of ten thousand.
 
-        Args:
-            bones: (15,) mm, the lengths that size the predicted skeletons, or None.
+        Predicted skeletons are sized by `bones`, (15,) mm; None gives no "mpjpe".
         """
         totals = dict.fromkeys(("pckh", "pck_crop", "mpjpe"), np.zeros(2))  # sum, count
         for joints, depth, sample in self._chunks():

@@ -51,10 +51,6 @@ class Exported(nn.Module):
 def export_onnx(folder: str | Path, path: str | Path) -> float:
     """Write the network of a finished run to a file.
 
-    Args:
-        folder: of the run.
-        path: of the file.
-
     Returns:
         The largest difference from torch on random images.
 
@@ -103,15 +99,9 @@ def _trace(module, images, path):
             warnings.simplefilter("ignore")  # the exporter's own, about its internals
             names = {"input_names": ["images"], "output_names": list(module.model.output_names)}
             torch.onnx.export(
-                module,
-                (images,),
-                str(path),
-                dynamo=True,
-                external_data=False,
-                verbose=False,
-                dynamic_shapes={"images": {0: "batch"}},
-                **names,
-            )
+                module, (images,), str(path), dynamo=True, external_data=False, verbose=False,
+                dynamic_shapes={"images": {0: "batch"}}, **names,
+            )  # fmt: skip
     finally:
         quiet.setLevel(level)
 

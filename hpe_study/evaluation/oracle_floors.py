@@ -49,11 +49,8 @@ def floor(
 ) -> dict[str, float]:
     """MPJPE in mm of a perfect prediction under a protocol, over people.
 
-    Args:
-        protocol: in 3D.
-        store: the labels.
-        bones: (15,) mm, canonical lengths as a run trained on this set's training split has them.
-        kind: which perfect prediction.
+    The protocol is one in 3D; `bones` (15,) mm are canonical lengths as a run trained on this set's
+    training split has them.
 
     Returns:
         floor, the mean; low and high, the middle 90 % of people; n people.
@@ -71,12 +68,8 @@ def floor(
         raise StudyError(f"{store.path}: no person has all 16 joints in 2D and 3D")
     errors = values_under(protocol, joints[whole], depth[whole], StoreSubset(store, whole), bones)["mpjpe"]
     people = np.nanmean(errors, 1)
-    return {
-        "floor": float(np.nanmean(errors)),
-        "low": np.quantile(people, 0.05),
-        "high": np.quantile(people, 0.95),
-        "n": int(whole.sum()),
-    }
+    low, high = np.quantile(people, [0.05, 0.95])
+    return {"floor": float(np.nanmean(errors)), "low": low, "high": high, "n": int(whole.sum())}
 
 
 def floors(study: Any) -> pd.DataFrame:

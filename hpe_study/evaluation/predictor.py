@@ -105,9 +105,8 @@ class Predictor:
             for raw in loader([store], pairs, BATCH, workers):
                 batch = self._batch(raw)
                 joints, depth, score = self.on_images(batch.images)
-                yield PredictedBatch(
-                    *undo_augmentation(joints, depth, batch.augmentation), score, raw["sample"]
-                )
+                joints, depth = undo_augmentation(joints, depth, batch.augmentation)
+                yield PredictedBatch(joints, depth, score, raw["sample"])
         except torch.OutOfMemoryError as error:
             size = self.network.input_size
             advice = f"predicting takes {BATCH} images at a time; lower input_size (it is {size})"

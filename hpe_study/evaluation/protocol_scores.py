@@ -201,9 +201,7 @@ def protocol_arrays(
 def torso_size(truth: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """(N,) px from left shoulder to right hip, the length that PCK of the torso is measured by.
 
-    Args:
-        truth: (N, J, 2) px in `skeleton`; the person's own left and right.
-        skeleton: the data set's own.
+    `truth` is (N, J, 2) px in the data set's own skeleton; left and right are the person's own.
     """
     ends = convert(np.asarray(truth, np.float64), skeleton, MPII16)[:, MPII16.indices("l_shoulder r_hip")]
     return np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1)

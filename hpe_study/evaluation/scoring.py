@@ -98,9 +98,7 @@ def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, 
 def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     """Whether pairs of joints are in the right order in depth, as percent per pair.
 
-    Args:
-        depth: (N, 16) in any unit, NaN where the scorer cannot give it.
-        truth: (N, 16) mm.
+    `depth` is (N, 16) in any unit, NaN where the scorer cannot give it; `truth` is (N, 16) mm.
 
     Returns:
         "ordinal" (N, 91), pairs of the joints that PCKh counts, and "ordinal_sides" (N, 6), left with right.
@@ -114,9 +112,7 @@ def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
 def values_3d(poses: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     """(N, 16) arrays of every 3D metric, root-relative.
 
-    Args:
-        poses: (N, 16, 3) mm; joints that the scorer cannot give are NaN and do not count.
-        truth: (N, 16, 3) mm.
+    Poses and truth are (N, 16, 3) mm; joints that the scorer cannot give are NaN and do not count.
     """
     return metric_arrays_3d(poses, truth, ~np.isnan(poses).any(-1), root=ROOT)
 

@@ -31,12 +31,9 @@ SHOWN = 4  # keys named in a message
 PLAIN_LISTS = (list, tuple)
 ZIP = b"PK\x03\x04"  # how torch.save's files of today begin
 _DEPTHS = {
-    ((2, 2, 2, 2), False): 18,
-    ((3, 4, 6, 3), False): 34,
-    ((3, 4, 6, 3), True): 50,
-    ((3, 4, 23, 3), True): 101,
-    ((3, 8, 36, 3), True): 152,
-}
+    ((2, 2, 2, 2), False): 18, ((3, 4, 6, 3), False): 34, ((3, 4, 6, 3), True): 50,
+    ((3, 4, 23, 3), True): 101, ((3, 8, 36, 3), True): 152,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -183,9 +180,8 @@ def _content(path):
         # Mapped, not read: sizes that the file only claims are then bounded by the file.
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # what a foreign file makes the readers raise cannot be listed
-        kind = (
-            "a safetensors file" if path.suffix == ".safetensors" else "a checkpoint that holds weights only"
-        )
+        safe = path.suffix == ".safetensors"
+        kind = "a safetensors file" if safe else "a checkpoint that holds weights only"
         reason = _line(str(error).strip().split("\n")[0], 160)
         raise StudyError(f"{path}: not {kind} ({type(error).__name__}: {reason})") from error
 
@@ -267,19 +263,13 @@ def _fitting_weights(model, checkpoint):
     # Old checkpoints lack batch norm's counter of batches; nothing is computed from it.
     required = {key for key in required if not key.endswith("num_batches_tracked")}
     both = [key for key in wanted if key in given]
+    shapes = {key: (tuple(given[key].shape), tuple(wanted[key].shape)) for key in both}
+    floating = {key: (given[key].is_floating_point(), wanted[key].is_floating_point()) for key in both}
     faults = {
         "missing": [key for key in wanted if key in required and key not in given],
         "not of this network": [key for key in given if key not in wanted],
-        "of another shape": [
-            f"{key} {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
-            for key in both
-            if given[key].shape != wanted[key].shape
-        ],
-        "of another type": [
-            f"{key} {given[key].dtype}"
-            for key in both
-            if given[key].is_floating_point() != wanted[key].is_floating_point()
-        ],
+        "of another shape": [f"{key} {a} instead of {b}" for key, (a, b) in shapes.items() if a != b],
+        "of another type": [f"{key} {given[key].dtype}" for key, (a, b) in floating.items() if a != b],
     }
     if any(faults.values()):
         depth = depth_from_keys(given)

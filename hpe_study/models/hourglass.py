@@ -67,13 +67,7 @@ class Stack(HeatmapHead):
 
 
 class StackedHourglass(HeatmapHead):
-    """A sequence of hourglasses, each of which refines the maps of the one before.
-
-    Args:
-        stacks: number of hourglasses.
-        joints: number of joints.
-        features: channels of each hourglass.
-    """
+    """A sequence of hourglasses, each of which refines the maps of the one before."""
 
     divisor = 4 * 2**DEPTH
 
@@ -85,15 +79,13 @@ class StackedHourglass(HeatmapHead):
             Residual(features // 4, features // 2), nn.MaxPool2d(2),
             Residual(features // 2, features // 2), Residual(features // 2, features),
         )  # fmt: skip
-        self.stacks = nn.ModuleList(
-            Stack(features, joints, last=number == stacks - 1) for number in range(stacks)
-        )
+        last = stacks - 1
+        self.stacks = nn.ModuleList(Stack(features, joints, number == last) for number in range(stacks))
 
     def forward(self, images: Tensor) -> Outputs:
         """The last stack's maps, and all stacks' for a loss on each (intermediate supervision).
 
-        Args:
-            images: (B, 3, H, W); H and W multiples of 64.
+        Images are (B, 3, H, W), H and W multiples of 64.
 
         Returns:
             {"heatmap", "depth"} (B, J, H/4, W/4), and "stacks": a list of every stack's, the last included.

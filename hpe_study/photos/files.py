@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image, ImageOps
 
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
@@ -16,15 +16,6 @@ PHOTOS = JPEGS | {".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".avif", ".h
 VIDEOS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"}
 SMALLEST = 32  # px: in a smaller picture nobody can be recognised
 HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
-TURNS = {  # by EXIF's orientation; 1 is upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
@@ -86,10 +77,9 @@ def read_photo(path: str | Path) -> np.ndarray:
 def _upright(image):
     """The picture turned as its EXIF says; as it is where the EXIF is damaged."""
     try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        return ImageOps.exif_transpose(image)
     except Exception:  # a damaged EXIF block raises many kinds; the pixels are still good
-        turn = None
-    return image.transpose(turn) if turn is not None else image
+        return image
 
 
 def _rgb(image):

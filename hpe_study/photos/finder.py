@@ -48,12 +48,7 @@ def certainty(person: Person) -> float:
 
 
 def find_person(image: np.ndarray, reader: PoseReader) -> Person:
-    """The person of a picture whom the network is surest of; `Person.found` says how it was found.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        reader: The network.
-    """
+    """The person of a picture whom the network is surest of; `Person.found` says how it was found."""
     small = thumbnail(image, SEARCHED)
     squares = [whole(small), *windows(*small.shape[1::-1])]
     people = reader.people(small, squares, padding=1.0, flip=False)

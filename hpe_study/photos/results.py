@@ -78,11 +78,6 @@ class Batch:
     def predict(self, paths: Sequence[str | Path], every: int = 1, progress: bool = True) -> Results:
         """Predict one person in each of photos, folders of photos, and frames of videos.
 
-        Args:
-            paths: Photos, folders of photos, videos.
-            every: One of so many frames of a video is used.
-            progress: Whether to show a progress bar.
-
         Raises:
             StudyError: No file can be used, or the output folder cannot be written to.
         """

@@ -27,10 +27,7 @@ COLUMNS = ("file", "frame", "joint", *UNITS, "found", "remark")
 def rows_of(path: str | Path, frame: int | None, person: Person) -> list[dict[str, Any]]:
     """One row (a dict by `COLUMNS`) per joint.
 
-    Args:
-        path: The photo or video.
-        frame: The frame's number; None for a photo.
-        person: Whom the picture shows.
+    The frame is None for a photo.
     """
     where = {"file": printable(path), "frame": frame}
     remark = AVERAGE_BODY if np.isfinite(person.pose).any() else ""

@@ -81,12 +81,7 @@ def scores_of(study: Study) -> pd.DataFrame:
 
 
 def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Means over seeds: `by`, value, low, high (95 % interval), seeds, and all of it as a `Score`.
-
-    Args:
-        scores: rows of `scores_of`.
-        by: the columns that tell conditions apart, "test" among them.
-    """
+    """Means over seeds: `by`, value, low, high (95 % interval), seeds, and all of it as a `Score`."""
     rows = []
     for key, group in scores.groupby(list(by), sort=False, dropna=False, observed=True):
         mean, test = mean_of_rows(group), group["test"].iloc[0]
@@ -118,9 +113,9 @@ def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
     frame = pd.concat(worth) if worth else pd.DataFrame(columns=["labels", "worth"])
     table = frame.groupby("labels")["worth"].agg(["median", "min", "max"])
     least, most = wide["labels"].min(), wide["labels"].max()
-    words = {0.0: f"fewer than {least:,.0f}", np.inf: f"more than {most:,.0f}"}
-    told = table.map(lambda count: words.get(count, f"{count:,.0f}"))
-    return table.assign(says=told["median"] + " (" + told["min"] + " to " + told["max"] + " over seeds)")
+    beyond = {0.0: f"fewer than {least:,.0f}", np.inf: f"more than {most:,.0f}"}
+    text = table.map(lambda count: beyond.get(count, f"{count:,.0f}"))
+    return table.assign(says=text["median"] + " (" + text["min"] + " to " + text["max"] + " over seeds)")
 
 
 def _labels_for(wanted, scores, labels):
@@ -131,9 +126,8 @@ def _labels_for(wanted, scores, labels):
 def find_run(study: Study, **wanted: Any) -> Run | None:
     """The first run that ends an arm and has these attributes; None where there is none."""
     ends = (row.run for row in study.rows)
-    return next(
-        (run for run in ends if all(getattr(run, key) == value for key, value in wanted.items())), None
-    )
+    fitting = (run for run in ends if all(getattr(run, key) == value for key, value in wanted.items()))
+    return next(fitting, None)
 
 
 def contrasts(

@@ -127,21 +127,12 @@ def _row(study: Study, measure: Measure) -> dict:
     change = combined(np.subtract, [with_it, without])
     low, high = change.interval
     return {
-        "switch": measure.switch,
-        "number": measure.title,
-        "unit": NUMBERS[measure.number][1],
-        "ours: off": without.value,
-        "ours: on": with_it.value,
-        "ours: change": change.value,
-        "ours: low": low,
-        "ours: high": high,
-        "seeds": len(change.seeds),
-        "expected": measure.expected,
-        "ours: direction": direction(change, measure.expected),
-        "published: anomaly": measure.published,
-        "ours: size": size(change, measure.size),
-        "simulated": study.simulated,
-    }
+        "switch": measure.switch, "number": measure.title, "unit": NUMBERS[measure.number][1],
+        "ours: off": without.value, "ours: on": with_it.value, "ours: change": change.value, "ours: low": low,
+        "ours: high": high, "seeds": len(change.seeds), "expected": measure.expected,
+        "ours: direction": direction(change, measure.expected), "published: anomaly": measure.published,
+        "ours: size": size(change, measure.size), "simulated": study.simulated,
+    }  # fmt: skip
 
 
 def direction(change: Sample, expected: str) -> str:

@@ -15,9 +15,7 @@ COLUMNS = ["geometry_weight", "seed", "scorer", "test_set", "unevenness"]
 def unevenness(poses: np.ndarray, canonical: str = "drillis_contini") -> np.ndarray:
     """How far the bones of arms and legs are from one ratio to their canonical lengths.
 
-    Args:
-        poses: (N, 16, 3) MPII-16, in any unit.
-        canonical: whose bone lengths, one of `CANONICAL_LENGTHS`.
+    Poses are (N, 16, 3), MPII-16, in any unit; `canonical` is one of `CANONICAL_LENGTHS`.
 
     Returns:
         (N,) percent: the ratios' standard deviation over their mean, averaged over arms and legs; NaN where a

@@ -209,9 +209,7 @@ class Evidence:
     def jump(self, column: str, placebo: bool = False) -> Sample | None:
         """How far a column of the history jumps at the drop of the rate, in percent; None without curves.
 
-        Args:
-            column: Of the history.
-            placebo: Cut before the drop instead, where nothing happens.
+        With `placebo` the cut is made before the drop, where nothing happens.
         """
         return None
 
@@ -252,21 +250,10 @@ class Evidence:
         low, high = (counted.value,) * 2 if self.exact else counted.interval
         nearest = min((end for end in inside if np.isfinite(end)), key=lambda end: abs(counted.value - end))
         return Contrast(
-            title,
-            counted.value,
-            low,
-            high,
-            inside,
-            part.unit if part.inside else "%",
-            says,
-            chance,
-            percent.value,
-            size_of(percent, part.size, self.exact) if part.size and part.inside else "",
-            n,
-            len(counted.seeds),
-            what_it_takes(counted, nearest) if says == OPEN else "",
-            counted.paired,
-        )
+            title, counted.value, low, high, inside, part.unit if part.inside else "%", says, chance,
+            percent.value, size_of(percent, part.size, self.exact) if part.size and part.inside else "", n,
+            len(counted.seeds), what_it_takes(counted, nearest) if says == OPEN else "", counted.paired,
+        )  # fmt: skip
 
     def _jump(self, part):
         jumps = [self.jump(column) for column in part.jump]

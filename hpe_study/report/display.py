@@ -31,14 +31,9 @@ CSS = """<style>
 @media (max-width: 700px) {.scores {overflow-x: auto} .scores th, .scores td {padding: .15em .3em}}
 </style>"""
 HEADINGS = {  # what an index is called above its column
-    "two_d": "2D set",
-    "three_d": "3D set",
-    "target": "3D set of stage 3",
-    "epoch_scale": "epochs ×",
-    "origin": "numbers",
-    "test_set": "test set",
-    "label": "learnt from",
-}
+    "two_d": "2D set", "three_d": "3D set", "target": "3D set of stage 3", "epoch_scale": "epochs ×",
+    "origin": "numbers", "test_set": "test set", "label": "learnt from",
+}  # fmt: skip
 HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n'
 LATEX = {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "→": r"$\to$", "−": "$-$", "–": "--"}
 
@@ -75,11 +70,9 @@ class Score:
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return MISSING
-        parts = [
-            f"{number:.{self.digits}f}".replace("-", "−") for number in (self.value, self.low, self.high)
-        ]
-        interval = f" [{parts[1]}, {parts[2]}]" if np.isfinite(self.low) else ""
-        return f"{parts[0]}{self.marks}{interval}"
+        numbers = (self.value, self.low, self.high)
+        value, low, high = (f"{number:.{self.digits}f}".replace("-", "−") for number in numbers)
+        return f"{value}{self.marks}" + (f" [{low}, {high}]" if np.isfinite(self.low) else "")
 
     def _repr_html_(self) -> str:
         number, bracket, interval = str(self).partition(" [")
@@ -101,19 +94,15 @@ def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequen
         return HTML(f"<p><b>{html.escape(title)}</b>: not run.</p>")
     title = titled(title, all(map(study.is_simulated, study.profile.set_names)))
     data, table = tidy(table), table.rename(index=set_title, columns=_heading)
-    table = table.rename_axis(index=lambda name: HEADINGS.get(name, name)).rename_axis(
-        columns=lambda name: None
-    )
+    table = table.rename_axis(index=lambda name: HEADINGS.get(name, name), columns=lambda name: None)
     styler = table.style.set_uuid(name).set_caption(html.escape(title)).apply(_bold, axis=0)
-    words = " ".join([*map(html.escape, notes), f'<a href="{GLOSSARY}">What the words mean</a>'])
-    page = f'{CSS}<div class="scores">{styler.format(_html).to_html()}<p>{words}</p></div>'
+    below = " ".join([*map(html.escape, notes), f'<a href="{GLOSSARY}">What the words mean</a>'])
+    page = f'{CSS}<div class="scores">{styler.format(_html).to_html()}<p>{below}</p></div>'
     texts = {"csv": data.to_csv(index=False)}
     if not study.profile.records:
         latex = styler.format(str, escape="latex").format_index(str, escape="latex")
-        texts |= {
-            "html": HEAD + page,
-            "tex": _unicode_to_latex(latex.to_latex(hrules=True, convert_css=True)),
-        }
+        latex = latex.to_latex(hrules=True, convert_css=True)
+        texts |= {"html": HEAD + page, "tex": "".join(LATEX.get(letter, letter) for letter in latex)}
     for kind, text in texts.items():
         with atomic(study.figures / f"{name}.{kind}") as part:
             part.write_text(text, encoding="utf-8")
@@ -155,7 +144,3 @@ def tidy(table: pd.DataFrame) -> pd.DataFrame:
         for cell in long.pop("cell")
     ]
     return pd.concat([long, pd.DataFrame(cells, columns=known)], axis=1)
-
-
-def _unicode_to_latex(text):
-    return "".join(LATEX.get(letter, letter) for letter in text)

@@ -102,9 +102,7 @@ class Ours(Evidence):
     def jump(self, column: str, placebo: bool = False) -> Sample | None:
         """The mean over stage-2 runs of Table 1 of the jump of a column at the drop of the rate, in percent.
 
-        Args:
-            column: Of the history.
-            placebo: Cut `AFTER` values before the drop, and forget what follows it.
+        With `placebo` the cut is made `AFTER` values before the drop; what follows it is forgotten.
         """
         history = self.results[0].history
         plain = history.query("stage == 2 and scheme == 'fusion' and budget.isna() and backbone.isna()")

@@ -145,12 +145,7 @@ def mean_of_rows(rows: pd.DataFrame) -> Estimate | None:
 
 
 def sample_of_rows(rows: pd.DataFrame, name: str) -> Sample:
-    """The `Sample` of rows of `runs.csv`, one per seed: normal, not paired with any other's.
-
-    Args:
-        rows: value, low, high.
-        name: keys the draws.
-    """
+    """The `Sample` of rows of `runs.csv`, one per seed: normal, not paired with any other's."""
     values, low, high = (rows[key].to_numpy(float) for key in ("value", "low", "high"))
     spread = np.sqrt(np.mean(((high - low) / (2 * Z)) ** 2))
     noise = rng.generator(f"draws of {name}", 0).standard_normal(DRAWS)

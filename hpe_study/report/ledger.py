@@ -18,7 +18,7 @@ from IPython.display import Markdown
 from hpe_study.report.claims import CLAIMS, Claim
 from hpe_study.report.contrasts import CONTRADICTS, LEVEL, OPEN, SUPPORTS, Contrast, Evidence, Missing
 from hpe_study.report.evidence import Ours, Printed
-from hpe_study.report.results import Results, defects, legacy_of
+from hpe_study.report.results import Results, defects
 from hpe_study.report.style import set_title, titled
 from hpe_study.study import Study
 from hpe_study.utils.tables import save_table
@@ -36,10 +36,8 @@ Parts = Sequence[Contrast | Missing]
 
 def verdict(parts: Parts) -> str:
     """All parts must support a claim for it to hold; one that contradicts it is enough for it not to."""
-    told = [part.says for part in parts]
-    if CONTRADICTS in told:
-        return FAILS
-    return HOLDS if told and all(word == SUPPORTS for word in told) else UNKNOWN
+    verdicts = {part.says for part in parts}
+    return FAILS if CONTRADICTS in verdicts else HOLDS if verdicts == {SUPPORTS} else UNKNOWN
 
 
 def chance_of(parts: Parts) -> float:
@@ -82,12 +80,7 @@ def contrasts_of(claim: Claim, evidence: Evidence) -> Parts:
 class Entry:
     """One claim, and what the printed numbers and our runs say of it.
 
-    Attributes:
-        number: From 1.
-        claim: The claim.
-        printed: Its contrasts on the paper's numbers.
-        ours: Its contrasts on our runs.
-        adjusted: The chance of the verdict on our runs, adjusted by Holm.
+    `adjusted` is the chance of the verdict on our runs, adjusted by Holm.
     """
 
     number: int
@@ -165,7 +158,7 @@ def _notes(results):
             " single"
             f" people are not at hand ({unpaired[0]}, …)."
         )
-    return notes + defects(legacy_of(results[0].runs))
+    return notes + defects(results[0].runs)
 
 
 # ---------------------------------------------------------------- to be shown
@@ -173,13 +166,7 @@ def _notes(results):
 
 @dataclass
 class Ledger:
-    """All claims of a study, to be shown and saved.
-
-    Attributes:
-        entries: One per claim.
-        simulated: Whether our runs are of simulated people.
-        notes: What to know of them.
-    """
+    """All claims of a study, to be shown and saved; `simulated` where our runs are of simulated people."""
 
     entries: list[Entry]
     simulated: bool
@@ -221,28 +208,23 @@ class Ledger:
                 rows.append(row | {"ours: what it would take": ours.takes})
         return pd.DataFrame(rows).set_index(["claim", "contrast"])
 
-    def html(self) -> str:
-        """Both tables and the notes as a piece of HTML."""
+    def _repr_html_(self) -> str:
+        """Both tables and the notes."""
         shape = {"classes": "claims", "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
         notes = "".join(f"<li>{html.escape(note, quote=False)}</li>" for note in self.notes)
         tables = f"{self.verdicts().to_html(**shape)}<h3>Contrasts</h3>{self.contrasts().to_html(**shape)}"
-        return (
-            f'{STYLE}<p><b>{self.heading}</b></p><div style="overflow-x:auto">{tables}</div><ul>{notes}</ul>'
-        )
-
-    def _repr_html_(self) -> str:
-        return self.html()
+        title = f"{STYLE}<p><b>{self.heading}</b></p>"
+        return f'{title}<div style="overflow-x:auto">{tables}</div><ul>{notes}</ul>'
 
     def sentence(self) -> Markdown:
         """How many claims hold, do not hold, and cannot be told on our runs, plainly and after Holm."""
         texts = []
         for name in ("verdict", "holm_verdict"):
-            counts = pd.Series([getattr(entry, name) for entry in self.entries]).value_counts()
-            texts.append(", ".join(f"{counts.get(word, 0)} {words}" for word, words in VERDICTS.items()))
+            given = [getattr(entry, name) for entry in self.entries]
+            texts.append(", ".join(f"{given.count(name)} {text}" for name, text in VERDICTS.items()))
         people = ", on simulated people" if self.simulated else ""
-        return Markdown(
-            f"Of {len(self.entries)} claims{people}: {texts[0]}; after Holm's correction: {texts[1]}."
-        )
+        count = f"{len(self.entries)} claims{people}"
+        return Markdown(f"Of {count}: {texts[0]}; after Holm's correction: {texts[1]}.")
 
     def save(self, folder: Path) -> "Ledger":
         """Write `claims.csv` and `contrasts.csv` into a folder; returns the ledger, to be shown."""

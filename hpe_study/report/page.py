@@ -56,9 +56,8 @@ def write_report(study: Study) -> Path:
     head = [f"# {title}", f"**{study.profile.question}**", *([BANNER] if study.simulated else [])]
     cells = [new_markdown_cell("\n\n".join([*head, *_answer(study)]))]
     cells += [cell for part in parts.values() for cell in part]
-    body, _ = HTMLExporter(template_name="basic", exclude_input=True).from_notebook_node(
-        new_notebook(cells=cells)
-    )
+    exporter = HTMLExporter(template_name="basic", exclude_input=True)
+    body, _ = exporter.from_notebook_node(new_notebook(cells=cells))
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
         f' content="width=device-width"><title>{html.escape(title)}</title><style>{CSS}</style></head>'

@@ -29,8 +29,7 @@ POINTS = 9  # along a limb
 def clearance(poses: np.ndarray) -> np.ndarray:
     """How near two limbs (or a limb and the trunk) that share no joint come, middle line to middle line.
 
-    Args:
-        poses: (N, 16, 3) mm; NaN joints are left out.
+    Poses are (N, 16, 3) mm; NaN joints are left out.
 
     Returns:
         (N,) mm.
@@ -47,12 +46,7 @@ def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints
 
     The ground is plain where the pictures are not at hand.
 
-    Args:
-        axis: Where to draw.
-        results: Of the study.
-        test_set: The set.
-        person: Number of the person in it.
-        joints: (16, 2), the prediction in fractions of the person's box.
+    `joints` (16, 2) is the prediction in fractions of the person's box.
     """
     labels, pictures = results.labels(test_set), results.pictures(test_set)
     true = labels.boxes[person].to_fraction(labels["joints2d"][person])
@@ -81,9 +75,8 @@ def crop_with_joints(axis: plt.Axes, store: Store, index: int, joints: dict[str,
     """
     image = store.crops([index])[0]
     left, top, side = store["region"][index]
-    low = (
-        (store["center"][index] - store["side"][index] / 2 + 0.5 - (left, top)) / side * len(image)
-    )  # the box in px of the stored square
+    corner = store["center"][index] - store["side"][index] / 2 + 0.5
+    low = (corner - (left, top)) / side * len(image)  # the box in px of the stored square
     extent = store["side"][index] / side * len(image)
     axis.imshow(image, extent=(0, len(image), len(image), 0), interpolation="bilinear")
     for kind, places in joints.items():
@@ -93,13 +86,9 @@ def crop_with_joints(axis: plt.Axes, store: Store, index: int, joints: dict[str,
 
 def joints_over(axis: plt.Axes, px: np.ndarray, kind: Literal["true", "predicted"]) -> None:
     """Draw a skeleton, (16, 2) in the axis' own coordinates; NaN joints and their bones are left out."""
+    look = STYLES[kind] | {"solid_capstyle": "round"}
     for parent, child in MPII16.bone_indices:
-        axis.plot(
-            *px[[parent, child]].T,
-            color=colour_of(MPII16.joints[child]),
-            solid_capstyle="round",
-            **STYLES[kind],
-        )
+        axis.plot(*px[[parent, child]].T, color=colour_of(MPII16.joints[child]), **look)
     axis.plot(*px.T, ".", color="white" if kind == "true" else "black", markersize=3)
 
 
@@ -117,14 +106,7 @@ def wireframes(axis: plt.Axes, poses: dict[str, np.ndarray], turn: float = 0.0) 
             ends = [parent, child]
             axis.plot(x[ends], z[ends], y[ends], color=colour_of(MPII16.joints[child]), **STYLES[kind])
     reach = np.nanmax([np.nanmax(np.abs(pose)) for pose in poses.values()])
-    axis.set(
-        xlim=(-reach, reach),
-        ylim=(-reach, reach),
-        zlim=(-reach, reach),
-        xticklabels=[],
-        yticklabels=[],
-        zticklabels=[],
-    )
+    axis.set(**{f"{key}lim": (-reach, reach) for key in "xyz"}, **{f"{key}ticklabels": [] for key in "xyz"})
     axis.set_box_aspect((1, 1, 1), zoom=1.25)
     axis.view_init(elev=8, azim=-90 + turn)
     axis.set_title(f"{'side' if turn else 'front'} view, box {2 * reach / 1000:.1f} m", fontsize=8, y=-0.05)
@@ -139,20 +121,17 @@ def draw_people(
 ) -> plt.Figure:
     """Test people side by side: the picture with true and predicted joints, below it both skeletons.
 
-    Args:
-        store: With pictures.
-        people: Which of it.
-        predicted: Of all its people.
-        bones: (15,) mm, that size the predicted skeletons; None: none are drawn.
-        titles: One for each person.
+    The people are indices of a store with pictures, `predicted` is of all its people, `bones` (15,) mm size
+    the predicted skeletons; without them none are drawn.
     """
-    deep, count = bones is not None, len(people)
-    figure = plt.figure(figsize=(2.3 * count, 4.9 if deep else 2.6), layout="constrained")
+    with_depth, count = bones is not None, len(people)
+    figure = plt.figure(figsize=(2.3 * count, 4.9 if with_depth else 2.6), layout="constrained")
     for column, index in enumerate(people):
-        axis = figure.add_subplot(1 + deep, count, column + 1, title=titles[column] if len(titles) else "")
+        title = titles[column] if len(titles) else ""
+        axis = figure.add_subplot(1 + with_depth, count, column + 1, title=title)
         true = store.boxes[index].to_fraction(store["joints2d"][index])
         crop_with_joints(axis, store, index, {"true": true, "predicted": predicted.joints[index]})
-        if deep:
+        if with_depth:
             axis = figure.add_subplot(2, count, count + column + 1, projection="3d")
             pose = poses_of(predicted.joints[[index]], predicted.depth[[index]])
             truth = store["joints3d"][index] - store["joints3d"][index][MPII16.index(MPII16.root)]

@@ -22,10 +22,7 @@ from hpe_study.study.person_errors import PersonErrors
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
 
 MODEL = "model"
-HEADLINES = (
-    PROTOCOL,
-    *PUBLISHED.values(),
-)  # a run has each score under one of them: the study's, or its switch's
+HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under the study's, or its defect's
 BASELINES = ("best constant pose", "true 2D + mean depth")
 SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 
@@ -44,13 +41,7 @@ class Prediction:
 
 
 class Results:
-    """The run records of a study.
-
-    Attributes:
-        study: The study.
-        runs: `runs.csv`.
-        history: `history.csv`.
-    """
+    """The run records of a study."""
 
     def __init__(self, study: Study) -> None:
         """Read them. Raises `StudyError` naming the file where one is missing or not what it should be."""
@@ -64,7 +55,7 @@ class Results:
     @property
     def simulated(self) -> bool:
         """Whether any run learnt from simulated people."""
-        return is_simulated(self.runs)
+        return bool(self.runs["simulated"].astype(bool).any())
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -74,7 +65,7 @@ class Results:
     @property
     def seeds(self) -> list[int]:
         """The seeds that there are runs of."""
-        return seeds_of(self.runs)
+        return sorted(int(seed) for seed in self.runs["seed"].unique())
 
     @cached_property
     def floors(self) -> pd.DataFrame:
@@ -149,19 +140,19 @@ class Results:
     # ---------------------------------------------------------------- conditions
 
     def of(self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL) -> pd.DataFrame:
-        """The rows of `runs.csv` of a run, one per seed (see `rows_of`)."""
-        return rows_of(self.runs, run, test_set, metric, scorer)
+        """The rows of one headline score of a run, one per seed, in order; the columns `SCORE` alone."""
+        wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
+        chosen = named(self.runs[self.runs["protocol"].isin(HEADLINES)], run)
+        for key, value in wanted.items():
+            chosen = chosen[chosen[key] == value]
+        return chosen[SCORE].sort_values("seed")
 
     def sample(
         self, run: Run, test_set: str, metric: str = "mpjpe", seeds: Sequence[int] | None = None
     ) -> Sample | None:
         """What is known of a run's score; None where it has none.
 
-        Args:
-            run: With any seed.
-            test_set: Name of the test set.
-            metric: Name of the metric.
-            seeds: The seeds to take (default: all that there are).
+        The run may have any seed; `seeds` are those to take, by default all.
         """
         rows = self.of(run, test_set, metric)
         rows = rows if seeds is None else rows[rows["seed"].isin(seeds)]
@@ -193,24 +184,10 @@ class Results:
         return None if sample is None else Estimate(sample.value, *sample.interval, len(sample.seeds))
 
 
-def seeds_of(runs: pd.DataFrame) -> list[int]:
-    """Seeds of a table of runs, in order."""
-    return sorted(int(seed) for seed in runs["seed"].unique())
-
-
-def legacy_of(runs: pd.DataFrame) -> tuple[str, ...]:
-    """The switches of the published code that any run of a table was made or scored with."""
-    return tuple(sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split())))
-
-
-def defects(legacy: Sequence[str]) -> list[str]:
-    """What a table says of these switches below it: a list of one note, or of none where none is on."""
+def defects(runs: pd.DataFrame) -> list[str]:
+    """A note on the published defects that any run of a table was made or scored with; none without any."""
+    legacy = sorted(set(" ".join(runs["legacy"].dropna().astype(str)).split()))
     return [f"Defects of the published code turned on: {', '.join(legacy)}."] if legacy else []
-
-
-def is_simulated(runs: pd.DataFrame) -> bool:
-    """Whether any run of the table learnt from simulated people."""
-    return bool(runs["simulated"].astype(bool).any())
 
 
 def named(runs: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -218,23 +195,4 @@ def named(runs: pd.DataFrame, run: Run) -> pd.DataFrame:
 
     Runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3.
     """
-    return runs[runs["run"].isin(_names(runs, run))]
-
-
-def _names(runs, run):
-    return [replace(run, seed=seed).name for seed in seeds_of(runs)]
-
-
-def rows_of(
-    runs: pd.DataFrame, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL
-) -> pd.DataFrame:
-    """The rows of one headline score of a run, one per seed, in order; the columns `SCORE` alone."""
-    wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
-    chosen = np.logical_and.reduce(
-        [
-            runs["run"].isin(_names(runs, run)),
-            runs["protocol"].isin(HEADLINES),
-            *(runs[key] == value for key, value in wanted.items()),
-        ]
-    )
-    return runs.loc[chosen, SCORE].sort_values("seed")
+    return runs[runs["run"].isin([replace(run, seed=seed).name for seed in runs["seed"].unique()])]

@@ -22,9 +22,6 @@ MARKS = dict(zip(BASELINES, "†‡", strict=True))
 def pool_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     """One row per condition (a run without its seed), test set, metric and scorer: the mean over seeds.
 
-    Args:
-        runs: `Results.runs`.
-
     Returns:
         The columns of a condition; label; test_set, metric, scorer; value, low, high (95 % interval), seeds,
         n and groups of the test set; images, minutes (learnt from and trained, with all earlier stages),

@@ -22,12 +22,9 @@ SET_COLOURS = dict(zip(SETS, (*_COLOURS, *["#000000"] * len(SETS)), strict=False
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
 EXTRA_TITLES = {  # sets that the paper has no column for
-    "3dpw": "3DPW",
-    "h36m_full": "H36M, S9 and S11",
-    "lsp_extended": "LSP-Extended",
-    "lsp_pseudo3d": "LSP, SPIN's fits",
-    "pose2sim": "Pose2Sim",
-}
+    "3dpw": "3DPW", "h36m_full": "H36M, S9 and S11", "lsp_extended": "LSP-Extended",
+    "lsp_pseudo3d": "LSP, SPIN's fits", "pose2sim": "Pose2Sim",
+}  # fmt: skip
 PAIR_COLOURS = ("#444444", "#A6589A")  # A and B, where two runs stand side by side
 UNITS = {"mpjpe": "MPJPE (mm)", "pckh": "PCKh (%)", "pck_crop": "crop PCK (%)", "loss": "loss"}
 RESOLUTION = 150  # dots per inch of a PNG
@@ -42,45 +39,33 @@ def set_title(name: str) -> str:
 SET_COLOURS |= {set_title(name): colour for name, colour in SET_COLOURS.items()}
 
 
-SETTINGS = {
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "axes.titlesize": "medium",
-    "axes.titleweight": "bold",
-    "grid.color": "#e5e5e5",
-    "svg.hashsalt": "hpe_study",  # the same figure gives the same file
-    "figure.constrained_layout.use": True,
-    "legend.frameon": False,
-}
+SETTINGS = {  # with the salt, the same figure gives the same file
+    "figure.facecolor": "white", "savefig.facecolor": "white", "axes.titlesize": "medium",
+    "axes.titleweight": "bold", "grid.color": "#e5e5e5", "svg.hashsalt": "hpe_study",
+    "figure.constrained_layout.use": True, "legend.frameon": False,
+}  # fmt: skip
 
 
 def set_up_notebook() -> None:
     """The study's look for all pictures of a notebook, and one decimal in its data frames."""
-    sns.set_theme(
-        "notebook",
-        "whitegrid",
-        font_scale=0.85,
-        rc=SETTINGS | {"figure.dpi": 72, "figure.constrained_layout.use": False},
-    )
+    settings = SETTINGS | {"figure.dpi": 72, "figure.constrained_layout.use": False}
+    sns.set_theme("notebook", "whitegrid", font_scale=0.85, rc=settings)
     pd.set_option("display.precision", 1)
 
 
 @contextlib.contextmanager
 def theme() -> Iterator[None]:
     """Draw with the study's look inside the block; nothing is left behind."""
-    with (
-        sns.axes_style("whitegrid"),
-        sns.plotting_context("notebook", font_scale=0.85),
-        plt.rc_context(SETTINGS),
-    ):
+    context = sns.plotting_context("notebook", font_scale=0.85)
+    with sns.axes_style("whitegrid"), context, plt.rc_context(SETTINGS):
         yield
 
 
-def titled(words: str, simulated: bool) -> str:
+def titled(text: str, simulated: bool) -> str:
     """A title that says so where the people are simulated."""
-    return f"{words} (simulated people)" if simulated else words
+    return f"{text} (simulated people)" if simulated else text
 
 
-def headline(figure: plt.Figure, words: str, simulated: bool, width: int = 100) -> None:
+def headline(figure: plt.Figure, text: str, simulated: bool, width: int = 100) -> None:
     """The figure's title, wrapped; says "simulated" where that is so."""
-    figure.suptitle(textwrap.fill(titled(words, simulated), width), fontweight="bold")
+    figure.suptitle(textwrap.fill(titled(text, simulated), width), fontweight="bold")

@@ -88,9 +88,8 @@ def train_and_score(job: tuple[Path, Trial]) -> None:
     scored = folder / "predictions.h5"
     if not scored.exists() or scored.stat().st_mtime < (folder / LAST).stat().st_mtime:
         train_3d = steps.open_store(variant, trial.run.trained_3d, "train") if trial.run.stage > 1 else None
-        evaluate(
-            folder, test_stores(study, trial.run), train_3d, "cpu", progress=False, legacy=trial.switches
-        )
+        stores = test_stores(study, trial.run)
+        evaluate(folder, stores, train_3d, "cpu", progress=False, legacy=trial.switches)
 
 
 def _share_parent(study: Study, variant: Study, parent: Trial) -> None:
@@ -109,7 +108,6 @@ def test_stores(study: Study, run: Run) -> dict[str, Store]:
     names = dict.fromkeys([run.two_d, "mpii"]) if run.stage == 1 else (*PAPER_2D, *PAPER_3D)
     corrected, published = study.with_legacy(NONE), study.with_legacy(ALL)
     stores = {name: steps.open_store(corrected, name, "test") for name in names}
-    other = [
-        name for name in names if published.store_path(name, "test") != corrected.store_path(name, "test")
-    ]
+    paths = {name: [one.store_path(name, "test") for one in (corrected, published)] for name in names}
+    other = [name for name, (own, read) in paths.items() if own != read]
     return stores | {f"{name} as read": steps.open_store(published, name, "test") for name in other}

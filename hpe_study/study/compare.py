@@ -29,11 +29,7 @@ Changes = dict[str, Any]
 
 
 class ChangedStudy(Study):
-    """A study with other parameters: its own run folder; unchanged stores and runs are the base study's.
-
-    Attributes:
-        base: The study as it is.
-    """
+    """A study with other parameters: its own run folder; unchanged stores and runs are the base study's."""
 
     def __init__(self, base: Study, changes: Changes, seeds: Sequence[int] = (0,)) -> None:
         self.base, self.profile_path, self.home = base, base.profile_path, base.home
@@ -87,13 +83,7 @@ def paired_errors(
 ) -> PairedErrors:
     """Train and score a run with parameters `a` and with `b`, each with every seed.
 
-    Args:
-        study: The study whose profile is changed.
-        run: Name of a run of stage 2 or 3, with any seed.
-        a: What the first set of parameters changes.
-        b: What the second one changes.
-        seeds: Seeds of the runs.
-        device: auto, cpu or cuda.
+    The run is one of stage 2 or 3; the seed in its name does not matter.
 
     Raises:
         StudyError: A parameter or the run is unknown, `a` equals `b`, or the run has learnt no depth.

@@ -19,10 +19,8 @@ def project_folder() -> Path:
 def find_study(profile: str | Path = NEWEST, table: int | None = None) -> Study:
     """The study that a notebook shows.
 
-    Args:
-        profile: A parameter file, as it lies from here, from the project or from its notebooks; its name
-            alone ("demo"); or "newest": the newest finished study, or the published one.
-        table: One that the newest study must have.
+    The profile is a parameter file, as it lies from here, from the project or from its notebooks; its name
+    alone ("demo"); or "newest": the newest finished study (that has the table), or the published one.
 
     Raises:
         StudyError: There is no such file, or no finished study.

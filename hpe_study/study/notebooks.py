@@ -59,13 +59,6 @@ def execute_notebook(
 
     A cell that fails leaves `<output>.failed.ipynb` to look at.
 
-    Args:
-        notebook: The notebook.
-        output: The file to write.
-        parameters: Values of its parameters cell.
-        kernel: Name of the Jupyter kernel.
-        cores: Threads of a training in it.
-
     Returns:
         The path of the file written.
 
@@ -89,16 +82,11 @@ def execute_notebook(
         try:
             with _kernel_deaths(notebook, kernel):
                 papermill.execute_notebook(
-                    str(notebook),
-                    str(part),
-                    parameters=parameters,
-                    kernel_name=kernel,
-                    cwd=str(notebook.parent),
-                    progress_bar=False,
-                    log_output=False,
+                    str(notebook), str(part), parameters=parameters, kernel_name=kernel,
+                    cwd=str(notebook.parent), progress_bar=False, log_output=False,
                     stderr_file=sys.stderr,  # bars, so that the study's log shows how a training goes
                     kernel_manager_class=_WatchedKernel,
-                )
+                )  # fmt: skip
         except papermill.exceptions.PapermillExecutionError as error:
             part.replace(failed)
             part.touch()

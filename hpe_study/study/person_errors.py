@@ -10,7 +10,7 @@ A group per test set, of N records and R runs; attributes: key of the labels, si
 A score is the mean of a row weighted by the joints. Half precision moves it by less than 0.01 mm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -38,11 +38,7 @@ def write_errors(
 ) -> None:
     """Score the predictions of finished runs, person by person.
 
-    Args:
-        path: of the file to write.
-        folders: {run: its folder}; one without predictions is left out.
-        labels: {test set: its labels}.
-        legacy: the profile's `legacy:` list.
+    A run whose folder has no predictions is left out. `labels`: {test set: path}.
 
     Raises:
         StudyError: predictions were made for other labels than those at hand.
@@ -60,11 +56,7 @@ def write_errors(
 
 
 def _write_set(group, test_set, files, store, legacy):
-    units, rows = units_of(store), {}
-    group.attrs.update(key=store.attrs["key"], simulated=store.simulated)
-    group["runs"] = np.array(list(files), "S")
-    for level, numbers in zip(LEVELS, units.levels, strict=True):
-        group.create_dataset(level, data=numbers.astype(np.uint32), compression="gzip")
+    rows, counts, protocols = {}, {}, {}
     for row, file in enumerate(files.values()):
         predicted = file.of_labels(test_set, store)
         bones = file.bones.own if file.bones.known else None
@@ -72,12 +64,29 @@ def _write_set(group, test_set, files, store, legacy):
         for metric, (protocol, values) in scores.items():
             if metric not in rows:
                 rows[metric] = np.full((len(files), len(store)), np.nan, np.float16)
-                joints = (~np.isnan(values)).sum(1).astype(np.uint8)
-                group.create_dataset(metric + JOINTS, data=joints, compression="gzip")
-                group[metric + JOINTS].attrs["protocol"] = protocol
+                counts[metric], protocols[metric] = (~np.isnan(values)).sum(1), protocol
             rows[metric][row] = np.minimum(nan_mean(values, axis=1), LARGEST)
-    for metric, values in rows.items():
-        group.create_dataset(metric, data=values, compression="gzip", compression_opts=9, shuffle=True)
+    group.attrs.update(key=store.attrs["key"], simulated=store.simulated)
+    write_arrays(group, list(files), units_of(store), rows, counts)
+    for metric, protocol in protocols.items():
+        group[metric + JOINTS].attrs["protocol"] = protocol
+
+
+def write_arrays(
+    group: h5py.Group,
+    runs: Sequence[str],
+    units: Units,
+    errors: Mapping[str, np.ndarray],
+    joints: Mapping[str, np.ndarray],
+) -> None:
+    """Write the arrays of a test set: of each metric errors (R, N) and how many joints (N,) count."""
+    group["runs"] = np.array(runs, "S")
+    for level, numbers in zip(LEVELS, units.levels, strict=True):
+        group.create_dataset(level, data=numbers.astype(np.uint32), compression="gzip")
+    for metric, values in errors.items():
+        group.create_dataset(metric + JOINTS, data=joints[metric].astype(np.uint8), compression="gzip")
+        half = values.astype(np.float16)
+        group.create_dataset(metric, data=half, compression="gzip", compression_opts=9, shuffle=True)
 
 
 class PersonErrors:
@@ -86,9 +95,7 @@ class PersonErrors:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         require_readable(path)
-        self._runs = self._read(
-            lambda file: {name: list(group["runs"].asstr()) for name, group in file.items()}
-        )
+        self._runs = self._read(lambda file: {k: list(group["runs"].asstr()) for k, group in file.items()})
         self._cache = {}
 
     @property

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.study.person_errors import JOINTS, LEVELS, NAME, PersonErrors
+from hpe_study.study.person_errors import NAME, PersonErrors, write_arrays
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
 from hpe_study.utils.files import atomic
 
@@ -25,9 +25,7 @@ MADE = ["folder", "seed", "code", "device", "precision"]
 def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
     """Join folders of records into one.
 
-    Args:
-        folders: Each holds `runs.csv`, `history.csv`, `floors.csv` and `errors.h5`.
-        out: The folder to write; none of those.
+    Each folder holds `runs.csv`, `history.csv`, `floors.csv` and `errors.h5`; `out` is none of them.
 
     Returns:
         One row per folder, seed, code and device: how many runs come from it.
@@ -67,11 +65,10 @@ def _check_runs(pooled):
         if rows["settings"].isna().any():
             raise StudyError(f"{name}: {rows['folder'].iloc[0]}/runs.csv names no settings; collect it again")
         if rows["settings"].nunique() > 1:
-            different = rows.drop_duplicates("settings")
-            told = ", ".join(f"{row.folder}: {row.settings}" for row in different.itertuples())
-            raise StudyError(
-                f"{name}: its parameters differ in more than the seed ({told}); nothing is pooled"
-            )
+            different = rows.drop_duplicates("settings").itertuples()
+            settings = ", ".join(f"{row.folder}: {row.settings}" for row in different)
+            message = f"its parameters differ in more than the seed ({settings}); nothing is pooled"
+            raise StudyError(f"{name}: {message}")
 
 
 def _check_labels(errors):
@@ -84,18 +81,14 @@ def _check_labels(errors):
 
 def _write_errors(group, test_set, errors):
     group.attrs.update(key=errors[0].key(test_set), simulated=errors[0].simulated(test_set))
-    group["runs"] = np.array([name for each in errors for name in each.runs(test_set)], "S")
-    for level, numbers in zip(LEVELS, errors[0].units(test_set).levels, strict=True):
-        group.create_dataset(level, data=numbers.astype(np.uint32), compression="gzip")
+    runs, units = [name for each in errors for name in each.runs(test_set)], errors[0].units(test_set)
+    values, joints = {}, {}
     for metric in dict.fromkeys(name for each in errors for name in each.metrics(test_set)):
         known = [metric in each.metrics(test_set) for each in errors]
-        first = errors[known.index(True)]
-        people = len(first.units(test_set))
-        values = [
-            each.errors(test_set, metric) if has else np.full((len(each.runs(test_set)), people), np.nan)
+        parts = [
+            each.errors(test_set, metric) if has else np.full((len(each.runs(test_set)), len(units)), np.nan)
             for each, has in zip(errors, known, strict=True)
         ]
-        joints = first.joints(test_set, metric).astype(np.uint8)
-        group.create_dataset(metric + JOINTS, data=joints, compression="gzip")
-        half = np.concatenate(values).astype(np.float16)
-        group.create_dataset(metric, data=half, compression="gzip", compression_opts=9, shuffle=True)
+        values[metric] = np.concatenate(parts)
+        joints[metric] = errors[known.index(True)].joints(test_set, metric)
+    write_arrays(group, runs, units, values, joints)

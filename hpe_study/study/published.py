@@ -22,14 +22,9 @@ PCKH_NOTE = (
     " counterpart."
 )
 KEYS = {  # the paper's words → the names that runs carry
-    "MPII": "mpii",
-    "LSP": "lsp",
-    "FLIC": "flic",
-    "H36M": "h36m",
-    "MPI-INF-3DHP": "mpi_inf_3dhp",
-    "Occlusion-Person": "occlusion_person",
-    "3DPW": "3dpw",
-}
+    "MPII": "mpii", "LSP": "lsp", "FLIC": "flic", "H36M": "h36m", "MPI-INF-3DHP": "mpi_inf_3dhp",
+    "Occlusion-Person": "occlusion_person", "3DPW": "3dpw",
+}  # fmt: skip
 TITLES = {key: title for title, key in KEYS.items()}
 
 

@@ -37,75 +37,25 @@ from hpe_study.utils.files import atomic, digest_of
 from hpe_study.utils.tables import read_table
 
 RUN_COLUMNS = [
-    "run",
-    "scheme",
-    "stage",
-    "two_d",
-    "three_d",
-    "target",
-    "epoch_scale",
-    "seed",
-    "arm",
-    "budget",
-    "backbone",
-    "share",
-    "geometry_weight",
-    "start",
-    "recipe",
-]
+    "run", "scheme", "stage", "two_d", "three_d", "target", "epoch_scale", "seed", "arm", "budget",
+    "backbone", "share", "geometry_weight", "start", "recipe",
+]  # fmt: skip
 SCORE_COLUMNS = [
-    "test_set",
-    "test_origin",
-    "protocol",
-    "scorer",
-    "metric",
-    "unit",
-    "value",
-    "low",
-    "high",
-    "n",
-    "groups",
-]
+    "test_set", "test_origin", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups",
+]  # fmt: skip
 SCORE_NUMBERS = ["value", "low", "high", "n", "groups"]
 EPOCH_NUMBERS = [
-    "epoch",
-    "learning_rate",
-    "seconds",
-    "loss",
-    "pckh",
-    "mpjpe",
-    "validation_pckh",
-    "validation_mpjpe",
-]
+    "epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe",
+]  # fmt: skip
 NEW_COLUMNS = {  # that records published before them lack → what holds there
-    "geometry_weight": np.nan,
-    "start": np.nan,
-    "recipe": np.nan,
-    "images_line": np.nan,
-    "settings": np.nan,
-    "test_origin": "simulated",
-    "learnt_from": "simulated",
-}
+    "geometry_weight": np.nan, "start": np.nan, "recipe": np.nan, "images_line": np.nan, "settings": np.nan,
+    "test_origin": "simulated", "learnt_from": "simulated",
+}  # fmt: skip
 RECORD_COLUMNS = [
-    "simulated",
-    "learnt_from",
-    "hash",
-    "settings",
-    "code",
-    "device",
-    "precision",
-    "seconds",
-    "seconds_line",
-    "seconds_per_epoch",
-    "epochs",
-    "images_seen",
-    "images_line",
-    "images_2d",
-    "images_per_second",
-    "peak_memory_mb",
-    "weights_from",
-    "legacy",
-]
+    "simulated", "learnt_from", "hash", "settings", "code", "device", "precision", "seconds", "seconds_line",
+    "seconds_per_epoch", "epochs", "images_seen", "images_line", "images_2d", "images_per_second",
+    "peak_memory_mb", "weights_from", "legacy",
+]  # fmt: skip
 
 
 def collect(study: Study) -> None:
@@ -176,9 +126,7 @@ def read_floors(path: Path) -> pd.DataFrame:
 def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The history of a run, or of all runs. Raises `StudyError` naming the file and what is wrong with it.
 
-    Args:
-        path: of the file.
-        columns: that it must have beside the numbers of every epoch.
+    `columns` must be there beside the numbers of every epoch.
     """
     needed = [name for name in columns if name not in NEW_COLUMNS]
     return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], EPOCH_NUMBERS)

@@ -94,9 +94,8 @@ class RunFolder:
     @cached_property
     def predictor(self) -> "Predictor":
         """The network of its checkpoint, on the CPU. Raises `StudyError` where that is not at hand."""
-        from hpe_study.evaluation.predictor import (
-            Predictor,  # loads torch, which showing predictions need not
-        )
+        # loads torch, which showing predictions need not
+        from hpe_study.evaluation.predictor import Predictor
 
         return Predictor.from_run(self.folder, "cpu", "fp32")
 

@@ -275,19 +275,12 @@ def stage_config(profile: Profile, run: Run) -> StageConfig:
     if run.budget:
         training = _within_budget(profile, training, run)
     return StageConfig(
-        stage=run.stage,
-        two_d=run.two_d,
-        three_d=run.trained_3d,
-        seed=run.seed,
-        training=training,
-        augmentation=profile.augmentation,
-        network=_network(profile, run.backbone),
-        validate_every=profile.validate_every,
-        share_2d=run.share,
-        share_3d=profile.share_3d if run.trained_3d else 1.0,
-        canonical_bones=profile.canonical_bones,
+        stage=run.stage, two_d=run.two_d, three_d=run.trained_3d, seed=run.seed, training=training,
+        augmentation=profile.augmentation, network=_network(profile, run.backbone),
+        validate_every=profile.validate_every, share_2d=run.share,
+        share_3d=profile.share_3d if run.trained_3d else 1.0, canonical_bones=profile.canonical_bones,
         legacy=profile.legacy,
-    )
+    )  # fmt: skip
 
 
 def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> TrainingConfig:

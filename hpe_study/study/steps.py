@@ -54,16 +54,10 @@ def store_settings(study: Study, name: str, split: str) -> StoreSettings:
     """How the store of a data set's split is made in a study."""
     profile, source = study.profile, study.profile.source(name)
     return StoreSettings(
-        source.reader,
-        split,
-        input_size=profile.network.input_size,
-        margin=profile.crop_margin,
-        encoding=profile.encoding,
-        strict=profile.strict,
-        joint_rules=profile.joint_rules,
-        legacy=profile.legacy,
-        options=source.options,
-    )
+        source.reader, split, input_size=profile.network.input_size, margin=profile.crop_margin,
+        encoding=profile.encoding, strict=profile.strict, joint_rules=profile.joint_rules,
+        legacy=profile.legacy, options=source.options,
+    )  # fmt: skip
 
 
 def copy_labels(store_path: Path, path: Path) -> None:

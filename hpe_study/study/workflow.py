@@ -66,9 +66,8 @@ def run_study(
     _check_place(study)
     check_kernel(kernel)
     place = _cluster(study, cluster, cores) if cluster else _this_machine(study, cores)
-    with lock(
-        study.folder
-    ):  # held by this process alone, so Snakemake's own lock, which a kill leaves, is not needed
+    # held by this process alone, so Snakemake's own lock, which a kill leaves, is not needed
+    with lock(study.folder):
         study = find_data_sets(study)
         _forget_incomplete(study)
         remaining = RemainingTime(study, place.cores, place.at_a_time)
@@ -158,9 +157,8 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
     print(f"{study.profile.question}\nprofile {study.profile.name}: {what} on {' and '.join(parts)}")
     if study.runs:
         so_far.write_page(study, remaining.runs_left)
-        print(
-            f"runs and scores as they come: {so_far.page_path(study).relative_to(study.home)} (in a browser)"
-        )
+        page = so_far.page_path(study).relative_to(study.home)
+        print(f"runs and scores as they come: {page} (in a browser)")
     for name, reason in study.absent.items():
         rows = "column" if study.splits[name] == ("test",) else "row"
         print(f"left out, with every {rows} that needs it: {name} ({reason})")
@@ -222,18 +220,10 @@ def _follow(command: list[str], log: Path, study: Study, remaining: RemainingTim
     Returns:
         The number of steps done, and the failed steps' messages or None.
     """
+    dying = partial(end_with_parent, signal.SIGKILL, os.getpid())  # a polite signal is waited out by jobs
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
     process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=_environment(study),
-        preexec_fn=partial(
-            end_with_parent, signal.SIGKILL, os.getpid()
-        ),  # a polite signal is waited out by jobs
-        cwd=study.home,
+        command, cwd=study.home, env=_environment(study), preexec_fn=dying, errors="replace", **output
     )
     look = "{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}"
     bar = progress_bar(total=None, desc="study", bar_format=look, dynamic_ncols=True)

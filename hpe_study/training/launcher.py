@@ -34,15 +34,9 @@ def train_on_several(job: TrainingJob) -> dict[str, Any]:
     """
     write_json(job.out / JOB, job.to_json() | {"starter": os.getpid()})
     arguments = [
-        "--standalone",
-        "--local-addr",
-        "127.0.0.1",
-        "--nproc-per-node",
-        str(job.runtime.processes),
-        "--module",
-        "hpe_study.training.worker",
-        str(job.out / JOB),
-    ]
+        "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", str(job.runtime.processes),
+        "--module", "hpe_study.training.worker", str(job.out / JOB),
+    ]  # fmt: skip
     environment = {
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",

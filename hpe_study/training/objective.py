@@ -95,9 +95,8 @@ class HeatmapTerms:
         network = self.network
         targets = batch.targets(prediction.heatmap.shape[-1], network.sigma)
         counted = self.variant.heatmap_joints(batch.labelled)  # (B, J) bool
-        return heatmap_loss(
-            prediction.heatmap, targets, counted, scale=network.heatmap_scale, sigma=network.sigma
-        )
+        maps, scale = prediction.heatmap, network.heatmap_scale
+        return heatmap_loss(maps, targets, counted, scale=scale, sigma=network.sigma)
 
     def depth(self, prediction: MapsAndDepth, batch: Batch) -> Tensor:
         """Smooth L1 between root-relative depths (B, J) in head units, over the joints that have a depth."""
@@ -144,9 +143,8 @@ class VolumetricTerms:
         """
         target = batch.targets(prediction.probability.shape[-1], self.sigma)
         target = target / target.sum((-2, -1), keepdim=True).clamp(min=TINY)
-        return masked_mean(
-            -(target * prediction.probability.clamp(min=TINY).log()).sum((-2, -1)), batch.labelled
-        )
+        entropy = -(target * prediction.probability.clamp(min=TINY).log()).sum((-2, -1))
+        return masked_mean(entropy, batch.labelled)
 
     def depth(self, prediction: VolumetricPrediction, batch: Batch) -> Tensor:
         """L1 between root-relative depths, in cells, over the joints that have a depth."""

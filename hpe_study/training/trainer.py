@@ -253,16 +253,11 @@ class Trainer:
         if not distributed.is_first():
             return
         state = {
-            "inputs": digest_of(self.job.inputs),
-            "precision": self.precision,
-            "weights_from": self.weights_source,
-            "epoch": self.epoch,
-            "step": self.step,
-            "model": self.model.state_dict(),
-            "ema": self.ema.module.state_dict() if self.ema else None,
-            "optimizer": self.optimizer.state_dict(),
-            "history": self.history,
-        }
+            "inputs": digest_of(self.job.inputs), "precision": self.precision,
+            "weights_from": self.weights_source, "epoch": self.epoch, "step": self.step,
+            "model": self.model.state_dict(), "ema": self.ema.module.state_dict() if self.ema else None,
+            "optimizer": self.optimizer.state_dict(), "history": self.history,
+        }  # fmt: skip
         with atomic(self.out / resume.FILE) as part:
             torch.save(state, part)
 
@@ -298,24 +293,17 @@ class Trainer:
         """Write history, weights and record."""
         history = pd.DataFrame(self.history)
         record = {
-            **self.job.inputs,
-            "name": self.out.name,
-            "hash": self.stage.hash,
-            "scheme": self.stage.scheme,
-            "seed": self.stage.seed,
-            **self._trained_on(),
-            "weights_from": self.weights_source,
+            **self.job.inputs, "name": self.out.name, "hash": self.stage.hash, "scheme": self.stage.scheme,
+            "seed": self.stage.seed, **self._trained_on(), "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
-            "images_2d": self.variant.sampler.first_store_size if self.data.train_2d is not None else 0,
-            "updates": self.step,
-            "seconds": float(history["seconds"].sum()),
+            "images_2d": len(self.variant.sampler.pool(0)) if self.data.train_2d is not None else 0,
+            "updates": self.step, "seconds": float(history["seconds"].sum()),
             "seconds_per_epoch": float(history["seconds"].median()),
             "images_per_second": float(history["images_per_second"].median()),
             "peak_memory_mb": devices.peak_memory_mb(self.device),
             "bones_mm": None if self.job.bones is None else self.job.bones.tolist(),
-            "compiled": self.compiled.mode,
-            **self.provenance,
-        }
+            "compiled": self.compiled.mode, **self.provenance,
+        }  # fmt: skip
         with atomic(self.out / "history.csv") as part:
             history.to_csv(part, index=False)
         self._save_weights(LAST)

@@ -60,13 +60,6 @@ class PermutedLabels:
     3. In validation the label indices are every tenth, those of the pictures 0, 1, 2, …
 
     Outside the stored square of its own person a picture is black here.
-
-    Attributes:
-        store: number of the 3D store.
-        length: number of its samples.
-        batch_size: of the loader.
-        seed: of the run.
-        workers: of the loader.
     """
 
     store: int
@@ -150,9 +143,7 @@ def every_joint(labelled: Tensor) -> Tensor:
 def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
     """The labelled joints of the 2D set's samples.
 
-    Args:
-        batch: what the network saw.
-        depth: (B, 16) predicted at the joints, crop units.
+    `depth` (B, 16) is predicted at the joints, in crop units.
 
     Returns:
         (B, 16, 3) in crop units and (B, 16) bool, the joints that count.
@@ -172,11 +163,7 @@ def every_bone(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class InCropUnits:
-    """`losses.geometric_loss`, whatever the size of the heat map (published: `geometry_in_pixels`).
-
-    Attributes:
-        canonical: whose bone lengths.
-    """
+    """`losses.geometric_loss`, whatever the size of the heat map (published: `geometry_in_pixels`)."""
 
     canonical: str
 
@@ -230,12 +217,7 @@ class TrainingVariant:
 
 
 def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
-    """Choose the variant of a run.
-
-    Args:
-        stage: the run's parameters.
-        stores: its training stores, 2D first.
-    """
+    """Choose the variant of a run."""
     fusion, legacy = stage.scheme == "fusion", stage.legacy
     lengths = tuple(len(store) for store in stores)
     sampler = FirstOf3D if fusion and "first_n_3d" in legacy else MixedSampler

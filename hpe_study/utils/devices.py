@@ -40,9 +40,8 @@ def pick_device(name: str = "auto", cores: int = 1) -> torch.device:
     if device.type == "cpu":
         torch.set_num_threads(cores)
     else:
-        torch.backends.cudnn.benchmark = (
-            True  # every batch has the same shape: the fastest kernels are found once
-        )
+        # every batch has the same shape: the fastest kernels are found once
+        torch.backends.cudnn.benchmark = True
     return device
 
 
@@ -72,11 +71,8 @@ def pick_precision(name: str, device: torch.device) -> str:
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return (
-        "bf16"
-        if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _native_bf16()
-        else "fp32"
-    )
+    supported = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "bf16" if supported and _native_bf16() else "fp32"
 
 
 def _native_bf16():
@@ -116,15 +112,10 @@ def code_version() -> str:
 def provenance(device: torch.device, precision: str) -> dict[str, Any]:
     """What computed a run: processor or GPU, precision, libraries, code."""
     return {
-        "device": _device_name(device),
-        "devices": distributed.size(),
-        "cores": _cores(device),
-        "precision": precision,
-        "code": code_version(),
-        "python": platform.python_version(),
-        "libraries": {name: _version_of(name) for name in LIBRARIES},
-        "lock": _lock(),
-    }
+        "device": _device_name(device), "devices": distributed.size(), "cores": _cores(device),
+        "precision": precision, "code": code_version(), "python": platform.python_version(),
+        "libraries": {name: _version_of(name) for name in LIBRARIES}, "lock": _lock(),
+    }  # fmt: skip
 
 
 def _lock():

@@ -22,8 +22,7 @@ from hpe_study.utils.tensors import at_least_float32
 def join(kind: str) -> str:
     """Become one of the processes that `torchrun` started; returns the name of this one's device.
 
-    Args:
-        kind: "cuda" (NCCL) or "cpu" (gloo).
+    `kind` is "cuda" (NCCL) or "cpu" (gloo).
     """
     if kind == "cpu":
         dist.init_process_group("gloo")
@@ -153,9 +152,7 @@ def with_global_batch_norm(model: nn.Module, exact: bool = False) -> nn.Module:
 
     On the CPU by `GlobalBatchNorm2d`, on GPUs by torch's own, which has kernels for it but runs nowhere else.
 
-    Args:
-        model: changed in place.
-        exact: take `GlobalBatchNorm2d` in a single process, too.
+    The model is changed in place. `exact` takes `GlobalBatchNorm2d` in a single process, too.
     """
     if size() == 1:
         return convert_batch_norm(model) if exact else model

@@ -128,11 +128,8 @@ def read_json(
 ) -> Any:
     """Read a JSON file.
 
-    Args:
-        path: The file.
-        each: Applied to every object as soon as it is read, so that a long list is never held as it stands in
-            the file.
-        advice: What the user can do, the end of the message.
+    `each` is applied to every object as soon as it is read, so that a long list is never held as it stands
+    in the file.
 
     Raises:
         StudyError: The file is absent, no regular file, or not JSON.

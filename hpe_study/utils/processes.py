@@ -35,7 +35,7 @@ class _Process(contexts.ForkServerProcess):
     """
 
     @staticmethod
-    def _Popen(process):  # noqa: N802 (multiprocessing's own name)  # noqa: N802 (multiprocessing's name)
+    def _Popen(process):  # noqa: N802 (multiprocessing's own name)
         main = sys.modules["__main__"]
         sys.modules["__main__"] = types.ModuleType("__main__")
         try:

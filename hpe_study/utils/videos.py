@@ -51,9 +51,8 @@ class Video:
             raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
         if not self._capture.isOpened():
             raise StudyError(f"{path}: not a video that can be read")
-        width, height = (
-            self._capture.get(key) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        )
+        size = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+        width, height = map(self._capture.get, size)
         if width * height > LARGEST:
             raise StudyError(f"{path}: its frames have more than {LARGEST:,} px; make it smaller")
         fps = self._capture.get(cv2.CAP_PROP_FPS)

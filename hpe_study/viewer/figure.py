@@ -42,9 +42,7 @@ DRAWN = "_js2py_traceDeltas"  # the message by which the browser says that it ha
 def build(view: View, reach: float) -> go.Figure:
     """The whole figure.
 
-    Args:
-        view: What is shown.
-        reach: Half the edge of the scenes' cube, in mm.
+    `reach` is half the edge of the scenes' cube, in mm.
     """
     return go.Figure(make_traces(view), make_layout(view, reach))
 
@@ -52,19 +50,13 @@ def build(view: View, reach: float) -> go.Figure:
 class ViewFigure:
     """The figure as a widget that follows views.
 
-    Attributes:
-        widget: What is displayed.
-        view: What is shown.
-        reach: Half the edge of the scenes' cube, in mm.
+    `reach` is half the edge of the scenes' cube, in mm.
     """
 
     def __init__(self, view: View, reach: float, on_joint: Callable[[int, str], None] | None = None) -> None:
         """Make the widget.
 
-        Args:
-            view: What is shown first.
-            reach: Half the edge of the scenes' cube, in mm.
-            on_joint: Called with the panel's number and the joint's name when a joint or bar is clicked.
+        `on_joint` is called with the panel's number and the joint's name when a joint or bar is clicked.
         """
         self.view, self.reach, self._heatmaps = view, reach, {}
         self.widget = go.FigureWidget(build(view, reach))
@@ -128,6 +120,5 @@ class ViewFigure:
             include_plotlyjs=True, full_html=False, post_script=LINK_CAMERAS, config={"displaylogo": False}
         )
         title, description = (html.escape(text) for text in (self.view.title, self.view.description))
-        return PAGE.format(
-            title=title, font=FONT, description=description, legend=legend(self.view), plot=plot
-        )
+        shown = {"description": description, "legend": legend(self.view), "plot": plot}
+        return PAGE.format(title=title, font=FONT, **shown)

@@ -7,8 +7,7 @@ import traitlets
 class ArrowKeys(anywidget.AnyWidget):
     """Listens to the keys of the viewer that it stands in.
 
-    Attributes:
-        steps: Arrows to the right less arrows to the left since the start.
+    `steps` counts arrows to the right less arrows to the left.
     """
 
     _esm = """

@@ -19,10 +19,9 @@ PICTURE, SCENE = (0.0, 0.4), (0.41, 1.0)  # of the figure's width
 GREY, LINES = "#7a7a7a", "rgba(128, 128, 128, 0.35)"  # seen on a white page and on a dark one
 CLEAR = "rgba(0, 0, 0, 0)"
 CAMERA = {
-    "eye": {"x": 1.11, "y": -2.2, "z": 0.47},
-    "up": {"x": 0, "y": 0, "z": 1},
+    "eye": {"x": 1.11, "y": -2.2, "z": 0.47}, "up": {"x": 0, "y": 0, "z": 1},
     "center": {"x": 0, "y": 0, "z": -0.12},
-}
+}  # fmt: skip
 FONT = "DejaVu Sans, Verdana, sans-serif"
 SIDE_LEGEND = " · ".join(f"<b style='color:{COLOURS[prefix]}'>{side}</b>" for prefix, side in SIDES.items())
 _ON_PAPER = {"xref": "paper", "yref": "paper", "showarrow": False}
@@ -31,37 +30,21 @@ _ON_PAPER = {"xref": "paper", "yref": "paper", "showarrow": False}
 def make_layout(view: View, reach: float) -> go.Layout:
     """The whole layout.
 
-    Args:
-        view: What is shown first.
-        reach: Half the edge of the scenes' cube, in mm.
+    `reach` is half the edge of the scenes' cube, in mm.
     """
-    return go.Layout(
-        template="plotly_white",
-        font={"family": FONT, "size": 12, "color": GREY},
-        autosize=True,
-        margin=MARGIN,
-        showlegend=False,
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        bargap=0.25,
-        xaxis3={"anchor": "y3", "domain": [0, 1], "tickangle": -35, "automargin": True},
-        **_scenes(reach),
-    ).update(changing_layout(view, reach))
+    look = {"template": "plotly_white", "font": {"family": FONT, "size": 12, "color": GREY}, "bargap": 0.25}
+    look |= {"autosize": True, "margin": MARGIN, "showlegend": False}
+    look |= {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
+    look["xaxis3"] = {"anchor": "y3", "domain": [0, 1], "tickangle": -35, "automargin": True}
+    return go.Layout(**look, **_scenes(reach)).update(changing_layout(view, reach))
 
 
 def _scenes(reach):
-    axis = {
-        "range": [-reach, reach],
-        "showbackground": False,
-        "gridcolor": LINES,
-        "dtick": 500,
-        "tickfont": {"size": 9},
-    }
+    axis = {"range": [-reach, reach], "showbackground": False, "gridcolor": LINES, "dtick": 500}
+    axis["tickfont"] = {"size": 9}
     titles = {"x": "right (mm)", "y": "away (mm)", "z": "up (mm)"}
-    axes = {
-        f"{key}axis": {**axis, "title": {"text": title, "font": {"size": 10}}}
-        for key, title in titles.items()
-    }
+    named = {key: {"title": {"text": text, "font": {"size": 10}}} for key, text in titles.items()}
+    axes = {f"{key}axis": axis | title for key, title in named.items()}
     scene = {"aspectmode": "cube", "camera": CAMERA, "uirevision": "kept", "bgcolor": CLEAR, **axes}
     return {"scene": scene, "scene2": scene}
 
@@ -71,17 +54,9 @@ def changing_layout(view: View, reach: float) -> dict[str, Any]:
     count = len(view.panels)
     height = HEIGHT + SECOND * (count - 1)
     rows, bars = _rows(count, height - MARGIN["t"] - MARGIN["b"])
-    bars_title = {"text": view.unit, "font": {"size": 10}}
-    layout = {
-        "height": height,
-        "yaxis3": {
-            "anchor": "x3",
-            "domain": bars,
-            "title": bars_title,
-            "automargin": True,
-            "gridcolor": LINES,
-        },
-    }
+    bar_axis = {"anchor": "x3", "domain": bars, "automargin": True, "gridcolor": LINES}
+    bar_axis["title"] = {"text": view.unit, "font": {"size": 10}}
+    layout = {"height": height, "yaxis3": bar_axis}
     bottom, annotations = scene_bottom(view, reach), []
     for number, suffix in enumerate(("", "2")):
         here = number < count
@@ -89,14 +64,8 @@ def changing_layout(view: View, reach: float) -> dict[str, Any]:
         x, y = f"x{number + 1}", f"y{number + 1}"
         axis = {"showgrid": False, "zeroline": False, "visible": False, "constrain": "domain"}
         layout[f"xaxis{number + 1}"] = {**axis, "domain": picture, "anchor": y, "range": SHOWN}
-        layout[f"yaxis{number + 1}"] = {
-            **axis,
-            "domain": row,
-            "anchor": x,
-            "range": SHOWN[::-1],
-            "scaleanchor": x,
-            "constraintoward": "top",
-        }
+        vertical = {"scaleanchor": x, "constraintoward": "top", "range": SHOWN[::-1]}
+        layout[f"yaxis{number + 1}"] = {**axis, **vertical, "domain": row, "anchor": x}
         layout[f"scene{suffix}"] = {
             "domain": {"x": scene, "y": row},
             "zaxis": {"range": [bottom, bottom + 2 * reach]},

@@ -105,46 +105,29 @@ def view_of(image: np.ndarray, person: Person, title: str) -> View:
     corner = box.to_fraction(np.array([[-0.5, -0.5]]))[0]
     extent = (*corner, image.shape[1] / person.side, image.shape[0] / person.side)
     pose = Pose(MPII16, box.to_fraction(person.joints), person.pose, np.zeros(16, bool))
-    panel = Panel(
-        "predicted", (f"mean score {person.score.mean():.2f}", person.found), pose, bars=person.score
-    )
+    notes = (f"mean score {person.score.mean():.2f}", person.found)
+    panel = Panel("predicted", notes, pose, bars=person.score)
     description = f"{title}. {person.found.capitalize()}; millimetres assume a body of average size."
     return View(title, description, thumbnail(image, LARGE), extent, (panel,), "score (heat map)")
 
 
 class BoxPicker(widgets.VBox):
-    """Drag a rectangle around the person.
-
-    Attributes:
-        image: The picture.
-        figure: The widget that the rectangle is drawn on.
-    """
+    """Drag a rectangle around the person."""
 
     def __init__(self, image: np.ndarray) -> None:
         self.image = image
         height, width = image.shape[:2]
         axis = {"showgrid": False, "zeroline": False, "constrain": "domain"}
-        picture = {
-            "source": data_url(thumbnail(image, SHOWN)),
-            "xref": "x",
-            "yref": "y",
-            "x": -0.5,
-            "y": -0.5,
-        }
-        size = {"sizex": width, "sizey": height, "sizing": "stretch", "layer": "below"}
+        picture = {"source": data_url(thumbnail(image, SHOWN)), "xref": "x", "yref": "y"}
+        size = {"x": -0.5, "y": -0.5, "sizex": width, "sizey": height, "sizing": "stretch", "layer": "below"}
         vertical = {"range": (height - 0.5, -0.5), "scaleanchor": "x", "title": {"text": "y (px)"}}
         figure = go.Figure(
-            layout={
-                "dragmode": "drawrect",
-                "newshape": {"line": {"color": PICKER_COLOUR, "width": 3}},
-                "xaxis": {**axis, "range": (-0.5, width - 0.5), "title": {"text": "x (px)"}},
-                "yaxis": axis | vertical,
-                "images": [{**picture, **size}],
-                "margin": {"l": 50, "r": 10, "t": 10, "b": 40},
-                "height": 460,
-                "template": "plotly_white",
-            }
-        )
+            layout={"dragmode": "drawrect", "newshape": {"line": {"color": PICKER_COLOUR, "width": 3}},
+                    "xaxis": {**axis, "range": (-0.5, width - 0.5), "title": {"text": "x (px)"}},
+                    "yaxis": axis | vertical, "images": [{**picture, **size}],
+                    "margin": {"l": 50, "r": 10, "t": 10, "b": 40}, "height": 460,
+                    "template": "plotly_white"},
+        )  # fmt: skip
         # Invisible points: without a trace plotly shows no axes.
         corners = {"x": [0, width], "y": [0, height]}
         figure.add_scatter(**corners, mode="markers", marker={"opacity": 0}, hoverinfo="skip")

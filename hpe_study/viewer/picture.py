@@ -25,11 +25,7 @@ LETTERS = 14  # of the title that fit into an inch
 def save_png(view: View, path: Path, camera: dict[str, Any], reach: float) -> Path:
     """Write a view to `path`: pictures, skeletons in space, one bar per joint.
 
-    Args:
-        view: What is drawn.
-        path: The PNG.
-        camera: plotly's camera; the skeletons are turned in the same way.
-        reach: Half the edge of the scenes' cube, in mm.
+    The skeletons are turned as plotly's camera says; `reach` is half the edge of the scenes' cube, in mm.
     """
     count = len(view.panels)
     with theme():

@@ -63,9 +63,8 @@ class RecordPeople:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row per record and one column per entry of `FILTERS`; "" where the set does not say."""
-        return pd.DataFrame(
-            {key: [str(record.meta.get(key, "")) for record in self._listed] for key in FILTERS}
-        )
+        metas = [record.meta for record in self._listed]
+        return pd.DataFrame({key: [str(meta.get(key, "")) for meta in metas] for key in FILTERS})
 
     @property
     def orders(self) -> tuple[str, ...]:

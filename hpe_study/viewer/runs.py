@@ -30,9 +30,8 @@ class RunPeople(PredictedPeople):
     def reach(self) -> float:
         """Half the edge in mm of a cube that holds every true and nearly every predicted joint."""
         true = np.nanmax(np.abs(self.true_3d)) if np.isfinite(self.true_3d).any() else 0
-        predicted = [
-            np.nanquantile(np.abs(joints), 0.99) for joints in self.joints_3d if np.isfinite(joints).any()
-        ]
+        learnt = (np.abs(joints) for joints in self.joints_3d if np.isfinite(joints).any())
+        predicted = [np.nanquantile(joints, 0.99) for joints in learnt]
         return float(100 * np.ceil(np.clip(max([true, *predicted]), *REACH) / 100))
 
     @cached_property
@@ -53,9 +52,7 @@ class RunPeople(PredictedPeople):
     def ranked(self, order: str, joint: str) -> np.ndarray:
         """(N,) numbers of all people in an order; those without a value come last.
 
-        Args:
-            order: One of `orders`.
-            joint: A name of MPII-16, for the order by one joint's error.
+        `joint` is a name of MPII-16, for the order by one joint's error.
         """
         means = [nan_mean(errors, axis=1) for errors in self.errors]
         if order == IN_ORDER:

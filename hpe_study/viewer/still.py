@@ -25,10 +25,7 @@ STYLE = f"""<style>
 def display_with_still(widget: widgets.DOMWidget, picture: Path | np.ndarray, text: str) -> None:
     """Display a widget, and a still picture that takes its place where it is not alive.
 
-    Args:
-        widget: It is given the class that the style looks for.
-        picture: A picture's file, or (H, W, 3) uint8 RGB.
-        text: What the picture shows.
+    The picture is a file, or (H, W, 3) uint8 RGB; `text` says what it shows.
     """
     widget.add_class(CLASS)
     still = Pillow.fromarray(picture) if isinstance(picture, np.ndarray) else Pillow.open(picture)

@@ -71,9 +71,7 @@ def _pose_values(pose, label, name):
 def bone_lines_2d(pose: Pose, prefix: str) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates x and y of the bones of one side over the picture, NaN between bones.
 
-    Args:
-        pose: The pose.
-        prefix: Of the side's joints: "r_", "l_", or "" for the middle.
+    The side is that of joints that begin with `prefix`: "r_", "l_", or "" for the middle.
     """
     bones = [bone for bone in pose.skeleton.bones if colour_of(bone[1]) == COLOURS[prefix]]
     ends = [pose.skeleton.indices(bone) for bone in bones]
@@ -100,9 +98,8 @@ def to_scene(joints: np.ndarray) -> np.ndarray:
 
 def _lowest_joints(view):
     """Heights in mm of the lowest joint of each pose that has 3D joints."""
-    return [
-        -np.nanmax(pose.joints_3d[:, 1]) for pose in view.poses if np.isfinite(pose.joints_3d[:, 1]).any()
-    ]
+    heights = (pose.joints_3d[:, 1] for pose in view.poses)
+    return [-np.nanmax(values) for values in heights if np.isfinite(values).any()]
 
 
 def floor_height(view: View) -> float:
@@ -152,35 +149,17 @@ def _panel_traces(number):
 def _pose_traces(name, dashed, number, scene):
     axes = {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"}
     dash = "dash" if dashed else "solid"
+    bones, marks = {"mode": "lines", "hoverinfo": "skip"}, {"mode": "markers"}
+    line = {"width": 1.5 if dashed else 3, "dash": dash}
     lines = [
-        go.Scatter(
-            name=f"{name} {SIDES[prefix]}",
-            mode="lines",
-            line={"width": 1.5 if dashed else 3, "dash": dash, "color": colour},
-            hoverinfo="skip",
-            **axes,
-        )
+        go.Scatter(name=f"{name} {SIDES[prefix]}", line=line | {"color": colour}, **bones, **axes)
         for prefix, colour in COLOURS.items()
     ]
-    joints = go.Scatter(
-        name=f"{name} joints",
-        mode="markers",
-        marker={"size": 6 if dashed else 8, "line": {"width": 1}},
-        hovertemplate="%{text}<extra></extra>",
-        **axes,
-    )
-    bones_in_space = go.Scatter3d(
-        name=f"{name} bones in space",
-        mode="lines",
-        line={"width": 3 if dashed else 7, "dash": dash},
-        hoverinfo="skip",
-        **scene,
-    )
-    joints_in_space = go.Scatter3d(
-        name=f"{name} joints in space",
-        mode="markers",
-        marker={"size": 2.5 if dashed else 4},
-        hovertemplate="%{text}<br>right %{x:.0f} mm, away %{y:.0f} mm, up %{z:.0f} mm<extra></extra>",
-        **scene,
-    )
-    return [*lines, joints, bones_in_space, joints_in_space]
+    marker, text = {"size": 6 if dashed else 8, "line": {"width": 1}}, "%{text}<extra></extra>"
+    joints = go.Scatter(name=f"{name} joints", marker=marker, hovertemplate=text, **marks, **axes)
+    line = {"width": 3 if dashed else 7, "dash": dash}
+    bones_in_space = go.Scatter3d(name=f"{name} bones in space", line=line, **bones, **scene)
+    marker = {"size": 2.5 if dashed else 4}
+    text = "%{text}<br>right %{x:.0f} mm, away %{y:.0f} mm, up %{z:.0f} mm<extra></extra>"
+    look = {"marker": marker, "hovertemplate": text, **marks, **scene}
+    return [*lines, joints, bones_in_space, go.Scatter3d(name=f"{name} joints in space", **look)]

@@ -89,9 +89,7 @@ class View:
 def extent_of(region: np.ndarray, box: Boxes) -> tuple[float, float, float, float]:
     """Where a stored square lies in fractions of the person's box: x, y, width, height.
 
-    Args:
-        region: Left, top and side in whole px. An integer is a pixel's centre, hence the half below.
-        box: Of this person.
+    `region` is left, top and side in whole px; an integer is a pixel's centre, hence the half below.
     """
     left, top, size = (float(value) for value in region)
     x, y = box.to_fraction(np.array([[left, top]]) - 0.5)[0]

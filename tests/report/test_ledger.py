@@ -119,7 +119,7 @@ def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
     alone.runs = alone.runs[alone.runs["seed"] == 0].assign(legacy="crop_pck")
     told = book.build(alone)
     assert any("One seed" in note for note in told.notes)
-    assert "turned on: crop_pck" in told.html()
+    assert "turned on: crop_pck" in told._repr_html_()
 
 
 def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
@@ -130,7 +130,7 @@ def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
     assert claims["ours: simulated"].all()
     assert {"published: verdict", "ours: verdict", "ours: Holm verdict"} < set(claims)
     assert contrasts["claim"].nunique() == len(book.CLAIMS)
-    assert "simulated" in ledger.html()
+    assert "simulated" in ledger._repr_html_()
     assert f"Of {len(book.CLAIMS)} claims, on simulated people" in ledger.sentence().data
 
 
