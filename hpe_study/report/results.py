@@ -195,4 +195,4 @@ def named(runs: pd.DataFrame, run: Run) -> pd.DataFrame:
 
     Runs are known by name, so a run of Tables 4 or 5 is never taken for one of 1 to 3.
     """
-    return runs[runs["run"].isin([replace(run, seed=seed).name for seed in runs["seed"].unique()])]
+    return runs[runs["run"].isin([replace(run, seed=int(seed)).name for seed in runs["seed"].unique()])]
