@@ -184,9 +184,8 @@ class Quarter:
 
     def sweep(self, note) -> None:
         """Time the settings, and keep the fastest with the published batch size."""
-        captures = self.on_gpu and self.ledger.is_done("graph")
         table = sweep.sweep(
-            self._job_1(), self.extent.settings, self.extent.sweep, self.extent.each, captures
+            self._job_1(), self.extent.settings, self.extent.sweep, self.extent.each, self._captures
         )
         chosen = sweep.choose(table, self.extent.schedule.batch_size)
         sweep.write(table, self.records / "sweep.csv", chosen, device_name())
@@ -220,7 +219,7 @@ class Quarter:
         schedule = middle_tables.Schedule(Study(path), self.options.side_by_side, pace)
         several = self.options.side_by_side > 1
         executor = pool(self.options.side_by_side) if several else middle_tables.Here()
-        setting = Setting(graph=self.on_gpu and self.ledger.is_done("graph"))
+        setting = Setting(graph=self._captures)
         try:
             with executor:
                 schedule.carry_out(executor, setting, self._gather_now_and_then)
@@ -237,6 +236,11 @@ class Quarter:
 
     def _job_1(self):
         return real_people.job_of(self.place, self.stages[0])
+
+    @property
+    def _captures(self):
+        """Whether a captured step was found to be the plain one."""
+        return self.on_gpu and self.ledger.is_done("graph")
 
     def _pace(self):
         return Pace(
@@ -257,7 +261,8 @@ class Quarter:
         note(f"{self.place.study.stage(run).training.epochs} epochs")
 
     def _train(self, run, note):
-        setting, _ = sweep.read(self.records / "sweep.csv")
+        path = self.records / "sweep.csv"
+        setting = sweep.read(path)[0] if path.exists() else Setting(graph=self._captures)
         note(real_people.train_and_score(self.place, run, self._pace(), setting))
         for line in real_people.write_records(self.place, self.records):
             note(line)

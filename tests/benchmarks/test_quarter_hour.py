@@ -3,6 +3,7 @@
 What only a GPU can show is not tested here: that a capture works, and how fast it is.
 """
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -10,15 +11,17 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks import cuda_graph, quarter_hour, real_people
+from benchmarks import cuda_graph, middle_tables, quarter_hour, real_people
 from benchmarks.cuda_graph import CapturedStep, Pace, Paused, QuickTrainer, Setting, check_graph
 from benchmarks.ledger import Ledger, Skipped
 from hpe_study.config import TrainingConfig
+from hpe_study.data.store_key import StoreSettings
 from hpe_study.errors import StudyError
 from hpe_study.models import model_from_checkpoint
 from hpe_study.study.pool import pool_records
@@ -74,6 +77,19 @@ BLOCKED = "papermill jupyter jupyterlab nbformat nbclient IPython plotly anywidg
 
 class Killed(BaseException):
     """What a kill is rehearsed by: nothing catches it."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_crops():
+    """Stores of small crops, and every tenth moment of Pose2Sim."""
+
+    def settings(name, split, encoding):
+        options = {"every": 10} if name == "pose2sim" else {}
+        return StoreSettings(name, split, 64, 1.25, encoding, options=options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real_people, "_settings", settings)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -366,12 +382,33 @@ def test_a_checkpoint_that_is_too_large_is_left_out_and_said(rehearsed, monkeypa
 
 def test_quarters_of_two_seeds_are_pooled(rehearsed, data, tmp_path):
     out, *_ = rehearsed
-    shutil.copytree(out / "data", tmp_path / "other" / "data")
     with pytest.raises(StudyError, match="begun with seed 0"):
         call(out, data, "--seed", 1)
-    call(tmp_path / "other", data, "--seed", 1, "--steps", "middle")
-    folders = [folder / "records" / "middle" for folder in (out, tmp_path / "other")]
-    assert pool_records(folders, tmp_path / "pooled")["runs"].tolist() == [2, 2]
+    other = tmp_path / "middle"  # as another quarter would bring it home
+    shutil.copytree(out / "records" / "middle", other)
+    for name in ("runs.csv", "history.csv"):
+        text = (other / name).read_text().replace("-seed0", "-seed1")
+        (other / name).write_text(text)
+    with h5py.File(other / "errors.h5", "r+") as file:
+        for group in file.values():
+            group["runs"][:] = [name.replace(b"-seed0", b"-seed1") for name in group["runs"][:]]
+    pooled = pool_records([out / "records" / "middle", other], tmp_path / "pooled")
+    assert pooled["runs"].tolist() == [2, 2]
+    assert set(pd.read_csv(tmp_path / "pooled" / "runs.csv")["run"]) > set(MIDDLE_RUNS)
+
+
+def test_preparing_beforehand_makes_nothing_twice(rehearsed):
+    out, *_ = rehearsed
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")}
+    quarter_hour.main(["prepare", str(out), "--workers", "1"], REHEARSAL)
+    assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*.h5")}
+
+
+def test_a_run_can_be_sent_to_another_process():
+    job = middle_tables.train_and_score, Path("a.yaml"), "a run", Pace(1.0), Setting(8)
+    assert pickle.loads(pickle.dumps(job)) == job
+    paused = pickle.loads(pickle.dumps(Paused("a run stopped")))
+    assert str(paused) == "a run stopped"
 
 
 def test_half_the_epochs_where_the_published_ones_do_not_fit(data, tmp_path, monkeypatch):
