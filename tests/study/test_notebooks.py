@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 
 from hpe_study.errors import StudyError
+from hpe_study.report.style import UNITS
 from hpe_study.study.notebooks import execute_notebook
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -147,3 +150,16 @@ def test_a_parameter_that_a_notebook_lacks_is_named(tmp_path):
     ):
         execute_notebook(source, tmp_path / "out.ipynb", {"epoch": 3})
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_stage_that_was_never_validated_says_so(stage):
+    """A run of equal time may end before its first validation."""
+    source = nbformat.read(PROJECT / "notebooks" / f"stage{stage}.ipynb", as_version=4).cells[-1].source
+    history = pd.DataFrame({"epoch": [1.0, 2.0], "validation_pckh": np.nan, "validation_mpjpe": np.nan})
+    record, texts = {"simulated": True, "images_seen": 64}, []
+    exec(source, {"history": history, "record": record, "UNITS": UNITS, "Markdown": texts.append})
+    history.loc[0, "validation_pckh"] = 50.04
+    exec(source, {"history": history, "record": record, "UNITS": UNITS, "Markdown": texts.append})
+    assert texts[0].endswith("64 images (simulated people): not validated.")
+    assert texts[1].endswith("50.0.")
