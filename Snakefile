@@ -11,6 +11,7 @@ import re
 from shlex import quote
 
 from hpe_study.datasets.base import SPLITS
+from hpe_study.evaluation.blazepose import is_installed
 from hpe_study.study import Study
 
 study = Study(config.get("profile", "params/demo.yaml"))
@@ -20,6 +21,7 @@ KERNEL = quote(str(config.get("kernel", "python3")))
 RUNS = {run.name: run for run in study.runs}
 FIRST = {*PROFILE.two_d[:1], *PROFILE.three_d} # what the first row of Table 1 learns from and is scored on
 CORES = int(config.get("cores", 0)) or workflow.cores
+BLAZEPOSE = study.blazepose if "table6" in study.analyses and is_installed(HOME) else () # beside the runs of Table 6
 STEP = f"exec python -m hpe_study --parent $PPID --profile {quote(str(study.profile_path))}" # a step ends with this process
 
 
@@ -99,11 +101,23 @@ rule collect:
         "{STEP} collect"
 
 
+if BLAZEPOSE:
+
+    rule blazepose:
+        input:
+            study.records,
+        output:
+            BLAZEPOSE,
+        shell:
+            "{STEP} blazepose"
+
+
 rule analysis:
     input:
         study.records if study.runs else study.profile_path,
         lambda w: HOME / "notebooks" / f"{w.name}.ipynb",
         lambda w: [path for path in analyses() if path.stem != "report"] if w.name == "report" else [],
+        lambda w: BLAZEPOSE if w.name == "table6" else [],
     output:
         str(study.figures) + "/{name}.ipynb",
     shell:

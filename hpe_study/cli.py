@@ -121,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command("collect", _collect, "gather all run records into runs.csv, history.csv and floors.csv")
 
+    text = "score BlazePose on the test sets of a finished profile (needs: make blazepose)"
+    command("blazepose", _blazepose, text)
+
     add = command("pool", _pool, "join records of equal parameters and other seeds")
     add("records", nargs="+", type=Path, help="folders with runs.csv, as collect writes it")
     add("--out", required=True, type=Path, help="the folder to write")
@@ -227,6 +230,13 @@ def _collect(arguments: argparse.Namespace) -> None:
     from hpe_study.study.records import collect
 
     collect(Study(arguments.profile))
+
+
+def _blazepose(arguments: argparse.Namespace) -> None:
+    end_with_parent(parent=arguments.parent)
+    from hpe_study.study.blazepose import write_blazepose
+
+    write_blazepose(Study(arguments.profile))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 the repository sees.
 
 python -m tools.publish params/demo.yaml
-python -m tools.publish params/fair.yaml
+python -m tools.publish params/fair.yaml      (so, too: real, imagenet, search, today, geometry)
 python -m tools.publish params/audit.yaml
 
 The first writes `figures/reference/` (records with the errors of every test person, the predictions of the
 runs that figures show and the labels they are of; tables, figures, the report, the picture of people) and
 `params/reference.yaml` (the profile, reading those records), the second `figures/reference/fair/` and
-`params/reference_fair.yaml`; then the analysis notebooks that open on them are executed in place. The third
-copies the audit's files to `figures/reference/audit/`, beside them a record of how each training was made.
-Checkpoints and all other predictions stay where they are. A study that is not finished is refused, so that nothing
-half-made is ever published.
+`params/reference_fair.yaml`, with BlazePose's scores where there are any; then the analysis notebooks that
+open on them are executed in place. The third copies the audit's files to `figures/reference/audit/`, beside
+them a record of how each training was made. Checkpoints and all other predictions stay where they are. Of
+real people only scores and errors are published, never labels or pictures. A study that is not finished is
+refused, so that nothing half-made is ever published.
 """
 
 import base64
@@ -51,6 +52,11 @@ NOTEBOOKS = {  # profile → its notebooks that need the records alone
         "errors",
     ),
     "fair": ("table4", "table5"),
+    "real": ("table6",),
+    "imagenet": ("table6",),
+    "search": ("table7",),
+    "today": ("table7",),
+    "geometry": ("table8",),
 }
 KINDS = ("csv", "png")  # notebooks hold tables and pictures; a page or a drawing can be made anew
 AUDIT_FILES = {  # of the notebook that trains
@@ -90,7 +96,7 @@ def main(profile, home=None):
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
-    for path in (*study.records, study.errors_path):
+    for path in (*study.records, study.errors_path, *filter(Path.exists, study.blazepose)):
         _copy(path, records / path.name)
     publish_people(study, records)
     if study.profile.name == "demo":
@@ -99,7 +105,7 @@ def main(profile, home=None):
     with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
     for notebook in notebooks:
-        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", name)
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", {"newest": name} | published_in(home))
     again = Study(home / "params" / f"{name}.yaml").figures
     found = list(again.glob("*.csv"))
     for path in found:
@@ -118,7 +124,7 @@ def publish_people(study, records):
     ]
     sets = [name for name in study.profile.three_d if shown and study.is_simulated(name)]  # ours to publish
     labels = {name: Store(study.labels_path(name)) for name in sets}
-    for run in shown:
+    for run in shown if labels else ():
         file, target = PredictionFile(study.run_folder(run)), records / run.name
         target.mkdir(exist_ok=True)
         predictions = {name: half(file.of_labels(name, store)) for name, store in labels.items()}
@@ -249,20 +255,27 @@ def reference_text(profile_path, source):
     )
 
 
-def execute_in_place(path, profile=None):
+def published_in(home):
+    """{profile: the name that it is published by in the project folder `home`}."""
+    names = {name: reference_name(name) for name in NOTEBOOKS}
+    return {name: other for name, other in names.items() if (home / "params" / f"{other}.yaml").exists()}
+
+
+def execute_in_place(path, profiles=None):
     """Execute a notebook where it stands; pictures are tagged as not compared, texts and tables are.
 
-    path: of the notebook; profile: what stands for its "newest" while it is executed.
+    path: of the notebook; profiles: {a profile that its parameters name: what stands for it meanwhile}.
     """
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
     parameters = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     sources = [cell.source for cell in parameters]
-    for cell in parameters if profile else ():
-        cell.source = cell.source.replace('"newest"', f'"{profile}"')
+    for cell in parameters:
+        for name, other in (profiles or {}).items():
+            cell.source = cell.source.replace(f'"{name}"', f'"{other}"')
     NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     ).execute()
     for cell, source in zip(parameters, sources, strict=True):
         cell.source = source

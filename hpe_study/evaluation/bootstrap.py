@@ -7,7 +7,7 @@ people say nothing of how people differ. The draws of a stream are the same what
 difference of two runs' draws on one test set is the paired difference.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -93,12 +93,23 @@ def estimate(values: np.ndarray, units: Units) -> dict[str, float | int]:
         value, low, high (NaN where there is nothing to resample), n (records that count), groups (how many
         people, sequences or moments there are of what is resampled first).
     """
-    known = ~np.isnan(values)
-    counted = known.any(1)
-    chosen = units.of(counted)
-    sums, counts = np.where(known, values, 0).sum(1)[counted], known.sum(1)[counted]
-    low = high = np.nan
-    if chosen.counts[2] > 1:
-        low, high = np.quantile(resampled_means(sums[None], counts, chosen, "bootstrap"), [0.025, 0.975])
-    value, count = sums.sum() / counts.sum(), int(counted.sum())
-    return {"value": value, "low": low, "high": high, "n": count, "groups": first_level(chosen)[0]}
+    return estimates([values], units)[0]
+
+
+def estimates(arrays: Sequence[np.ndarray], units: Units) -> list[dict[str, float | int]]:
+    """`estimate` of each array; those in which the same joints count are resampled at once."""
+    alike, results = {}, [{}] * len(arrays)
+    for number, values in enumerate(arrays):
+        alike.setdefault((values.shape, np.isnan(values).tobytes()), []).append(number)
+    for numbers in alike.values():
+        known = ~np.isnan(arrays[numbers[0]])
+        counted = known.any(1)
+        chosen, counts = units.of(counted), known.sum(1)[counted]
+        sums = np.stack([np.where(known, arrays[number], 0).sum(1)[counted] for number in numbers])
+        ends = np.full((2, len(numbers)), np.nan)
+        if chosen.counts[2] > 1:
+            ends = np.quantile(resampled_means(sums, counts, chosen, "bootstrap"), [0.025, 0.975], axis=1)
+        facts = {"n": int(counted.sum()), "groups": first_level(chosen)[0]}
+        for number, total, low, high in zip(numbers, sums.sum(1), *ends, strict=True):
+            results[number] = {"value": total / counts.sum(), "low": low, "high": high} | facts
+    return results

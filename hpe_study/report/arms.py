@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hpe_study.evaluation.blazepose import FOUND, NAME
 from hpe_study.report.display import Score
 from hpe_study.report.intervals import combined, mean_of_rows
 from hpe_study.report.results import Results
@@ -34,6 +35,7 @@ SOURCES = {  # the 2D sets of stage 1: what they are called
     "mpii+lsp_extended": "simulated MPII, then real LSP-Extended",
 }
 COLUMNS = ["run", "seed", "stage", "three_d", "start", "source", "arm", "recipe", "share", "labels"]
+NO_BLAZEPOSE = "BlazePose was not run here: `make blazepose`, then the study's command again."
 COLUMNS += ["learnt_from", "images", "minutes", "scorer", "origin", "test", "value", "low", "high"]
 
 
@@ -62,10 +64,13 @@ def scores_of(study: Study) -> pd.DataFrame:
         `COLUMNS`: labels is the number of different 2D images, images and minutes count earlier stages too,
         low and high bound the 95 % interval over people.
     """
-    if not study.records[0].exists():
-        return pd.DataFrame(columns=COLUMNS)
-    runs = read_runs(study.records[0])
-    runs = runs[runs["run"].isin({row.run.name for row in study.rows})]
+    path = study.records[0]
+    return _tidy(read_runs(path), study) if path.exists() else pd.DataFrame(columns=COLUMNS)
+
+
+def _tidy(runs, study):
+    """Rows of `runs.csv` or `blazepose.csv` as `COLUMNS`."""
+    runs = runs[runs["run"].isin({NAME, *(row.run.name for row in study.rows)})]
     tests = pd.Series(list(zip(runs["test_set"], runs["metric"], strict=True)), runs.index).map(TESTS)
     runs = runs.assign(
         test=tests,
@@ -80,12 +85,41 @@ def scores_of(study: Study) -> pd.DataFrame:
     return runs[tests.notna()][COLUMNS].reset_index(drop=True)
 
 
+def beside_blazepose(study: Study) -> pd.DataFrame:
+    """BlazePose and the arms on the joints that both have; none where BlazePose was not run.
+
+    Returns:
+        `COLUMNS` as of `scores_of`; of BlazePose source is the scorer.
+    """
+    path = study.blazepose[0]
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    scores = _tidy(read_runs(path), study)
+    blazepose = scores["run"] == NAME
+    return scores.assign(
+        source=scores["source"].mask(blazepose, scores["scorer"]),
+        three_d=scores["three_d"].astype(object).mask(blazepose, ""),
+        share=scores["share"].mask(blazepose, 1.0),
+    )
+
+
+def found_by_blazepose(study: Study) -> pd.DataFrame:
+    """How many of the people of each test set BlazePose finds: percent, its 95 % interval, n people."""
+    columns = ["test_set", "test_origin", "value", "low", "high", "n"]
+    path = study.blazepose[0]
+    if not path.exists():
+        return pd.DataFrame(columns=columns)
+    return read_runs(path).query("metric == 'found'")[columns].reset_index(drop=True)
+
+
 def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Means over seeds: `by`, value, low, high (95 % interval), seeds, and all of it as a `Score`."""
     rows = []
     for key, group in scores.groupby(list(by), sort=False, dropna=False, observed=True):
         mean, test = mean_of_rows(group), group["test"].iloc[0]
         better = "lower" if "mm" in test or "exchanged" in test else "higher"
+        if "scorer" in group and group["scorer"].iloc[0] == FOUND:
+            better = None  # not of everybody
         score = Score(mean.value, mean.low, mean.high, test_set=test, better=better, digits=1)
         rows.append((*key, mean.value, mean.low, mean.high, mean.seeds, score))
     return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "score"])

@@ -34,10 +34,11 @@ def bone_ratios(study: Study) -> pd.DataFrame:
     """The mean unevenness of each run of a sweep and of the true skeletons, on every test set of the run.
 
     Returns:
-        `COLUMNS`; none without records.
+        `COLUMNS`; none of runs whose predictions are not at hand.
     """
     rows = []
-    for run in [row.run for row in study.rows if study.records[0].exists()]:
+    runs = [row.run for row in study.rows]
+    for run in [run for run in runs if (study.run_folder(run) / "predictions.h5").exists()]:
         folder = RunFolder(study.run_folder(run))
         for name in folder.test_sets:
             people = PredictedPeople([folder], name)

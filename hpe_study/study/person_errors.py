@@ -10,7 +10,7 @@ A group per test set, of N records and R runs; attributes: key of the labels, si
 A score is the mean of a row weighted by the joints. Half precision moves it by less than 0.01 mm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -56,18 +56,32 @@ def write_errors(
 
 
 def _write_set(group, test_set, files, store, legacy):
-    rows, counts, protocols = {}, {}, {}
-    for row, file in enumerate(files.values()):
-        predicted = file.of_labels(test_set, store)
-        bones = file.bones.own if file.bones.known else None
-        scores = model_scores(predicted.joints, predicted.depth, store, bones, legacy)
+    scored = ((name, _scores(file, test_set, store, legacy)) for name, file in files.items())
+    write_set(group, store, scored)
+
+
+def _scores(file, test_set, store, legacy):
+    predicted = file.of_labels(test_set, store)
+    bones = file.bones.own if file.bones.known else None
+    return model_scores(predicted.joints, predicted.depth, store, bones, legacy)
+
+
+def write_set(
+    group: h5py.Group, store: Store, scored: Iterable[tuple[str, dict[str, tuple[str, np.ndarray]]]]
+) -> None:
+    """Write the errors of one test set: (name of a run, {metric: (its protocol, array)}), one by one."""
+    rows, counts, protocols, runs = {}, {}, {}, []
+    for name, scores in scored:
+        runs.append(name)
         for metric, (protocol, values) in scores.items():
             if metric not in rows:
-                rows[metric] = np.full((len(files), len(store)), np.nan, np.float16)
-                counts[metric], protocols[metric] = (~np.isnan(values)).sum(1), protocol
-            rows[metric][row] = np.minimum(nan_mean(values, axis=1), LARGEST)
+                rows[metric], protocols[metric] = {}, protocol
+                counts[metric] = (~np.isnan(values)).sum(1)
+            rows[metric][name] = np.minimum(nan_mean(values, axis=1), LARGEST).astype(np.float16)
+    nothing = np.full(len(store), np.nan, np.float16)
+    errors = {metric: np.stack([row.get(name, nothing) for name in runs]) for metric, row in rows.items()}
     group.attrs.update(key=store.attrs["key"], simulated=store.simulated)
-    write_arrays(group, list(files), units_of(store), rows, counts)
+    write_arrays(group, runs, units_of(store), errors, counts)
     for metric, protocol in protocols.items():
         group[metric + JOINTS].attrs["protocol"] = protocol
 

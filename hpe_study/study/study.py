@@ -200,6 +200,11 @@ class Study:
         return self.folder / "errors.h5"
 
     @property
+    def blazepose(self) -> tuple[Path, Path]:
+        """What BlazePose scores on the test sets (`study.blazepose`): the table, and errors of people."""
+        return self.folder / "blazepose.csv", self.folder / "blazepose.h5"
+
+    @property
     def figures(self) -> Path:
         """Where this profile's tables and figures go.
 

@@ -8,8 +8,18 @@ import pytest
 
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import blazepose
-from hpe_study.evaluation.blazepose import ENVIRONMENT, JOINTS, LANDMARK_ROWS, Landmarks, detect
+from hpe_study.evaluation.blazepose import (
+    ENVIRONMENT,
+    FOUND,
+    JOINTS,
+    LANDMARK_ROWS,
+    MISSES,
+    Landmarks,
+    detect,
+)
+from hpe_study.evaluation.prediction_file import Predictions
 from hpe_study.skeletons import MPII16
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 
 
 def oracle(store, found):
@@ -27,7 +37,8 @@ def oracle(store, found):
 
 
 def table(seen, store):
-    return {row["metric"]: row for row in blazepose.scores(seen, store)}
+    found = blazepose.rows(blazepose.scores_of_landmarks(seen, store), store)
+    return {(row["scorer"], row["metric"]): row for row in found}
 
 
 def test_who_is_not_found_is_wrong_in_2d_and_left_out_in_3d(stick_stores):
@@ -35,12 +46,15 @@ def test_who_is_not_found_is_wrong_in_2d_and_left_out_in_3d(stick_stores):
     found = np.arange(len(store)) % 4 > 0
     rows = table(oracle(store, found), store)
     labelled = store["labelled"][:, JOINTS].sum(1)
-    assert rows["found"]["value"] == pytest.approx(100 * found.mean())
-    assert rows["pckh"]["value"] == pytest.approx(100 * labelled[found].sum() / labelled.sum())
-    assert rows["pckh_found"]["value"] == 100
-    assert rows["mpjpe"]["value"] < 1e-3
-    assert rows["ordinal"]["value"] == 100
-    assert {row["scorer"] for row in rows.values()} == {"BlazePose"}
+    assert rows[MISSES, "found"]["value"] == pytest.approx(100 * found.mean())
+    assert rows[MISSES, "pckh"]["value"] == pytest.approx(100 * labelled[found].sum() / labelled.sum())
+    assert rows[MISSES, "pckh"]["n"] == len(store)
+    assert rows[FOUND, "pckh"]["value"] == 100
+    assert rows[FOUND, "pckh"]["n"] == rows[FOUND, "mpjpe"]["n"] == found.sum()
+    assert rows[FOUND, "mpjpe"]["value"] < 1e-3
+    assert rows[FOUND, "ordinal"]["value"] == 100
+    assert rows[FOUND, "exchanged"]["value"] == 0
+    assert (MISSES, "mpjpe") not in rows
 
 
 def test_somebody_else_in_the_picture_is_a_miss(stick_stores):
@@ -48,15 +62,43 @@ def test_somebody_else_in_the_picture_is_a_miss(stick_stores):
     seen = oracle(store, np.ones(len(store), bool))
     seen.joints[:2] = seen.joints[:2] * 0.1
     rows = table(seen, store)
-    assert rows["found"]["value"] == pytest.approx(100 * (1 - 2 / len(store)))
-    assert rows["pckh_found"]["value"] == 100
+    assert rows[MISSES, "found"]["value"] == pytest.approx(100 * (1 - 2 / len(store)))
+    assert rows[FOUND, "pckh"]["value"] == 100
 
 
 def test_nobody_found_is_no_error(stick_stores):
     store = stick_stores["3d", "test"]
     rows = table(oracle(store, np.zeros(len(store), bool)), store)
-    assert rows["pckh"]["value"] == rows["found"]["value"] == 0
-    assert "mpjpe" not in rows
+    assert rows[MISSES, "pckh"]["value"] == rows[MISSES, "found"]["value"] == 0
+    assert not [key for key in rows if key[0] == FOUND]
+
+
+def test_a_run_is_scored_on_the_joints_that_both_have(stick_stores):
+    """Joints that BlazePose lacks may be anywhere; of those that it has, one of twelve is wrong."""
+    store = stick_stores["3d", "test"]
+    joints = store.boxes.to_fraction(store["joints2d"]).astype(float)
+    joints[:, np.setdiff1d(np.arange(16), [*JOINTS, 6])] += 1.0
+    depth = store["depth"].astype(float)
+    bones = mean_bone_lengths(store["joints3d"])
+    right = blazepose.scores_of_run(Predictions(joints, depth, depth), store, bones)
+    assert np.nanmean(right["pckh"][1]) == np.nanmean(right["ordinal"][1]) == 100
+    assert (~np.isnan(right["pckh"][1])).sum() == store["labelled"][:, JOINTS].sum()
+    joints[:, JOINTS[0]] += 1.0
+    wrong = blazepose.scores_of_run(Predictions(joints, depth, depth), store, bones)
+    assert np.nanmean(wrong["pckh"][1]) == pytest.approx(100 * 11 / 12)
+
+
+def test_more_pictures_than_one_process_looks_at_keep_their_order(monkeypatch):
+    def some(pictures, home):
+        numbers = np.array([picture[0, 0, 0] for picture in pictures], int)
+        return Landmarks(numbers % 2 > 0, np.zeros((len(numbers), 16, 2)), np.zeros((len(numbers), 16, 3)))
+
+    monkeypatch.setattr(blazepose, "_detect_some", some)
+    monkeypatch.setattr(blazepose, "is_installed", lambda home: True)
+    monkeypatch.setattr(blazepose, "PICTURES", 3)
+    for count in (0, 1, 3, 7):
+        seen = detect((np.full((2, 2, 3), number, np.uint8) for number in range(count)), None)
+        assert seen.found.tolist() == [number % 2 > 0 for number in range(count)]
 
 
 def test_landmarks_become_joints_of_mpii(tmp_path):

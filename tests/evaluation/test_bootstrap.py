@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from hpe_study.evaluation.bootstrap import estimate, first_level, resampled, resampled_means
+from hpe_study.evaluation.bootstrap import estimate, estimates, first_level, resampled, resampled_means
 from hpe_study.evaluation.grouping import Units
 
 
@@ -41,6 +41,17 @@ def test_estimate_equals_its_literal_twin():
     assert interval["groups"] == 6
     assert interval["low"] < interval["value"] < interval["high"]
     assert interval == estimate(values, units)
+
+
+def test_estimates_at_once_are_the_single_ones():
+    random_, units = np.random.default_rng(1), Units(*(np.arange(30) // size for size in (6, 3, 1)))
+    arrays = [random_.normal(size=(30, 4)) for _ in range(3)]
+    arrays[1][::5] = np.nan  # other joints count here
+    for found, values in zip(estimates(arrays, units), arrays, strict=True):
+        single = estimate(values, units)
+        assert found.keys() == single.keys()
+        assert found == pytest.approx(single, rel=1e-12)
+    assert estimates([], units) == []
 
 
 def test_draws_are_those_of_a_literal_hierarchical_bootstrap():

@@ -32,7 +32,7 @@ data_root: data
 sets: {{{sets}}}
 two_d: [mpii, lsp, flic]
 three_d: [h36m, mpi_inf_3dhp, occlusion_person]
-tables: [1, 2, 3, 4, 5]
+tables: {tables}
 seeds: {seeds}
 fair: {{two_d: mpii, three_d: h36m, images: 1000, seconds: 10}}
 size: {{two_d: mpii, three_d: h36m, backbones: ["narrow18:8", "narrow18:16"], shares: [0.5, 1.0]}}
@@ -64,14 +64,14 @@ def noise_of(run, test_set):
     return base + NOISE_2D[run.two_d] - doubled
 
 
-def fabricate(home, seeds=(0,), simulated=True):
+def fabricate(home, seeds=(0,), simulated=True, tables=(1, 2, 3, 4, 5)):
     """Write the records of a study under `home` and gather them; returns the `Study`."""
     (home / "params").mkdir(parents=True, exist_ok=True)
     sets = ", ".join(
         f"{name}: {{simulate: {{train: {count}, test: {PEOPLE}}}}}" for name, count in IMAGES.items()
     )
     (home / "params" / "fabricated.yaml").write_text(
-        PROFILE.format(sets=sets if simulated else "", seeds=list(seeds))
+        PROFILE.format(sets=sets if simulated else "", seeds=list(seeds), tables=list(tables))
     )
     study = Study(home / "params" / "fabricated.yaml")
     labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}
