@@ -30,7 +30,7 @@ CSS = """<style>
 .scores p {font-size: 12px; max-width: 75em; margin: .4em 0}
 @media (max-width: 700px) {.scores {overflow-x: auto} .scores th, .scores td {padding: .15em .3em}}
 </style>"""
-HEADINGS = {  # what an index is called above its column
+HEADINGS = {  # what a column or an index is called above its cells
     "two_d": "2D set", "three_d": "3D set", "target": "3D set of stage 3", "epoch_scale": "epochs ×",
     "origin": "numbers", "test_set": "test set", "label": "learnt from",
 }  # fmt: skip
@@ -110,14 +110,14 @@ def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequen
 
 
 def _heading(name):
-    return UNITS.get(name) or set_title(name)
+    return UNITS.get(name) or HEADINGS.get(name) or set_title(name)
 
 
 def _html(cell):
     if isinstance(cell, Score):
         return cell._repr_html_()
-    if isinstance(cell, float):
-        digits = 0 if abs(cell) >= 10 else 1 if abs(cell) >= 1 else 2
+    if isinstance(cell, float | np.integer):
+        digits = 0 if abs(cell) >= 10 or isinstance(cell, np.integer) else 1 if abs(cell) >= 1 else 2
         return MISSING if np.isnan(cell) else f"{cell:,.{digits}f}".replace("-", "−")
     return html.escape(str(cell), quote=False)
 

@@ -36,6 +36,8 @@ JOB_LOG = re.compile(r"^\s+log: (\S+)")
 PREPARING_CORES = 4  # that a cluster's job of preparation asks for, unless `cores` says otherwise
 UP_TO_DATE = "Everything is up to date; nothing was done."
 ENDS = "claims", "table1"  # notebooks that end with the answer, best first
+DRY = {"--dry-run", "--dryrun", "-n"}
+JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$|^\s+wildcards: \w+=(\S+)$", re.M)
 MODIFIED = "--rerun-triggers", "mtime", "params", "input"
 
 
@@ -86,7 +88,10 @@ def run_study(
                 "some steps failed; all that finished stays, and the same command goes on from there."
                 f"\n{errors}\n(whole log: {log})"
             )
-        _report(study, steps, time.time() - start)
+        if DRY & set(extra):
+            print(f"{planned(log.read_text(encoding='utf-8'))}\nAll of it: {log}", flush=True)
+        else:
+            _report(study, steps, time.time() - start)
 
 
 def _first_row(study: Study) -> tuple[str, ...]:
@@ -267,6 +272,22 @@ def _report(study: Study, steps: int, seconds: float) -> None:
     print(f"answer:   {answer_in(study.figures / f'{name}.ipynb')}")
     print(f"page:     {folder / pages[0] if pages else folder}")
     print(f"notebook: make lab, then {folder / name}.ipynb", flush=True)
+
+
+def planned(log: str) -> str:
+    """What Snakemake's dry run would do, from its log: each rule with its steps."""
+    steps: dict[str, list[str]] = {}
+    for rule, of in JOB.findall(log):
+        if rule:
+            last = steps.setdefault(rule, [])
+            last.append("")
+        else:
+            last[-1] = of
+    steps.pop("all", None)
+    if not steps:
+        return "Everything is up to date; nothing is to be done."
+    lines = [f"  {rule} {', '.join(filter(None, of))}".rstrip() for rule, of in steps.items()]
+    return "\n".join([f"{sum(map(len, steps.values()))} steps are to be done; this was a dry run:", *lines])
 
 
 def _other_code(study: Study) -> list[str]:

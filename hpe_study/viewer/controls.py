@@ -71,8 +71,8 @@ class Viewer(widgets.VBox):
         self._fill_menus()
         self._figure = ViewFigure(self.people.view(self.number), self.people.reach, self._joint_clicked)
         self.arrows = ArrowKeys()
-        messages = [self.status, self.legend]
-        super().__init__([*self._rows(), *messages, self._figure.widget, self.arrows, widgets.HTML(STYLE)])
+        parts = (self.status, self.legend, self._figure.widget, self.arrows, widgets.HTML(STYLE))
+        super().__init__([*self._rows(), *parts])
         self.add_class(CLASS)
         self._listen()
         self._accept()
@@ -242,8 +242,9 @@ class Viewer(widgets.VBox):
             self.play.value = self.position.value = 0
             self.play.max = self.position.max = len(self.chosen) - 1
             self.play.value = self.position.value = place
-        chosen, total = len(self.chosen), self.people.total
-        self.count.value = f"{chosen:,} of {total:,} people" if chosen < total else f"{total:,} people"
+        total = self.people.total
+        part = f"{len(self.chosen):,} of " if len(self.chosen) < total else ""
+        self.count.value = f"{part}{total:,} {'person' if total == 1 else 'people'}"
 
     def _order_changed(self):
         if self._muted:
@@ -336,9 +337,8 @@ def _values(menu):
 
 def _set_options(control, options):
     """Other options; the value stays where it is still among them."""
-    value = control.value
-    control.options = options
-    control.value = value if value in options else options[0]
+    kept = control.value if control.value in options else options[0]
+    control.options, control.value = options, kept
 
 
 def coloured(heatmap: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from hpe_study.viewer.view import FILTERS, IN_ORDER, Panel, Pose, View
 
 SHOWN = 720  # px: the longer side of the picker's picture
 LARGE = 1440  # px: the longer side of a photo in the figure
+PICKER = "hpe-picker"  # its class
 PICKER_COLOUR = "#D55E00"
 EVERY = 33  # one of so many moments of Pose2Sim's demo is an example
 REACH = 1000.0  # mm: half the edge of the scene
@@ -132,8 +133,16 @@ class BoxPicker(widgets.VBox):
         corners = {"x": [0, width], "y": [0, height]}
         figure.add_scatter(**corners, mode="markers", marker={"opacity": 0}, hoverinfo="skip")
         self.figure = go.FigureWidget(figure)
-        advice = "Drag a rectangle around the person, then run the next cell."
-        super().__init__([widgets.HTML(advice), self.figure])
+        self.figure.observe(self._drawn, "_js2py_relayout")
+        self.advice = widgets.HTML("Drag a rectangle around the person, then run the next cell.")
+        super().__init__([self.advice, self.figure])
+        self.add_class(PICKER)
+
+    def _drawn(self, _):
+        """Say that the rectangle has come from the browser: a cell that is run now uses it."""
+        if self.box:
+            x, y, width, height = (round(value) for value in self.box)
+            self.advice.value = f"Box {width} × {height} px at ({x}, {y}). Run the next cell."
 
     def _ipython_display_(self) -> None:
         """Show the widget; see `display_with_still`."""

@@ -1,6 +1,7 @@
 """The analysis notebooks are there for whatever the graph asks for, and can be read and run by anyone."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import nbformat
@@ -64,3 +65,14 @@ def test_it_ends_with_its_answer(notebook, request):
     assert code(notebook)[-1].source.rstrip().endswith(")")
     assert "Markdown(" in code(notebook)[-1].source
     assert "text/markdown" in code(notebook)[-1].outputs[0].data
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_what_it_imports_from_the_package_is_there(path):
+    cells = code(nbformat.read(path, as_version=4))
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("hpe_study"):
+            module = importlib.import_module(node.module)
+            for name in (alias.name for alias in node.names if not hasattr(module, alias.name)):
+                importlib.import_module(f"{node.module}.{name}")

@@ -1,24 +1,33 @@
 """The results explorer: every choice is a query whose rows are those shown."""
 
 import time
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from hpe_study.report.explorer import Explorer
-
-RECORDS = Path(__file__).resolve().parents[2] / "figures/reference/records/runs.csv"
+from hpe_study.evaluation.scoring import values_3d
+from hpe_study.report.breakdown import JOINT, score_parts
+from hpe_study.report.explorer import COMPARED, WHOLE, Explorer
+from hpe_study.skeletons import MPII16
+from hpe_study.study.locate import find_study
 
 
 @pytest.fixture(scope="module")
-def runs():
-    return pd.read_csv(RECORDS, low_memory=False)
+def published():
+    from hpe_study.report.results import Results
+
+    return Results(find_study("reference"))
 
 
 @pytest.fixture
-def explorer(runs):
-    return Explorer(runs)
+def runs(published):
+    return published.runs
+
+
+@pytest.fixture
+def explorer(published):
+    return Explorer(published)
 
 
 def test_the_query_gives_the_rows_that_are_shown(explorer, runs):
@@ -71,4 +80,58 @@ def test_a_choice_takes_less_than_a_third_of_a_second(explorer):
     explorer.test_set.value = "h36m"
     start = time.process_time()
     explorer.metric.value = "pa_mpjpe"
+    assert time.process_time() - start < 0.3
+
+
+# ---------------------------------------------------------------- part by part
+
+
+@pytest.fixture
+def detailed(results):
+    explorer = Explorer(results)
+    explorer.test_set.value, explorer.metric.value = "h36m", "mpjpe"
+    return explorer
+
+
+def test_per_joint_is_the_mean_over_people(detailed, results):
+    detailed.split.value = JOINT
+    runs = list(detailed.selection["run"][:COMPARED])
+    assert list(detailed.parts) == [*runs, "records"]
+    truth = results.labels("h36m")["joints3d"].astype(float)
+    values = values_3d(results.prediction(runs[0], "h36m").poses, truth)["mpjpe"]
+    joint = MPII16.index("l_wrist")
+    assert detailed.parts.loc["l wrist", runs[0]] == pytest.approx(values[:, joint].mean())
+    assert [trace.name for trace in detailed.plot.data] == runs
+    assert "l wrist" in detailed.table.value
+
+
+def test_groups_of_people_add_up_to_the_whole(results):
+    name = results.runs["run"].iloc[-1]
+    for key in ("action", "camera", "sequence", "subject"):
+        parts = score_parts(results, name, "h36m", "mpjpe", key)
+        errors, joints = results.errors(name, "h36m", "mpjpe"), results.joints("h36m")
+        for group, part in parts.iterrows():
+            own = results.labels("h36m")[key].astype(str) == group
+            assert part["records"] == own.sum()
+            assert part["value"] == pytest.approx(np.average(errors[own], weights=joints[own]))
+
+
+def test_what_is_not_known_per_joint_is_said(detailed):
+    detailed.split.value, detailed.metric.value = JOINT, "pck_crop"
+    assert "not known" in detailed.table.value
+    assert not detailed.plot.data
+    detailed.split.value = WHOLE
+    assert len(detailed.plot.data) == 1
+
+
+def test_the_published_records_alone_have_no_parts_to_offer(published, explorer):
+    explorer.test_set.value = "h36m"
+    known = published.labels("h36m") is not None
+    assert (len(explorer.split.options) > 1) == known
+
+
+def test_parts_follow_in_less_than_a_third_of_a_second(detailed):
+    detailed.split.value = JOINT
+    start = time.process_time()
+    detailed.metric.value = "pckh"
     assert time.process_time() - start < 0.3

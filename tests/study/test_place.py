@@ -5,6 +5,7 @@ What is legitimate works. What is not is one line that names the file or the key
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -141,7 +142,9 @@ def dry_run(capsys):
 
     def run(profile):
         status = main(["study", str(profile), "--cores", "1", "--", "--dry-run", "--printshellcmds"])
-        return status, capsys.readouterr().err.partition("error: ")[2]
+        said = capsys.readouterr()
+        assert status or re.search(r"\d+ steps are to be done.*\n  collect\n  analysis \w", said.out, re.S)
+        return status, said.err.partition("error: ")[2]
 
     return run
 

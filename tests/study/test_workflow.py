@@ -105,16 +105,20 @@ def test_a_second_time_does_nothing_and_says_so(home):
 
 def test_a_stage_3_parameter_does_not_touch_stage_1(home):
     def to_do():
-        done = subprocess.run(
-            [*command("study", "params/quick.yaml"), "--", "--dry-run"], cwd=home, env=ENVIRONMENT
-        )
+        dry = [*command("study", "params/quick.yaml"), "--", "--dry-run"]
+        done = subprocess.run(dry, cwd=home, env=ENVIRONMENT, capture_output=True, text=True)
         assert done.returncode == 0
+        said.append(done.stdout)
         return set(re.findall(r"run=(\S+)", (home / "runs" / "quick" / "snakemake.log").read_text()))
 
+    said = []
     assert to_do() == set()
+    assert "Everything is up to date" in said[0]
     before = (home / "params" / "quick.yaml").read_text()
     change(home, lambda values: values["stage3"].update(learning_rate=1e-4))
     assert to_do() == {"stage3-mpii-h36m-h36m-seed0"}
+    assert "3 steps are to be done" in said[1]
+    assert "  stage stage3-mpii-h36m-h36m-seed0\n  collect\n  analysis table1" in said[1]
     (home / "params" / "quick.yaml").write_text(before)
 
 

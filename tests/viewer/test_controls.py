@@ -198,6 +198,14 @@ def test_a_dragged_rectangle_is_the_box():
     assert picker.box == (10, 5, 40, 20)
 
 
+def test_a_rectangle_that_has_come_is_said():
+    picker = BoxPicker(np.zeros((60, 90, 3), np.uint8))
+    assert "next cell" in picker.advice.value
+    shape = {"type": "rect", "x0": 9.5, "x1": 49.5, "y0": 4.5, "y1": 24.5}
+    picker.figure._js2py_relayout = {"relayout_data": {"shapes": [shape]}, "source_view_id": "browser"}
+    assert "Box 40 × 20 px at (10, 5)" in picker.advice.value
+
+
 def test_records_have_text_instead_of_heat_maps(tiny_study):
     viewer = Viewer(open_dataset("h36m", tiny_study.raw, "test"))
     viewer._joint_clicked(0, "l_ankle")
