@@ -24,7 +24,7 @@ study: $(READY) ## run the study: tables, figures and executed notebooks from th
 	@$(BIN)/python -m hpe_study study "$(PROFILE)" --kernel "$(KERNEL)" $(if $(CORES),--cores "$(CORES)") $(if $(CLUSTER),--cluster "$(CLUSTER)")
 
 test: $(READY) ## run the tests: package, notebooks, a tiny study from end to end
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY) ## hostile and damaged inputs for SECONDS=600 a test, instead of a few seconds
 	@FUZZ_SECONDS="$(SECONDS)" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --timeout 0 -k "fuzz or any_text"

@@ -227,7 +227,18 @@ def training_step(material, folder):
     twin = lambda: training_step_twin(model, optimizer, sample, *WEIGHTS)  # noqa: E731
     name = f"{title(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
     work = sizes.batch * flop_of_training(sizes.deep, sizes.deep_size)
-    return measured(Row(name, twin, ours, {BF16: 2.5, FP32: 1.1}, sizes.pairs_slow, "s/batch", flop=work))
+    return measured(
+        Row(
+            name,
+            twin,
+            ours,
+            {BF16: 2.5, FP32: 1.1},
+            sizes.pairs_slow,
+            "s/batch",
+            flop=work,
+            matrix=sizes.matrix,
+        )
+    )
 
 
 def whole_epoch(material, folder):
@@ -253,7 +264,17 @@ def whole_epoch(material, folder):
     name = f"{title(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
     work = count * flop_of_training(sizes.shallow, sizes.shallow_size)
     return measured(
-        Row(name, twin, ours, {BF16: 3.0, FP32: 1.2}, sizes.pairs_slow, "ms/image", count, flop=work)
+        Row(
+            name,
+            twin,
+            ours,
+            {BF16: 3.0, FP32: 1.2},
+            sizes.pairs_slow,
+            "ms/image",
+            count,
+            flop=work,
+            matrix=sizes.matrix,
+        )
     )
 
 
@@ -283,6 +304,7 @@ def validation(material, folder):
             "ms/image",
             len(store),
             flop=work,
+            matrix=sizes.matrix,
         )
     )
 

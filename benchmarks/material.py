@@ -35,10 +35,11 @@ class Sizes:
     shallow_size: int = 128
     pairs_quick: int = 15  # of a row that takes milliseconds
     pairs_slow: int = 3  # of a row that takes seconds
+    matrix: int = 2048  # side of the product by which the machine's peak is measured
 
 
 FULL = Sizes()
-QUICK = Sizes((10, 4), 4, 96, "narrow18", 64, "narrow18", 64, 3, 2)
+QUICK = Sizes((10, 4), 4, 96, "narrow18", 64, "narrow18", 64, 3, 2, 256)
 
 
 class Material:

@@ -21,32 +21,32 @@ from simulated_people import NAMES
 RECORDS = {"quick": ((6, 4),), "full": ((800, 160), (3200, 640))}  # train, test
 SETS = {"quick": ("mpii", "flic"), "full": NAMES}
 SIZE = 128  # px of a person's square crop
-WORKERS = 2
+WORKERS = {"quick": 1, "full": 2}
 KEYS = ("set", "workers", "records", "machine")
 
 
 def measured(folder, extent):
     """All rows (dicts). folder: a temporary one; extent: "quick" or "full"."""
     return [
-        _row(name, folder / f"{name}-{train}", train, test)
+        _row(name, folder / f"{name}-{train}", (train, test), WORKERS[extent])
         for train, test in RECORDS[extent]
         for name in SETS[extent]
     ]
 
 
-def _row(name, root, train, test):
+def _row(name, root, records, workers):
     options = [
         "make",
         name,
         str(root),
         "--train",
-        str(train),
+        str(records[0]),
         "--test",
-        str(test),
+        str(records[1]),
         "--size",
         str(SIZE),
         "--workers",
-        str(WORKERS),
+        str(workers),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
     start = time.perf_counter()
@@ -59,7 +59,7 @@ def _row(name, root, train, test):
     seconds = time.perf_counter() - start
     pictures = sorted(root.rglob("*.jpg"))
     height, width = cv2.imread(str(pictures[0])).shape[:2]
-    records, count = train + test, len(pictures)
+    records, count = sum(records), len(pictures)
     shutil.rmtree(root)
     print(
         f"{name}, {records} records: {records / seconds:.0f} records, {count / seconds:.0f} pictures a"
@@ -68,7 +68,7 @@ def _row(name, root, train, test):
     )
     row = {
         "set": name,
-        "workers": WORKERS,
+        "workers": workers,
         "records": records,
         "pictures": count,
         "px": f"{width}x{height}",

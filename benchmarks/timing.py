@@ -14,7 +14,7 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
-from benchmarks.peak import CPU_MATRIX, matrix_rate
+from benchmarks.peak import matrix_rate
 from hpe_study.utils.devices import provenance
 
 COLUMNS = (
@@ -44,7 +44,7 @@ class Row:
 
     per: what one call's time is divided by, so that `unit` is a unit's cost. repeats: calls a timing is made
     of. flop: of the networks' arithmetic in one call, 0 where that is not what takes the time; then each
-    round also measures the machine's peak.
+    round also measures the machine's peak, by the product of matrices of that side.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Row:
     per: float = 1.0
     repeats: int = 1
     flop: float = 0
+    matrix: int = 2048
 
 
 def seconds_of(function, repeats=1):
@@ -78,7 +79,7 @@ def measured(row):
         seconds = {name: seconds_of(functions[name], row.repeats) for name in order}
         rounds.append([seconds[name] for name in functions])
         for precision, rates in peaks.items():
-            rates.append(matrix_rate(CPU_MATRIX, CPU, precision, rounds=3, clock=time.process_time))
+            rates.append(matrix_rate(row.matrix, CPU, precision, rounds=3, clock=time.process_time))
     twin, *ours = np.array(rounds).T
     return [
         result(row, precision, mine, twin, peaks.get(precision))

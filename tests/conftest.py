@@ -1,18 +1,26 @@
 """What tests share: real labels where they are at hand, small prepared stores of stick people, small
 stand-ins of all sets."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from hpe_study.datasets import same_photos
+from hpe_study.study import Study
 from tests.apart import apart, refused  # noqa: F401  (fixtures)
 from tests.stand_ins import maker
 from tests.stick_people import stick_store
-from tests.tiny_study import make_tiny_study
+from tests.tiny_study import OTHER, PROJECT, RUN, make_tiny_study
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
+LONGEST = (
+    *("test_workflow", "test_browser", "test_benchmarks", "test_reference", "test_launcher"),
+    *("test_whole_reading_order", "test_pose_resnet", "test_ledger", "test_evidence"),
+)
 torch.set_num_threads(1)
 
 
@@ -51,19 +59,59 @@ def stick_stores(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_study(tmp_path_factory):
-    """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it,
-    do not change it."""
-    return make_tiny_study(tmp_path_factory.mktemp("project"))
+def shared_folder(tmp_path_factory):
+    """The folder that all processes of this test run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
-def stand_in(tmp_path_factory):
-    """name → the data root with that small stand-in, made once."""
-    return maker(tmp_path_factory.mktemp("stand_ins"))
+def made_once(shared_folder):
+    """(name, make) → a folder that `make` has filled, once for all processes of this test run; read only."""
+
+    def made(name, make):
+        folder, done = shared_folder / name, shared_folder / f".{name}.done"
+        with FileLock(shared_folder / f".{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # where a first attempt failed
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_study(made_once):
+    """A `Study` of a few simulated people with two evaluated runs, in a project folder of its own. Read it,
+    do not change it."""
+    return Study(made_once("tiny_study", make_tiny_study) / "params" / "quick.yaml")
+
+
+@pytest.fixture
+def own_tiny_study(tiny_study, tmp_path):
+    """A copy of the tiny study that a test may add to."""
+    home = shutil.copytree(tiny_study.home, tmp_path / "home", ignore=shutil.ignore_patterns("notebooks"))
+    shutil.copytree(PROJECT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns(".ipynb_*"))
+    return Study(home / "params" / "quick.yaml")
+
+
+@pytest.fixture
+def bare_runs(tiny_study, tmp_path):
+    """A copy of the tiny study's runs without project around it: no parameter file, no pictures."""
+    for name in (RUN, OTHER, "test_sets"):
+        shutil.copytree(tiny_study.folder / name, tmp_path / "runs" / name)
+    return tmp_path / "runs"
+
+
+@pytest.fixture(scope="session")
+def stand_in(shared_folder):
+    """name → the data root with that small stand-in, made once for all processes of this test run."""
+    return maker(shared_folder / "stand_ins")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first, so that it does not run alone at the end while the other process has nothing
-    left to do."""
-    items.sort(key=lambda item: item.path.name != "test_workflow.py")
+    """The longest files first (`--no-loadscope-reorder` keeps this order), so that none runs alone at the end
+    while the other process has nothing left to do."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONGEST)))

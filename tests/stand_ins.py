@@ -1,9 +1,10 @@
-"""Small stand-ins of all sets, made once a session, and what is exactly known about their people."""
+"""Small stand-ins of all sets, made once, and what is exactly known about their people."""
 
 from functools import lru_cache
 
 import h5py
 import numpy as np
+from filelock import FileLock
 
 from simulated_people import StandInSpec, make
 
@@ -11,11 +12,13 @@ TRAIN, TEST, SIZE = 24, 8, 40  # records, records, px
 
 
 def maker(root):
-    """name → the data root with that small stand-in, made when first asked for."""
+    """name → the data root with that small stand-in, made when first asked for, by whichever process it is."""
+    root.mkdir(exist_ok=True)
 
     @lru_cache
     def made(name):
-        make(StandInSpec(name, TRAIN, TEST, size=SIZE), root, progress=False)
+        with FileLock(root / f".{name}.lock"):
+            make(StandInSpec(name, TRAIN, TEST, size=SIZE), root, progress=False)
         return root
 
     return made

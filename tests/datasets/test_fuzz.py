@@ -26,7 +26,7 @@ from hpe_study.datasets.pickles import load_pickle
 from hpe_study.errors import StudyError
 from tests.datasets import raw_layouts as raw
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", 6))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", 3))
 STUCK = 20  # seconds for one trial
 LONGEST = 3000  # characters of a message
 SPECIAL = [0, 1, 2, 8, 14, 15, 127, 128, 255, 2**15, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1]

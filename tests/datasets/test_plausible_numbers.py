@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -50,7 +51,7 @@ def one_joint_of_mpii(root):
 def one_joint_of_h36m(root):
     raw.h36m_full(root)
     path = root / "h36m" / "S9" / "Walking-1" / "annot.h5"
-    with raw.h5py.File(path, "r+") as file:
+    with h5py.File(path, "r+") as file:
         poses = file["pose/2d"][()]
         poses[1, 1:] = np.nan
         file["pose/2d"][...] = poses
@@ -97,7 +98,7 @@ def test_absurd_numbers_of_3dhp_are_named(tmp_path, split, key, value):
     else:
         raw.mpi_inf_3dhp_test(tmp_path)
         path = tmp_path / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / "TS1" / "annot_data.mat"
-        with raw.h5py.File(path, "r+") as file:
+        with h5py.File(path, "r+") as file:
             file[key][0, 0, 2, 1] = value
     records = open_dataset("mpi_inf_3dhp", tmp_path, split)
     with pytest.raises(StudyError, match="000001.jpg: a [23]D joint of its label lies more than"):

@@ -98,26 +98,17 @@ def code(blocks, tmp_path_factory):
     return root
 
 
-def run(script, code, folder, *arguments):
-    """Run a script with the copied package."""
+def test_the_added_set_is_read_and_has_rows_and_the_paper_keeps_its_own(code, tmp_path):
+    write_coco(tmp_path / "data")
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script, *map(str, arguments)],
+        [sys.executable, "-W", "ignore", "-c", CHECK + STUDY, tmp_path / "data", tmp_path / "store.h5"],
         env={**os.environ, "PYTHONPATH": f"{code}{os.pathsep}{PROJECT}"},
-        cwd=folder,
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_the_example_works(code, tmp_path):
-    write_coco(tmp_path / "data")
-    run(CHECK, code, tmp_path, tmp_path / "data", tmp_path / "store.h5")
-
-
-def test_the_added_set_has_runs_and_rows_and_the_paper_keeps_its_own(code, tmp_path):
-    run(STUDY, code, tmp_path)
 
 
 def write_coco(root):

@@ -1,6 +1,6 @@
 """Damaged files of a run, whatever their bytes: what they hold is finite, or one line names the file.
 
-Every trial has a number, which is its seed. FUZZ_SECONDS=600 makes a hundred times as many trials.
+Every trial has a number, which is its seed. FUZZ_SECONDS=600 makes 200 times as many trials.
 """
 
 import json

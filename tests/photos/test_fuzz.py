@@ -1,6 +1,6 @@
 """Damaged photos and videos: whatever their bytes, a picture or one line that names the file.
 
-Every trial has a number, which is its seed. FUZZ_SECONDS=600 makes a hundred times as many trials.
+Every trial has a number, which is its seed. FUZZ_SECONDS=600 makes 200 times as many trials.
 """
 
 import io

@@ -7,11 +7,13 @@ matplotlib.use("Agg")
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory):
-    """All runs of Tables 1 to 3 with two seeds; read only."""
+def study(made_once):
+    """All runs of Tables 1 to 5 with two seeds; read only."""
+    from hpe_study.study import Study
     from tests.report.fabricated import fabricate
 
-    return fabricate(tmp_path_factory.mktemp("fabricated"), seeds=(0, 1))
+    home = made_once("fabricated", lambda folder: fabricate(folder, seeds=(0, 1)))
+    return Study(home / "params" / "fabricated.yaml")
 
 
 @pytest.fixture(scope="session")

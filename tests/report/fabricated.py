@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
-from hpe_study.evaluation.bootstrap import estimate
+from hpe_study.evaluation.bootstrap import first_level, resampled_means
 from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import CanonicalBones, Predictions, write_predictions
 from hpe_study.evaluation.scoring import PROTOCOL, poses_of, values_3d
@@ -70,14 +70,17 @@ def fabricate(home, seeds=(0,), simulated=True, tables=(1, 2, 3, 4, 5)):
     sets = ", ".join(
         f"{name}: {{simulate: {{train: {count}, test: {PEOPLE}}}}}" for name, count in IMAGES.items()
     )
-    (home / "params" / "fabricated.yaml").write_text(
-        PROFILE.format(sets=sets if simulated else "", seeds=list(seeds), tables=list(tables))
-    )
+    text = PROFILE.format(sets=sets if simulated else "", seeds=list(seeds), tables=list(tables))
+    (home / "params" / "fabricated.yaml").write_text(text)
     study = Study(home / "params" / "fabricated.yaml")
     labels = {name: _test_set(study, name) for name in (*study.profile.two_d, *study.profile.three_d)}
     bones = mean_bone_lengths(labels["h36m"]["joints3d"])
+    scores = {name: {} for name in labels}
     for number, run in enumerate(study.runs):
-        _write_run(study, run, number, labels, bones, simulated)
+        _write_run(study, run, number, labels, bones, scores, simulated)
+    rows = pd.concat([_rows(name, labels[name], of_runs) for name, of_runs in scores.items() if of_runs])
+    for name, own in rows.groupby("run"):
+        own.drop(columns="run").to_csv(study.run_folder_named(name) / "metrics.csv", index=False)
     collect(study)
     return study
 
@@ -96,10 +99,11 @@ def _test_set(study, name):
     return Store(study.labels_path(name))
 
 
-def _write_run(study, run, number, labels, bones, simulated):
+def _write_run(study, run, number, labels, bones, scores, simulated):
+    """All files of a run but its scores, whose arrays go into `scores[test set]`."""
     folder = study.run_folder(run)
     folder.mkdir(parents=True)
-    rows, predictions = [], {}
+    predictions = {}
     for test_set in study.test_sets(run):
         store = labels[test_set]
         random = np.random.default_rng([number, len(test_set)])
@@ -109,33 +113,45 @@ def _write_run(study, run, number, labels, bones, simulated):
         joints = joints + noise[..., None] * random.normal(size=joints.shape)
         depth = depth + noise * random.normal(size=depth.shape)
         predictions[test_set] = Predictions(joints, depth, np.ones_like(depth))
-        rows += _rows(test_set, joints, depth, store, bones)
+        scores[test_set] |= _scores(run, joints, depth, store, bones)
     canonical = CanonicalBones(bones, CanonicalBones.unknown().universal)
     write_predictions(folder / "predictions.h5", canonical, predictions, labels)
-    pd.DataFrame(rows).to_csv(folder / "metrics.csv", index=False)
     pd.DataFrame(_history(run)).to_csv(folder / "history.csv", index=False)
     (folder / "run.json").write_text(json.dumps(_record(run, simulated)))
 
 
-def _rows(test_set, joints, depth, store, bones):
-    units, size = units_of(store), joints.shape[:2]
-    rows = [
-        {
-            "scorer": "model",
-            "metric": metric,
-            "unit": "%",
-            **estimate(np.full(size, value) + joints[..., 0], units),
-        }
+def _scores(run, joints, depth, store, bones):
+    """{(run, scorer, metric, unit): (N, 16)}."""
+    size = joints.shape[:2]
+    scores = {
+        (run.name, "model", metric, "%"): np.full(size, value) + joints[..., 0]
         for metric, value in (("pckh", 60.0), ("pck_crop", 50.0))
-    ]
+    }
     if np.isfinite(store["joints3d"]).any():
         values = values_3d(scale_to_bones(poses_of(joints, depth), bones), store["joints3d"].astype(float))
         arrays = {"model": values["mpjpe"], **{name: np.full(size, BASELINE[name]) for name in BASELINES}}
-        rows += [
-            {"scorer": name, "metric": "mpjpe", "unit": "mm", **estimate(array, units)}
-            for name, array in arrays.items()
-        ]
-    return [{"test_set": test_set, "protocol": PROTOCOL, **row} for row in rows]
+        scores |= {(run.name, scorer, "mpjpe", "mm"): array for scorer, array in arrays.items()}
+    return scores
+
+
+def _rows(test_set, store, scores):
+    """The scores of all runs on a test set, with what `evaluation.bootstrap.estimate` says of each."""
+    units, values = units_of(store), np.stack(list(scores.values()))
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0).sum(-1), known.sum(-1)
+    assert (counts > 0).all()
+    draws = resampled_means(sums, counts, units, "bootstrap")
+    low, high = np.quantile(draws, [0.025, 0.975], axis=1)
+    rows = pd.DataFrame(list(scores), columns=["run", "scorer", "metric", "unit"])
+    return rows.assign(
+        test_set=test_set,
+        protocol=PROTOCOL,
+        value=sums.sum(1) / counts.sum(1),
+        low=low,
+        high=high,
+        n=len(units),
+        groups=first_level(units)[0],
+    )
 
 
 def seconds_of(run):

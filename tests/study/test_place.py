@@ -161,18 +161,12 @@ def steps_get_whole_paths(home):
     return True
 
 
-def test_a_checkout_below_a_folder_with_a_space_runs(tmp_path, project, dry_run):
-    home = project(tmp_path / "my study")
-    status, said = dry_run("params/quick.yaml")
-    assert status == 0, said
-    assert steps_get_whole_paths(home)
-
-
-@pytest.mark.parametrize("name", ["rock & roll", "it's", "{mine}"])
+@pytest.mark.parametrize("name", ["my rock & roll", "it's", "{mine}"])
 def test_a_checkout_below_an_odd_name_runs_or_is_refused(tmp_path, project, dry_run, name):
     home = project(tmp_path / name)
     status, said = dry_run("params/quick.yaml")
     assert steps_get_whole_paths(home) if status == 0 else one_line(said, str(home))
+    assert status == (name == "{mine}")
 
 
 @pytest.mark.parametrize("place", ["checkout", "elsewhere/mine"])

@@ -19,7 +19,7 @@ MPII = Run(3, "mpii", "h36m", "h36m")
 @pytest.fixture(scope="module")
 def halves(tmp_path_factory):
     """Two studies of one seed each."""
-    return [fabricate(tmp_path_factory.mktemp(f"seed{seed}"), seeds=(seed,)) for seed in (0, 1)]
+    return [fabricate(tmp_path_factory.mktemp(f"seed{seed}"), seeds=(seed,), tables=(1,)) for seed in (0, 1)]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Run folders: the right people with the right numbers, and one line where something is missing or damaged."""
 
-import shutil
-
 import h5py
 import numpy as np
 import pandas as pd
@@ -16,14 +14,6 @@ from tests.tiny_study import OTHER, RUN
 @pytest.fixture(scope="module")
 def people(tiny_study):
     return PredictedPeople([RunFolder(tiny_study.folder / name) for name in (RUN, OTHER)], "h36m")
-
-
-@pytest.fixture
-def copy(tiny_study, tmp_path):
-    """A copy of the runs without project around it: no parameter file, no pictures."""
-    for name in (RUN, OTHER, "test_sets"):
-        shutil.copytree(tiny_study.folder / name, tmp_path / "runs" / name)
-    return tmp_path / "runs"
 
 
 def test_errors_are_those_of_the_metrics_table(people, tiny_study):
@@ -51,39 +41,39 @@ def test_predicting_again_gives_what_was_recorded(people):
     np.testing.assert_allclose(predicted.depth[same], people.predicted[0].depth[same], atol=0.02)
 
 
-def test_an_incomplete_folder_says_what_it_lacks(copy):
-    (copy / RUN / "run.json").rename(copy / RUN / "kept.json")
+def test_an_incomplete_folder_says_what_it_lacks(bare_runs):
+    (bare_runs / RUN / "run.json").rename(bare_runs / RUN / "kept.json")
     with pytest.raises(StudyError, match=r"has no run\.json; this run is not trained yet"):
-        RunFolder(copy / RUN)
-    (copy / RUN / "run.json").write_text("{}")
+        RunFolder(bare_runs / RUN)
+    (bare_runs / RUN / "run.json").write_text("{}")
     with pytest.raises(StudyError, match=r"run\.json: is no record of a training"):
-        RunFolder(copy / RUN)
-    (copy / OTHER / "predictions.h5").unlink()
+        RunFolder(bare_runs / RUN)
+    (bare_runs / OTHER / "predictions.h5").unlink()
     with pytest.raises(StudyError, match=r"has no predictions\.h5; this run is not evaluated yet"):
-        RunFolder(copy / OTHER)
+        RunFolder(bare_runs / OTHER)
     with pytest.raises(StudyError, match="no such run folder"):
-        RunFolder(copy / "nowhere")
+        RunFolder(bare_runs / "nowhere")
 
 
-def test_predictions_that_cannot_be_compared_are_refused(copy):
-    path = copy / RUN / "predictions.h5"
+def test_predictions_that_cannot_be_compared_are_refused(bare_runs):
+    path = bare_runs / RUN / "predictions.h5"
     with h5py.File(path, "a") as file:
         file["h36m"].attrs["key"] = "of other labels"
     with pytest.raises(StudyError, match="other labels"):
-        PredictedPeople([RunFolder(copy / RUN)], "h36m")
+        PredictedPeople([RunFolder(bare_runs / RUN)], "h36m")
     with pytest.raises(StudyError, match="no predictions of lsp"):
-        RunFolder(copy / RUN).predictions["lsp"]
+        RunFolder(bare_runs / RUN).predictions["lsp"]
     with h5py.File(path, "a") as file:
         file.attrs["skeleton"] = "smpl24"
     with pytest.raises(StudyError, match="smpl24"):
-        RunFolder(copy / RUN)
+        RunFolder(bare_runs / RUN)
     path.write_text("no HDF5")
     with pytest.raises(StudyError, match="not readable"):
-        RunFolder(copy / RUN)
+        RunFolder(bare_runs / RUN)
 
 
-def test_zero_frames(copy):
-    for path in (copy / RUN / "predictions.h5", copy / "test_sets" / "h36m.h5"):
+def test_zero_frames(bare_runs):
+    for path in (bare_runs / RUN / "predictions.h5", bare_runs / "test_sets" / "h36m.h5"):
         with h5py.File(path, "a") as file:
             group = file.get("h36m", file)
             for key in list(group):
@@ -94,15 +84,15 @@ def test_zero_frames(copy):
                 )
                 group[key].attrs.update(attributes)
     with pytest.raises(StudyError, match="has no people"):
-        PredictedPeople([RunFolder(copy / RUN)], "h36m")
+        PredictedPeople([RunFolder(bare_runs / RUN)], "h36m")
 
 
-def test_predictions_that_lack_an_array_are_refused(copy):
-    with h5py.File(copy / RUN / "predictions.h5", "a") as file:
+def test_predictions_that_lack_an_array_are_refused(bare_runs):
+    with h5py.File(bare_runs / RUN / "predictions.h5", "a") as file:
         del file["h36m"]["depth"]
     with pytest.raises(StudyError, match="not readable.*evaluate the run again"):
-        PredictedPeople([RunFolder(copy / RUN)], "h36m")
-    with h5py.File(copy / RUN / "predictions.h5", "a") as file:
+        PredictedPeople([RunFolder(bare_runs / RUN)], "h36m")
+    with h5py.File(bare_runs / RUN / "predictions.h5", "a") as file:
         del file["bones"]
     with pytest.raises(StudyError, match="not readable.*evaluate the run again"):
-        RunFolder(copy / RUN)
+        RunFolder(bare_runs / RUN)

@@ -12,7 +12,6 @@ from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study import Study, steps
 from hpe_study.utils import devices
 from hpe_study.utils.processes import CORES
-from tests.tiny_study import make_tiny_study
 
 STAGE_1 = "stage1-mpii-seed0"
 
@@ -45,9 +44,10 @@ def test_a_store_made_with_other_settings_is_made_again(tiny_profile):
     assert steps.open_store(Study(tiny_profile), "mpii", "test").attrs["crop_size"] == 2 * before
 
 
-def test_scores_are_made_once_and_anew_where_they_are_older_or_of_other_people(tmp_path, monkeypatch):
+def test_scores_are_made_once_and_anew_where_they_are_older_or_of_other_people(own_tiny_study, monkeypatch):
     """A run that was scored is read; what it was scored on, or with, has to be the same."""
-    study, run = make_tiny_study(tmp_path / "home", runs=[STAGE_1]), STAGE_1
+    study, run = own_tiny_study, STAGE_1
+    steps.evaluate(study, study.run(run), "cpu")
     folder, scored = study.run_folder_named(run), []
     monkeypatch.setattr(steps, "score_run", lambda folder, *args, **options: scored.append(folder))
     assert not steps.evaluate(study, study.run(run), "cpu").empty
@@ -69,10 +69,9 @@ def test_scores_are_made_once_and_anew_where_they_are_older_or_of_other_people(t
     assert scored[4:] == [study.folder / changed["name"]] != [folder]
 
 
-def test_a_run_takes_the_cores_that_the_planner_gives_it(tmp_path, monkeypatch):
+def test_a_run_takes_the_cores_that_the_planner_gives_it(own_tiny_study, monkeypatch):
     """They are threads, and in its record; its identity is the same."""
-    study = make_tiny_study(tmp_path / "home", runs=[STAGE_1])
-    run = study.run(STAGE_1)
+    study, run = own_tiny_study, own_tiny_study.run(STAGE_1)
     one = read_run_record(study.run_folder(run))
     assert (one.cores, f"(1 of {os.cpu_count()} cores)" in one.device) == (1, True)
     (study.run_folder(run) / "run.json").unlink()

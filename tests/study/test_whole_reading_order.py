@@ -1,7 +1,6 @@
 """The index leads to every notebook; the viewer's notebooks are thin and run."""
 
 import re
-import shutil
 import statistics
 from pathlib import Path
 
@@ -45,10 +44,10 @@ def test_they_are_thin(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_they_run(name, tiny_study, tmp_path):
-    home = tmp_path / "home"
-    shutil.copytree(tiny_study.home, home)
-    executed = execute_notebook(home / "notebooks" / f"{name}.ipynb", tmp_path / "executed.ipynb", {})
+def test_they_run(name, own_tiny_study, tmp_path):
+    executed = execute_notebook(
+        own_tiny_study.home / "notebooks" / f"{name}.ipynb", tmp_path / "executed.ipynb", {}
+    )
     text = executed.read_text()
     assert {"explore": "Viewer(", "your_photos": "x_mm", "your_question": "paired difference"}[name] in text
     assert "Traceback" not in text

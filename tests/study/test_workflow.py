@@ -1,6 +1,8 @@
 """The study from raw files to a table, by one command, in a folder of its own; then again, with changes, and
 after a kill."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -9,12 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
 import yaml
 
+from hpe_study.cli import main
 from hpe_study.study import Study
 from hpe_study.study.notebooks import execute_notebook
 
@@ -34,23 +38,22 @@ def home(tmp_path_factory):
     few = dict.fromkeys(("mpii", "h36m"), {"simulate": {"train": 20, "test": 12}})
     change(folder, lambda values: values.update(tables=[1], analyses=["table1"], sets=few))
     first = study(folder)
-    assert first.returncode == 0, first.stdout + first.stderr
+    assert first.status == 0, first.out + first.err
     return folder
 
 
-def command(*arguments):
-    return [sys.executable, "-m", "hpe_study", *arguments]
-
-
-def study(home):
-    return subprocess.run(
-        command("study", "params/quick.yaml"),
-        cwd=home,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-    )
+def study(home, *more):
+    """What `hpe-study study` says, and its exit status; its steps are processes of their own, as ever."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.chdir(home)
+        patch.setenv("PYTHONPATH", str(PROJECT))
+        status = main(["study", "params/quick.yaml", *more])
+    return SimpleNamespace(status=status, out=out.getvalue(), err=err.getvalue())
 
 
 def marks(home):
@@ -98,27 +101,27 @@ def test_evaluating_a_finished_run_by_hand_reads_its_scores(home, tmp_path):
 def test_a_second_time_does_nothing_and_says_so(home):
     before = marks(home)
     again = study(home)
-    assert again.returncode == 0
-    assert "Everything is up to date" in again.stdout
+    assert again.status == 0
+    assert "Everything is up to date" in again.out
     assert marks(home) == before
 
 
 def test_a_stage_3_parameter_does_not_touch_stage_1(home):
-    def to_do():
-        dry = [*command("study", "params/quick.yaml"), "--", "--dry-run"]
-        done = subprocess.run(dry, cwd=home, env=ENVIRONMENT, capture_output=True, text=True)
-        assert done.returncode == 0
-        said.append(done.stdout)
-        return set(re.findall(r"run=(\S+)", (home / "runs" / "quick" / "snakemake.log").read_text()))
+    def dry_run():
+        said = study(home, "--", "--dry-run")
+        assert said.status == 0
+        log = (home / "runs" / "quick" / "snakemake.log").read_text()
+        return set(re.findall(r"run=(\S+)", log)), said.out
 
-    said = []
-    assert to_do() == set()
-    assert "Everything is up to date" in said[0]
+    runs, said = dry_run()
+    assert runs == set()
+    assert "Everything is up to date" in said
     before = (home / "params" / "quick.yaml").read_text()
     change(home, lambda values: values["stage3"].update(learning_rate=1e-4))
-    assert to_do() == {"stage3-mpii-h36m-h36m-seed0"}
-    assert "3 steps are to be done" in said[1]
-    assert "  stage stage3-mpii-h36m-h36m-seed0\n  collect\n  analysis table1" in said[1]
+    runs, said = dry_run()
+    assert runs == {"stage3-mpii-h36m-h36m-seed0"}
+    assert "3 steps are to be done" in said
+    assert "  stage stage3-mpii-h36m-h36m-seed0\n  collect\n  analysis table1" in said
     (home / "params" / "quick.yaml").write_text(before)
 
 
@@ -128,7 +131,7 @@ def test_a_deleted_run_that_is_killed_again_costs_itself_alone(home):
     folder = home / "runs" / "quick" / "stage1-mpii-seed0"
     shutil.rmtree(folder)
     process = subprocess.Popen(
-        command("study", "params/quick.yaml"),
+        [sys.executable, "-m", "hpe_study", "study", "params/quick.yaml"],
         cwd=home,
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
@@ -140,7 +143,7 @@ def test_a_deleted_run_that_is_killed_again_costs_itself_alone(home):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     again = study(home)  # waits for the killed one's lock, which ends with it
-    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.status == 0, again.out + again.err
     assert (folder / "run.json").exists()
     after = marks(home)
     assert {name for name in before if after[name] != before[name]} == {"stage1-mpii-seed0"}
@@ -172,6 +175,6 @@ def test_the_audits_graph_is_its_notebook_alone(tmp_path):
 def test_what_the_user_can_mend_is_one_line(home):
     change(home, lambda values: values["stage3"].update(epochs=0))
     wrong = study(home)
-    assert wrong.returncode == 1
-    assert "stage3.epochs" in wrong.stderr
-    assert "Traceback" not in wrong.stderr
+    assert wrong.status == 1
+    assert "stage3.epochs" in wrong.err
+    assert "Traceback" not in wrong.err

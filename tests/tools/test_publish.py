@@ -137,7 +137,7 @@ def test_pictures_are_not_compared_and_texts_are(tmp_path):
 
 def test_people_are_published_in_half_precision_and_read_back(tmp_path):
     """Errors of everyone, predictions of the shown runs, their labels: what an analysis reads on a fresh copy."""
-    study = fabricate(tmp_path / "own")
+    study = fabricate(tmp_path / "own", tables=(1, 2, 3))
     records = tmp_path / "fresh" / "records"
     records.mkdir(parents=True)
     publish.publish_people(study, records)

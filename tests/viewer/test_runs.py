@@ -1,7 +1,6 @@
 """Runs in the viewer: one and the same person in every part of a view, and every order of the people."""
 
 import json
-import shutil
 
 import h5py
 import numpy as np
@@ -18,14 +17,6 @@ from tests.tiny_study import OTHER, RUN
 @pytest.fixture(scope="module")
 def people(tiny_study):
     return RunPeople([RunFolder(tiny_study.folder / name) for name in (RUN, OTHER)], "h36m")
-
-
-@pytest.fixture
-def copy(tiny_study, tmp_path):
-    """A copy of the runs without project around it: no parameter file, no pictures."""
-    for name in (RUN, OTHER, "test_sets"):
-        shutil.copytree(tiny_study.folder / name, tmp_path / "runs" / name)
-    return tmp_path / "runs"
 
 
 def test_a_view_shows_one_and_the_same_person(people):
@@ -63,11 +54,11 @@ def test_orders(people):
     assert sorted(people.ranked(BY_OCCLUSION, "r_wrist")) == list(range(len(people)))
 
 
-def test_people_are_ordered_by_occlusion_only_where_the_set_says_it(tiny_study, copy):
+def test_people_are_ordered_by_occlusion_only_where_the_set_says_it(tiny_study, bare_runs):
     assert BY_OCCLUSION not in RunPeople([RunFolder(tiny_study.folder / RUN)], "h36m").orders
-    with h5py.File(copy / "test_sets" / "h36m.h5", "a") as file:
+    with h5py.File(bare_runs / "test_sets" / "h36m.h5", "a") as file:
         file["occluded"][5, 3] = 1
-    people = RunPeople([RunFolder(copy / RUN)], "h36m")
+    people = RunPeople([RunFolder(bare_runs / RUN)], "h36m")
     assert BY_OCCLUSION in people.orders
     assert people.ranked(BY_OCCLUSION, "r_wrist")[0] == 5
     assert "Occluded: l hip" in people.view(5).description
@@ -93,19 +84,19 @@ def test_heat_maps_peak_where_the_joints_were_read(people):
     assert people.heatmaps(0, 4) is maps  # once computed, kept
 
 
-def test_without_pictures_the_skeletons_are_there_all_the_same(copy):
-    people = RunPeople([RunFolder(copy / RUN)], "h36m")
+def test_without_pictures_the_skeletons_are_there_all_the_same(bare_runs):
+    people = RunPeople([RunFolder(bare_runs / RUN)], "h36m")
     assert people.view(0).picture is None
     assert np.isfinite(people.view(0).panels[0].solid.joints_3d).all()
     with pytest.raises(StudyError, match="not at hand"):
         people.heatmaps(0, 0)
 
 
-def test_a_stage_1_run_has_no_skeleton_in_space(tiny_study, copy):
-    with h5py.File(copy / RUN / "predictions.h5", "a") as file:
+def test_a_stage_1_run_has_no_skeleton_in_space(tiny_study, bare_runs):
+    with h5py.File(bare_runs / RUN / "predictions.h5", "a") as file:
         file["bones"][:] = np.nan
-    record = json.loads((copy / RUN / "run.json").read_text())
+    record = json.loads((bare_runs / RUN / "run.json").read_text())
     assert record["simulated"]
-    people = RunPeople([RunFolder(copy / RUN)], "h36m")
+    people = RunPeople([RunFolder(bare_runs / RUN)], "h36m")
     assert people.unit == "error (% of head size)"
     assert "learnt no depth" in people.view(0).panels[0].notes[-1]

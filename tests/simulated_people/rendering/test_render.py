@@ -103,21 +103,6 @@ def test_bytes_do_not_depend_on_company_order_or_history(shot_of):
     assert np.array_equal(render(shots[::-1], body)[0].image, together[3])
 
 
-def test_many_at_once_give_the_same_pictures_as_one_by_one(shot_of, body):
-    """What a graphics card does: all shots in one go, of different sizes."""
-    shots = [
-        shot_of(0, "walk", "room"),
-        shot_of(1, "sit", "outdoor", width=64, height=50, size=40),
-        shot_of(2, "lie", "hall", width=90),
-    ]
-    shots.append(replace(shots[0], actors=shots[0].actors + shots[1].actors))
-    for one, many in zip(render(shots, body), renderer._render(shots, body), strict=True):
-        assert (np.abs(one.image.astype(int) - many.image) > 2).mean() < 2e-3
-        for a, b in zip(one.people, many.people, strict=True):
-            assert np.allclose(a.px, b.px)
-            assert (a.hidden != b.hidden).mean() < 0.02
-
-
 def test_a_wall_before_a_person_hides_every_joint(shot_of, body):
     shot = shot_of(3)
     toward = (shot.camera.position - [0, 0, 0]) * [1, 0, 1]
