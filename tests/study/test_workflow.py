@@ -23,9 +23,9 @@ from hpe_study.study import Study
 from hpe_study.study.notebooks import execute_notebook
 
 PROJECT = Path(__file__).resolve().parents[2]
-LONGEST = 900  # seconds that a study may take, on a busy machine
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT)}
-pytestmark = pytest.mark.timeout(2 * LONGEST)
+# By a thread: it ends the process, and Snakemake with it; an exception would wait for Snakemake.
+pytestmark = pytest.mark.timeout(1800, method="thread")
 
 
 @pytest.fixture(scope="module")
