@@ -9,41 +9,52 @@ from hpe_study.utils.files import atomic
 
 PROJECT = Path(__file__).resolve().parent.parent
 MARKS = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", re.S)
-TABLES = ("records/runs.csv", "fair/records/runs.csv", "real/records/runs.csv")  # below figures/reference
 AS_PUBLISHED = "as in the paper: each scheme's own number of images"
 EQUAL = "the same number of images learnt from"
-# What is compared, test set, metric, the run without and the run with 2D pre-training (names without their seed)
+# What is compared, the published records (below figures/reference), test set, metric, the run without and the run with 2D pre-training
+# (names without their seed), and what that one learnt from in 2D
+ONLY, MPII = "stage2-only3d-equal_images-h36m", "stage2-mpii-equal_images-h36m"
 ROWS = (
-    (AS_PUBLISHED, "h36m", "mpjpe", "stage3-only3d-h36m-h36m", "stage3-mpii-h36m-h36m"),
-    (AS_PUBLISHED, "mpi_inf_3dhp", "mpjpe", "stage3-only3d-h36m-h36m", "stage3-mpii-h36m-h36m"),
-    (EQUAL, "h36m", "mpjpe", "stage2-only3d-equal_images-h36m", "stage2-mpii-equal_images-h36m"),
-    (EQUAL, "mpi_inf_3dhp", "mpjpe", "stage2-only3d-equal_images-h36m", "stage2-mpii-equal_images-h36m"),
-)
-NAMES = {"h36m": "Human3.6M", "mpi_inf_3dhp": "MPI-INF-3DHP", "mpjpe": "MPJPE"}
+    (AS_PUBLISHED, "", "h36m", "mpjpe", "stage3-only3d-h36m-h36m", "stage3-mpii-h36m-h36m", "MPII"),
+    (AS_PUBLISHED, "", "mpi_inf_3dhp", "mpjpe", "stage3-only3d-h36m-h36m", "stage3-mpii-h36m-h36m", "MPII"),
+    (EQUAL, "fair", "h36m", "mpjpe", ONLY, MPII, "MPII"),
+    (EQUAL, "fair", "mpi_inf_3dhp", "mpjpe", ONLY, MPII, "MPII"),
+    (EQUAL, "real", "lsp", "pckh", ONLY, "stage2-lsp_simulated-equal_images-h36m", "simulated LSP"),
+    (EQUAL, "real", "lsp", "pckh", ONLY, "stage2-lsp_extended-equal_images-h36m", "real LSP-Extended"),
+    (EQUAL, "real", "lsp_pseudo3d", "ordinal", ONLY, "stage2-lsp_extended-equal_images-h36m", "real LSP-Extended"),
+)  # fmt: skip
+NAMES = {"h36m": "Human3.6M", "mpi_inf_3dhp": "MPI-INF-3DHP", "lsp": "LSP test", "lsp_pseudo3d": "LSP train"}
+METRICS = {"mpjpe": "MPJPE", "pckh": "PCKh@0.5", "ordinal": "order in depth"}
 
 
 def cell(scores: pd.DataFrame) -> str:
     """Mean over the seeds with its interval: by test people for one seed, the seeds' range for several."""
     low, high = (scores.low, scores.high) if len(scores) == 1 else (scores.value, scores.value)
-    return f"{scores.value.mean():.0f} [{low.min():.0f}, {high.max():.0f}] {scores.unit.iloc[0]}"
+    unit = scores.unit.iloc[0]
+    mean, low, high = (
+        f"{value:.{0 if unit == 'mm' else 1}f}" for value in (scores.value.mean(), low.min(), high.max())
+    )
+    return f"{mean} [{low}, {high}] {unit}"
 
 
 def results_table(home: Path = PROJECT) -> str:
     """The table in Markdown; rows whose runs are not published are left out."""
-    paths = [home / "figures/reference" / table for table in TABLES]
-    runs = pd.concat([pd.read_csv(path, low_memory=False) for path in paths if path.exists()])
-    runs = runs[(runs.scorer == "model") & (runs.protocol == "study")]
-    lines = ["| test people | compared at | 3D data alone | with 2D pre-training (MPII) | n, seeds |"]
-    lines += ["|---|---|---:|---:|---|"]
-    for what, test_set, metric, without, pretrained in ROWS:
-        chosen = runs[(runs.test_set == test_set) & (runs.metric == metric)]
-        pair = [chosen[chosen.run.str.fullmatch(rf"{name}-seed\d+")] for name in (without, pretrained)]
+    lines = [
+        "| test people | compared at | 3D data alone | with 2D pre-training | learnt from in 2D | n, seeds |"
+    ]
+    lines += ["|---|---|---:|---:|---|---|"]
+    for what, records, test_set, metric, without, pretrained, source in ROWS:
+        path = home / "figures/reference" / records / "records/runs.csv"
+        if not path.exists():
+            continue
+        runs = pd.read_csv(path, low_memory=False).query("scorer == 'model' and protocol == 'study'")
+        runs = runs[(runs.test_set == test_set) & (runs.metric == metric)]
+        pair = [runs[runs.run.str.fullmatch(rf"{name}-seed\d+")] for name in (without, pretrained)]
         if any(scores.empty for scores in pair):
             continue
-        origin = "simulated" if pair[0].simulated.all() else "real"
-        size = f"{pair[0].n.max()}, {pair[0].seed.nunique()}"
-        cells = [f"{origin} {NAMES[test_set]}, {NAMES[metric]}", what, *map(cell, pair), size]
-        lines.append(f"| {' | '.join(cells)} |")
+        people = f"{pair[0].test_origin.iloc[0]} {NAMES[test_set]}, {METRICS[metric]}"
+        size = f"{pair[0].n.max():.0f}, {pair[0].seed.nunique()}"
+        lines.append(f"| {' | '.join([people, what, *map(cell, pair), source, size])} |")
     return "\n".join(lines)
 
 
