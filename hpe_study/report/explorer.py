@@ -16,6 +16,7 @@ COMPARED = 6  # runs side by side, part by part
 ROW_PX = 22
 CLASS = "hpe-explorer"
 WHOLE = "whole test set"
+FIRST = ("mpjpe", "pckh", "pck_crop")  # of the metrics, in the menu
 LOWER = ("mpjpe", "pa_mpjpe", "n_mpjpe", "exchanged")  # metrics that are better when lower
 SCHEMES = {"2d": "2D alone", "fusion": "2D + 3D", "3d": "3D alone"}
 SHOWN = ["run", "seed", "value", "low", "high", "n", "images_seen", "seconds"]
@@ -96,7 +97,7 @@ class Explorer(widgets.VBox):
         splits = [(f"per {part}", part) for part in known_parts(self.results, self.test_set.value)]
         self._refilling = True
         with self.hold_sync():
-            _refill(self.metric, _values(rows.metric))
+            _refill(self.metric, sorted(_values(rows.metric), key=lambda name: name not in FIRST))
             _refill(self.protocol, _values(rows.protocol))
             _refill(self.split, [(WHOLE, WHOLE), *splits])
         self._refilling = False

@@ -70,10 +70,14 @@ class PeopleErrors:
 
 
 def pose_distance(truth: np.ndarray) -> np.ndarray:
-    """(N,) mm: the mean distance of (N, 16, 3) joints from the mean pose, hips turned to face one way."""
+    """(N,) mm: the mean distance of (N, 16, 3) joints from the mean pose, hips turned to face one way.
+
+    NaN where no joint is known.
+    """
     truth = truth - truth[:, [ROOT]]
     hips = np.subtract(*truth[:, MPII16.indices("l_hip r_hip")].swapaxes(0, 1))
     turn = np.exp(-1j * np.angle(hips[:, 0] + 1j * hips[:, 2]))
     ground = (truth[..., 0] + 1j * truth[..., 2]) * turn[:, None]
     turned = np.stack([ground.real, truth[..., 1], ground.imag], -1)
-    return np.nanmean(np.linalg.norm(turned - np.nanmean(turned, 0), axis=-1), 1)
+    mean_pose = pd.DataFrame(turned.reshape(len(turned), -1)).mean().to_numpy().reshape(turned.shape[1:])
+    return pd.DataFrame(np.linalg.norm(turned - mean_pose, axis=-1)).mean(axis=1).to_numpy()

@@ -49,10 +49,11 @@ def test_it_runs_on_the_python_kernel_and_carries_no_widget_state(notebook):
     assert "widgets" not in notebook.metadata
 
 
-def test_it_opens_with_a_heading_and_holds_no_error(notebook):
+def test_it_opens_with_a_heading_and_holds_no_error_or_warning(notebook):
     assert notebook.cells[0].source.startswith("# ")
     outputs = [output for cell in code(notebook) for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
 
 
 def test_it_is_small(notebook):

@@ -63,3 +63,10 @@ def test_one_raised_wrist_is_its_share_of_the_distance():
     poses = np.repeat(np.random.default_rng(0).normal(0, 300, (1, 16, 3)), 4, 0)
     poses[0, MPII16.index("l_wrist"), 1] -= 160
     np.testing.assert_allclose(pose_distance(poses), np.array([120, 40, 40, 40]) / 16)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_person_without_a_known_joint_has_no_distance():
+    poses = np.zeros((3, 16, 3))
+    poses[1], poses[:, 4] = np.nan, np.nan
+    np.testing.assert_array_equal(pose_distance(poses), [0, np.nan, 0])
