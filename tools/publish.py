@@ -179,7 +179,7 @@ def _audit(study, home):
 
 
 def audit_runs(study):
-    """A row a training of the audit, a data frame: which run, and how it was made (`records.made`), its
+    """One row per training of the audit, a data frame: which run, and how it was made (`records.made`), its
     switches under `legacy`."""
     rows = []
     for trial in trials(study.profile):

@@ -1,4 +1,4 @@
-"""Clipped limbs: forearms and shins that run through another part of the body, told from 3D joints alone.
+"""Clipped limbs: forearms and shins that run through another part of the body, found from 3D joints alone.
 
 Renderers and networks can put a forearm into the other arm or into a vest; Occlusion-Person has such poses.
 Limbs are capsules around their bones, the trunk is an elliptic cylinder between hips and shoulders; sizes are

@@ -92,10 +92,10 @@ class Contrast:
         chance: Two-sided p-value of the nearest end of the range.
         percent: The difference in percent of the second, where the claim speaks of its size.
         size: What this says: within, larger, smaller, can't tell; "" where the claim does not speak of it.
-        n: Test people (records) that it is told from.
+        n: Test people (records) that it rests on.
         seeds: How many trainings each side has.
         takes: What it would take to tell, where it is open.
-        paired: Whether it is told from single people's errors.
+        paired: Whether it comes from single people's errors.
     """
 
     title: str

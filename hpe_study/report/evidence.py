@@ -17,7 +17,7 @@ from hpe_study.study.runs import LEVEL_SET
 from hpe_study.training.schedule import drop_epochs
 from hpe_study.utils.rng import generator
 
-BEFORE, AFTER = 5, 2  # values that a jump is told from: a power law through those before, carried on
+BEFORE, AFTER = 5, 2  # values that a jump is judged by: a power law through those before, carried on
 
 
 class Printed(Evidence):

@@ -2,7 +2,7 @@
 
 A claim holds where each of its parts supports it and does not hold where one contradicts it; else it cannot
 be told. That is said twice: with each part at 5 %, and after Holm's correction over all claims of the ledger.
-How large an effect is, where the paper says so, is told apart from its direction and vetoes nothing.
+How large an effect is, where the paper says so, is judged apart from its direction and vetoes nothing.
 """
 
 import html

@@ -1,6 +1,6 @@
 """Records of equal parameters, made on different days or machines, joined into one set of records.
 
-Runs are told apart by their seeds. Every row keeps the code, device and seed that it comes from. What does
+Runs differ by their seeds. Every row keeps the code, device and seed that it comes from. What does
 not belong together is refused by name: a run that two folders hold, a run whose parameters differ in more
 than the seed, test sets of other labels, other oracle floors.
 """
