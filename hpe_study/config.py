@@ -51,7 +51,8 @@ STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "lega
 AUDIT = "audit"  # the notebook that trains its own runs
 TABLES = {n: f"table{n}" for n in range(1, 9)} | {3: "epoch_scaling"}  # table → its notebook
 FIGURES = ("timing", "training_curves", "wireframes", "claims", "report")  # the report joins the others
-ANALYSES = (*TABLES.values(), *FIGURES, AUDIT)
+CLIPPING = "clipping"  # the notebook of params/clipping.yaml alone
+ANALYSES = (*TABLES.values(), *FIGURES, CLIPPING, AUDIT)
 RENAMED = {  # a key of earlier parameter files → what to write instead
     "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
     "datasets": "write sets: {NAME: {options: {…}}}",

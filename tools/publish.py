@@ -2,7 +2,7 @@
 the repository sees.
 
 python -m tools.publish params/demo.yaml
-python -m tools.publish params/fair.yaml      (so, too: real, imagenet, search, today, geometry)
+python -m tools.publish params/fair.yaml      (so, too: real, imagenet, search, today, geometry, clipping)
 python -m tools.publish params/audit.yaml
 
 The first writes `figures/reference/` (records with the errors of every test person, the predictions of the
@@ -27,15 +27,17 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from hpe_study.config import AUDIT
+from hpe_study.config import AUDIT, CLIPPING
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions, write_predictions
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.parameter_files import read_profile
+from hpe_study.report.bone_ratios import PUBLISHED, bone_ratios
 from hpe_study.report.people import draw_people
 from hpe_study.study import Run, Study
 from hpe_study.study.audit import trials
+from hpe_study.study.person_errors import PersonErrors
 from hpe_study.study.records import made, read_runs
 from hpe_study.study.steps import open_store
 from hpe_study.utils.files import atomic
@@ -57,6 +59,7 @@ NOTEBOOKS = {  # profile → its notebooks that need the records alone
     "search": ("table7",),
     "today": ("table7",),
     "geometry": ("table8",),
+    CLIPPING: ("clipping",),
 }
 KINDS = ("csv", "png")  # notebooks hold tables and pictures; a page or a drawing can be made anew
 AUDIT_FILES = {  # of the notebook that trains
@@ -75,6 +78,7 @@ HEADER = """# {name}: the published results of {source} (commit, machine, precis
 # The analysis notebooks open on it, so that they can be read without running anything. Nothing is trained from here: run {source}.
 base: {base}
 name: {name}
+seeds: {seeds}
 records: {records}
 """
 
@@ -96,9 +100,13 @@ def main(profile, home=None):
     records = home / records_of(study.profile.name)
     figures = records.parent
     records.mkdir(parents=True, exist_ok=True)
-    for path in (*study.records, study.errors_path, *filter(Path.exists, study.blazepose)):
+    for path in (*study.records, *filter(Path.exists, study.blazepose)):
         _copy(path, records / path.name)
+    publish_errors(study, records)
     publish_people(study, records)
+    if len(ratios := bone_ratios(study) if study.profile.geometry_sweep else ()):
+        with atomic(records / PUBLISHED) as part:
+            ratios.to_csv(part, index=False)
     if study.profile.name == "demo":
         _portrait(study, figures / f"{PORTRAIT}.png")
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
@@ -114,14 +122,24 @@ def main(profile, home=None):
     return figures
 
 
+def publish_errors(study, records):
+    """The errors of every test person, one file per seed, into the folder `records`."""
+    for path in records.glob("errors*.h5"):
+        path.unlink()
+    errors = PersonErrors(study.errors_path)
+    for seed in study.profile.seeds:
+        errors.write(records / f"errors-seed{seed}.h5", {run.name for run in study.runs if run.seed == seed})
+
+
 def publish_people(study, records):
     """The predictions of the runs that figures and the viewer show, in half precision, and their labels.
 
     study: of the runs; records: the folder to publish into.
     """
-    shown = [
-        run for run in study.runs if replace(run, seed=0) in SHOWN and run.seed == study.profile.seeds[0]
-    ]
+    first = [run for run in study.runs if run.seed == study.profile.seeds[0]]
+    shown = [run for run in first if replace(run, seed=0) in SHOWN]
+    if study.profile.name == CLIPPING:  # its table is of predictions
+        shown = [row.run for row in study.rows]
     sets = [name for name in study.profile.three_d if shown and study.is_simulated(name)]  # ours to publish
     labels = {name: Store(study.labels_path(name)) for name in sets}
     for run in shown if labels else ():
@@ -249,10 +267,11 @@ def records_of(profile_name):
 
 def reference_text(profile_path, source):
     """The parameter file of a published profile: the profile under another name, reading published records."""
-    profile = read_profile(profile_path).name
+    profile = read_profile(profile_path)
     return HEADER.format(
-        base=Path(source).name, name=reference_name(profile), source=source, records=records_of(profile)
-    )
+        base=Path(source).name, name=reference_name(profile.name), source=source,
+        seeds=list(profile.seeds), records=records_of(profile.name),
+    )  # fmt: skip
 
 
 def published_in(home):

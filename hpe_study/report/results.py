@@ -49,7 +49,8 @@ class Results:
         runs, history, self._floors = study.records
         self.runs = read_runs(runs)
         self.history = read_history(history, RUN_COLUMNS)
-        self._people = PersonErrors(study.errors_path) if study.errors_path.exists() else None
+        paths = [study.errors_path] if study.errors_path.exists() else study.published_errors
+        self._people = PersonErrors(*paths) if paths else None
         self._labels, self._predictions, self._draws = {}, {}, {}
 
     @property

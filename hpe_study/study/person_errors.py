@@ -12,6 +12,7 @@ A score is the mean of a row weighted by the joints. Half precision moves it by 
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -103,57 +104,115 @@ def write_arrays(
         group.create_dataset(metric, data=half, compression="gzip", compression_opts=9, shuffle=True)
 
 
-class PersonErrors:
-    """An `errors.h5`, open for reading. Raises `StudyError` where it is not one."""
+class _Part(NamedTuple):
+    """What one file holds of a test set."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        require_readable(path)
-        self._runs = self._read(lambda file: {k: list(group["runs"].asstr()) for k, group in file.items()})
+    path: Path
+    runs: list[str]
+    arrays: set[str]
+    key: str
+    simulated: bool
+
+
+class PersonErrors:
+    """One or more `errors.h5`, of the same test people and different runs, open for reading as one.
+
+    Raises `StudyError` where one is none, or is of other labels than another.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        self._parts: dict[str, list[_Part]] = {}
         self._cache = {}
+        for path in map(Path, paths):
+            require_readable(path)
+            for test_set, part in _read(path, lambda file, path=path: _parts(path, file)).items():
+                first, *_ = parts = [*self._parts.get(test_set, []), part]
+                if part.key != first.key:
+                    raise StudyError(f"{path}: its test set {test_set} has other labels than {first.path}")
+                self._parts[test_set] = parts
 
     @property
     def test_sets(self) -> list[str]:
         """Names of the test sets."""
-        return list(self._runs)
+        return list(self._parts)
 
     def runs(self, test_set: str) -> list[str]:
         """Names of the runs with errors on a test set; none for a set that is not there."""
-        return self._runs.get(test_set, [])
+        return [name for part in self._parts.get(test_set, []) for name in part.runs]
 
     def metrics(self, test_set: str) -> list[str]:
         """The metrics of a test set, in the order of tables."""
-        return self._read(lambda file: [metric for metric in UNITS if metric in file[test_set]])
+        return [metric for metric in UNITS if any(metric in part.arrays for part in self._parts[test_set])]
 
     def key(self, test_set: str) -> str:
         """Key of the labels that a test set was scored with."""
-        return self._read(lambda file: str(file[test_set].attrs["key"]))
+        return self._parts[test_set][0].key
 
     def simulated(self, test_set: str) -> bool:
         """Whether a test set's people are simulated."""
-        return self._read(lambda file: bool(file[test_set].attrs["simulated"]))
+        return self._parts[test_set][0].simulated
 
     def units(self, test_set: str) -> Units:
         """Who is resampled together."""
-        return Units(*(self._array(test_set, level).astype(int) for level in LEVELS))
+        path = self._parts[test_set][0].path
+        return Units(*(self._array(path, test_set, level).astype(int) for level in LEVELS))
 
     def errors(self, test_set: str, metric: str) -> np.ndarray:
         """(R, N) mean over a record's joints, in the metric's unit; NaN where there is none."""
-        return self._array(test_set, metric).astype(float)
+        nothing = np.full(len(self.joints(test_set, metric)), np.nan)
+        rows = [
+            self._array(part.path, test_set, metric)
+            if metric in part.arrays
+            else np.tile(nothing, (len(part.runs), 1))
+            for part in self._parts[test_set]
+        ]
+        return np.concatenate(rows).astype(float)
 
     def joints(self, test_set: str, metric: str) -> np.ndarray:
         """(N,) how many joints count in a record."""
-        return self._array(test_set, metric + JOINTS).astype(int)
+        path = next(part.path for part in self._parts[test_set] if metric in part.arrays)
+        return self._array(path, test_set, metric + JOINTS).astype(int)
 
-    def _array(self, test_set, name):
-        if (test_set, name) not in self._cache:
-            self._cache[test_set, name] = self._read(lambda file: file[test_set][name][()])
-        return self._cache[test_set, name]
+    def write(self, path: Path, runs: Iterable[str] | None = None) -> None:
+        """Write the errors of `runs` (default: all) into one file."""
+        with atomic(path) as part, h5py.File(part, "w") as out:
+            for test_set in self.test_sets:
+                names = self.runs(test_set)
+                chosen = [names.index(name) for name in names if runs is None or name in runs]
+                if not chosen:
+                    continue
+                group = out.create_group(test_set)
+                group.attrs.update(key=self.key(test_set), simulated=self.simulated(test_set))
+                metrics = self.metrics(test_set)
+                errors = {metric: self.errors(test_set, metric)[chosen] for metric in metrics}
+                joints = {metric: self.joints(test_set, metric) for metric in metrics}
+                write_arrays(group, [names[row] for row in chosen], self.units(test_set), errors, joints)
 
-    def _read(self, read):
-        try:
-            with h5py.File(self.path, "r") as file:
-                return read(file)
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            reason = str(error).partition("\n")[0][:160]
-            raise StudyError(f"{self.path}: not readable as errors of people ({reason}); {ADVICE}") from error
+    def _array(self, path, test_set, name):
+        place = path, test_set, name
+        if place not in self._cache:
+            self._cache[place] = _read(path, lambda file: file[test_set][name][()])
+        return self._cache[place]
+
+
+def _parts(path, file):
+    """{test set: `_Part`} of an open file."""
+    return {
+        name: _Part(
+            path,
+            list(group["runs"].asstr()),
+            {*group},
+            str(group.attrs["key"]),
+            bool(group.attrs["simulated"]),
+        )
+        for name, group in file.items()
+    }
+
+
+def _read(path, read):
+    try:
+        with h5py.File(path, "r") as file:
+            return read(file)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error).partition("\n")[0][:160]
+        raise StudyError(f"{path}: not readable as errors of people ({reason}); {ADVICE}") from error

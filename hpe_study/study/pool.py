@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pandas as pd
 
 from hpe_study.errors import StudyError
-from hpe_study.study.person_errors import NAME, PersonErrors, write_arrays
+from hpe_study.study.person_errors import NAME, PersonErrors
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
 from hpe_study.utils.files import atomic
 
@@ -38,21 +36,18 @@ def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
         raise StudyError(f"{out}: pool two or more folders of records into another one")
     runs = [read_runs(folder / "runs.csv").assign(folder=str(folder)) for folder in folders]
     floors = [read_floors(folder / "floors.csv") for folder in folders]
-    errors = [PersonErrors(folder / NAME) for folder in folders]
+    errors = PersonErrors(*(folder / NAME for folder in folders))
     pooled = pd.concat(runs, ignore_index=True)
     _check_runs(pooled)
     for (folder, one), (other, two) in pairwise(zip(folders, floors, strict=True)):
         if not one.equals(two):
             raise StudyError(f"{other}/floors.csv: is not that of {folder}; their test sets differ")
-    _check_labels(errors)
     histories = [read_history(folder / "history.csv", RUN_COLUMNS) for folder in folders]
     tables = pooled.drop(columns="folder"), pd.concat(histories, ignore_index=True), floors[0]
     for table, name in zip(tables, TABLES, strict=True):
         with atomic(out / name) as part:
             table.to_csv(part, index=False)
-    with atomic(out / NAME) as part, h5py.File(part, "w") as file:
-        for test_set in dict.fromkeys(name for each in errors for name in each.test_sets):
-            _write_errors(file.create_group(test_set), test_set, [e for e in errors if e.runs(test_set)])
+    errors.write(out / NAME)
     return pooled.drop_duplicates("run").groupby(MADE).size().rename("runs").reset_index()
 
 
@@ -69,26 +64,3 @@ def _check_runs(pooled):
             settings = ", ".join(f"{row.folder}: {row.settings}" for row in different)
             message = f"its parameters differ in more than the seed ({settings}); nothing is pooled"
             raise StudyError(f"{name}: {message}")
-
-
-def _check_labels(errors):
-    for test_set in dict.fromkeys(name for each in errors for name in each.test_sets):
-        holding = [each for each in errors if each.runs(test_set)]
-        for one, other in pairwise(holding):
-            if one.key(test_set) != other.key(test_set):
-                raise StudyError(f"{other.path}: its test set {test_set} has other labels than {one.path}")
-
-
-def _write_errors(group, test_set, errors):
-    group.attrs.update(key=errors[0].key(test_set), simulated=errors[0].simulated(test_set))
-    runs, units = [name for each in errors for name in each.runs(test_set)], errors[0].units(test_set)
-    values, joints = {}, {}
-    for metric in dict.fromkeys(name for each in errors for name in each.metrics(test_set)):
-        known = [metric in each.metrics(test_set) for each in errors]
-        parts = [
-            each.errors(test_set, metric) if has else np.full((len(each.runs(test_set)), len(units)), np.nan)
-            for each, has in zip(errors, known, strict=True)
-        ]
-        values[metric] = np.concatenate(parts)
-        joints[metric] = errors[known.index(True)].joints(test_set, metric)
-    write_arrays(group, runs, units, values, joints)

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hpe_study import published_defects
-from hpe_study.config import AUDIT, FIGURES, TABLES, Profile, StageConfig
+from hpe_study.config import AUDIT, CLIPPING, FIGURES, TABLES, Profile, StageConfig
 from hpe_study.datasets.base import SPLITS
 from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.errors import StudyError
@@ -125,7 +125,7 @@ class Study:
         """The notebooks that turn the run records into tables and figures, in reading order."""
         every = [*(TABLES[table] for table in self.profile.tables), *FIGURES]
         chosen = self.profile.analyses
-        return every if chosen is None else [name for name in (*every, AUDIT) if name in chosen]
+        return every if chosen is None else [name for name in (*every, CLIPPING, AUDIT) if name in chosen]
 
     # ---------------------------------------------------------------- its data sets
 
@@ -198,6 +198,11 @@ class Study:
     def errors_path(self) -> Path:
         """The errors of every run on every single test person (`person_errors`)."""
         return self.folder / "errors.h5"
+
+    @property
+    def published_errors(self) -> list[Path]:
+        """The same, of published records: one file per seed, so that a new seed changes no other's."""
+        return sorted(self.folder.glob("errors-seed*.h5"))
 
     @property
     def blazepose(self) -> tuple[Path, Path]:

@@ -3,9 +3,10 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from hpe_study.report.bone_ratios import bone_ratios, unevenness
+from hpe_study.report.bone_ratios import COLUMNS, PUBLISHED, bone_ratios, unevenness
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTHS, MPII16
 from hpe_study.study import Study
 
@@ -44,3 +45,15 @@ def test_without_records_there_are_no_rows(tmp_path):
     for name in ("demo", "geometry"):
         shutil.copy(f"params/{name}.yaml", tmp_path / "params")
     assert bone_ratios(Study(tmp_path / "params" / "geometry.yaml")).empty
+
+
+def test_published_ratios_are_read_as_published(tmp_path):
+    (tmp_path / "params").mkdir()
+    for name in ("demo", "geometry", "reference_geometry"):
+        shutil.copy(f"params/{name}.yaml", tmp_path / "params")
+    study = Study(tmp_path / "params" / "reference_geometry.yaml")
+    assert bone_ratios(study).empty
+    study.folder.mkdir(parents=True)
+    rows = pd.DataFrame([(0.01, 0, "model", "h36m", 12.5)], columns=COLUMNS)
+    rows.to_csv(study.folder / PUBLISHED, index=False)
+    pd.testing.assert_frame_equal(bone_ratios(study), rows)

@@ -1,5 +1,6 @@
 """`errors.h5`: what the runs' own predictions give, person by person, in half precision."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -54,6 +55,32 @@ def test_a_run_without_predictions_is_left_out_and_units_are_the_labels(written)
 
 def test_a_damaged_file_is_named(written, tmp_path):
     path = tmp_path / "errors.h5"
-    path.write_bytes(written[0].path.read_bytes()[:500])
+    written[0].write(path)
+    path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(StudyError, match=r"errors\.h5: not readable as errors of people"):
         PersonErrors(path)
+
+
+def test_files_of_single_runs_read_as_one(written, tmp_path):
+    """One run has no 2D test set, so a whole set and its metrics are in one of the two files alone."""
+    whole, _ = written
+    paths = [tmp_path / f"{run}.h5" for run in whole.runs("h36m")]
+    for path, run in zip(paths, whole.runs("h36m"), strict=True):
+        whole.write(path, {run})
+    again = PersonErrors(*paths)
+    for test_set in whole.test_sets:
+        assert again.runs(test_set) == whole.runs(test_set)
+        assert again.metrics(test_set) == whole.metrics(test_set)
+        for metric in whole.metrics(test_set):
+            np.testing.assert_array_equal(again.errors(test_set, metric), whole.errors(test_set, metric))
+            np.testing.assert_array_equal(again.joints(test_set, metric), whole.joints(test_set, metric))
+
+
+def test_files_of_other_labels_are_refused(written, tmp_path):
+    one, other = tmp_path / "one.h5", tmp_path / "other.h5"
+    for path in (one, other):
+        written[0].write(path)
+    with h5py.File(other, "r+") as file:
+        file["h36m"].attrs["key"] = "another"
+    with pytest.raises(StudyError, match=r"other\.h5: its test set h36m has other labels than .*one\.h5"):
+        PersonErrors(one, other)
