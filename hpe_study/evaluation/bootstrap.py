@@ -7,7 +7,8 @@ people say nothing of how people differ. The draws of a stream are the same what
 difference of two runs' draws on one test set is the paired difference.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,8 +20,21 @@ FIXED = 2  # people
 CHUNK = 1 << 22  # weights held at a time
 
 
-def resampled(units: Units, stream: str, count: int = RESAMPLES) -> Iterator[np.ndarray]:
+def resampled(units: Units, stream: str, count: int = RESAMPLES) -> Iterable[np.ndarray]:
     """How often each moment comes in each resample: chunks (draws, moments), `count` draws in all."""
+    if units.counts[2] * count > CHUNK:
+        return _draws(units, stream, count)
+    return _kept(stream, count, *(np.ascontiguousarray(level, np.int64).tobytes() for level in units.levels))
+
+
+@lru_cache(maxsize=4)
+def _kept(stream, count, *levels):
+    """The draws of few moments in one chunk, kept because all metrics of a test set are resampled alike."""
+    units = Units(*(np.frombuffer(level, np.int64) for level in levels))
+    return [weights.astype(float) for weights in _draws(units, stream, count)]
+
+
+def _draws(units, stream, count) -> Iterator[np.ndarray]:
     random = rng.generator(stream, 0)
     people, sequences, moments = units.counts
     for start in range(0, count, step := max(1, CHUNK // moments)):
