@@ -46,6 +46,19 @@ class Study:
             raise StudyError(
                 f"{self.profile_path}: put it into the project's folder params/, beside the others"
             )
+        self._check_stand_ins()
+
+    def _check_stand_ins(self):
+        """Refuse two stand-ins of one reader in one folder: the second would take the first one's place."""
+        first = {}
+        for name in self.splits:
+            source, root = self.profile.source(name), self.root_of(name)
+            other = first.setdefault((source.reader, root), name) if source.simulate else name
+            if self.profile.source(other).simulate != source.simulate:
+                raise StudyError(
+                    f"{self.profile_path}: sets.{name}: would be written over {other} in {root}; give it a"
+                    " root of its own"
+                )
 
     def __repr__(self) -> str:
         kind = "simulated people" if self.simulated else "real people"

@@ -86,7 +86,7 @@ def test_a_draw_is_the_mean_of_the_records_written_out():
     draws = resampled_means(sums[None], joints, units, "written out", 50)[0]
     weights = np.concatenate(list(resampled(units, "written out", 50)))
     for draw, often in zip(draws, weights, strict=True):
-        records = [record for record in range(6) for _ in range(often[units.moment[record]])]
+        records = [record for record in range(6) for _ in range(int(often[units.moment[record]]))]
         assert draw == pytest.approx(sums[records].sum() / joints[records].sum())
 
 

@@ -1,5 +1,8 @@
 """The grid of runs: the paper's tables as data."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from hpe_study.config import PAPER_2D, PAPER_3D, Profile
@@ -232,3 +235,17 @@ def test_the_audit_is_one_notebook_that_trains_its_own_runs():
     assert study.runs == []
     assert study.analyses == ["audit"]
     assert "audit" not in Study("params/demo.yaml").analyses
+
+
+def test_two_stand_ins_of_one_reader_do_not_share_a_folder(tmp_path):
+    """They once did: the second was written over the first, and both were prepared from it."""
+    path = tmp_path / "params" / "mine.yaml"
+    path.parent.mkdir()
+    text = Path("params/clipping.yaml").read_text().replace("base: demo.yaml", "base: first.yaml")
+    shutil.copy("params/demo.yaml", path.parent)
+    shutil.copy("params/first.yaml", path.parent)
+    path.write_text(text)
+    assert Study(path).root_of("occlusion_clipping") != Study(path).root_of("occlusion_person")
+    path.write_text(text.replace("root: data/simulated/clipping/limbs, ", ""))
+    with pytest.raises(StudyError, match=r"sets\.occlusion_clipping: would be written over occlusion_person"):
+        Study(path)
