@@ -16,15 +16,10 @@ Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 @dataclass(frozen=True)
 class Boxes:
-    """The square boxes of N people, or the box of one (without the N); arrays and tensors alike.
+    """The square boxes of N people, or the box of one (without the N); arrays and tensors alike."""
 
-    Attributes:
-        center: (N, 2) px.
-        side: (N,) px.
-    """
-
-    center: "np.ndarray | torch.Tensor"
-    side: "np.ndarray | torch.Tensor"
+    center: "np.ndarray | torch.Tensor"  # (N, 2) px
+    side: "np.ndarray | torch.Tensor"  # (N,) px
 
     def __getitem__(self, rows: object) -> "Boxes":
         """The boxes of some of the people: an index, indices, a slice or a mask."""

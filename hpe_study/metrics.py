@@ -42,9 +42,6 @@ _CROP_PCK = "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l
 CROP_PCK_JOINTS = tuple(MPII16.indices(_CROP_PCK))
 
 
-# ---------------------------------------------------------------- errors
-
-
 def joint_errors(
     prediction: ArrayLike,
     truth: ArrayLike,
@@ -131,9 +128,6 @@ def procrustes(prediction: np.ndarray, truth: np.ndarray, weights: np.ndarray) -
     rotation = (u * signs[:, None]) @ vt
     scale = _ratio((strength * signs).sum(1), (weights * prediction**2).sum((1, 2)))
     return scale[:, None, None] * prediction @ rotation.swapaxes(1, 2) + true_center
-
-
-# ---------------------------------------------------------------- percent per joint
 
 
 def hits(errors: np.ndarray, threshold: ArrayLike, within: bool = False) -> np.ndarray:
@@ -269,9 +263,6 @@ def metric_arrays_3d(
         "pck150": hits(errors, threshold),
         "auc": auc_hits(errors),
     }
-
-
-# ---------------------------------------------------------------- scores
 
 
 def mpjpe(

@@ -87,9 +87,6 @@ def _files_beside(path: Path) -> str:
     return ", ".join(sorted(str(other) for other in path.parent.glob("*.yaml"))) or "none"
 
 
-# ---------------------------------------------------------------- YAML
-
-
 class _Loader(yaml.SafeLoader):
     """YAML's safe loader, which also refuses keys that stand twice or are no text."""
 
@@ -131,9 +128,6 @@ def _refuse_bomb(node: yaml.Node, sizes: dict, depth: int) -> int:
         if sizes[id(node)] > MAX_NODES:
             raise ValueError(f"stands for more than {MAX_NODES:,} values, aliases written out")
     return sizes[id(node)]
-
-
-# ---------------------------------------------------------------- checks
 
 
 def checked(model: type[Model], values: dict, origin: object) -> Model:

@@ -18,17 +18,12 @@ class MixedSampler:
     """Draws an epoch's samples from several stores, without repetition.
 
     A count above a store's length goes through all of the store again.
-
-    Attributes:
-        counts: Number of samples of each store in an epoch.
-        lengths: Number of samples in each store.
-        seed: Of the run.
-        chosen: {store: indices that may be drawn}; of a store that is not named, all.
     """
 
-    counts: tuple[int, ...]
-    lengths: tuple[int, ...]
-    seed: int
+    counts: tuple[int, ...]  # number of samples of each store in an epoch
+    lengths: tuple[int, ...]  # number of samples in each store
+    seed: int  # of the run
+    # {store: indices that may be drawn}; of a store that is not named, all
     chosen: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def pool(self, store: int) -> np.ndarray:

@@ -22,29 +22,18 @@ VERSION = 1  # increase it when the same files and settings produce a different 
 
 @dataclass(frozen=True)
 class StoreSettings:
-    """How the store of one data set and split is made.
+    """How the store of one data set and split is made."""
 
-    Attributes:
-        data_set: The name that `open_dataset` knows it by.
-        split: "train" or "test".
-        input_size: Side of the network's input in px.
-        margin: Side of the stored square over the side of the person's box.
-        encoding: "jpeg" or "raw".
-        strict: Refuse an incomplete data set, or "published": see `open_dataset`.
-        joint_rules: "corrected", or "printed" for the paper's (`datasets.label_mapping`).
-        legacy: Published defects; those that do not concern how this set is read change nothing.
-        options: Of the data set's reader.
-    """
-
-    data_set: str
-    split: str
-    input_size: int
-    margin: float = 1.5
-    encoding: str = "jpeg"
-    strict: bool | str = False
-    joint_rules: str = "corrected"
+    data_set: str  # the name that `open_dataset` knows it by
+    split: str  # "train" or "test"
+    input_size: int  # side of the network's input in px
+    margin: float = 1.5  # side of the stored square over the side of the person's box
+    encoding: str = "jpeg"  # "jpeg" or "raw"
+    strict: bool | str = False  # refuse an incomplete data set, or "published": see `open_dataset`
+    joint_rules: str = "corrected"  # "corrected", or "printed" for the paper's (`datasets.label_mapping`)
+    # published defects; those that do not concern how this set is read change nothing
     legacy: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the data set's reader
 
     @property
     def crop_size(self) -> int:

@@ -224,8 +224,6 @@ class Records(Sequence):
         labelled = ~np.isnan(joints2d).any(-1)
         return Record(image, self.skeleton, joints2d, labelled, **(unknown | known), meta=meta)
 
-    # ------------------------------------------------ for `load`
-
     def folder(self, *parts: str) -> Path:
         """A folder of the set. Raises `MissingSetError` where it is not there."""
         path = self.root.joinpath(*parts)

@@ -7,38 +7,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """The facts that a reader's module keeps about its data set.
+    """The facts that a reader's module keeps about its data set."""
 
-    Attributes:
-        name: What `open_dataset` takes.
-        title: Its name in print.
-        kind: "2d" or "3d".
-        folders: Under the data root.
-        url: Of its page.
-        licence: In a few words.
-        citation: Of its paper.
-        expected: Split → records of the original; None where that depends on options or is not published.
-        quirks: Traps of the raw layout and what the reader does about them.
-        hint: A step that people forget between downloading and reading.
-        download_gb: Of pictures and labels, in GB, where the set's page says it.
-        pseudo: Its 3D are pseudo labels: fits of a body model, not measured.
-        stand_in: Name of the simulated people in its layout; "": its own; None: there are none.
-        layouts: Other layouts of the same set: name → options for `open_dataset`.
-    """
-
-    name: str
-    title: str
-    kind: str
-    folders: tuple[str, ...]
-    url: str
-    licence: str
-    citation: str
+    name: str  # what `open_dataset` takes
+    title: str  # its name in print
+    kind: str  # "2d" or "3d"
+    folders: tuple[str, ...]  # under the data root
+    url: str  # of its page
+    licence: str  # in a few words
+    citation: str  # of its paper
+    # split → records of the original; None where that depends on options or is not published
     expected: dict[str, int | None]
-    quirks: tuple[str, ...]
-    hint: str = ""
-    download_gb: float = math.nan
-    pseudo: bool = False
-    stand_in: str | None = ""
+    quirks: tuple[str, ...]  # traps of the raw layout and what the reader does about them
+    hint: str = ""  # a step that people forget between downloading and reading
+    download_gb: float = math.nan  # of pictures and labels, in GB, where the set's page says it
+    pseudo: bool = False  # its 3D are pseudo labels: fits of a body model, not measured
+    stand_in: str | None = ""  # name of the simulated people in its layout; "": its own; None: there are none
+    # other layouts of the same set: name → options for `open_dataset`
     layouts: dict[str, dict] = field(default_factory=dict)
 
     def stand_in_command(self, root: str | Path) -> str:

@@ -86,21 +86,15 @@ def box_of_two_joints(record: Record) -> Box:
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """How the labels of one data set become a model's.
+    """How the labels of one data set become a model's."""
 
-    Attributes:
-        defects: Names of the published defects in it.
-        rules: "printed" where the paper's joint rules differ from ours for this set; else "corrected".
-        joints: (joints (J, D), skeleton) → (16, D).
-        box: record → `Box`.
-        options: Of the reader, beside the user's own.
-    """
-
-    defects: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()  # names of the published defects in it
+    # "printed" where the paper's joint rules differ from ours for this set; else "corrected"
     rules: str = "corrected"
+    # (joints (J, D), skeleton) → (16, D)
     joints: Callable[[np.ndarray, Skeleton], np.ndarray] = common_joints
-    box: Callable[[Record], Box] = own_box
-    options: dict = field(default_factory=dict)
+    box: Callable[[Record], Box] = own_box  # record → `Box`
+    options: dict = field(default_factory=dict)  # of the reader, beside the user's own
 
 
 def label_mapping(data_set: str, defects: Iterable[str] = (), joint_rules: str = "corrected") -> LabelMapping:

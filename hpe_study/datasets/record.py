@@ -17,36 +17,24 @@ class Record:
 
     Image coordinates are 0-based px of `image`, x right, y down; the integer is the *centre* of a pixel.
     Missing is NaN plus a False flag, never 0.
-
-    Attributes:
-        image: Path of the picture.
-        skeleton: The data set's own joints, J of them.
-        joints2d: (J, 2) float64 px; NaN where not labelled.
-        labelled: (J,) bool: joints2d is given.
-        occluded: (J,) int8: 1 hidden in the image, 0 seen, -1 (`UNKNOWN`) not said.
-        center: (2,) px, the crop's centre.
-        side: px, the square crop's side.
-        joints3d: (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D
-            sets.
-        joints3d_universal: (J, 3) mm, MPI-INF-3DHP's univ_annot3; None elsewhere.
-        intrinsics: fx, fy, cx, cy in px; NaN where the set gives no camera.
-        head_size: px, the length that PCKh's threshold is a fraction of; NaN where undefined.
-        image_size: (width, height) in px as the labels state it; None where they do not.
-        meta: dataset, split, index, subject, sequence, action, camera, frame, person (those known).
     """
 
-    image: Path
-    skeleton: Skeleton
-    joints2d: np.ndarray
-    labelled: np.ndarray
-    occluded: np.ndarray
-    center: np.ndarray
-    side: float
+    image: Path  # path of the picture
+    skeleton: Skeleton  # the data set's own joints, J of them
+    joints2d: np.ndarray  # (J, 2) float64 px; NaN where not labelled
+    labelled: np.ndarray  # (J,) bool: joints2d is given
+    occluded: np.ndarray  # (J,) int8: 1 hidden in the image, 0 seen, -1 (`UNKNOWN`) not said
+    center: np.ndarray  # (2,) px, the crop's centre
+    side: float  # px, the square crop's side
+    # (J, 3) float64 mm, camera frame (x right, y down, z away); NaN where missing, all NaN in 2D sets
     joints3d: np.ndarray
-    joints3d_universal: np.ndarray | None = None
+    joints3d_universal: np.ndarray | None = None  # (J, 3) mm, MPI-INF-3DHP's univ_annot3; None elsewhere
+    # fx, fy, cx, cy in px; NaN where the set gives no camera
     intrinsics: np.ndarray = field(default_factory=lambda: np.full(4, np.nan))
-    head_size: float = np.nan
+    head_size: float = np.nan  # px, the length that PCKh's threshold is a fraction of; NaN where undefined
+    # (width, height) in px as the labels state it; None where they do not
     image_size: tuple[int, int] | None = None
+    # dataset, split, index, subject, sequence, action, camera, frame, person (those known)
     meta: dict = field(default_factory=dict)
 
 

@@ -52,17 +52,11 @@ Scores = dict[str, tuple[str, np.ndarray]]  # metric → (protocol's name, array
 
 @dataclass(frozen=True)
 class Landmarks:
-    """What BlazePose sees in the pictures of N people; NaN where it found nobody, and for joints it lacks.
+    """What BlazePose sees in the pictures of N people; NaN where it found nobody, and for joints it lacks."""
 
-    Attributes:
-        found: (N,) bool.
-        joints: (N, 16, 2) fractions of the picture.
-        poses: (N, 16, 3) mm, camera frame, from the middle of the hips.
-    """
-
-    found: np.ndarray
-    joints: np.ndarray
-    poses: np.ndarray
+    found: np.ndarray  # (N,) bool
+    joints: np.ndarray  # (N, 16, 2) fractions of the picture
+    poses: np.ndarray  # (N, 16, 3) mm, camera frame, from the middle of the hips
 
     def __len__(self) -> int:
         return len(self.found)

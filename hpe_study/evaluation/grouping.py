@@ -24,17 +24,11 @@ ENDS = MPII16.indices("r_ankle l_ankle pelvis head_top r_wrist l_wrist thorax") 
 
 @dataclass(frozen=True)
 class Units:
-    """What is resampled: the person, sequence and moment of each of N records, each nested in the one before.
+    """What is resampled: person, sequence and moment of each of N records, each nested in the one before."""
 
-    Attributes:
-        person: (N,) numbers from 0.
-        sequence: (N,) numbers from 0.
-        moment: (N,) numbers from 0.
-    """
-
-    person: np.ndarray
-    sequence: np.ndarray
-    moment: np.ndarray
+    person: np.ndarray  # (N,) numbers from 0
+    sequence: np.ndarray  # (N,) numbers from 0
+    moment: np.ndarray  # (N,) numbers from 0
 
     def __len__(self) -> int:
         return len(self.person)

@@ -29,17 +29,11 @@ _SHAPES = {"joints": (_JOINTS, 2), "depth": (_JOINTS,), "score": (_JOINTS,)}  # 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of N people, MPII-16.
+    """Predictions of N people, MPII-16."""
 
-    Attributes:
-        joints: (N, 16, 2) fractions of the person's box.
-        depth: (N, 16) root-relative, in its sides.
-        score: (N, 16) confidence: the heat map's height.
-    """
-
-    joints: np.ndarray
-    depth: np.ndarray
-    score: np.ndarray
+    joints: np.ndarray  # (N, 16, 2) fractions of the person's box
+    depth: np.ndarray  # (N, 16) root-relative, in its sides
+    score: np.ndarray  # (N, 16) confidence: the heat map's height
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -59,15 +53,10 @@ class Predictions:
 
 @dataclass(frozen=True)
 class CanonicalBones:
-    """Mean bone lengths of a run's 3D training set, (15,) mm of `MPII16.bones`; NaN where unknown.
+    """Mean bone lengths of a run's 3D training set, (15,) mm of `MPII16.bones`; NaN where unknown."""
 
-    Attributes:
-        own: of the camera's own truth ("annot3").
-        universal: of MPI-INF-3DHP's univ_annot3.
-    """
-
-    own: np.ndarray
-    universal: np.ndarray
+    own: np.ndarray  # of the camera's own truth ("annot3")
+    universal: np.ndarray  # of MPI-INF-3DHP's univ_annot3
 
     @classmethod
     def unknown(cls) -> "CanonicalBones":

@@ -24,19 +24,12 @@ BATCH = 64
 
 
 class PredictedBatch(NamedTuple):
-    """Predictions of B people, tensors on the network's device.
+    """Predictions of B people, tensors on the network's device."""
 
-    Attributes:
-        joints: (B, 16, 2) fractions of the person's box.
-        depth: (B, 16) root-relative, in its sides.
-        score: (B, 16) confidence.
-        sample: (B, 2) which people: (store, index).
-    """
-
-    joints: torch.Tensor
-    depth: torch.Tensor
-    score: torch.Tensor
-    sample: torch.Tensor
+    joints: torch.Tensor  # (B, 16, 2) fractions of the person's box
+    depth: torch.Tensor  # (B, 16) root-relative, in its sides
+    score: torch.Tensor  # (B, 16) confidence
+    sample: torch.Tensor  # (B, 2) which people: (store, index)
 
 
 def load_run_model(folder: str | Path) -> tuple[PoseNetwork, NetworkConfig]:

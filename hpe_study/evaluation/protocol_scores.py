@@ -18,25 +18,16 @@ from hpe_study.utils.arrays import nan_mean
 ROOT = MPII16.index(MPII16.root)
 
 
-# ---------------------------------------------------------------- size
-
-
 @dataclass(frozen=True)
 class SizeCues:
-    """Inputs from which a prediction's size in mm can be computed; `Protocol.scale` selects one.
+    """Inputs from which a prediction's size in mm can be computed; `Protocol.scale` selects one."""
 
-    Attributes:
-        bones: (15,) mm of `MPII16.bones`, means over the training set of the kind of truth that is scored;
-            NaN where unknown.
-        boxes: of the people, in px.
-        intrinsics: (N, 4) fx, fy, cx, cy in px.
-        root_depth: (N,) mm, the root's true distance along the camera's axis.
-    """
-
+    # (15,) mm of `MPII16.bones`, means over the training set of the kind of truth that is scored; NaN
+    # where unknown
     bones: np.ndarray | None = None
-    boxes: Boxes | None = None
-    intrinsics: np.ndarray | None = None
-    root_depth: np.ndarray | None = None
+    boxes: Boxes | None = None  # of the people, in px
+    intrinsics: np.ndarray | None = None  # (N, 4) fx, fy, cx, cy in px
+    root_depth: np.ndarray | None = None  # (N,) mm, the root's true distance along the camera's axis
 
 
 def to_mm(protocol: Protocol, joints: np.ndarray, depth: np.ndarray, cues: SizeCues) -> np.ndarray:
@@ -95,9 +86,6 @@ def _check_given(protocol, cues, *needed):
         raise StudyError(
             f"protocol {protocol.name} sizes predictions by {protocol.scale}: it needs {', '.join(lacking)}"
         )
-
-
-# ---------------------------------------------------------------- scores
 
 
 def _in_protocol(protocol, joints):

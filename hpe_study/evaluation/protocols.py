@@ -20,41 +20,25 @@ PUBLISHED_TOTAL = 4000.0  # mm, all bones of H36M-17
 
 @dataclass(frozen=True, eq=False)
 class Protocol:
-    """How one benchmark scores.
+    """How one benchmark scores."""
 
-    Attributes:
-        name: what commands and tables call it.
-        title: what it scores, in words.
-        datasets: data sets that it is meant for; empty: any.
-        skeleton: the joints that are compared.
-        joints: names of those that count.
-        root: both poses are moved to it; None in 2D.
-        truth: "annot3", the camera's own; "univ", MPI-INF-3DHP's at a common height; "joints2d".
-        scale: "canonical", "camera", "fixed" (see above); None in 2D.
-        align: of mpjpe, pck150 and auc.
-        unit: of the threshold: "mm"; in 2D "head", "torso" or "crop".
-        threshold: below which (in 2D: within which) a joint is right.
-        predicted_from: joints that a prediction gives as weights of MPII-16 joints, instead of what `convert`
-            would give.
-        truth_fallbacks: for a joint that `convert` cannot give of the truth, the truth's own joints that are
-            taken for it; the first that the set has.
-        note: what a reader must know beside the number.
-    """
-
-    name: str
-    title: str
-    datasets: tuple[str, ...]
-    skeleton: Skeleton
-    joints: tuple[str, ...]
-    root: str | None = "pelvis"
-    truth: str = "annot3"
-    scale: str | None = "canonical"
-    align: Align | None = None
-    unit: str = "mm"
-    threshold: float = 150.0
+    name: str  # what commands and tables call it
+    title: str  # what it scores, in words
+    datasets: tuple[str, ...]  # data sets that it is meant for; empty: any
+    skeleton: Skeleton  # the joints that are compared
+    joints: tuple[str, ...]  # names of those that count
+    root: str | None = "pelvis"  # both poses are moved to it; None in 2D
+    truth: str = "annot3"  # "annot3", the camera's own; "univ", MPI-INF-3DHP's at a common height; "joints2d"
+    scale: str | None = "canonical"  # "canonical", "camera", "fixed" (see above); None in 2D
+    align: Align | None = None  # of mpjpe, pck150 and auc
+    unit: str = "mm"  # of the threshold: "mm"; in 2D "head", "torso" or "crop"
+    threshold: float = 150.0  # below which (in 2D: within which) a joint is right
+    # joints that a prediction gives as weights of MPII-16 joints, instead of what `convert` would give
     predicted_from: dict[str, dict[str, float]] = field(default_factory=dict)
+    # for a joint that `convert` cannot give of the truth, the truth's own joints that are taken for it;
+    # the first that the set has
     truth_fallbacks: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    note: str = ""
+    note: str = ""  # what a reader must know beside the number
 
     def __post_init__(self) -> None:
         self.skeleton.indices(list(self.joints))  # a ValueError names a joint that the skeleton does not have

@@ -39,45 +39,26 @@ class RunParameters(_Entry):
 
 
 class RunRecord(_Entry):
-    """The record of a finished training.
+    """The record of a finished training."""
 
-    Attributes:
-        name: of the run.
-        hash: of its parameters, the run's identity.
-        parameters: what it was trained with.
-        data: {file name of a store: its key}.
-        simulated: whether any training data, here or in the runs that it began with, are simulated people.
-        real: whether any are real ones; None in old records.
-        weights_from: where the first weights came from.
-        images_seen: in all epochs.
-        images_2d: distinct images of the 2D set.
-        seconds: of training, this stage.
-        seconds_per_epoch: median.
-        images_per_second: median.
-        peak_memory_mb: of the GPU, else of the process.
-        bones_mm: (15,) the canonical lengths of `MPII16.bones`, None where unknown; None after stage 1.
-        device: what it was trained on.
-        precision: "bf16" or "fp32".
-        code: commit or version.
-    """
-
-    name: str
-    hash: str
-    parameters: RunParameters
-    data: dict[str, str]
-    simulated: bool
-    real: bool | None = None
-    weights_from: str
-    images_seen: Count
-    images_2d: Count | None
-    seconds: NotNegative
-    seconds_per_epoch: NotNegative
-    images_per_second: NotNegative
-    peak_memory_mb: NotNegative
+    name: str  # of the run
+    hash: str  # of its parameters, the run's identity
+    parameters: RunParameters  # what it was trained with
+    data: dict[str, str]  # {file name of a store: its key}
+    simulated: bool  # whether any training data, here or in the runs that it began with, are simulated people
+    real: bool | None = None  # whether any are real ones; None in old records
+    weights_from: str  # where the first weights came from
+    images_seen: Count  # in all epochs
+    images_2d: Count | None  # distinct images of the 2D set
+    seconds: NotNegative  # of training, this stage
+    seconds_per_epoch: NotNegative  # median
+    images_per_second: NotNegative  # median
+    peak_memory_mb: NotNegative  # of the GPU, else of the process
+    # (15,) the canonical lengths of `MPII16.bones`, None where unknown; None after stage 1
     bones_mm: list[BoneLength | None] | None
-    device: str
-    precision: str
-    code: str
+    device: str  # what it was trained on
+    precision: str  # "bf16" or "fp32"
+    code: str  # commit or version
 
     @pydantic.field_validator("bones_mm")
     @classmethod

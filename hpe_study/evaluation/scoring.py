@@ -50,9 +50,6 @@ OTHER_SHOOTS = "model, without shoots that are in training"
 Scores = dict[tuple[str, str], tuple[str, np.ndarray]]  # (scorer, metric) → (protocol's name, array)
 
 
-# ---------------------------------------------------------------- poses and labels
-
-
 def poses_of(joints: np.ndarray, depth: np.ndarray) -> np.ndarray:
     """(N, 16, 2) box fractions and (N, 16) depth in box sides → (N, 16, 3) in box sides: weak perspective."""
     return np.concatenate([joints, depth[..., None]], -1)
@@ -72,9 +69,6 @@ def universal_bone_lengths(train_3d: Store) -> np.ndarray:
     """(15,) mm: mean lengths of `MPII16.bones` in a training store's univ_annot3; NaN where it has none."""
     universal = train_3d["own_joints3d_universal"]
     return mean_bone_lengths(convert(universal, train_3d.own_skeleton, MPII16))
-
-
-# ---------------------------------------------------------------- the study's own protocol
 
 
 def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -115,9 +109,6 @@ def values_3d(poses: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     Poses and truth are (N, 16, 3) mm; joints that the scorer cannot give are NaN and do not count.
     """
     return metric_arrays_3d(poses, truth, ~np.isnan(poses).any(-1), root=ROOT)
-
-
-# ---------------------------------------------------------------- any protocol
 
 
 def values_under(
@@ -186,9 +177,6 @@ def with_head(poses: np.ndarray) -> np.ndarray:
     return poses
 
 
-# ---------------------------------------------------------------- baselines
-
-
 def fit_baselines(train_3d: Store, bones: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The best constant pose (16, 3) mm and depths (M, 16) in box sides of a run's 3D training store."""
     from hpe_study.evaluation.baselines import best_constant_pose  # loads torch, which tables do not need
@@ -225,9 +213,6 @@ def floors_of_real(store: Store, bones: np.ndarray) -> dict[str, np.ndarray]:
         ZERO_DEPTH: scale_to_bones(poses_of(joints, np.where(np.isnan(depth), np.nan, 0.0)), bones),
         "true 2D + true depth": scale_to_bones(poses_of(joints, depth), bones),
     }
-
-
-# ---------------------------------------------------------------- rows
 
 
 def model_scores(

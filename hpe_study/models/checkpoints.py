@@ -38,21 +38,14 @@ _DEPTHS = {
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        path: the file.
-        weights: by key, "module." taken off; each a plain, whole, finite tensor.
-        preprocessing: what the weights were trained with.
-        network: fields of a `NetworkConfig` as they stand in the file, plain values; None where it has none.
-        identity: digest of the weights and of what they depend on; None where the file has none.
-    """
-
-    path: Path
-    weights: dict[str, Tensor]
-    preprocessing: Preprocessing
+    path: Path  # the file
+    weights: dict[str, Tensor]  # by key, "module." taken off; each a plain, whole, finite tensor
+    preprocessing: Preprocessing  # what the weights were trained with
+    # fields of a `NetworkConfig` as they stand in the file, plain values; None where it has none
     network: dict[str, str | int | float | bool | None] | None
-    identity: str | None
+    identity: str | None  # digest of the weights and of what they depend on; None where the file has none
 
     @property
     def kind(self) -> Literal["ours", "original", "imagenet"]:
@@ -168,9 +161,6 @@ def _named_network(checkpoint):
     return str(checkpoint.network.get("model")), {"width": checkpoint.network.get("width")}
 
 
-# ---------------------------------------------------------------- files
-
-
 def _content(path):
     try:
         if path.suffix == ".safetensors":
@@ -245,9 +235,6 @@ def _preprocessing(content, kind, path):
             f"{path}: not a whole checkpoint: its preprocessing does not say order, divisor, mean and std"
             f" ({type(error).__name__}: {_line(str(error))})"
         ) from error
-
-
-# ---------------------------------------------------------------- whether they fit
 
 
 def _fitting_weights(model, checkpoint):

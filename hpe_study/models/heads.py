@@ -18,33 +18,21 @@ Outputs = dict[str, Tensor]
 
 
 class Joints(NamedTuple):
-    """Decoded joints of a batch, MPII-16, in float32 on the network's device.
+    """Decoded joints of a batch, MPII-16, in float32 on the network's device."""
 
-    Attributes:
-        joints: (B, 16, 2) fractions of the crop that the network saw, x right, y down.
-        depth: (B, 16) in sides of that crop, root-relative, away from the camera.
-        score: (B, 16) confidence; for heat maps the height of the peak.
-    """
-
-    joints: Tensor
-    depth: Tensor
-    score: Tensor
+    joints: Tensor  # (B, 16, 2) fractions of the crop that the network saw, x right, y down
+    depth: Tensor  # (B, 16) in sides of that crop, root-relative, away from the camera
+    score: Tensor  # (B, 16) confidence; for heat maps the height of the peak
 
 
 class PoseNetwork(nn.Module):
-    """Base of every network. `forward` takes (B, 3, H, W) images normalised by `preprocessing`.
+    """Base of every network. `forward` takes (B, 3, H, W) images normalised by `preprocessing`."""
 
-    Attributes:
-        divisor: H and W must be multiples of it.
-        preprocessing: how images are normalised.
-        weights_source: "random", "imagenet", or the file that the weights came from.
-        output_names: the entries of the outputs that predictions are decoded from; each has joints on axis 1
-            and the picture's x on the last axis.
-    """
-
-    divisor: int
-    preprocessing: Preprocessing = IMAGENET_RGB
-    weights_source: str = "random"
+    divisor: int  # h and W must be multiples of it
+    preprocessing: Preprocessing = IMAGENET_RGB  # how images are normalised
+    weights_source: str = "random"  # "random", "imagenet", or the file that the weights came from
+    # the entries of the outputs that predictions are decoded from; each has joints on axis 1 and the
+    # picture's x on the last axis
     output_names: tuple[str, ...]
 
     def add_head(self, channels: int, joints: int, std: float | None = None) -> None:

@@ -12,19 +12,12 @@ from hpe_study.utils.tensors import cached_tensor
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Normalisation of RGB images.
+    """Normalisation of RGB images."""
 
-    Attributes:
-        order: the channel order that the network wants, "RGB" or "BGR".
-        divisor: what bytes are divided by.
-        mean: of the channels, in the network's order; by default ImageNet's.
-        std: the same.
-    """
-
-    order: str = "RGB"
-    divisor: float = 255.0
-    mean: tuple = (0.485, 0.456, 0.406)
-    std: tuple = (0.229, 0.224, 0.225)
+    order: str = "RGB"  # the channel order that the network wants, "RGB" or "BGR"
+    divisor: float = 255.0  # what bytes are divided by
+    mean: tuple = (0.485, 0.456, 0.406)  # of the channels, in the network's order; by default ImageNet's
+    std: tuple = (0.229, 0.224, 0.225)  # the same
 
     def __post_init__(self):
         if self.order not in ("RGB", "BGR"):

@@ -22,19 +22,13 @@ _NETWORKS: dict[str, NetworkEntry] = {}
 
 @dataclass(frozen=True)
 class NetworkEntry:
-    """A registered network.
+    """A registered network."""
 
-    Attributes:
-        build: (joints, **options) → the network; takes `pretrained` too where `imagenet` is set.
-        input_multiple: px; the sides of an input picture must be multiples of it.
-        options: the smallest and largest value of each option.
-        imagenet: whether there are ImageNet weights for the backbone.
-    """
-
+    # (joints, **options) → the network; takes `pretrained` too where `imagenet` is set
     build: Callable[..., PoseNetwork]
-    input_multiple: int
-    options: Mapping[str, tuple[int, int]]
-    imagenet: bool
+    input_multiple: int  # px; the sides of an input picture must be multiples of it
+    options: Mapping[str, tuple[int, int]]  # the smallest and largest value of each option
+    imagenet: bool  # whether there are ImageNet weights for the backbone
 
 
 def register(

@@ -33,22 +33,13 @@ LIKE = 2.0  # a change has the published size within this factor
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 
 
-# ---------------------------------------------------------------- numbers
-
-
 @dataclass(frozen=True)
 class Scored:
-    """A trial's predictions on one test store.
+    """A trial's predictions on one test store."""
 
-    Attributes:
-        store: The labels.
-        predicted: The predictions.
-        bones: (15,) mm, the canonical lengths.
-    """
-
-    store: Store | StoreSubset
-    predicted: Predictions
-    bones: np.ndarray
+    store: Store | StoreSubset  # the labels
+    predicted: Predictions  # the predictions
+    bones: np.ndarray  # (15,) mm, the canonical lengths
 
     def under(self, name: str, metric: str) -> np.ndarray:
         """(N, J) of a metric under a protocol."""
@@ -109,9 +100,6 @@ def sample(study: Study, trial: Trial, number: str, test_set: str) -> tuple[Samp
     return sample_of_arrays([of(each) for each in everyone], units_of(store), store.attrs["name"]), store
 
 
-# ---------------------------------------------------------------- each switch
-
-
 def switch_table(study: Study) -> pd.DataFrame:
     """One row per measure: off, on, the change with its interval, whether the anomaly is reproduced."""
     return pd.DataFrame([_row(study, measure) for measure in MEASURES]).set_index(["switch", "number"])
@@ -170,9 +158,6 @@ def sentence(table: pd.DataFrame) -> str:
         f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated"
         f" people ({spread}); it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
     )
-
-
-# ---------------------------------------------------------------- all switches together
 
 
 class Audited(Evidence):

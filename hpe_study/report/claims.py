@@ -31,9 +31,6 @@ class Claim:
     note: str = ""
 
 
-# ---------------------------------------------------------------- the claims, as data
-
-
 def fusion(two_d: str, three_d: str, last: str | None = None, scale: int = 1) -> Run:
     """The last run of a row of Table 1 or 3."""
     return Run(3, two_d, three_d, last or three_d, scale)

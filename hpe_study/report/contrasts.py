@@ -27,17 +27,12 @@ MOST_SEEDS, MOST_DATA = 60, 100  # beyond which "what it would take" is no more 
 
 @dataclass(frozen=True)
 class Term:
-    """One side of a difference.
+    """One side of a difference."""
 
-    Attributes:
-        runs: Whose number it is; of several, that of the best.
-        on: A test set (MPJPE), `MINUTES` of training, MPJPE on the run's `OWN` test set, `AT_DROP`, `AT_END`.
-        constant: A printed number instead.
-    """
-
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...] = ()  # whose number it is; of several, that of the best
+    # a test set (MPJPE), `MINUTES` of training, MPJPE on the run's `OWN` test set, `AT_DROP`, `AT_END`
     on: str = ""
-    constant: float | None = None
+    constant: float | None = None  # a printed number instead
 
 
 @dataclass(frozen=True)
@@ -79,39 +74,23 @@ def versus(
 
 @dataclass(frozen=True)
 class Contrast:
-    """What a part comes to.
+    """What a part comes to."""
 
-    Attributes:
-        title: What is compared.
-        value: The difference, with its 95 % interval (NaN where nothing is known of the spread).
-        low: Its lower end.
-        high: Its upper end.
-        inside: The range that bears the claim out.
-        unit: Of value, low and high.
-        says: `SUPPORTS`, `CONTRADICTS` or `OPEN`.
-        chance: Two-sided p-value of the nearest end of the range.
-        percent: The difference in percent of the second, where the claim speaks of its size.
-        size: What this says: within, larger, smaller, can't tell; "" where the claim does not speak of it.
-        n: Test people (records) that it rests on.
-        seeds: How many trainings each side has.
-        takes: What it would take to tell, where it is open.
-        paired: Whether it comes from single people's errors.
-    """
-
-    title: str
-    value: float
-    low: float
-    high: float
-    inside: tuple[float, float] = BELOW
-    unit: str = "mm"
-    says: str = OPEN
-    chance: float = np.nan
-    percent: float = np.nan
+    title: str  # what is compared
+    value: float  # the difference, with its 95 % interval (NaN where nothing is known of the spread)
+    low: float  # its lower end
+    high: float  # its upper end
+    inside: tuple[float, float] = BELOW  # the range that bears the claim out
+    unit: str = "mm"  # of value, low and high
+    says: str = OPEN  # `SUPPORTS`, `CONTRADICTS` or `OPEN`
+    chance: float = np.nan  # two-sided p-value of the nearest end of the range
+    percent: float = np.nan  # the difference in percent of the second, where the claim speaks of its size
+    # what this says: within, larger, smaller, can't tell; "" where the claim does not speak of it
     size: str = ""
-    n: int = 0
-    seeds: int = 1
-    takes: str = ""
-    paired: bool = True
+    n: int = 0  # test people (records) that it rests on
+    seeds: int = 1  # how many trainings each side has
+    takes: str = ""  # what it would take to tell, where it is open
+    paired: bool = True  # whether it comes from single people's errors
 
     def __str__(self) -> str:
         known = np.isfinite(self.low) and self.low != self.high
@@ -133,9 +112,6 @@ class Missing:
 
     def __str__(self) -> str:
         return f"{self.title}: {self.takes}" if self.title else self.takes
-
-
-# ---------------------------------------------------------------- the rule
 
 
 def judge(sample: Sample, inside: tuple[float, float], exact: bool = False) -> tuple[str, float]:
@@ -188,9 +164,6 @@ def what_it_takes(sample: Sample, end: float = 0.0) -> str:
     )
 
 
-# ---------------------------------------------------------------- evidence
-
-
 class Evidence:
     """Where contrasts are drawn."""
 
@@ -216,8 +189,6 @@ class Evidence:
     def people(self, test_set: str) -> int:
         """How many records a test set has."""
         return 0
-
-    # ---------------------------------------------------------------- one part
 
     def contrast(self, part: Part) -> Contrast | Missing:
         """Evaluate one part of a claim."""

@@ -40,27 +40,17 @@ LATEX = {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "→": 
 
 @dataclass(frozen=True)
 class Score:
-    """One number of a table.
+    """One number of a table."""
 
-    Attributes:
-        value: The number.
-        low: Its 95 % interval begins here; NaN where none is known.
-        high: Where the interval ends.
-        marks: What stands behind it, such as "†".
-        test_set: The best is looked for among scores on one test set.
-        better: "lower" or "higher"; None: not in the competition (a baseline, a misprint).
-        digits: After the decimal point.
-        published: Whether the paper prints it.
-    """
-
-    value: float
-    low: float = np.nan
-    high: float = np.nan
-    marks: str = ""
-    test_set: str = ""
+    value: float  # the number
+    low: float = np.nan  # its 95 % interval begins here; NaN where none is known
+    high: float = np.nan  # where the interval ends
+    marks: str = ""  # what stands behind it, such as "†"
+    test_set: str = ""  # the best is looked for among scores on one test set
+    # "lower" or "higher"; None: not in the competition (a baseline, a misprint)
     better: Literal["lower", "higher"] | None = None
-    digits: int = 0
-    published: bool = False
+    digits: int = 0  # after the decimal point
+    published: bool = False  # whether the paper prints it
 
     @classmethod
     def printed(cls, value: float, test_set: str = "", better: str | None = "lower") -> "Score":

@@ -33,19 +33,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Sample:
-    """What is known of a number.
+    """What is known of a number."""
 
-    Attributes:
-        value: its mean over seeds.
-        people: (DRAWS,) draws of that mean, the test people resampled; constant where nothing is known.
-        seeds: (S,) the value for each seed.
-        paired: whether the draws are of single people.
-    """
-
-    value: float
+    value: float  # its mean over seeds
+    # (DRAWS,) draws of that mean, the test people resampled; constant where nothing is known
     people: np.ndarray
-    seeds: np.ndarray
-    paired: bool = True
+    seeds: np.ndarray  # (S,) the value for each seed
+    paired: bool = True  # whether the draws are of single people
 
     @classmethod
     def exactly(cls, value: float) -> "Sample":
@@ -122,9 +116,6 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
         return np.nan, np.nan
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
-
-
-# ---------------------------------------------------------------- from runs.csv alone
 
 
 def mean_of_rows(rows: pd.DataFrame) -> Estimate | None:

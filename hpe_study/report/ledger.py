@@ -31,9 +31,6 @@ STYLE = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding
 Parts = Sequence[Contrast | Missing]
 
 
-# ---------------------------------------------------------------- verdicts
-
-
 def verdict(parts: Parts) -> str:
     """All parts must support a claim for it to hold; one that contradicts it is enough for it not to."""
     verdicts = {part.says for part in parts}
@@ -159,9 +156,6 @@ def _notes(results):
             f" people are not at hand ({unpaired[0]}, …)."
         )
     return notes + defects(results[0].runs)
-
-
-# ---------------------------------------------------------------- to be shown
 
 
 @dataclass

@@ -29,15 +29,10 @@ SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 
 @dataclass(frozen=True)
 class Prediction:
-    """One run on one test set.
+    """One run on one test set."""
 
-    Attributes:
-        joints: (N, 16, 2) fractions of the person's box.
-        poses: (N, 16, 3) mm, root-relative.
-    """
-
-    joints: np.ndarray
-    poses: np.ndarray
+    joints: np.ndarray  # (N, 16, 2) fractions of the person's box
+    poses: np.ndarray  # (N, 16, 3) mm, root-relative
 
 
 class Results:
@@ -72,8 +67,6 @@ class Results:
     def floors(self) -> pd.DataFrame:
         """What perfect predictions score (`evaluation.oracle_floors`)."""
         return read_floors(self._floors)
-
-    # ---------------------------------------------------------------- single people
 
     def labels(self, test_set: str) -> Store | None:
         """The labels of a test set (a store without pictures), or None where they are not at hand."""
@@ -137,8 +130,6 @@ class Results:
             and name in self._people.runs(test_set)
             and metric in self._people.metrics(test_set)
         )
-
-    # ---------------------------------------------------------------- conditions
 
     def of(self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL) -> pd.DataFrame:
         """The rows of one headline score of a run, one per seed, in order; the columns `SCORE` alone."""

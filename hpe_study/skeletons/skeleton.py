@@ -58,24 +58,15 @@ def define_recipe(
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A named joint set.
+    """A named joint set."""
 
-    Attributes:
-        name: unique among all skeletons.
-        joints: names in the order of the data set.
-        bones: (parent, child) names.
-        root: the joint that poses are relative to.
-        own: names whose meaning is this family's own.
-        family: qualifies the names in `own`.
-        recipes: {joint that it lacks, by `key`: how it is derived}.
-    """
-
-    name: str
-    joints: tuple
-    bones: tuple
-    root: str
-    own: frozenset = frozenset()
-    family: str = ""
+    name: str  # unique among all skeletons
+    joints: tuple  # names in the order of the data set
+    bones: tuple  # (parent, child) names
+    root: str  # the joint that poses are relative to
+    own: frozenset = frozenset()  # names whose meaning is this family's own
+    family: str = ""  # qualifies the names in `own`
+    # {joint that it lacks, by `key`: how it is derived}
     recipes: MappingProxyType = field(default_factory=lambda: MappingProxyType({}))
 
     def __len__(self) -> int:

@@ -29,31 +29,18 @@ VALIDATED = ", validation"
 
 @dataclass(frozen=True)
 class Measure:
-    """One number, with a defect of the published code off and on.
+    """One number, with a defect of the published code off and on."""
 
-    Attributes:
-        switch: The defect.
-        title: The number, as tables call it.
-        number: A key of `report.audit.NUMBERS`.
-        run: Trained off and on (once, where the defect acts on scores alone).
-        test_set: What it is scored on when off.
-        expected: Direction of the change: UP, DOWN, ANY or NOTHING.
-        published: The anomaly as the paper prints it.
-        size: The change that the anomaly amounts to, in the number's unit.
-        on_test_set: What it is scored on when on, where that differs.
-        on_number: The number when on, where that differs.
-    """
-
-    switch: str
-    title: str
-    number: str
-    run: Run
-    test_set: str
-    expected: str
-    published: str
-    size: float | None = None
-    on_test_set: str = ""
-    on_number: str = ""
+    switch: str  # the defect
+    title: str  # the number, as tables call it
+    number: str  # a key of `report.audit.NUMBERS`
+    run: Run  # trained off and on (once, where the defect acts on scores alone)
+    test_set: str  # what it is scored on when off
+    expected: str  # direction of the change: UP, DOWN, ANY or NOTHING
+    published: str  # the anomaly as the paper prints it
+    size: float | None = None  # the change that the anomaly amounts to, in the number's unit
+    on_test_set: str = ""  # what it is scored on when on, where that differs
+    on_number: str = ""  # the number when on, where that differs
 
     @property
     def trials(self) -> tuple[Trial, Trial]:

@@ -59,22 +59,14 @@ class ChangedStudy(Study):
 
 @dataclass(frozen=True)
 class PairedErrors:
-    """The errors of two sets of parameters, A and B, on the same people of a 3D test set.
+    """The errors of two sets of parameters, A and B, on the same people of a 3D test set."""
 
-    Attributes:
-        parameters: What A and B change of the profile.
-        seeds: How many runs each has.
-        test_set: Name of the test set.
-        simulated: Whether its people are simulated.
-        units: What intervals resample.
-        values: {metric: (A, B)}, each (N, 16), the mean over seeds; NaN where a joint does not count.
-    """
-
-    parameters: tuple[Changes, Changes]
-    seeds: int
-    test_set: str
-    simulated: bool
-    units: Units
+    parameters: tuple[Changes, Changes]  # what A and B change of the profile
+    seeds: int  # how many runs each has
+    test_set: str  # name of the test set
+    simulated: bool  # whether its people are simulated
+    units: Units  # what intervals resample
+    # {metric: (A, B)}, each (N, 16), the mean over seeds; NaN where a joint does not count
     values: dict[str, tuple[np.ndarray, np.ndarray]]
 
 

@@ -26,36 +26,23 @@ SAME = "same"
 
 @dataclass(frozen=True)
 class Run:
-    """One training.
+    """One training."""
 
-    Attributes:
-        stage: 1, 2 or 3.
-        two_d: The 2D set that is learnt from in this run; None: 3D only.
-        three_d: The 3D set of stage 2.
-        target: The 3D set of stage 3.
-        epoch_scale: Epochs and drops of the schedule times this (Table 3).
-        seed: Of the weights and of all random draws.
-        start: The 2D sets of the stages 1 that the lineage begins with, joined by "+". The paper's runs begin
-            with their own `two_d` (SAME); the arms of Tables 4, 6 and 7 set it apart (None: no stage 1).
-        budget: What Tables 4, 6 and 7 hold equal: "", "images" or "time".
-        backbone: Table 5's network, such as "narrow18:24"; "": the profile's.
-        share: Of the 2D set's images that are used (Tables 5 and 6).
-        geometry_weight: λ_geo of stage 3, where it is not the profile's (Table 8); 0 leaves the loss out.
-        recipe: One of the profile's recipes (Tables 6 and 7); "": the profile as it stands.
-    """
-
-    stage: int
-    two_d: str | None
-    three_d: str | None = None
-    target: str | None = None
-    epoch_scale: int = 1
-    seed: int = 0
+    stage: int  # 1, 2 or 3
+    two_d: str | None  # the 2D set that is learnt from in this run; None: 3D only
+    three_d: str | None = None  # the 3D set of stage 2
+    target: str | None = None  # the 3D set of stage 3
+    epoch_scale: int = 1  # epochs and drops of the schedule times this (Table 3)
+    seed: int = 0  # of the weights and of all random draws
+    # the 2D sets of the stages 1 that the lineage begins with, joined by "+". The paper's runs begin with
+    # their own `two_d` (SAME); the arms of Tables 4, 6 and 7 set it apart (None: no stage 1)
     start: str | None = SAME
-    budget: str = ""
-    backbone: str = ""
-    share: float = 1.0
+    budget: str = ""  # what Tables 4, 6 and 7 hold equal: "", "images" or "time"
+    backbone: str = ""  # table 5's network, such as "narrow18:24"; "": the profile's
+    share: float = 1.0  # of the 2D set's images that are used (Tables 5 and 6)
+    # λ_geo of stage 3, where it is not the profile's (Table 8); 0 leaves the loss out
     geometry_weight: float | None = None
-    recipe: str = ""
+    recipe: str = ""  # one of the profile's recipes (Tables 6 and 7); "": the profile as it stands
 
     def __post_init__(self) -> None:
         if self.start == SAME:
@@ -140,9 +127,6 @@ class Row:
 
     table: int
     run: Run
-
-
-# ---------------------------------------------------------------- the tables
 
 
 def table1(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
@@ -261,9 +245,6 @@ def rows(profile: Profile) -> list[Row]:
         for table in profile.tables
         for run in _rows_of_table(profile, table, seed)
     ]
-
-
-# ---------------------------------------------------------------- what a run depends on
 
 
 def stage_config(profile: Profile, run: Run) -> StageConfig:

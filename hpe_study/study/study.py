@@ -78,8 +78,6 @@ class Study:
         other.variant = "all" if names == published_defects.NAMES else "+".join(names) or "corrected"
         return other
 
-    # ---------------------------------------------------------------- what there is to do
-
     @cached_property
     def rows(self) -> list[Row]:
         """All rows of all tables whose data are at hand."""
@@ -140,8 +138,6 @@ class Study:
         chosen = self.profile.analyses
         return every if chosen is None else [name for name in (*every, CLIPPING, AUDIT) if name in chosen]
 
-    # ---------------------------------------------------------------- its data sets
-
     @property
     def simulated(self) -> bool:
         """Whether any of the profile's data sets is a simulated stand-in."""
@@ -183,8 +179,6 @@ class Study:
         reading = [source.options, mapping.rules, mapping.defects]
         files = self.sources.get(name, {}).get("digest")
         return digest_of([name, stand_in, crops, reading, files])
-
-    # ---------------------------------------------------------------- its paths
 
     @property
     def folder(self) -> Path:

@@ -173,9 +173,6 @@ def _announce(study: Study, remaining: RemainingTime) -> None:
     sys.stdout.flush()
 
 
-# ---------------------------------------------------------------- Snakemake's output
-
-
 def _environment(study: Study) -> dict[str, str]:
     """Environment variables for Snakemake and its steps: one thread each, this Python, writable caches."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])

@@ -15,26 +15,17 @@ from hpe_study.models.checkpoints import read_checkpoint
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and how a run is trained. No part of its identity: its numbers depend on it by rounding only.
+    """Where and how a run is trained. No part of its identity: its numbers depend on it by rounding only."""
 
-    Attributes:
-        device: "auto", "cpu", "cuda" or "cuda:1".
-        processes: how many train the run together, each on a GPU (without any: on a core) of its own.
-        cores: threads of each of those on a CPU. Recorded, because another number rounds differently.
-        workers: processes that read crops, for each of those.
-        compile: `torch.compile`'s mode for a training step, or "none".
-        exact_batch_norm: sum batch statistics as several processes do, in one process too, so that their
-            curves can be compared; a fifth slower.
-        progress: show a progress bar.
-    """
-
-    device: str = "auto"
-    processes: int = 1
-    cores: int = 1
-    workers: int = 0
-    compile: str = "none"
+    device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:1"
+    processes: int = 1  # how many train the run together, each on a GPU (without any: on a core) of its own
+    cores: int = 1  # threads of each of those on a CPU. Recorded, because another number rounds differently
+    workers: int = 0  # processes that read crops, for each of those
+    compile: str = "none"  # `torch.compile`'s mode for a training step, or "none"
+    # sum batch statistics as several processes do, in one process too, so that their curves can be
+    # compared; a fifth slower
     exact_batch_norm: bool = False
-    progress: bool = True
+    progress: bool = True  # show a progress bar
 
 
 @dataclass(frozen=True)
@@ -59,23 +50,15 @@ class RunData:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One training.
+    """One training."""
 
-    Attributes:
-        stage: its parameters.
-        data: its stores.
-        out: the run's folder.
-        init: checkpoint of the run that it starts from, if any.
-        bones: (15,) mm, the canonical lengths that size predicted skeletons in the curves; None in stage 1.
-        runtime: where and how it runs.
-    """
-
-    stage: StageConfig
-    data: RunData
-    out: Path
-    init: Path | None = None
+    stage: StageConfig  # its parameters
+    data: RunData  # its stores
+    out: Path  # the run's folder
+    init: Path | None = None  # checkpoint of the run that it starts from, if any
+    # (15,) mm, the canonical lengths that size predicted skeletons in the curves; None in stage 1
     bones: np.ndarray | None = None
-    runtime: Runtime = Runtime()
+    runtime: Runtime = Runtime()  # where and how it runs
 
     @cached_property
     def inputs(self) -> dict[str, Any]:

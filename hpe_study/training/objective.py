@@ -23,15 +23,10 @@ TINY = 1e-12  # a probability whose logarithm is finite
 
 
 class Term(NamedTuple):
-    """One loss.
+    """One loss."""
 
-    Attributes:
-        function: (prediction, batch) → a scalar tensor.
-        weight: its factor in the sum.
-    """
-
-    function: Callable[[Any, Batch], Tensor]
-    weight: float = 1.0
+    function: Callable[[Any, Batch], Tensor]  # (prediction, batch) → a scalar tensor
+    weight: float = 1.0  # its factor in the sum
 
 
 @dataclass(frozen=True)
@@ -39,14 +34,11 @@ class Objective:
     """A weighted sum of named terms.
 
     A network with several stacks is supervised at each (Newell et al. 2016): sums go over the stacks.
-
-    Attributes:
-        terms: by name, in the order of the history's columns.
-        read: (outputs, batch) → what every term's function is given; called once per stack, so that terms
-            share what is costly.
     """
 
-    terms: dict[str, Term]
+    terms: dict[str, Term]  # by name, in the order of the history's columns
+    # (outputs, batch) → what every term's function is given; called once per stack, so that terms share
+    # what is costly
     read: Callable[[dict[str, Tensor], Batch], Any]
 
     @property
@@ -66,9 +58,6 @@ class Objective:
 
     def _total(self, values):
         return sum(term.weight * values[name] for name, term in self.terms.items())
-
-
-# ---------------------------------------------------------------- the terms of each head
 
 
 class MapsAndDepth(NamedTuple):

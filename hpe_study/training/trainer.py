@@ -77,8 +77,6 @@ class Trainer:
         model = model.to(self.device, memory_format=torch.channels_last)
         return distributed.with_global_batch_norm(model, self.job.runtime.exact_batch_norm), source
 
-    # ---------------------------------------------------------------- the run
-
     def run(self) -> dict[str, Any] | None:
         """Train the epochs that are left and write the record.
 
@@ -227,8 +225,6 @@ class Trainer:
         for joints, depth, _, sample in predictor(store, pairs):
             scores.add(joints, depth, sample)
         return {f"validation_{key}": value for key, value in scores.summary(self.job.bones).items()}
-
-    # ---------------------------------------------------------------- on disk
 
     def _keep_best(self):
         """Save the best checkpoint if this epoch improved it, where the variant keeps one."""

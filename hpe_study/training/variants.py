@@ -23,18 +23,12 @@ LOADER_WORKERS = 4  # of the published code
 LAST, BEST = "checkpoint.pt", "best.pt"
 
 
-# ---------------------------------------------------------------- the 3D samples that an epoch may draw
-
-
 class FirstOf3D(MixedSampler):
     """Draws only the first N samples of the 3D set, N the size of the 2D set (published: `first_n_3d`)."""
 
     def pool(self, store: int) -> np.ndarray:
         """Indices of a store that may be drawn."""
         return np.arange(min(self.lengths[0], self.lengths[1])) if store == 1 else super().pool(store)
-
-
-# ---------------------------------------------------------------- the label that goes with a picture
 
 
 class OwnLabels:
@@ -87,9 +81,6 @@ class PermutedLabels:
         return np.stack([np.zeros_like(indices), np.arange(len(indices)), indices], 1)
 
 
-# ---------------------------------------------------------------- the keys of the augmentation
-
-
 class KeyedBySample:
     """A fresh augmentation for each sample, in each epoch, and each time it occurs in an epoch."""
 
@@ -121,9 +112,6 @@ class KeyedByWorker:
         return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
 
 
-# ---------------------------------------------------------------- the joints that have a target heat map
-
-
 def labelled_joints(labelled: Tensor) -> Tensor:
     """The labelled joints inside the crop, (B, 16) bool; the others have no loss."""
     return labelled
@@ -135,9 +123,6 @@ def every_joint(labelled: Tensor) -> Tensor:
     (Published: `missing_joints_as_zero`.)
     """
     return torch.ones_like(labelled)
-
-
-# ---------------------------------------------------------------- the geometric loss, and the joints of it
 
 
 def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
@@ -177,9 +162,6 @@ def _of_2d_set(batch):
     return batch.source["sample"][:, :1] == 0
 
 
-# ---------------------------------------------------------------- the weights that the next stage starts from
-
-
 def init_checkpoint(parent: StageConfig) -> str:
     """Name of the file, in a parent run's folder, that its children start from.
 
@@ -190,30 +172,19 @@ def init_checkpoint(parent: StageConfig) -> str:
     return BEST if best else LAST
 
 
-# ---------------------------------------------------------------- all together
-
-
 @dataclass(frozen=True)
 class TrainingVariant:
-    """What was chosen for one run.
+    """What was chosen for one run."""
 
-    Attributes:
-        sampler: the samples of an epoch.
-        pairing: the label of each picture.
-        augmentation: the keys of its random numbers.
-        heatmap_joints: labelled (B, 16) → the joints that the heat-map loss counts.
-        geometry_inputs: (batch, depth) → joints and mask for the geometric loss.
-        geometry_loss: (joints, mask, cells of a heat map's side) → the geometric loss.
-        keeps_best: whether the best epoch's weights are kept beside the last.
-    """
-
-    sampler: MixedSampler
-    pairing: OwnLabels | PermutedLabels
-    augmentation: KeyedBySample | KeyedByWorker
-    heatmap_joints: Callable[[Tensor], Tensor]
+    sampler: MixedSampler  # the samples of an epoch
+    pairing: OwnLabels | PermutedLabels  # the label of each picture
+    augmentation: KeyedBySample | KeyedByWorker  # the keys of its random numbers
+    heatmap_joints: Callable[[Tensor], Tensor]  # labelled (B, 16) → the joints that the heat-map loss counts
+    # (batch, depth) → joints and mask for the geometric loss
     geometry_inputs: Callable[[Batch, Tensor], tuple[Tensor, Tensor]]
+    # (joints, mask, cells of a heat map's side) → the geometric loss
     geometry_loss: Callable[[Tensor, Tensor, int], Tensor]
-    keeps_best: bool
+    keeps_best: bool  # whether the best epoch's weights are kept beside the last
 
 
 def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:

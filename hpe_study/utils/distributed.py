@@ -106,9 +106,6 @@ def sum_gradients(model: nn.Module) -> None:
         gradient.copy_(part.view(gradient.shape))
 
 
-# ---------------------------------------------------------------- batch norm over the whole batch
-
-
 class _SumOverProcesses(torch.autograd.Function):
     """Sum over the processes, with gradients: what each process's loss asks of the sum adds up, too."""
 
