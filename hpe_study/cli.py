@@ -1,7 +1,4 @@
-"""The command line. `hpe-study study params/demo.yaml` runs a whole profile; other commands are single steps.
-
-`python -m hpe_study …` is the same.
-"""
+"""The command line: `hpe-study study params/demo.yaml` (or `python -m hpe_study …`) runs a whole profile."""
 
 import argparse
 import sys
@@ -25,8 +22,8 @@ DEFAULT = "params/demo.yaml"
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse and run one command; returns the exit status.
 
-    What the user can mend is one line on stderr, which begins with "error: ". A fault of the study's own is
-    one such line, too, below its traceback.
+    What the user can mend is one line on stderr, which begins with "error: "; a fault of the study's own is
+    one, too, below its traceback.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     # argparse itself loses what comes after an option and --

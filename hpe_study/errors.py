@@ -1,7 +1,7 @@
 """The one exception that is meant for a person to read.
 
-`StudyError` carries a complete message: what is wrong, in which file or under which key, and what to do about
-it. The command line and notebook cells show it as it stands, without a traceback.
+Its message is complete: what is wrong, in which file or under which key, and what to do about it. The command
+line and notebook cells show it without a traceback.
 """
 
 import signal

@@ -1,6 +1,4 @@
-"""Heat maps: joints into them and out of them.
-
-Batched tensor code on the maps' device, without a host synchronisation.
+"""Heat maps: joints into them and out of them, batched, without a host synchronisation.
 
 Heat-map px h: the integer is the centre of a cell, x right, y down; h = t·W − 0.5 for a crop fraction t.
 """
@@ -20,16 +18,8 @@ DECODERS = get_args(Decoder)
 def gaussian_targets(joints: Tensor, labelled: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
     """Draw the maps that a network should give: exp(−d²/2σ²), 1 at the joint (Tompson et al. 2014).
 
-    The joint may lie between cells.
-
-    Args:
-        joints: (B, J, 2) heat-map px, anything where not labelled.
-        labelled: (B, J) bool.
-        size: (H, W) of the maps.
-        sigma: heat-map px.
-
-    Returns:
-        (B, J, H, W) in the dtype of `joints`; all 0 where not labelled.
+    Joints (B, J, 2) may lie between cells; they and σ are in heat-map px. The maps (B, J, H, W) have the
+    joints' dtype and are all 0 where not labelled.
     """
     joints = torch.where(labelled[..., None], joints, 0.0)
     rows, columns = (torch.arange(length, device=joints.device, dtype=joints.dtype) for length in size)
@@ -78,10 +68,7 @@ def decode(heatmap: Tensor, method: Decoder = "quarter") -> tuple[Tensor, Tensor
 
 
 def soft_argmax(volume: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean position under the softmax of a volume (Sun et al. 2018, integral regression).
-
-    Args:
-        volume: (B, J, D, H, W) scores, floating.
+    """Mean position under the softmax of a volume (B, J, D, H, W) (Sun et al. 2018, integral regression).
 
     Returns:
         (B, J, 3): x, y and depth as fractions of W, H and D, and the probability (B, J, H, W) of each cell of
@@ -110,12 +97,7 @@ def _window(maps, x, y, reach):
 def read_depth(depth: Tensor, joints: Tensor) -> Tensor:
     """Sample depth maps at the joints: bilinear between the four cells around each, constant past the border.
 
-    Args:
-        depth: (B, J, H, W), floating.
-        joints: (B, J, 2) heat-map px.
-
-    Returns:
-        (B, J) in the head's units, float32 (float64 for float64 maps); NaN where a joint is.
+    Maps are (B, J, H, W), joints (B, J, 2) heat-map px; (B, J) in the head's units, NaN where a joint is.
     """
     height, width = depth.shape[-2:]
     x = joints[..., 0].clamp(0, width - 1)

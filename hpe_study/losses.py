@@ -106,15 +106,8 @@ def depth_loss(
 ) -> Tensor:
     """`depth_loss_of_values` of the depth maps' values at the joints (`depth_at_joints`).
 
-    Training calls these two itself, because the geometric loss shares the values.
-
-    Args:
-        depth: (B, J, H, W) depth maps.
-        joints: (B, J, 2) heat-map px.
-        target: (B, J) root-relative depth in the units of the head (crop sides / `depth_unit`).
-        labelled: (B, J) bool, joints with a location and a depth.
-        beta: as of `depth_loss_of_values`.
-        reduction: as of `depth_loss_of_values`.
+    Training calls these two itself, because the geometric loss shares the values. Maps are (B, J, H, W),
+    joints (B, J, 2) heat-map px; the rest is as of `depth_loss_of_values`.
     """
     return depth_loss_of_values(depth_at_joints(depth, joints, labelled), target, labelled, beta, reduction)
 

@@ -1,8 +1,7 @@
 """Metrics: arrays with one value per person and joint, whose mean over what counts is the score.
 
-`joint_errors` gives distances; `hits`, `auc_hits`, `pckh_hits` and `size_hits` turn distances into percent
-per joint. A score is the `nan_mean` of such an array. The study's tables use the arrays, through
-`metric_arrays_3d`, `pckh_hits` and `size_hits`; `mpjpe`, `pckh` and the other scalars are for use by hand.
+`joint_errors` gives distances; `hits`, `auc_hits`, `pckh_hits` and `size_hits` turn them into percent per
+joint. A score is the `nan_mean` of such an array; `mpjpe`, `pckh` and the other scalars are for use by hand.
 
 NumPy arrays in and out, float64 inside. 3D: mm, camera frame (x right, y down, z away). A joint that does not
 count (`valid` false, or NaN in the truth where no mask is given) is NaN; means are over the joints of all
@@ -111,13 +110,7 @@ def _ratio(top, bottom):
 def procrustes(prediction: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Move each prediction onto its truth by the closest similarity: scale, rotation, shift (Umeyama 1991).
 
-    Args:
-        prediction: (N, J, D) without NaN.
-        truth: (N, J, D) without NaN.
-        weights: (N, J, 1), 0 for joints that do not count.
-
-    Returns:
-        (N, J, D). No prediction is mirrored.
+    Both are (N, J, D) without NaN; weights (N, J, 1) are 0 for joints that do not count. Nothing is mirrored.
     """
     total = np.maximum(weights.sum(1, keepdims=True), 1e-12)
     center, true_center = ((weights * joints).sum(1, keepdims=True) / total for joints in (prediction, truth))
@@ -133,13 +126,7 @@ def procrustes(prediction: np.ndarray, truth: np.ndarray, weights: np.ndarray) -
 def hits(errors: np.ndarray, threshold: ArrayLike, within: bool = False) -> np.ndarray:
     """Which joints are right: 100 where the error is below the threshold, else 0; the mean is PCK in percent.
 
-    Args:
-        errors: (N, J), NaN where a joint does not count.
-        threshold: in the errors' unit; one number, or (N, 1).
-        within: "<=" instead of "<".
-
-    Returns:
-        (N, J); NaN where the error or the threshold is.
+    Errors are (N, J), the threshold one number or (N, 1) in their unit; NaN where either is. `within`: "<=".
     """
     below = errors <= threshold if within else errors < threshold
     return np.where(np.isnan(errors) | np.isnan(threshold), np.nan, 100.0 * below)
@@ -155,16 +142,10 @@ def auc_hits(errors: np.ndarray, thresholds: Sequence[float] = AUC_THRESHOLDS) -
 
 
 def size_hits(errors: np.ndarray, size: ArrayLike, threshold: float) -> np.ndarray:
-    """Right ("<=") within a fraction of each person's size, as every 2D benchmark scores.
+    """Percent (N, J), right ("<=") within a fraction of each person's size, as every 2D benchmark scores.
 
-    Args:
-        errors: (N, J) px.
-        size: (N,) px, the length that `threshold` is a fraction of: head, torso or crop. Where it is NaN or
-            not positive, the person does not count.
-        threshold: a fraction.
-
-    Returns:
-        (N, J) percent.
+    Errors are (N, J) px, `size` (N,) px: head, torso or crop. Where it is NaN or not positive, the person
+    does not count.
     """
     size = np.asarray(size, np.float64)
     return hits(errors, threshold * np.where(size > 0, size, np.nan)[:, None], within=True)
@@ -205,8 +186,8 @@ def depth_order_hits(
         apart: mm; only pairs that are farther apart than this count.
 
     Returns:
-        (N, P) percent: 100 where the order is right, 0 where it is wrong or the two depths are equal, NaN
-        where the pair does not count.
+        (N, P) percent: 100 where the order is right, 0 where it is wrong or the two depths are equal, else
+        NaN.
     """
     first, second = np.asarray(pairs).T
     predicted, true = (
@@ -222,11 +203,8 @@ def exchanged_sides(
 ) -> np.ndarray:
     """Who is predicted with left for right: the prediction with its sides exchanged is nearer to the truth.
 
-    Args:
-        prediction: (N, J, D).
-        truth: (N, J, D), in the same unit.
-        valid: (N, J) bool, joints that count; by default where the truth is not NaN.
-        skeleton: of both.
+    Prediction and truth are (N, J, D); `valid` (N, J) are the joints that count, by default those of the
+    truth.
 
     Returns:
         (N, 1) percent: 100 or 0, NaN for people without a joint that has a side.
@@ -314,9 +292,5 @@ def pckh(
     threshold: float = 0.5,
     left_out: Sequence[int] = NOT_IN_PCKH,
 ) -> float:
-    """The mean of `pckh_hits` in percent.
-
-    Predicted and true joints are (N, 16, 2) px; the other arguments are those of `joint_errors` and
-    `pckh_hits`.
-    """
+    """The mean of `pckh_hits` in percent, of joints (N, 16, 2) px."""
     return nan_mean(pckh_hits(joint_errors(prediction, truth, labelled), head_size, threshold, left_out))

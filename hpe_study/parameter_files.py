@@ -21,11 +21,7 @@ MAX_BYTES, MAX_NODES, MAX_DEPTH, SHOWN = 1 << 18, 20_000, 40, 3
 
 
 def read_profile(path: str | Path) -> Profile:
-    """Read and check a parameter file.
-
-    Raises:
-        StudyError: The file or its base is absent, is no YAML, or holds what does not fit.
-    """
+    """Read and check a parameter file; `StudyError` where it or its base is absent or does not fit."""
     return checked(Profile, read_values(path), path)
 
 

@@ -83,11 +83,7 @@ NAMES = tuple(defect.name for defect in DEFECTS)
 
 
 def chosen(names: Iterable[str]) -> tuple[str, ...]:
-    """The defects of a `legacy:` list in the order of `DEFECTS`, each once.
-
-    Raises:
-        StudyError: one is unknown.
-    """
+    """The defects of a `legacy:` list in the order of `DEFECTS`; `StudyError` for an unknown one."""
     names = tuple(names)
     unknown = [name for name in names if name not in (*NAMES, ALL)]
     if unknown:

@@ -1,8 +1,8 @@
 """Augmentation and targets of a whole batch, as tensors on its device.
 
 The network sees a crop: the person's box turned, scaled and shifted. Joints t are fractions of the box, or of
-the crop that is seen: t = (x − centre)/side + 0.5. Random numbers are named
-streams keyed by (seed, epoch, sample), so neither the number of workers nor a resume changes them.
+the crop that is seen: t = (x − centre)/side + 0.5. Random numbers are named streams keyed by (seed, epoch,
+sample), so neither the number of workers nor a resume changes them.
 """
 
 from dataclasses import dataclass
@@ -52,12 +52,7 @@ def sample_augmentation(
 ) -> Augmentation:
     """Draw the augmentation of a batch.
 
-    Args:
-        settings: Standard deviations and limits.
-        samples: (B,) integers that name the samples; each has a random stream of its own.
-        rotatable: (B,) bool, those that may be rotated.
-        seed: Of the run.
-        epoch: Its number.
+    Samples (B,) are integers with a random stream each; `rotatable` (B,) are those that may be rotated.
     """
     u = rng.uniform("augmentation", seed, epoch, samples, 24)
     normal = np.sqrt(-2 * np.log1p(-u[:, :2])) * np.cos(2 * np.pi * u[:, 2:4])  # Box and Muller's
@@ -102,13 +97,7 @@ def undo_augmentation(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Bring predictions back from the crop seen to the person's box: unturned and unmirrored.
 
-    Args:
-        t: (B, 16, 2) fractions of the crop seen.
-        depth: (B, 16) root-relative, in sides of the crop seen.
-        augmentation: Of the batch.
-
-    Returns:
-        Joints (B, 16, 2) in fractions and depth (B, 16) in sides of the box.
+    Joints t (B, 16, 2) are in fractions and depth (B, 16) in sides: of the crop seen, and then of the box.
     """
     partner = cached_tensor(tuple(MPII16.flip), t.device)
     t, depth = original_fraction(t, augmentation), depth * augmentation.scale[:, None]
@@ -177,13 +166,7 @@ def to_device(raw: dict[str, torch.Tensor], device: torch.device) -> dict[str, t
 
 
 def augment_batch(source: dict[str, torch.Tensor], augmentation: Augmentation, size: int) -> Batch:
-    """Apply an augmentation to crops and labels.
-
-    Args:
-        source: What `loader` gives, on the device of the augmentation.
-        augmentation: Of the batch.
-        size: Side of the network's input in px.
-    """
+    """Apply an augmentation to what `loader` gives; `size` is the network's input in px."""
     boxes = Boxes(source["center"], source["side"])
     t = augmented_fraction(boxes.to_fraction(source["joints2d"]), augmentation)
     partner = cached_tensor(tuple(MPII16.flip), t.device)

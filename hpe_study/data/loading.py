@@ -67,14 +67,9 @@ def common_crop_size(stores: Sequence[Store]) -> int:
 def loader(
     stores: Sequence[Store], pairs: np.ndarray, batch_size: int, workers: int = 0, drop_last: bool = False
 ) -> Iterator[RawBatch]:
-    """Read batches in the order of `pairs`.
+    """Read batches in the order of `pairs`, (N, 2) or (N, 3), see `Samples`, by so many worker processes.
 
-    Args:
-        stores: Where they lie.
-        pairs: (N, 2) or (N, 3), see `Samples`.
-        batch_size: Samples of a batch.
-        workers: Number of reading processes; 0: this process reads.
-        drop_last: Leave out a last batch that is not full, unless it is the only one.
+    `drop_last` leaves out a last batch that is not full, unless it is the only one.
 
     Yields:
         {name: tensor}: "crop", each of `LABELS`, "sample".
@@ -120,8 +115,8 @@ class _ListSampler:
 def _shared(batch):
     """What a reading process sends: a whole batch in shared memory.
 
-    Where that is full (containers often have 64 MB) the batch goes through a pipe, as arrays. Left to the
-    loader, the batch would be lost and waited for for ever.
+    Where that is full (containers often have 64 MB) the batch goes through a pipe, as arrays: left to the
+    loader, it would be lost and waited for for ever.
     """
     if get_worker_info() is None:
         return batch
@@ -144,10 +139,9 @@ def crops_fit(stores: Sequence[Store], free: int) -> bool:
 def batch_source(
     stores: Sequence[Store], device: torch.device, workers: int = 0
 ) -> Callable[[np.ndarray, int], Iterator[RawBatch]]:
-    """Choose where batches come from: the device's memory where the crops fit, else they are streamed.
+    """(pairs, batch_size) → the full batches of an epoch.
 
-    Returns:
-        (pairs, batch_size) → the full batches of an epoch.
+    They come from the device's memory where the crops fit, else they are streamed.
     """
     if device.type == "cuda" and crops_fit(stores, torch.cuda.mem_get_info(device)[0]):
         return ResidentBatches(stores, device).batches

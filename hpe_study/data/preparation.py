@@ -36,10 +36,7 @@ CHUNKS_PER_WORKER = 4  # at least: starting a process takes as long as some hund
 
 
 def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, progress: bool = True) -> Path:
-    """Make the store of one data set and split, or reuse the one that is there.
-
-    Returns:
-        The store's path.
+    """Make the store of one data set and split at `path`, or reuse the one that is there.
 
     Raises:
         StudyError: The set is missing, the split is empty, a picture or label is broken, or nothing can be
@@ -84,11 +81,7 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
 
 
 def check_record(record: Record) -> None:
-    """Check that a record's numbers can be those of a person.
-
-    Raises:
-        StudyError: Naming the picture.
-    """
+    """Raise `StudyError`, naming the picture, where a record's numbers cannot be those of a person."""
     image, center, side = record.image, record.center, record.side
     if not np.isfinite(center).all() or not np.isfinite(side) or side <= 0:
         raise StudyError(f"{image}: its label gives no crop (centre {center}, side {side})")
@@ -100,17 +93,10 @@ def check_record(record: Record) -> None:
 def record_to_row(
     record: Record, root: Path, crop: tuple[int, float], image: np.ndarray, mapping: LabelMapping = CORRECT
 ) -> dict[str, Any]:
-    """One record as a store's values (`schema.LABELS`), and its crop.
+    """One record as a store's values (`schema.LABELS`), and "crop": (S, S, 3) uint8.
 
-    Args:
-        record: The person.
-        root: The folder that image paths are written relative to.
-        crop: Side of the stored square in px, and over the side of the person's box.
-        image: (H, W, 3) uint8.
-        mapping: From the data set's own labels to the study's.
-
-    Returns:
-        {array's name: value}, and "crop": (S, S, 3) uint8.
+    Image paths are written relative to `root`; `crop` is the side of the stored square in px, and that over
+    the side of the person's box.
     """
     size, margin = crop
     center, side = mapping.box(record)

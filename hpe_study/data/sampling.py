@@ -42,13 +42,7 @@ class MixedSampler:
 
 
 def repeats(pairs: np.ndarray) -> np.ndarray:
-    """Count how often each sample came before in a list.
-
-    Pairs are (N, 2) store and index, or (N, 3) store, picture's and label's index: the label counts.
-
-    Returns:
-        (N,) int64.
-    """
+    """(N,): how often each sample came before in a list of `pairs`; of three indices the label's counts."""
     names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, -1]
     order = np.argsort(names, kind="stable")
     starts = np.flatnonzero(np.diff(names[order], prepend=-1))
@@ -67,19 +61,10 @@ def split_batches(pairs: Pairs, batch_size: int, drop_last: bool = False) -> lis
 
 
 def shard_batches(pairs: np.ndarray, batch_size: int) -> tuple[np.ndarray, int]:
-    """Give this process its equal part of every batch, where several processes train together.
+    """This process's equal part of every whole batch, and its size, where several processes train together.
 
-    A last batch that is not full is left out.
-
-    Args:
-        pairs: (N, …), of the whole epoch.
-        batch_size: Of all processes together.
-
-    Returns:
-        This process's pairs, and their batch size.
-
-    Raises:
-        StudyError: A process would get nothing.
+    The pairs (N, …) are of the epoch, `batch_size` of all processes. Raises `StudyError` where a process
+    would get nothing.
     """
     count = distributed.size()
     if count == 1:

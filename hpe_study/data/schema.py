@@ -47,11 +47,7 @@ Shapes = Mapping[str, tuple[str, tuple]]
 
 
 def check_store(file: h5py.File, path: Path) -> None:
-    """Check an open store, or a copy of its labels without the crops.
-
-    Raises:
-        StudyError: An array or attribute is missing or of another kind, or lies outside the file.
-    """
+    """Check an open store, or a copy of its labels without the crops; `StudyError` says what is wrong."""
     attributes = dict(file.attrs)
     for name, kind in ATTRIBUTES.items():
         if not isinstance(attributes.get(name), kind):
@@ -84,11 +80,7 @@ def of_skeleton(joints: int) -> Shapes:
 
 
 def check_arrays(file: h5py.File, path: Path, expected: Shapes) -> None:
-    """Check that arrays are there, of these dtypes and whole shapes, and lie in the file itself.
-
-    Raises:
-        StudyError: Naming the first that is not.
-    """
+    """Raise `StudyError` unless arrays are there, of these dtypes and whole shapes, in the file itself."""
     available = Path(path).stat().st_size
     for key, (dtype, shape) in expected.items():
         if not isinstance(file.get(key, getlink=True), h5py.HardLink):

@@ -26,12 +26,9 @@ class Store:
     """
 
     def __init__(self, path: Path, in_memory: bool = False) -> None:
-        """Open a store, or a copy of its labels.
+        """Open a store, or a copy of its labels; `StudyError` where it is none or damaged.
 
         With `in_memory` all crops are decoded now and kept.
-
-        Raises:
-            StudyError: The file is no store, or is damaged.
         """
         self.path, self.in_memory = Path(path), in_memory
         self._file, self._cache = None, {}
@@ -97,8 +94,7 @@ class Store:
     def crops(self, indices: Iterable[int]) -> np.ndarray:
         """Crops in the order of `indices`, (len(indices), S, S, 3) uint8 RGB.
 
-        Raises:
-            StudyError: A crop is damaged, or the file is a copy of labels, without crops.
+        Raises `StudyError` where a crop is damaged, or the file is a copy of labels.
         """
         indices = np.asarray(indices)
         if "crops" in self._cache:

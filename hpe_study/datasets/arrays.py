@@ -15,18 +15,15 @@ _MAX_ITEMS = 200_000  # in the nested lists of one value
 def column(
     rows: list[dict], key: str, shape: tuple[int, ...], path: str | Path, dtype: type[np.generic] = np.float64
 ) -> np.ndarray:
-    """Stack one value of each dict of a list.
+    """Stack one value of each dict of a list: (N, *shape).
 
     Args:
         rows: N dicts.
         key: Of the value.
-        shape: Of one value; () for a number; -1 for a length that may be any, but the same in all.
-            Dimensions of 1 may be there or not.
+        shape: Of one value; () for a number; -1 for a length that may be any, but the same in all. Dimensions
+            of 1 may be there or not.
         path: Of the label file, for the message.
         dtype: Of the result.
-
-    Returns:
-        (N, *shape).
 
     Raises:
         StudyError: A value is missing or does not fit; names file, row and key.
@@ -64,15 +61,9 @@ def text_column(rows: list[dict], key: str, path: str | Path) -> list[str]:
 
 
 def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
-    """Read whole numbers, which may be stored as reals or in a matrix of one row or column.
+    """(N,) int64 whole numbers, which may be stored as reals or in a matrix of one row or column.
 
-    `path` and `name`, of the label file and of the array, are for the message.
-
-    Returns:
-        (N,) int64.
-
-    Raises:
-        StudyError: They are no numbers, not whole, or too large.
+    `path` and `name`, of the label file and of the array, are for the message where they are no such numbers.
     """
     array = np.asarray(array)
     is_list = array.size in (0, max(array.shape, default=1))
@@ -89,13 +80,9 @@ def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
 
 
 def expect_shape(array: Any, shape: tuple[int | None, ...], path: str | Path, name: str) -> np.ndarray:
-    """Return numbers as an array of a known shape.
+    """Return numbers as an array of a known shape (None: any length).
 
-    None in `shape` stands for any length; `path` and `name`, of the label file and of the array, are for
-    the message.
-
-    Raises:
-        StudyError: The shape is another, or the items are no numbers.
+    `path` and `name`, of the label file and of the array, are for the message where they are not.
     """
     try:
         array = np.asarray(_bounded(array))

@@ -40,14 +40,9 @@ def missing_set(path: Path, info: DatasetInfo, root: Path) -> MissingSetError:
 
 
 def safe_relative(name: str, source: str | Path) -> PurePosixPath:
-    """A path as labels give it. A linked folder that the user made is fine.
+    """A path as labels in the file `source` give it; `StudyError` where it could leave the data root.
 
-    Args:
-        name: The text in the label file.
-        source: The label file, for the message.
-
-    Raises:
-        StudyError: The path could leave the data root (it is absolute, or has "..").
+    So it is not absolute and has no "..". A linked folder that the user made is fine.
     """
     name = str(name)
     path = PurePosixPath(name)
@@ -74,16 +69,10 @@ def every_nth(count: int, every: int) -> np.ndarray:
 
 @contextmanager
 def label_errors(files: list[str | Path]) -> Iterator[None]:
-    """Turn whatever goes wrong inside into a `StudyError` that names the label file being read.
+    """Turn whatever goes wrong inside into a `StudyError` that names the last label file of a list.
 
     Label files come from anywhere, and NumPy, SciPy and h5py raise a dozen kinds of errors for what is
     damaged or of another kind. Errors that only our own code can make come through.
-
-    Args:
-        files: Label files, the one being read last; may grow meanwhile.
-
-    Raises:
-        StudyError: Something went wrong.
     """
     try:
         yield
@@ -206,14 +195,10 @@ class Records(Sequence):
         return {"dataset": self.name, "split": self.split, "index": int(row), **known}
 
     def make_record(self, image: Path, joints2d: np.ndarray, meta: dict, **known: Any) -> Record:
-        """The `Record` of a person in the set's own joints.
+        """The `Record` of a person in the set's own joints (J, 2) px, NaN where not labelled.
 
-        Args:
-            image: Path of the picture.
-            joints2d: (J, 2) px, NaN where not labelled.
-            meta: As `meta` gives it.
-            known: Further fields. By default occlusion is not said, there is no 3D, and the box and the head
-                size follow from the joints.
+        By default occlusion is not said, there is no 3D, and the box and the head size follow from the
+        joints; further fields of a record are `known`.
         """
         count = len(self.skeleton)
         if "side" not in known:
@@ -269,10 +254,8 @@ class Records(Sequence):
     ) -> np.ndarray:
         """The rows that have a labelled joint, and a box or joints apart enough to make one.
 
-        Args:
-            rows: N label rows.
-            joints2d: (N, J, 2) px of these rows, NaN where not labelled.
-            box_given: (N,) bool, the rows for which the set gives a usable box.
+        Joints (N, J, 2) are these rows', NaN where not labelled; `box_given` (N,) where the set gives a
+        usable box.
         """
         labelled = ~np.isnan(joints2d).any(-1).all(-1)
         self.leave_out("no joint labelled", (~labelled).sum())
@@ -318,17 +301,10 @@ class Records(Sequence):
 
 
 def head_size_of(joints2d: np.ndarray, skeleton: Skeleton) -> float:
-    """The head size that PCKh's threshold is a fraction of, from a person's joints.
+    """The head size in px that PCKh's threshold is a fraction of, from joints (J, 2); NaN where unknown.
 
     It is 0.75 · |head_top − upper_neck| in MPII's joints, which is 0.6 · the diagonal of MPII's head box
     (measured there: the diagonal is 1.25 times that distance).
-
-    Args:
-        joints2d: (J, 2) px.
-        skeleton: Of the joints.
-
-    Returns:
-        px; NaN where the skeleton or the person lacks either joint.
     """
     common = convert(joints2d, skeleton, MPII16)
     ends = common[MPII16.indices("head_top upper_neck")]

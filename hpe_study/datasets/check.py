@@ -16,15 +16,11 @@ _SHARES = (0.115, 0.08, 0.07, 0.07, 0.14, 0.21, 0.2, 0.115)  # of the table's wi
 
 
 def check(root: str | Path) -> list[dict]:
-    """Look for every data set.
+    """Look for every data set; `StudyError` where there is no such root.
 
     Returns:
         One row (keys `COLUMNS`) per data set, or per layout of those that are there in several. `state` is
-        "found"; "partly" (images or parts are absent, or one split is); "missing"; "broken" (a label file is
-        not readable).
-
-    Raises:
-        StudyError: There is no such root.
+        "found"; "partly" (images, parts or a split are absent); "missing"; "broken" (not readable).
     """
     if not Path(root).is_dir():
         raise StudyError(

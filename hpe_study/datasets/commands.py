@@ -25,10 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
-    """Add check, recipes and contact-sheet; each sets `command`, a function of the parsed arguments.
-
-    `commands` is what `ArgumentParser.add_subparsers` returned.
-    """
+    """Add check, recipes and contact-sheet; each sets `command`, a function of the parsed arguments."""
     command = commands.add_parser("check", help="one table: what is there, what is missing, where to get it")
     command.add_argument("root", metavar="ROOT", help="the data root, which holds one folder per set")
     command.set_defaults(command=_check)

@@ -29,10 +29,8 @@ def contact_sheet(
 ) -> Figure:
     """Draw records with their bones, joints (hollow where occluded) and crop.
 
-    `count` of them, evenly spaced, or those of `numbers`; the ending of `path` decides the format.
-
-    Raises:
-        StudyError: There is no record, a picture is broken, or nothing can be written at `path`.
+    `count` of them, evenly spaced, or those of `numbers`; the ending of `path` decides the format. Raises
+    `StudyError` where there is no record, a picture is broken, or nothing can be written at `path`.
     """
     if len(records) == 0:
         raise StudyError(

@@ -20,12 +20,9 @@ _ASIDE = "delete the image: its records are then left out and counted"
 
 
 def check_numbers(record: Record) -> None:
-    """Check that a record's coordinates can be a person's.
+    """Raise `StudyError`, naming the image, where a record's coordinates cannot be a person's.
 
     A number can be finite in a label file and infinite in a store (float32), or a thousand metres away.
-
-    Raises:
-        StudyError: One cannot; names the image.
     """
     if (np.abs(record.joints2d) > _FARTHEST_PX).any():
         raise _absurd(record, "2D", f"{_FARTHEST_PX:,.0f} px from the image")
@@ -45,15 +42,12 @@ def _absurd(record, kind, where):
 
 
 def check_fit(record: Record, width: int, height: int) -> None:
-    """Check that a record's labels can be for an image of width × height px.
+    """Raise `StudyError`, naming the image, where labels cannot be for an image of width × height px.
 
     Where the labels state the image's size it must be that, and one labelled joint must lie in it. Where they
     give a camera, its principal point must lie in the middle of the image (a person may be outside). Where
     they give neither, half of the labelled joints must lie in it. The person's box must show some of the
     image, and neither box nor joints may reach many times farther than the image.
-
-    Raises:
-        StudyError: They cannot; names the image.
     """
     size = np.array([width, height])
     image = f"{record.image}: is {width}×{height} px, but"

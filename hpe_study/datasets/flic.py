@@ -122,16 +122,11 @@ class Flic(Records):
 
 
 def read_examples(path: str | Path, full: bool = False) -> dict:
-    """Read `examples.mat`.
-
-    FLIC-Full's (`full`) has two marks more.
+    """Read `examples.mat`; FLIC-Full's (`full`) has two marks more. `StudyError` for another file.
 
     Returns:
         Of N people: coords (N, 29, 2) px; torsobox (N, 4) px, NaN where it is none; imgdims (N, 3); texts and
-        marks (N,).
-
-    Raises:
-        StudyError: It is another file.
+            marks (N,).
     """
     examples = np.atleast_1d(load_mat(path, "examples", squeeze_me=True)["examples"])
     fields = _FIELDS + (("isbad", "isunchecked") if full else ())

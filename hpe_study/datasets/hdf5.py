@@ -39,9 +39,6 @@ def require_readable(path: str | Path) -> None:
     """Refuse an HDF5 file in which the library crashes or loops: every object is opened in a child process.
 
     Other damage is left to the file's reader. A file is looked at once, until it changes.
-
-    Raises:
-        StudyError: Opening it crashes, or does not end.
     """
     path = require_regular_file(path)
     status = path.stat()

@@ -76,7 +76,7 @@ def box_of_height(record: Record) -> Box:
 
 
 def box_of_two_joints(record: Record) -> Box:
-    """The published crop of FLIC: one joint's x and y are taken for the extent in x, another's for that in y.
+    """The published crop of FLIC: one joint's x and y as the extent in x, another's as that in y.
 
     A joint that is missing (in the real set none of these is) stands at (0, 0).
     """

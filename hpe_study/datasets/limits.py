@@ -44,17 +44,11 @@ def memory_for(size: int) -> int:
 
 @contextlib.contextmanager
 def limited_memory(path: str | Path, size: int | None = None) -> Iterator[None]:
-    """Let a file's reader take a multiple of the file's size in memory, and no more.
+    """Let a file's reader take a multiple of the file's size in memory; more raises `StudyError`.
 
     A file of 200 bytes can declare an array of gigabytes. The limit is on the process's address space, on top
-    of what it has now; where the system does not tell, only `MemoryError` is caught.
-
-    Args:
-        path: Of the file.
-        size: Bytes, where the file is compressed and this is known; else the file's.
-
-    Raises:
-        StudyError: What happens inside takes more.
+    of what it has now; where the system does not tell, only `MemoryError` is caught. `size` in bytes is for a
+    compressed file of which it is known.
     """
     before, used = resource.getrlimit(resource.RLIMIT_AS), _address_space()
     allowed = used + memory_for(Path(path).stat().st_size if size is None else size)

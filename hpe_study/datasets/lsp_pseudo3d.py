@@ -92,13 +92,10 @@ class LspPseudo3d(LspExtended):
 
 
 def read_fits(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read a table of joints made from SPIN's fits.
+    """Read a table of joints made from SPIN's fits; `StudyError` for another.
 
     Returns:
         Rows of the set's `joints.mat` (N,); joints (N, 13, 3) m in the order of LSP; good (N,) bool.
-
-    Raises:
-        StudyError: It is no such table.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -74,15 +74,9 @@ _NO_CAMERA = {"intrinsics": np.full(4, np.nan), "size": None}
 
 
 def open_mpi_inf_3dhp(root: str | Path, split: str, strict: bool | str = False, **options: Any) -> Records:
-    """Open the reader of the split.
+    """Open the reader of the split, with its options: see `TrainingSet` and `TestSet`.
 
-    Args:
-        root: The data root.
-        split: "train" or "test".
-        strict: Absent images are an error.
-        options: `cameras`, `every` (train); `every`, `frames` (test); `truth` ("univ" or "annot3") in both.
-            `truth` names the 3D truth that a protocol scores against. A record carries both, so it changes no
-            record; it is checked here and kept in the sequence's attribute `truth`.
+    `truth` ("univ" or "annot3") names the 3D truth that a protocol scores against; a record carries both.
     """
     if split == "test":
         options.pop("cameras", None)  # the camera set is a choice of training frames

@@ -43,11 +43,7 @@ def frame_folder(sequence: Path, camera: int) -> Path:
 
 
 def fit_intrinsics(joints2d: np.ndarray, joints3d: np.ndarray) -> np.ndarray:
-    """Fit the pinhole camera that maps 3D joints onto image joints.
-
-    Args:
-        joints2d: (…, 2) px.
-        joints3d: (…, 3) mm, camera frame.
+    """Fit the pinhole camera that maps 3D joints (…, 3) mm in its frame onto image joints (…, 2) px.
 
     Returns:
         fx, fy, cx, cy in px; NaN where none maps them within 2 px (median).
@@ -63,13 +59,10 @@ def fit_intrinsics(joints2d: np.ndarray, joints3d: np.ndarray) -> np.ndarray:
 
 
 def read_calibration(path: Path) -> dict[int, dict]:
-    """Read a `camera.calibration` file.
+    """Read a `camera.calibration` file; `StudyError` for another.
 
     Returns:
         Camera number → {"intrinsics": fx, fy, cx, cy px; "size": (width, height) px}.
-
-    Raises:
-        StudyError: It is not such a file.
     """
     if path.stat().st_size > _LARGEST_CALIBRATION:
         raise StudyError(f"{path}: is too large for a calibration of MPI-INF-3DHP; {AGAIN}")

@@ -34,19 +34,13 @@ TEST_SHARE = 117  # of 1,000: 2,958 of 25,204 people
 
 
 def read_mat(records: Records, path: Path, validation_json: Path) -> dict:
-    """Read the labels of `records.split`, N people.
+    """Read the labels of `records.split`, N people; what is left out is counted there.
 
-    Args:
-        records: The data set being opened; what is left out is counted there.
-        path: Of the .mat file.
-        validation_json: Of valid.json, used for the split where it is there.
+    The split is valid.json's (`validation_json`) where that is there. Raises `StudyError` for another file.
 
     Returns:
         joints (N, 16, 2) px 0-based, occluded (N, 16) int8, center (N, 2) px, scale (N,), head_size (N,) px,
         and image, N names.
-
-    Raises:
-        StudyError: It is another file.
     """
     release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
     if (

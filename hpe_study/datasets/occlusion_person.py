@@ -111,12 +111,9 @@ class OcclusionPerson(Records):
 
 
 def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
-    """Convert poses to mm by the length of their thighs.
+    """Convert poses (N, 15, 3) in mm, cm or m by the length of their thighs.
 
-    Joints are (N, 15, 3) in mm, cm or m.
-
-    Raises:
-        StudyError: In no unit is the median thigh 250–600 mm long.
+    Raises `StudyError` where in no unit the median thigh is 250–600 mm long.
     """
     if len(joints3d) == 0:
         return joints3d

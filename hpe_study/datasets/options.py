@@ -14,10 +14,9 @@ def add_option_flag(command: argparse.ArgumentParser, example: str) -> None:
 
 
 def parsed_options(texts: list[str]) -> dict[str, int | bool | str]:
-    """Parse ["layout=full", "every=5", "matlab=true"] into {"layout": "full", "every": 5, "matlab": True}.
+    """["layout=full", "every=5", "matlab=true"] → {"layout": "full", "every": 5, "matlab": True}.
 
-    Raises:
-        StudyError: A text is not KEY=VALUE. What a set does not know it refuses itself.
+    `StudyError` where a text is not KEY=VALUE. What a set does not know it refuses itself.
     """
     options = {}
     for text in texts:

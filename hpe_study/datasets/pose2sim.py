@@ -131,13 +131,10 @@ def _digits(name):
 
 
 def read_cameras(path: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Read a calibration as Pose2Sim writes it.
+    """Read a calibration as Pose2Sim writes it; `StudyError` for another file.
 
     Returns:
         Camera's name → size (2,) px, matrix (3, 3), distortions (4,), rotation (3,), translation (3,) m.
-
-    Raises:
-        StudyError: It is no such file.
     """
     shapes = {"size": (2,), "matrix": (3, 3), "distortions": (4,), "rotation": (3,), "translation": (3,)}
     try:
@@ -161,14 +158,11 @@ def read_cameras(path: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def read_trc(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Read the 3D joints of a `.trc` file of Pose2Sim.
+    """Read the 3D joints of a `.trc` file of Pose2Sim; `StudyError` for another, or other joints or units.
 
     Returns:
         Frames of the videos (F,), from 0; joints (F, 21, 3) in m, in the calibration's world and in the order
         of BODY25B.
-
-    Raises:
-        StudyError: It is no such file, or has other joints or units.
     """
     lines = _text(path).splitlines()
     head = dict(zip(*(line.split("\t") for line in lines[1:3]), strict=False)) if len(lines) > _HEADER else {}

@@ -23,10 +23,7 @@ MM, HEAD_SIZES = "mm", "head sizes"
 
 
 def approximate() -> dict[tuple, Recipe]:
-    """All recipes that are not exact: (joint's key, its parents' keys and weights) → recipe.
-
-    For keys see `Skeleton.key`.
-    """
+    """All recipes that are not exact: (joint's `Skeleton.key`, its parents' and weights) → recipe."""
     recipes = {}
     for source in ALL:
         for target in ALL:
@@ -40,10 +37,10 @@ def approximate() -> dict[tuple, Recipe]:
 def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, float], np.ndarray]]:
     """Measure every approximate recipe whose joint and parents are known.
 
-    `places`: joint's key → (N, D) of N people, in any one unit; NaN where missing.
+    `places`: joint's key → (N, D) of N people, in any one unit, as the result; NaN where missing.
 
     Returns:
-        (joint, {parent: weight}, distances (N,)) of each recipe, in that unit; NaN where a joint is missing.
+        (joint, {parent: weight}, distances (N,)) of each recipe.
     """
     rows = []
     for joint, weights in approximate():
@@ -54,10 +51,7 @@ def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, fl
 
 
 def places_of(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
-    """Joints (N, J, D) of a skeleton by key, {key: (N, D)}.
-
-    They are its own, and those of MPII-16 that follow from them exactly.
-    """
+    """{key: (N, D)} of joints (N, J, D): a skeleton's own, and those of MPII-16 that follow exactly."""
     common = np.moveaxis(convert(joints, skeleton, MPII16), 1, 0)
     recipes = sources(skeleton, MPII16)
     exact = {
@@ -69,11 +63,7 @@ def places_of(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
 
 
 def measured(records: Records, layout: str = "") -> list[dict]:
-    """Measure a reader's records.
-
-    Returns:
-        Rows of `COLUMNS`; distances in mm where the set has 3D, else in the person's head sizes.
-    """
+    """Rows of `COLUMNS` of a reader's records, in mm where the set has 3D, else in head sizes."""
     chosen = [records[i] for i in evenly_spaced(len(records), RECORDS)]
     is_3d = any(np.isfinite(record.joints3d).any() for record in chosen)
     joints = np.stack([record.joints3d if is_3d else record.joints2d / record.head_size for record in chosen])
@@ -92,11 +82,7 @@ def measured(records: Records, layout: str = "") -> list[dict]:
 
 
 def measured_under(root: str | Path) -> pd.DataFrame:
-    """A table (`COLUMNS`) of all that can be measured of the sets under a data root.
-
-    Raises:
-        StudyError: There is no set.
-    """
+    """A table (`COLUMNS`) of all that can be measured of the sets under a root; `StudyError` without any."""
     rows, any_set = [], False
     for name in NAMES:
         for layout, options in (info(name).layouts or {"": {}}).items():

@@ -39,16 +39,10 @@ class Record:
 
 
 def crop_of(joints2d: np.ndarray, padding: float = 1.25) -> tuple[np.ndarray, float]:
-    """The square around the labelled joints, for sets that give no box.
+    """The square around the labelled joints (J, 2), for sets that give no box: centre (2,) and side in px.
 
-    Both extents count: a person can be wider than tall.
-
-    Args:
-        joints2d: (J, 2) px; NaN where not labelled.
-        padding: The longer extent is multiplied by it.
-
-    Returns:
-        Centre (2,) and side in px; NaN where the joints are too few or too close together.
+    The longer extent, of width and height, is multiplied by `padding`; NaN where the joints are too few or
+    too close together.
     """
     extent = crop_extent(joints2d)
     if not has_crop(extent):

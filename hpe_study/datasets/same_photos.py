@@ -33,20 +33,10 @@ _SEARCH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
 
 
 def photo_pairs(labels: Path, joints: np.ndarray, paths: Sequence[Path]) -> np.ndarray:
-    """Find the pairs of photographs that are of one shoot.
+    """Find the pairs of photographs that are of one shoot: (P, 3), two indices and their correlation.
 
-    What was found is kept in the user's cache, where that can be written.
-
-    Args:
-        labels: The label file, whose contents name the result in the cache.
-        joints: (N, J, 2) px, NaN where not labelled.
-        paths: Of the N photographs.
-
-    Returns:
-        (P, 3): two indices, the smaller first, and their correlation.
-
-    Raises:
-        StudyError: A photograph cannot be read.
+    They are kept in the user's cache, where that can be written, by the contents of the label file. Joints
+    are (N, J, 2) px, NaN where not labelled. Raises `StudyError` where a photograph cannot be read.
     """
     sizes = [(path.name, path.stat().st_size) for path in paths]
     name = digest_of([VERSION, digest(labels), sizes])[:16]

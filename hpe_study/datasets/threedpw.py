@@ -50,18 +50,10 @@ _KEYS = ("jointPositions", "cam_poses", "campose_valid", "cam_intrinsics")
 
 
 def in_view(world: np.ndarray, cam_poses: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """The frames in which a person's joints lie before the camera, in a box of no more than four pictures.
+    """(F,) the frames in which a person's joints lie before the camera, in a box of at most four pictures.
 
-    The picture is taken to be twice as large as its principal point is far from its corner. Joints behind the
-    camera do not count.
-
-    Args:
-        world: (F, 24, 3) m, a person's joints.
-        cam_poses: (F, 4, 4), world → camera, m.
-        intrinsics: (3, 3) px.
-
-    Returns:
-        (F,) bool.
+    The picture is taken to be twice as large as its principal point is far from its corner. Joints (F, 24, 3)
+    and camera poses (F, 4, 4), world → camera, are in m; joints behind the camera do not count.
     """
     camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
     depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)

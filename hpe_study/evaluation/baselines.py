@@ -22,9 +22,7 @@ def best_constant_pose(
     Args:
         training: (N, J, 3) mm, root-relative, NaN where missing.
         bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where unknown): the pose is the
-            best among those of this total length, as a model's predictions are
-            (`bone_lengths.scale_to_bones`). None: any size (each joint is then the geometric median of its
-            places).
+            best of those of this total length. None: any size (the geometric median of each joint's places).
         skeleton: of the poses.
 
     Returns:
@@ -64,10 +62,7 @@ def _mpjpe(pose, truth, known):
 
 
 def _rescale(bones, skeleton, has):
-    """A function that scales a pose so that its bones add up to their canonical sum.
-
-    Bones count that have both ends and a canonical length.
-    """
+    """A function that scales a pose so that its bones, those known of both, add up to their canonical sum."""
     pairs = torch.tensor(skeleton.bone_indices)
     bones = torch.as_tensor(np.asarray(bones), dtype=torch.float64)
     used = has[pairs].all(1) & ~bones.isnan()
@@ -101,12 +96,8 @@ def _descend(error, start, steps=200):
 def true_2d_mean_depth(joints2d: np.ndarray, training_depth: np.ndarray) -> np.ndarray:
     """Poses of true x, y and each joint's mean depth in training: what 2D alone is worth.
 
-    `joints2d` (N, J, 2) and `training_depth` (M, J, root-relative) are in sides of the box, NaN where
-    missing.
-
-    Returns:
-        (N, J, 3) in sides of the box, to be sized as a model's predictions are; NaN where a joint has no 2D
-        or no depth in training.
+    `joints2d` (N, J, 2) and `training_depth` (M, J, root-relative) are in sides of the box, as is the result
+    (N, J, 3); NaN where missing.
     """
     joints2d, depth = np.asarray(joints2d, np.float64), np.asarray(training_depth, np.float64)
     mean = nan_mean(depth, axis=0)[:, None]

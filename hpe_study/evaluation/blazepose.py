@@ -1,11 +1,10 @@
 """BlazePose, what a user would pick instead of a network of this study, scored on the study's test sets.
 
 Bazarevsky et al., "BlazePose: On-device real-time body pose tracking", CVPR workshops 2020; the detector and
-the "full" model of `mediapipe` 0.10.14. It runs in an environment of its own (`make blazepose`), on the
-original pictures around each person. It gives twelve joints of MPII-16 and the middle of the hips; only
-joints that it has are scored, of a network beside it the same ones (`scores_of_run`). In 2D a person who is
-not found is wrong in every joint (scorer `MISSES`), or left out (`FOUND`); in 3D there is nothing to score
-for such a person.
+the "full" model of `mediapipe` 0.10.14, in an environment of its own (`make blazepose`), on the original
+pictures around each person. Only the joints that it has are scored, of a network beside it the same ones. In
+2D a person who is not found is wrong in every joint (scorer `MISSES`), or left out (`FOUND`); in 3D such a
+person is not scored.
 """
 
 import subprocess
@@ -68,11 +67,7 @@ def is_installed(home: Path) -> bool:
 
 
 def detect(pictures: Iterable[np.ndarray], home: Path) -> Landmarks:
-    """Run BlazePose on pictures.
-
-    Args:
-        pictures: (H, W, 3) uint8 RGB each.
-        home: the project's folder.
+    """Run BlazePose on pictures, (H, W, 3) uint8 RGB each; `home` is the project's folder.
 
     Raises:
         StudyError: its environment is not there, or it failed.
@@ -109,14 +104,9 @@ def _as_mpii(found, image, world):
 
 
 def people_of(store: Store, root: Path) -> Iterator[np.ndarray]:
-    """The surroundings of each person of a store, (side, side, 3) uint8 RGB, cut out of the original picture.
+    """The surroundings of each person of a test set, (side, side, 3) uint8 RGB, cut out of its picture.
 
-    Args:
-        store: labels of a test set.
-        root: the folder that its pictures' names are relative to.
-
-    Raises:
-        StudyError: a picture is not there or cannot be read.
+    The pictures' names are relative to `root`. Raises `StudyError` where one cannot be read.
     """
     for name, region in zip(store["image"], store["region"], strict=True):
         left, top, side = map(int, region)
@@ -140,8 +130,7 @@ def rows(scores: dict[str, Scores], store: Store) -> list[dict[str, Any]]:
 def scores_of_landmarks(seen: Landmarks, store: Store) -> dict[str, Scores]:
     """The scores of what BlazePose sees in the pictures of `people_of`, of `MISSES` and of `FOUND`.
 
-    A person counts as found where the boxes around the joints found and those labelled overlap. "found" is
-    the percentage of people found.
+    A person counts as found where the boxes around the joints found and those labelled overlap.
     """
     left, top, side = store["region"].astype(np.float64).T
     corner = Boxes(np.stack([left + (side - 1) / 2, top + (side - 1) / 2], 1), side)

@@ -1,10 +1,9 @@
 """95 % intervals by a bootstrap over people, sequences and moments.
 
-Records of one person, one sequence or one moment are not independent (`evaluation.grouping`). A resample
-draws people, of each its sequences, of each its moments, all with replacement (the hierarchical bootstrap,
-e.g. Saravanan et al. 2020). Where a test set has no more than `FIXED` people, they are kept as they are: two
-people say nothing of how people differ. The draws of a stream are the same whatever is scored, so the
-difference of two runs' draws on one test set is the paired difference.
+A resample draws people, of each its sequences, of each its moments, all with replacement (the hierarchical
+bootstrap, e.g. Saravanan et al. 2020), because their records are not independent (`evaluation.grouping`). No
+more than `FIXED` people are kept as they are: two people say nothing of how people differ. The draws of a
+stream are the same whatever is scored, so the difference of two runs' draws on one test set is paired.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,12 +67,8 @@ def resampled_means(
 ) -> np.ndarray:
     """Means of the resamples, (R, count) for R scores of the same people; NaN where nothing counts.
 
-    Args:
-        sums: (R, N) of what counts in each record.
-        counts: (R, N) or (N,), how much that is.
-        units: of the N records.
-        stream: names the random stream.
-        count: of the draws.
+    `sums` (R, N) are of what counts in each record, `counts` (R, N) or (N,) how much that is; `stream` names
+    the random stream.
     """
     sums, counts = (_per_moment(values, units) for values in (sums, np.atleast_2d(counts)))
     with np.errstate(invalid="ignore"):
@@ -97,11 +92,7 @@ def first_level(units: Units) -> tuple[int, str]:
 
 
 def estimate(values: np.ndarray, units: Units) -> dict[str, float | int]:
-    """Mean of a metric's array with its 95 % interval.
-
-    Args:
-        values: (N, J), NaN where a joint does not count.
-        units: of the N records.
+    """Mean of a metric's array (N, J), NaN where a joint does not count, with its 95 % interval.
 
     Returns:
         value, low, high (NaN where there is nothing to resample), n (records that count), groups (how many

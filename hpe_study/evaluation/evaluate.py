@@ -1,9 +1,7 @@
-"""A finished run → predictions → scores.
+"""A finished run → predictions (`predictions.h5`) → scores (`metrics.csv`), both in the run's folder.
 
-Scores are functions of the predictions and the labels, so everything can be scored again without a GPU.
-Files that `evaluate` writes into a run's folder:
-    predictions.h5   see `prediction_file`
-    metrics.csv      one row per test set, scorer (the model or a baseline) and metric, with its 95 % interval
+metrics.csv has one row per test set, scorer (the model or a baseline) and metric. Scores are functions of the
+predictions and the labels, so everything can be scored again without a GPU.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,19 +26,10 @@ def evaluate(
     progress: bool = True,
     legacy: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Predict and score a finished run on its test sets.
+    """Predict and score a finished run on its test sets; returns the rows of `metrics.csv`.
 
-    Args:
-        folder: of the run; the files are written into it.
-        stores: {test set: store with pictures}.
-        train_3d: the run's 3D training store, which sizes the skeletons and that the baselines are fitted on;
-            None after stage 1.
-        device: see `devices.pick_device`.
-        progress: whether a bar is drawn.
-        legacy: a `legacy:` list; some of its switches change how scores are made.
-
-    Returns:
-        The rows of `metrics.csv`.
+    `stores` with pictures go by the test sets' names. `train_3d` sizes the skeletons and fits the baselines
+    (None after stage 1). Some switches of `legacy` change how scores are made.
 
     Raises:
         StudyError: the run has no whole checkpoint, or predicts what is not finite.

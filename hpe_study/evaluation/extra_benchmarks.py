@@ -48,15 +48,7 @@ class Labels:
 
 
 def labels_and_bones(study: Any, name: str) -> tuple[Labels, CanonicalBones] | None:
-    """The labels of a set's test split, and the bone lengths of its training split.
-
-    Args:
-        study: a `Study` (not imported here: the import contract forbids it).
-        name: of `EXTRA_BENCHMARKS`.
-
-    Returns:
-        None where the set is not at hand.
-    """
+    """The labels of a set's test split, and its training split's bones; None where it is not at hand."""
     reader, options, _ = EXTRA_BENCHMARKS[name]
     root = study.raw
     if study.simulated:

@@ -1,9 +1,9 @@
 """Which records of a test set are of one person, one sequence and one moment.
 
-Records of a person resemble each other, frames of a sequence more so, and synchronous cameras show one and
-the same moment. Intervals resample these (`evaluation.bootstrap`), never single records. The labels say who
-and when, where a data set does. Where it does not, as in the H36M challenge, the poses do: all records of a
-person share their limbs' lengths, and all cameras of a moment the distances between the joints.
+Intervals resample these (`evaluation.bootstrap`), never single records: frames resemble each other, and
+synchronous cameras show one moment. Where a data set does not name them, as the H36M challenge, the poses do:
+all records of a person share their limbs' lengths, and all cameras of a moment the distances between the
+joints.
 """
 
 from collections.abc import Iterable, Mapping
@@ -50,10 +50,7 @@ class Units:
 
 
 def units_of(labels: Mapping[str, np.ndarray]) -> Units:
-    """The `Units` of a test set's labels.
-
-    A record that names no person and has no 3D pose is a person of its own image.
-    """
+    """The `Units` of labels; who has neither a name nor a 3D pose is a person of their own image."""
     person, sequence, image = (labels[key].astype(str) for key in ("subject", "sequence", "image"))
     posed = np.isfinite(labels["joints3d"]).any((1, 2)) & (person == "")
     person = np.where(person == "", image, person)

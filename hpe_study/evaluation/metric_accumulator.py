@@ -21,8 +21,8 @@ LABELS = (  # of the stores, that scores need
 class MetricAccumulator:
     """Predictions of an epoch, of all processes that train together, and their scores.
 
-    There is one transfer from the device, at the end. Predictions are written into arrays allocated once:
-    keeping thousands of small tensors among large temporaries would fragment the memory.
+    They are written into arrays allocated once, since thousands of small tensors among large temporaries
+    would fragment the device's memory, and leave it at the end.
     """
 
     def __init__(self, stores: Sequence[Store], count: int) -> None:
@@ -30,11 +30,7 @@ class MetricAccumulator:
         self.stores, self.count, self.filled, self.arrays = stores, count, 0, None
 
     def add(self, joints: torch.Tensor, depth: torch.Tensor, sample: torch.Tensor) -> None:
-        """Add a batch.
-
-        Joints (B, 16, 2) are fractions of the person's box, depth (B, 16) is in its sides, samples (B, 2)
-        are (store, index).
-        """
+        """Add a batch: joints (B, 16, 2) in box fractions, depth (B, 16) in sides, (store, index) (B, 2)."""
         batch = (joints, depth, sample)
         if self.arrays is None:
             self.arrays = [values.new_empty((self.count, *values.shape[1:])) for values in batch]
@@ -44,9 +40,6 @@ class MetricAccumulator:
 
     def summary(self, bones: np.ndarray | None) -> dict[str, float]:
         """The scores: "pckh" and "pck_crop" in percent, "mpjpe" in mm; NaN where nothing is labelled.
-
-        Scored some thousands at a time, so that an epoch of a million samples needs no more memory than one
-        of ten thousand.
 
         Predicted skeletons are sized by `bones`, (15,) mm; None gives no "mpjpe".
         """

@@ -1,11 +1,9 @@
-"""A run's network as an ONNX file, checked against torch.
+"""A run's network as an ONNX file, checked against torch. Needs the extra `hpe_study[onnx]`.
 
 Input "images": (B, 3, H, W) float32 RGB in [0, 1], not normalised (the file does that itself), H = W = the
 network's input size. Outputs "heatmap", "depth": (B, 16, H/4, W/4) float32; depth in units of `depth_unit`
-crop sides, root-relative. The file's metadata name run, skeleton, joints and units, and say whether the
-run learnt from simulated people.
-
-Needs the extra: pip install "hpe_study[onnx]".
+crop sides, root-relative. The file's metadata name run, skeleton, joints, units, and whether it learnt from
+simulated people.
 """
 
 import contextlib
@@ -55,8 +53,8 @@ def export_onnx(folder: str | Path, path: str | Path) -> float:
         The largest difference from torch on random images.
 
     Raises:
-        StudyError: the extra is not installed, the run is not finished, or the file's results differ by more
-            than `TOLERANCE`.
+        StudyError: the extra is not installed, the run is not finished, or they differ by more than
+            `TOLERANCE`.
     """
     try:
         import onnx

@@ -30,11 +30,7 @@ PROTOCOLS_3D = [protocol for protocol in PROTOCOLS if protocol.dimensions == 3]
 
 
 def perfect(store: Store, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
-    """The perfect prediction of a test store.
-
-    Returns:
-        Joints (N, 16, 2) in fractions of the person's box and depth (N, 16) in its sides.
-    """
+    """The perfect prediction: joints (N, 16, 2), fractions of the box, and depth (N, 16), its sides."""
     if kind == "pose":
         truth = store["joints3d"].astype(np.float64)
         joints, depth = in_crop_of_2_m(truth - truth[:, [ROOT]])
@@ -47,13 +43,10 @@ def perfect(store: Store, kind: Kind) -> tuple[np.ndarray, np.ndarray]:
 def floor(
     protocol: Protocol, store: Store, bones: np.ndarray | None, kind: Kind = "pose"
 ) -> dict[str, float]:
-    """MPJPE in mm of a perfect prediction under a protocol, over people.
-
-    The protocol is one in 3D; `bones` (15,) mm are canonical lengths as a run trained on this set's
-    training split has them.
+    """MPJPE in mm of a perfect prediction under a protocol in 3D; `bones` (15,) mm as a run would have them.
 
     Returns:
-        floor, the mean; low and high, the middle 90 % of people; n people.
+        floor, the mean over people; low and high, the middle 90 % of them; n people.
 
     Raises:
         StudyError: the labels lack what the protocol needs, or a "pose" would have to be seen by a camera.
@@ -73,16 +66,10 @@ def floor(
 
 
 def floors(study: Any) -> pd.DataFrame:
-    """The floors of every 3D test set, every 3D protocol meant for it, and every kind that it can score.
+    """The floors (`FLOOR_COLUMNS`) of a `Study`'s 3D test sets under the 3D protocols meant for them.
 
     A test set counts where its labels are at hand and a run learnt from its training split, which gives the
-    canonical lengths; and the sets beside the study's own that the profile names (`also_floors`).
-
-    Args:
-        study: a `Study` (not imported here: the import contract forbids it).
-
-    Returns:
-        Rows of `FLOOR_COLUMNS`, mm.
+    canonical lengths; so do the sets that the profile names in `also_floors`.
     """
     rows = []
     for name, bones in _bones_by_set(study).items():

@@ -57,15 +57,10 @@ class Predictor:
         precision: str | None = None,
         flip: bool | None = None,
     ) -> None:
-        """Copy the network to where it predicts.
+        """Copy the network to where it predicts; `network` says how its outputs are decoded.
 
-        Args:
-            model: the network; it is put into evaluation mode.
-            network: how its outputs are decoded.
-            device: see `devices.pick_device`.
-            precision: "auto", "fp32" or "bf16"; by default the network's own.
-            flip: whether predictions are averaged with those of the mirrored images; by default
-                `network.flip_test`.
+        By default precision ("auto", "fp32", "bf16") and flip (average with the mirrored images) are the
+        network's.
         """
         self.network = network
         self.device = devices.pick_device(device) if isinstance(device, str) else device
@@ -85,13 +80,8 @@ class Predictor:
     def __call__(self, store: Store, samples: np.ndarray, workers: int = 0) -> Iterator[PredictedBatch]:
         """Predict people of a store with pictures, batch by batch.
 
-        Args:
-            store: the people.
-            samples: indices (N,), or (N, 2 | 3) as `loading.Samples` are addressed.
-            workers: processes that read crops.
-
-        Raises:
-            StudyError: the device's memory is too small.
+        The samples are indices (N,), or (N, 2 | 3) as `loading.Samples` are addressed; `workers` processes
+        read crops. Raises `StudyError` where the device's memory is too small.
         """
         pairs = samples if samples.ndim == 2 else np.stack([np.zeros_like(samples), samples], 1)
         try:

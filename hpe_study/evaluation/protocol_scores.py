@@ -10,7 +10,7 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.protocols import PUBLISHED_TOTAL, Protocol
-from hpe_study.metrics import Align, joint_errors, metric_arrays_3d, size_hits
+from hpe_study.metrics import joint_errors, metric_arrays_3d, size_hits
 from hpe_study.skeletons import MPII16, Skeleton, convert
 from hpe_study.skeletons.bone_lengths import bone_lengths, scale_to_bones
 from hpe_study.utils.arrays import nan_mean
@@ -116,12 +116,9 @@ def scored_joints(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Prediction and truth in the joints that a protocol scores, (N, J, D) each, relative to its root.
 
-    Args:
-        protocol: the protocol. A root that is not among its joints (MPI-INF-3DHP's pelvis) is moved to, but
-            neither scored nor aligned by.
-        prediction: (N, 16, 3) mm from `to_mm`, or (N, 16, 2) px for a 2D protocol.
-        truth: (N, J, 3) mm or (N, J, 2) px in `skeleton`, of the kind that `protocol.truth` names.
-        skeleton: the data set's own.
+    A root that is not among its joints (MPI-INF-3DHP's pelvis) is moved to, but neither scored nor aligned
+    by. The prediction is (N, 16, 3) mm from `to_mm`, or (N, 16, 2) px for a 2D protocol; the truth (N, J, 3 |
+    2) is in the data set's own `skeleton`, of the kind that `protocol.truth` names.
     """
     poses = _in_protocol(protocol, prediction), _truth_in_protocol(protocol, truth, skeleton)
     if protocol.root:
@@ -129,20 +126,6 @@ def scored_joints(
         poses = tuple(joints - joints[:, root] for joints in poses)
     columns = protocol.skeleton.indices(list(protocol.joints))
     return tuple(joints[:, columns] for joints in poses)
-
-
-def protocol_errors(
-    protocol: Protocol,
-    prediction: np.ndarray,
-    truth: np.ndarray,
-    skeleton: Skeleton,
-    align: Align | None = None,
-) -> np.ndarray:
-    """(N, joints of the protocol) distances, NaN where the truth lacks the joint or (3D) its root.
-
-    Arguments as of `scored_joints`; `align` beside the protocol's own alignment.
-    """
-    return joint_errors(*scored_joints(protocol, prediction, truth, skeleton), align=align or protocol.align)
 
 
 def protocol_arrays(
@@ -155,17 +138,12 @@ def protocol_arrays(
 ) -> dict[str, np.ndarray]:
     """Every metric of a protocol as an array of one value per person and joint, NaN where it does not count.
 
-    Args:
-        protocol: the protocol.
-        prediction: as in `scored_joints`.
-        truth: as in `scored_joints`.
-        skeleton: of the truth.
-        head_size: (N,) px, for a protocol in heads.
-        side: (N,) px, of the box, for a protocol in crops.
+    Prediction and truth are as in `scored_joints`; `head_size` and the box's `side`, (N,) px, are what a
+    protocol in heads or crops needs.
 
     Returns:
         3D: the arrays of `metrics.metric_arrays_3d`; 2D: "pck" in percent, (N, J), or (N, 1) where images are
-        averaged first. The score is the mean over an array.
+            averaged first. The score is the mean over an array.
 
     Raises:
         StudyError: the size that the protocol scores in parts of is not given.
@@ -187,9 +165,6 @@ def protocol_arrays(
 
 
 def torso_size(truth: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """(N,) px from left shoulder to right hip, the length that PCK of the torso is measured by.
-
-    `truth` is (N, J, 2) px in the data set's own skeleton; left and right are the person's own.
-    """
+    """(N,) px from left shoulder to right hip; the truth is (N, J, 2) px in its own skeleton."""
     ends = convert(np.asarray(truth, np.float64), skeleton, MPII16)[:, MPII16.indices("l_shoulder r_hip")]
     return np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1)

@@ -111,11 +111,7 @@ PROTOCOLS = (
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name; "+procrustes" or "+scale" after the name aligns.
-
-    Raises:
-        StudyError: there is none; the message names those there are.
-    """
+    """The protocol of that name; "+procrustes" or "+scale" aligns. `StudyError` where there is none."""
     base, _, align = name.partition("+")
     for protocol in PROTOCOLS:
         if (

@@ -31,8 +31,7 @@ def rescore(
 
     Args:
         folders: of runs; their test sets' labels lie beside them in `test_sets/`.
-        names: of protocols ("published", "3dhp-official+procrustes", …); none: all that are meant for a test
-            set.
+        names: of protocols ("published", "3dhp-official+procrustes", …); none: all meant for a test set.
         align: for all protocols in 3D that have no alignment.
 
     Returns:
@@ -89,10 +88,7 @@ def is_meant_for(protocol: Protocol, labels: Store, bones: CanonicalBones) -> bo
 
 
 def canonical_lengths(protocol: Protocol, bones: CanonicalBones) -> tuple[np.ndarray, str]:
-    """Lengths (15,) mm that a protocol sizes skeletons by, and a note on them.
-
-    They come from the same kind of truth as the protocol's, if the training set has it.
-    """
+    """Lengths (15,) mm of a protocol's kind of truth, where the training set has it; and a note on them."""
     if protocol.truth != "univ":
         return bones.own, protocol.note
     if np.isfinite(bones.universal).any():
@@ -117,10 +113,7 @@ def _rows(protocol: Protocol, predictions: Predictions, labels: Store, bones: Ca
 
 
 def readable(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as a table of texts, "value [low, high]".
-
-    One line per run, test set and protocol, one column per metric.
-    """
+    """The rows as texts, "value [low, high]": a column per metric, a line per run, set and protocol."""
     text = [
         f"{row.value:.1f} [{row.low:.1f}, {row.high:.1f}]" if np.isfinite(row.value) else "–"
         for row in rows.itertuples()
@@ -130,10 +123,7 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def protocol_spread(rows: pd.DataFrame, metric: str = "mpjpe") -> pd.DataFrame:
-    """How far the protocol alone moves each number.
-
-    One line per run and test set, one column per protocol, and the largest less the smallest.
-    """
+    """How far the protocol alone moves each number: a column per protocol, a line per run and test set."""
     wide = rows[rows["metric"] == metric].pivot(index=KEYS, columns="protocol", values="value")
     wide = wide.dropna(axis=1, how="all")
     order = [protocol.name for protocol in PROTOCOLS if protocol.name in wide]

@@ -79,11 +79,7 @@ class RunRecord(_Entry):
 
 
 def read_run_record(folder: str | Path) -> RunRecord:
-    """Read and check the record of a finished run.
-
-    Raises:
-        StudyError: there is none, it is damaged, or it is not a run record; names the file and the first key.
-    """
+    """Read and check the record of a finished run; `StudyError` names the file and the first wrong key."""
     path = require_regular_file(Path(folder) / "run.json")
     if path.stat().st_size > LARGEST:
         raise StudyError(f"{path}: is no record of a training (too large); {ADVICE}")

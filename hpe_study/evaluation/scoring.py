@@ -1,10 +1,8 @@
 """Predictions of a test set → rows of scores, each with its 95 % interval, the baselines beside the model.
 
-Every metric is the mean of an (N, J) array with NaN where a joint does not count (`hpe_study.metrics`); the
-interval is a bootstrap over people, sequences and moments (`bootstrap`).
-
-The headline scores follow the study's own protocol: every joint of MPII-16 that the set has, root-relative,
-sized by the training set's mean bone lengths. Under the switches `fixed_bone_sum` and `crop_pck`
+Every metric is the mean of an (N, J) array with NaN where a joint does not count (`hpe_study.metrics`). The
+headline scores follow the study's own protocol: every joint of MPII-16 that the set has, root-relative, sized
+by the training set's mean bone lengths. Under the switches `fixed_bone_sum` and `crop_pck`
 (`hpe_study.published_defects`) they follow the published protocol, which the row's `protocol` names.
 `values_under` scores by any protocol.
 """
@@ -72,15 +70,7 @@ def universal_bone_lengths(train_3d: Store) -> np.ndarray:
 
 
 def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """PCKh@0.5 by head size, and the published crop-based score, as percent per joint.
-
-    Args:
-        joints: (N, 16, 2) box fractions.
-        store: the labels, or a dict of those that scores need.
-
-    Returns:
-        "pckh" (N, 16) and "pck_crop" (N, 10).
-    """
+    """PCKh (N, 16) and the published crop PCK (N, 10) in percent, of joints (N, 16, 2) in box fractions."""
     px = Boxes(store["center"], store["side"]).to_pixels(joints)
     errors = joint_errors(px, store["joints2d"], store["labelled"])
     return {
@@ -104,10 +94,7 @@ def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def values_3d(poses: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """(N, 16) arrays of every 3D metric, root-relative.
-
-    Poses and truth are (N, 16, 3) mm; joints that the scorer cannot give are NaN and do not count.
-    """
+    """(N, 16) arrays of every 3D metric, root-relative, of (N, 16, 3) mm; NaN predictions do not count."""
     return metric_arrays_3d(poses, truth, ~np.isnan(poses).any(-1), root=ROOT)
 
 
@@ -116,15 +103,8 @@ def values_under(
 ) -> dict[str, np.ndarray]:
     """The `protocol_arrays` of predictions: {metric: one value per person and joint that counts, else NaN}.
 
-    Args:
-        protocol: what to score by.
-        joints: (N, 16, 2) box fractions.
-        depth: (N, 16) box sides.
-        store: the test set's labels.
-        bones: (15,) mm, the canonical lengths.
-
-    Raises:
-        StudyError: the labels lack what the protocol needs.
+    Joints (N, 16, 2) are box fractions, depth (N, 16) box sides, `bones` (15,) mm the canonical lengths.
+    Raises `StudyError` where the labels lack what the protocol needs.
     """
     if protocol.dimensions == 2:
         px = store.boxes.to_pixels(joints)
@@ -142,10 +122,9 @@ def values_under(
 def values_of_poses(
     protocol: Protocol, poses: np.ndarray, store: Store | StoreSubset, bones: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """`values_under` of poses (N, 16, 3) in mm that no network gave.
+    """`values_under` of poses (N, 16, 3) in mm that no network gave, for protocols that size poses anew.
 
-    For protocols that size poses anew, not by a camera. A pose that lacks a joint is not scored; poses of a
-    set without head joints get them from `with_head`.
+    A pose that lacks a joint is not scored; poses of a set without head joints get them from `with_head`.
     """
     poses = with_head(poses)
     whole = np.isfinite(poses).all((1, 2))
@@ -158,10 +137,7 @@ def values_of_poses(
 
 
 def in_crop_of_2_m(poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Root-relative poses in mm as predictions: joints (N, 16, 2), depth (N, 16), as fractions of a 2 m box.
-
-    The protocol sets the final size.
-    """
+    """Root-relative poses in mm as joints (N, 16, 2) and depth (N, 16) in a box of 2 m."""
     return poses[..., :2] / 2000 + 0.5, poses[..., 2] / 2000
 
 
@@ -203,11 +179,7 @@ def baselines(
 
 
 def floors_of_real(store: Store, bones: np.ndarray) -> dict[str, np.ndarray]:
-    """What perfect 2D joints score on a test store, without any depth and with the true one.
-
-    Returns:
-        {scorer: (N, 16, 3) mm}, sized like the model.
-    """
+    """What perfect 2D joints score without any depth and with the true one: {scorer: (N, 16, 3) mm}."""
     joints, depth = store.boxes.offsets(store["joints2d"]).astype(np.float64), store["depth"]
     return {
         ZERO_DEPTH: scale_to_bones(poses_of(joints, np.where(np.isnan(depth), np.nan, 0.0)), bones),
@@ -220,12 +192,7 @@ def model_scores(
 ) -> dict[str, tuple[str, np.ndarray]]:
     """The headline scores of predictions: {metric: (name of its protocol, array)}.
 
-    Args:
-        joints: (N, 16, 2) box fractions.
-        depth: (N, 16) box sides.
-        store: the test set's labels.
-        bones: (15,) mm, the canonical lengths; None where the run has learnt no depth.
-        legacy: see `rows_for_set`.
+    Arguments are as of `rows_for_set`; `bones` is None where the run has learnt no depth.
     """
     true_joints, truth = store.boxes.to_fraction(store["joints2d"]), store["joints3d"].astype(np.float64)
     arrays = values_2d(joints, store)
@@ -240,7 +207,8 @@ def model_scores(
     for protocol in _published(legacy):
         if protocol.dimensions == 2 or with_depth:
             arrays = values_under(protocol, joints, depth, store, bones)
-            scores |= {_headline(key): (protocol.name, values) for key, values in arrays.items()}
+            named = {"pckh" if key == "pck" else key: values for key, values in arrays.items()}
+            scores |= {key: (protocol.name, values) for key, values in named.items()}
     return scores
 
 
@@ -304,7 +272,3 @@ def rows_for_set(
 
 def _of_scorer(scorer, arrays):
     return {(scorer, metric): (PROTOCOL, values) for metric, values in arrays.items()}
-
-
-def _headline(metric):
-    return "pckh" if metric == "pck" else metric

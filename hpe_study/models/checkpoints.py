@@ -54,11 +54,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read and check a weights file.
-
-    Raises:
-        StudyError: one line that names the file, where it is absent, damaged or no checkpoint.
-    """
+    """Read a weights file; `StudyError` names it where it is absent, damaged or no checkpoint."""
     path = require_regular_file(path)
     content = _content(path)
     if not isinstance(content, dict):
@@ -127,11 +123,7 @@ def depth_from_keys(keys: Iterable[str]) -> int | None:
 
 
 def describe(weights: dict[str, Tensor]) -> tuple[str, dict[str, int]]:
-    """(name, options) for `build_model`, inferred from the keys and shapes of weights.
-
-    Raises:
-        StudyError: if they identify no network.
-    """
+    """(name, options) for `build_model`, inferred from weights; `StudyError` where they fit no network."""
     stacks = {match[1] for match in (re.match(r"stacks\.(\d+)\.", key) for key in weights) if match}
     if stacks and "stem.0.weight" in weights:
         joints, features = _shape(weights, "stacks.0.heatmap_head.weight")[:2]

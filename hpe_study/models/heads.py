@@ -73,8 +73,8 @@ class PoseNetwork(nn.Module):
 class HeatmapHead(PoseNetwork):
     """A heat map and a depth map per joint, by two 1×1 convolutions (Zhou et al. 2017).
 
-    It is a base class and not a part of the network, so that saved weights keep the names `heatmap_head` and
-    `depth_head`. Outputs: {"heatmap", "depth"}, each (B, J, H/4, W/4).
+    A base class, so that saved weights keep the names `heatmap_head` and `depth_head`. Outputs: {"heatmap",
+    "depth"}, each (B, J, H/4, W/4).
     """
 
     output_names = ("heatmap", "depth")
@@ -117,10 +117,7 @@ class VolumetricHead(PoseNetwork):
         return {"volume": self.volume_head(features).unflatten(1, (-1, self.DEPTH_CELLS))}
 
     def decode(self, outputs: Outputs, method: Decoder, depth_unit: float) -> Joints:
-        """Mean of each joint's volume. Method and depth unit are the other head's and change nothing here.
-
-        The score is the probability of the likeliest 3×3 cells of the picture.
-        """
+        """Mean of each joint's volume; the score is the probability of the likeliest 3×3 cells."""
         position, probability = soft_argmax(outputs["volume"])
         score = 9 * F.avg_pool2d(probability, 3, stride=1, padding=1).amax((-2, -1))
         return Joints(position[..., :2], position[..., 2] - 0.5, score)

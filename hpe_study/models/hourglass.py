@@ -83,13 +83,7 @@ class StackedHourglass(HeatmapHead):
         self.stacks = nn.ModuleList(Stack(features, joints, number == last) for number in range(stacks))
 
     def forward(self, images: Tensor) -> Outputs:
-        """The last stack's maps, and all stacks' for a loss on each (intermediate supervision).
-
-        Images are (B, 3, H, W), H and W multiples of 64.
-
-        Returns:
-            {"heatmap", "depth"} (B, J, H/4, W/4), and "stacks": a list of every stack's, the last included.
-        """
+        """(B, 3, H, W), multiples of 64 → the last stack's maps, and "stacks": all, for a loss on each."""
         check_size(images, self.divisor)
         x = self.stem(images)
         outputs = []

@@ -26,10 +26,7 @@ IN_ORDER = (nn.Sequential, FeatureListNet, BasicBlock, Bottleneck, Upsampling)
 def fuse_for_inference(model: PoseNetwork, device: torch.device, precision: str = "fp32") -> PoseNetwork:
     """Copy a network, in evaluation mode, with its batch norms folded into its convolutions.
 
-    Args:
-        model: any network of the study; it is left as it is.
-        device: where the copy will run.
-        precision: as in `devices.pick_precision`; "bf16" on a CPU converts the weights once.
+    The device is the copy's; precision as in `devices.pick_precision`: "bf16" on a CPU converts the weights.
     """
     model = copy.deepcopy(model).eval()
     for module in list(model.modules()):

@@ -30,14 +30,7 @@ class Preprocessing:
             raise ValueError("divisor and std must be greater than 0")
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Normalise images for the network.
-
-        Args:
-            images: (B, 3, H, W) RGB, uint8 or floating in [0, 1].
-
-        Returns:
-            What the network takes, floating (uint8 gives float32).
-        """
+        """(B, 3, H, W) RGB, uint8 or floating in [0, 1] → what the network takes (uint8 gives float32)."""
         if images.dtype == torch.uint8:
             images = images.float() / 255
         if self.order == "BGR":

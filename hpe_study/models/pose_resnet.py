@@ -92,13 +92,8 @@ def pose_network(
 ) -> PoseResNet:
     """A `PoseResNet` on any network of timm that offers feature maps (`features_only`).
 
-    Args:
-        name: timm's name.
-        joints: number of joints.
-        pretrained: start from ImageNet weights. Where they cannot be had, one line says so.
-        deconv_channels: see `PoseResNet`.
-        skips: see `PoseResNet`.
-        weights: timm's name of the weights ("tv_in1k": torchvision's); "": timm's default.
+    `name` and `weights` ("tv_in1k": torchvision's; "": the default) are timm's. Where ImageNet weights cannot
+    be had, one line says so.
     """
     options = {"features_only": True, "out_indices": LEVELS, "num_classes": 0}
     backbone = _imagenet_backbone(name, weights, options) if pretrained else None
@@ -130,10 +125,7 @@ def _imagenet_backbone(name, weights, options):
 def efficientnet_lite0(joints: int, pretrained: bool, deconv_channels: int, skips: bool) -> PoseResNet:
     """A `PoseResNet` on EfficientNet-Lite0 as far as its maps of 1/16 of the picture.
 
-    The ImageNet weights come from a Python package, so that no server is needed.
-
-    Raises:
-        StudyError: ImageNet weights are asked for and the package is not installed.
+    The ImageNet weights come from a Python package, without a server; `StudyError` where it is not installed.
     """
     backbone = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(0, 1, 2, 3))
     backbone.blocks = backbone.blocks[:5]  # the others have maps of 1/32

@@ -55,11 +55,7 @@ def network_names() -> tuple[str, ...]:
 
 
 def parse_network(text: str) -> tuple[str, dict[str, int]]:
-    """Split Table 5's short form: "narrow18:24" is `narrow18` with `width` 24.
-
-    Raises:
-        StudyError: where the text has another form.
-    """
+    """Split Table 5's short form: "narrow18:24" is `narrow18` with `width` 24; `StudyError` for another."""
     match = re.fullmatch(r"([a-z0-9_]+)(?::([0-9]{1,4}))?", text)
     if not match:
         raise StudyError(f'{text!r} is not the name of a network, or "name:width" as in "narrow18:24"')
@@ -69,13 +65,8 @@ def parse_network(text: str) -> tuple[str, dict[str, int]]:
 def check_network(name: str, input_size: int | None = None, **options: int | None) -> NetworkEntry:
     """Find a network and check what is asked of it, without building it.
 
-    Args:
-        name: one of `network_names`.
-        input_size: px of the square input; None: not checked.
-        **options: the network's own; None stands for the default.
-
-    Raises:
-        StudyError: one line that names what is impossible and what is allowed.
+    An input size of None is not checked, an option of None stands for the default. `StudyError` names what is
+    impossible and what is allowed.
     """
     if name not in _NETWORKS:
         raise StudyError(f"model {name!r} is not one of {', '.join(_NETWORKS)}")
@@ -93,9 +84,7 @@ def check_network(name: str, input_size: int | None = None, **options: int | Non
 
 
 def build_model(name: str, pretrained: bool = False, joints: int = 16, **options: int | None) -> PoseNetwork:
-    """Build a network by name, ready to train.
-
-    Its initial weights come from torch's global random state.
+    """Build a network by name, ready to train; its weights come from torch's global random state.
 
     Args:
         name: one of `network_names`.

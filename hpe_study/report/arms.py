@@ -58,11 +58,10 @@ def missing(*studies: Study) -> list[str]:
 
 
 def scores_of(study: Study) -> pd.DataFrame:
-    """One row per run that ends an arm, column of the table (`TESTS`) and scorer; none without records.
+    """`COLUMNS`, one row per run that ends an arm, column of the table (`TESTS`) and scorer; or none.
 
-    Returns:
-        `COLUMNS`: labels is the number of different 2D images, images and minutes count earlier stages too,
-        low and high bound the 95 % interval over people.
+    labels is the number of different 2D images; images and minutes count earlier stages too; low and high
+    bound the 95 % interval over people.
     """
     path = study.records[0]
     return _tidy(read_runs(path), study) if path.exists() else pd.DataFrame(columns=COLUMNS)
@@ -86,11 +85,7 @@ def _tidy(runs, study):
 
 
 def beside_blazepose(study: Study) -> pd.DataFrame:
-    """BlazePose and the arms on the joints that both have; none where BlazePose was not run.
-
-    Returns:
-        `COLUMNS` as of `scores_of`; of BlazePose source is the scorer.
-    """
+    """`COLUMNS` of BlazePose (source: the scorer) and the arms on the joints of both, where it was run."""
     path = study.blazepose[0]
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
@@ -128,16 +123,12 @@ def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
     """How many labels alone give the score that a number of them gives after earlier training.
 
-    Read off the curve of labels alone, seed by seed, linearly in the logarithm of their number.
-
-    Args:
-        curve: rows of `scores_of` of one test where higher is better.
-        alone: start of the arms that learn from the labels alone.
-        after: start of those that learnt from something else first.
+    Read off the curve of labels alone, seed by seed, linearly in the logarithm of their number. `curve` has
+    rows of `scores_of` of one test where higher is better; `alone` and `after` are two starts.
 
     Returns:
-        Per number of labels: median, min and max over seeds (0: fewer than the curve's fewest; inf: more
-        than its most), and says, the three in words.
+        Per number of labels: median, min and max over seeds (0: fewer than the curve's fewest; inf: more than
+            its most), and says, the three in words.
     """
     wide = curve.pivot_table(index=["seed", "labels"], columns="start", values="value").reset_index()
     worth = [
@@ -169,10 +160,8 @@ def contrasts(
 ) -> pd.DataFrame:
     """Differences between arms, paired over people and seeds.
 
-    Args:
-        study: of the arms.
-        pairs: {title: (attributes of an arm's run, those of the arm that it is compared with)}.
-        tests: keys of `TESTS`.
+    `pairs` are {title: (attributes of an arm's run, those of the arm that it is compared with)}, `tests` keys
+    of `TESTS`.
 
     Returns:
         title, test, value (the first less the second), low, high (95 % interval), seeds, says ("higher",

@@ -1,8 +1,8 @@
 """The audit's numbers: what each switch changes, everything else equal, and which claims survive all of them.
 
-Off and on are means over the profile's seeds, the change is paired wherever both sides are scored on the same
+Off and on are means over the profile's seeds; the change is paired where both sides are scored on the same
 people. Changes and claims are judged by the ledger's one rule (`report.contrasts`), and the claims are the
-ledger's, on those of their cells that the audit trains, so that the two cannot contradict each other.
+ledger's, on those of their cells that the audit trains.
 """
 
 from collections.abc import Callable, Sequence

@@ -14,13 +14,10 @@ COLUMNS = ["geometry_weight", "seed", "scorer", "test_set", "unevenness"]
 
 
 def unevenness(poses: np.ndarray, canonical: str = "drillis_contini") -> np.ndarray:
-    """How far the bones of arms and legs are from one ratio to their canonical lengths.
+    """(N,) percent: how far the bones of arms and legs are from one ratio to their canonical lengths.
 
-    Poses are (N, 16, 3), MPII-16, in any unit; `canonical` is one of `CANONICAL_LENGTHS`.
-
-    Returns:
-        (N,) percent: the ratios' standard deviation over their mean, averaged over arms and legs; NaN where a
-        joint of them is missing.
+    It is the ratios' standard deviation over their mean, averaged over arms and legs, of poses (N, 16, 3),
+    MPII-16, in any unit; NaN where one of their joints is missing.
     """
     spread = []
     for limb in LIMBS:

@@ -22,18 +22,10 @@ def known_parts(results: Results, test_set: str) -> list[str]:
 
 
 def score_parts(results: Results, run: str, test_set: str, metric: str, by: str) -> pd.DataFrame | None:
-    """One run's score in parts, by the study's own protocol.
+    """One run's score by the study's protocol in parts (`known_parts`): value, and how many records count.
 
-    Args:
-        results: Of the study.
-        run: The run's name.
-        test_set: With labels at hand.
-        metric: Name of the metric.
-        by: One of `known_parts`.
-
-    Returns:
-        One row per part: value, and how many records count. None where the run has no predictions (per
-        joint) or no errors of people (else), or the metric is not one of single joints.
+    None where the run has no predictions (per joint) or no errors of people (else), or the metric is not one
+    of single joints.
     """
     parts = _per_joint(results, run, test_set, metric) if by == JOINT else None
     if by != JOINT and (errors := results.errors(run, test_set, metric)) is not None:

@@ -33,10 +33,7 @@ class Comparison:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per metric: both means, the paired difference and its 95 % interval.
-
-        The interval is a bootstrap over people, sequences and moments of the test set.
-        """
+        """One row per metric: both means, the paired difference and its 95 % interval over test people."""
         rows = []
         for metric, (a, b) in self.errors.values.items():
             difference = estimate(b - a, self.errors.units)

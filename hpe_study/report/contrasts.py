@@ -1,10 +1,10 @@
 """Differences between conditions, and what they say about a claim: one rule for the ledger and for the audit.
 
 A `Part` of a claim names two sides and the range in which their difference bears the claim out. It is drawn
-from `Evidence` (`report.evidence`): the paper's tables, which have no spread, or run records, whose seeds and
-people are resampled alike on both sides (`intervals`). It supports the claim where the chance of lying
-outside the range is below 5 % (two-sided, so where the 95 % interval lies inside), contradicts it where the
-interval lies outside, and else is open.
+from `Evidence`: the paper's tables, which have no spread, or run records, whose seeds and people are
+resampled alike on both sides (`intervals`). It supports the claim where the chance of lying outside the range
+is below 5 % (two-sided, so where the 95 % interval lies inside), contradicts it where the interval lies
+outside, and else is open.
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,13 +115,7 @@ class Missing:
 
 
 def judge(sample: Sample, inside: tuple[float, float], exact: bool = False) -> tuple[str, float]:
-    """What a number says about a range, and the chance of the nearest end.
-
-    Args:
-        sample: What is known of the number.
-        inside: The range that bears the claim out.
-        exact: Whether it has no spread (a printed number), so that it says yes or no.
-    """
+    """What a number says about a range, and the chance of the nearest end; `exact`: it has no spread."""
     ends = [end for end in inside if np.isfinite(end)]
     within = inside[0] < sample.value < inside[1]
     chances = [0.0 if exact else sample.chance(end) for end in ends]

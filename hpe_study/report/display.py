@@ -71,14 +71,10 @@ class Score:
 
 
 def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequence[str] = ()) -> HTML:
-    """A table to look at; its numbers are saved as `<name>.csv`, and of a user's own study as HTML and LaTeX.
+    """A table to look at; saved as `<name>.csv`, and of a user's own study as HTML and LaTeX, in its figures.
 
-    Args:
-        table: Cells are `Score`s, numbers or words; data sets go by their keys.
-        name: Of the files.
-        title: Stands above it, with "(simulated people)" where they are.
-        study: What it is of; the files go to its folder of figures.
-        notes: Sentences below it.
+    Cells are `Score`s, numbers or words; data sets go by their keys. The title, with "(simulated people)"
+    where they are, stands above, the notes below.
     """
     if table.empty:
         return HTML(f"<p><b>{html.escape(title)}</b>: not run.</p>")

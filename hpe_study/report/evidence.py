@@ -100,10 +100,7 @@ class Ours(Evidence):
         return Sample(float(np.mean(values)), np.full(DRAWS, np.mean(values)), np.array(values))
 
     def jump(self, column: str, placebo: bool = False) -> Sample | None:
-        """The mean over stage-2 runs of Table 1 of the jump of a column at the drop of the rate, in percent.
-
-        With `placebo` the cut is made `AFTER` values before the drop; what follows it is forgotten.
-        """
+        """The mean over stage-2 runs of Table 1 of `jump_at_drop`; a placebo is cut `AFTER` values early."""
         history = self.results[0].history
         plain = history.query("stage == 2 and scheme == 'fusion' and budget.isna() and backbone.isna()")
         jumps = {
@@ -130,8 +127,7 @@ class Ours(Evidence):
 def _sizes(results):
     """{data set: images learnt from}: of a 2D set as runs record it; of a 3D set all that it holds.
 
-    A stand-in holds what its parameter file asks for. Of real files, 3D-only epochs take all, unless the
-    schedule says how many.
+    Of real files, 3D-only epochs take all, unless the schedule says how many.
     """
     runs, profile = results.runs, results.study.profile
     sizes = runs.groupby("two_d")["images_2d"].max().dropna().to_dict()
@@ -154,13 +150,8 @@ def jump_at_drop(epochs: pd.DataFrame, column: str, early: int = 0) -> float | N
 
     Learning curves bend, so the change just before the drop is no measure of what would have followed. A
     power law through the `BEFORE` values before the cut (at least 4) is carried on over the `AFTER` values
-    after it, and the mean ratio of what came to what was expected counts. Where nothing happens it gives 0
-    (tests: placebo cuts, convex curves).
-
-    Args:
-        epochs: One run's history, by epoch.
-        column: That jumps.
-        early: Cut so many values before the drop, and forget those after it (a placebo).
+    after it, and the mean ratio of what came to what was expected counts. The cut is made `early` values
+    before the drop as a placebo, which gives 0.
     """
     drops = drop_epochs(epochs["learning_rate"])
     known = epochs[column].notna().to_numpy()

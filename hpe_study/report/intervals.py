@@ -1,10 +1,10 @@
 """How sure a number is: its mean over seeds with a 95 % interval over seeds, people, sequences and moments.
 
-A `Sample` is what is known of a number: its value for each seed, and draws of it, in which the test people
-are resampled (`evaluation.bootstrap`). Samples of one test set are drawn alike, so the difference of two is
-paired, seed by seed and person by person. `draws` adds the seeds: they are resampled too, and widened as
-Student's t is for so few. Where a run's errors of people are not at hand, its interval in `runs.csv` is drawn
-from instead, and nothing that is made of it is paired.
+A `Sample` has its value for each seed, and draws of it, in which the test people are resampled
+(`evaluation.bootstrap`). Samples of one test set are drawn alike, so the difference of two is paired, seed by
+seed and person by person. `draws` resamples the seeds too, widened as Student's t is for so few. Where a
+run's errors of people are not at hand, its interval in `runs.csv` is drawn from instead, and nothing that is
+made of it is paired.
 """
 
 from collections.abc import Callable, Sequence
@@ -66,12 +66,9 @@ class Sample:
 
 
 def sample_of_arrays(arrays: Sequence[np.ndarray], units: Units, test_set: str) -> Sample:
-    """The `Sample` of a mean over people and joints.
+    """The `Sample` of a mean over people and joints, of one (N, J) array per seed, NaN where none counts.
 
-    Args:
-        arrays: one (N, J) per seed, NaN where a joint does not count.
-        units: of the N records.
-        test_set: names the resampling: what is scored on the same set is resampled alike.
+    What is scored on the same `test_set`, whose N records have these units, is resampled alike.
     """
     values = np.stack(arrays)
     known = ~np.isnan(values)

@@ -39,13 +39,9 @@ BANNER = (
 
 
 def write_report(study: Study) -> Path:
-    """Write `report.html` into the study's figures.
+    """Write `report.html` into the study's figures: the cells tagged "report" of its executed notebooks.
 
-    It joins the cells tagged "report" of the study's executed notebooks; of a published study these are the
-    notebooks in the repository.
-
-    Raises:
-        StudyError: No notebook has been executed.
+    Of a published study these are the notebooks in the repository. `StudyError` where none was executed.
     """
     folder = study.home / "notebooks" if study.profile.records else study.figures
     names = [name for name in (*FIRST, *ANALYSES) if (folder / f"{name}.ipynb").exists()]

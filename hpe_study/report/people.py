@@ -1,7 +1,4 @@
-"""Drawing people: joints over a crop, skeletons in space.
-
-True dashed, predicted solid; the colours of the sides are `skeletons.palette`'s.
-"""
+"""Drawing people, true dashed, predicted solid: joints over a crop, skeletons in space."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -27,13 +24,7 @@ POINTS = 9  # along a limb
 
 
 def clearance(poses: np.ndarray) -> np.ndarray:
-    """How near two limbs (or a limb and the trunk) that share no joint come, middle line to middle line.
-
-    Poses are (N, 16, 3) mm; NaN joints are left out.
-
-    Returns:
-        (N,) mm.
-    """
+    """(N,) mm: how near two limbs, or limb and trunk, that share no joint come, of poses (N, 16, 3) mm."""
     steps = np.linspace(0, 1, POINTS)[:, None]
     lines = [poses[:, [start]] * (1 - steps) + poses[:, [end]] * steps for start, end in LIMBS]
     apart = [(i, j) for i in range(len(LIMBS)) for j in range(i) if not set(LIMBS[i]) & set(LIMBS[j])]
@@ -42,11 +33,9 @@ def clearance(poses: np.ndarray) -> np.ndarray:
 
 
 def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints: np.ndarray) -> None:
-    """True and predicted joints over a test person's crop, hidden ones circled.
+    """True and predicted joints (16, 2), in box fractions, over a test person's crop, hidden ones circled.
 
     The ground is plain where the pictures are not at hand.
-
-    `joints` (16, 2) is the prediction in fractions of the person's box.
     """
     labels, pictures = results.labels(test_set), results.pictures(test_set)
     true = labels.boxes[person].to_fraction(labels["joints2d"][person])
@@ -66,12 +55,7 @@ def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints
 def crop_with_joints(axis: plt.Axes, store: Store, index: int, joints: dict[str, np.ndarray]) -> None:
     """A stored crop cut to the person's box, with skeletons over it.
 
-    Args:
-        axis: Where to draw.
-        store: With pictures.
-        index: Of the person.
-        joints: {"true" | "predicted": (16, 2) fractions of the person's box}; NaN joints and their bones are
-            not drawn.
+    Joints are {"true" | "predicted": (16, 2) fractions of the person's box}; NaN ones are not drawn.
     """
     image = store.crops([index])[0]
     left, top, side = store["region"][index]
@@ -93,12 +77,9 @@ def joints_over(axis: plt.Axes, px: np.ndarray, kind: Literal["true", "predicted
 
 
 def wireframes(axis: plt.Axes, poses: dict[str, np.ndarray], turn: float = 0.0) -> None:
-    """Skeletons in space on a 3D axis: equal scales, y up.
+    """Skeletons in space on a 3D axis: equal scales, y up, turned by degrees about the vertical.
 
-    Args:
-        axis: A 3D axis.
-        poses: {"true" | "predicted": (16, 3) mm, root-relative, camera frame}.
-        turn: Degrees about the vertical; 0 is the camera's own view.
+    Poses are {"true" | "predicted": (16, 3) mm, root-relative, camera frame}.
     """
     for kind, pose in poses.items():
         x, y, z = pose[:, 0], -pose[:, 1], pose[:, 2]
@@ -119,10 +100,9 @@ def draw_people(
     bones: np.ndarray | None = None,
     titles: Sequence[str] = (),
 ) -> plt.Figure:
-    """Test people side by side: the picture with true and predicted joints, below it both skeletons.
+    """People of a store side by side: the picture with true and predicted joints, below it both skeletons.
 
-    The people are indices of a store with pictures, `predicted` is of all its people, `bones` (15,) mm size
-    the predicted skeletons; without them none are drawn.
+    `predicted` is of all its people; `bones` (15,) mm size the skeletons, of which none are drawn without.
     """
     with_depth, count = bones is not None, len(people)
     figure = plt.figure(figsize=(2.3 * count, 4.9 if with_depth else 2.6), layout="constrained")

@@ -70,10 +70,7 @@ class PeopleErrors:
 
 
 def pose_distance(truth: np.ndarray) -> np.ndarray:
-    """(N,) mm: the mean distance of (N, 16, 3) joints from the mean pose, hips turned to face one way.
-
-    NaN where no joint is known.
-    """
+    """(N,) mm: the mean distance of (N, 16, 3) joints from the mean pose, hips turned to face one way."""
     truth = truth - truth[:, [ROOT]]
     hips = np.subtract(*truth[:, MPII16.indices("l_hip r_hip")].swapaxes(0, 1))
     turn = np.exp(-1j * np.angle(hips[:, 0] + 1j * hips[:, 2]))

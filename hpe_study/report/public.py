@@ -23,20 +23,11 @@ COLUMNS = ["test_set", "protocol", "value", "low", "high", "n", "groups", "origi
 
 
 def score_weights(study: Study, weights: str, device: str = "auto") -> pd.DataFrame:
-    """MPJPE of a weights file on each 3D test set, under the protocols "published" and "study".
+    """MPJPE of a weights file on each 3D test set under "published" (skeletons have no size) and "study".
 
-    "published" gives skeletons no size; "study" takes the mean bones of each set's own training split.
-
-    Args:
-        study: Gives the test sets.
-        weights: A checkpoint of the original implementation or of this study; "" gives no rows.
-        device: Where the network runs.
-
-    Returns:
-        One row per test set and protocol, with the columns `COLUMNS`.
-
-    Raises:
-        StudyError: The file is not there or no checkpoint.
+    "study" takes the mean bones of each set's own training split. The file is a checkpoint of the original
+    implementation or of this study; "" gives no rows. One row (`COLUMNS`) per test set and protocol;
+    `StudyError` where there is no such checkpoint.
     """
     rows = []
     if weights:

@@ -35,8 +35,7 @@ class Rate:
 def measured_rates(network: NetworkConfig, benchmarks: Path) -> list[Rate]:
     """The network's fastest rate on each device, slowest device first, by the tables in a folder.
 
-    Raises:
-        StudyError: A table is damaged, a row's unit is no rate, or the network was not measured.
+    `StudyError` where a table is damaged, a row's unit is no rate, or the network was not measured.
     """
     rates = _of_processors(network, benchmarks / "results.csv") + _of_gpus(network, benchmarks / "gpu.csv")
     if not rates:

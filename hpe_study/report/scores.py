@@ -94,11 +94,9 @@ def with_titles(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def published_scores(name: str, **columns: str) -> pd.DataFrame:
-    """One of the paper's tables, one row per condition and 3D test set: value, score, origin "published".
+    """One of the paper's tables ("table1", …), one row per condition and 3D test set: value, score, origin.
 
-    Args:
-        name: "table1", "table2" or "table3".
-        columns: {name here: name in the file} of what identifies a row.
+    `columns` are {name here: name in the file} of what identifies a row.
     """
     tests = {f"test_{key}": key for key in PAPER_3D}
     table = published(name).rename(columns={theirs: ours for ours, theirs in columns.items()} | tests)

@@ -1,8 +1,7 @@
 """How everything looks, once: theme, colours and names.
 
-Colours are Okabe & Ito's, which people with the common colour blindnesses tell apart; each data set and each
-scheme keeps its own in every figure. The ground is opaque white: the same picture reads on a light and on a
-dark page.
+Colours are Okabe & Ito's, which people with the common colour blindnesses tell apart. The ground is opaque
+white: the same picture reads on a light and on a dark page.
 """
 
 import contextlib

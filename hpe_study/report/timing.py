@@ -23,10 +23,7 @@ def label(run: Run) -> str:
 
 
 def total_draws(history: pd.DataFrame, run: Run, seeds: list[int]) -> tuple[float, np.ndarray] | None:
-    """(minutes, draws) of a scheme's training time; None where a stage was not run.
-
-    Epochs of a stage are resampled with their stage.
-    """
+    """(minutes, draws) of a scheme's training time, epochs resampled by stage; None if one was not run."""
     random = generator(f"seconds of {run.name}", 0)
     total, drawn = 0.0, 0.0
     for member in run.lineage:

@@ -22,15 +22,10 @@ def mean_bone_lengths(joints3d: np.ndarray, skeleton: Skeleton = MPII16) -> np.n
 
 
 def scale_to_bones(poses: np.ndarray, bones: np.ndarray, skeleton: Skeleton = MPII16) -> np.ndarray:
-    """Scale each pose so that its bones add up to canonical ones.
+    """Scale each pose so that its bones add up to canonical ones; a pose without any length stays a point.
 
-    A pose without any length stays a point. Nothing of a pose's own truth is used.
-
-    Args:
-        poses: (N, J, 3) in any unit.
-        bones: (bones,) mm of `skeleton.bones`, NaN where unknown; only bones that both a pose and `bones`
-            have count.
-        skeleton: of the poses.
+    Poses are (N, J, 3) in any unit, `bones` (bones,) mm of `skeleton.bones`, NaN where unknown; only bones
+    that both have count. Nothing of a pose's own truth is used.
 
     Returns:
         (N, J, 3) mm, relative to the skeleton's root.

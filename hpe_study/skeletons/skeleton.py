@@ -175,14 +175,8 @@ def conversion_matrix(source: Skeleton, target: Skeleton) -> np.ndarray:
 def convert(joints: Array, source: Skeleton, target: Skeleton) -> Array:
     """Convert joints of one skeleton to another.
 
-    Args:
-        joints: (..., J_source, D) array or tensor in any unit and frame (the weights sum to 1, so both are
-            kept); NaN where missing.
-        source: skeleton of the joints.
-        target: the wanted one.
-
-    Returns:
-        (..., J_target, D) of the same kind; NaN where a joint, or one that its recipe needs, is missing.
+    The joints (..., J, D) are an array or tensor in any unit and frame (the weights sum to 1, so both are
+    kept), NaN where missing; so are the result's (..., J_target, D), NaN where a recipe lacks one.
 
     Raises:
         ValueError: the joints' count is not the source's.

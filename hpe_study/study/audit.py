@@ -1,8 +1,8 @@
 """The audit's runs: trainings with each defect of the published code off and on, and with all of them.
 
-A trial names a run and the defects that it is trained with. Trainings unaffected by any defect are
-shared: a trial with a defect of stage 2 starts from the corrected stage 1. Every run is scored on the
-corrected labels and on those that the published code read (test set "flic as read").
+Trainings unaffected by any defect are shared: a trial with a defect of stage 2 starts from the corrected
+stage 1. Every run is scored on the corrected labels and on those that the published code read (test set "flic
+as read").
 """
 
 import shutil

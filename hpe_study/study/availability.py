@@ -1,10 +1,9 @@
 """Which of a profile's data sets are at hand; rows whose data are absent are left out of the graph.
 
-`runs/<profile>/absent.json` holds {data set: what was looked for and where it is obtained}; `sources.json`
-{data set: digest of its labels and of which of them have a picture, how many, and by what options}, so that
-the graph, its jobs on any machine and the tables agree. `make study` looks again each time it starts: a set
-that has changed is prepared again, and everything that depends on it is remade; a set with fewer records than
-before keeps its prepared stores.
+`runs/<profile>/absent.json` says what was looked for and where it is obtained; `sources.json` has a digest of
+each set's labels and of which of them have a picture. `make study` looks again each time it starts: a set
+that has changed is prepared again, and what depends on it is remade; one with fewer records than before keeps
+its prepared stores.
 """
 
 import warnings
@@ -18,10 +17,7 @@ from hpe_study.utils.files import digest_of, write_json
 
 
 def find_data_sets(study: Study) -> Study:
-    """Look for the data sets and write `absent.json` and `sources.json`.
-
-    Returns:
-        The study of the runs that can be made.
+    """Write `absent.json` and `sources.json`; returns the study of the runs that can be made.
 
     Raises:
         StudyError: Nothing can be run, or anything is absent and the profile is strict.

@@ -29,11 +29,7 @@ from hpe_study.utils.progress import progress_bar
 
 
 def write_blazepose(study: Study, progress: bool = True) -> None:
-    """Write both files (`Study.blazepose`) for every test set whose labels are at hand.
-
-    Args:
-        study: its records have been collected.
-        progress: whether to show a bar.
+    """Write both files (`Study.blazepose`) for every test set of a collected study whose labels are at hand.
 
     Raises:
         StudyError: BlazePose is not installed and has not seen a test set yet, or a picture cannot be read.

@@ -1,9 +1,8 @@
 """Two sets of parameters, one run each, scored on the same test people.
 
-A set of parameters is what differs from the profile, written as in the parameter file: `{}` is the profile as
-it is, `{"stage2": {"learning_rate": 1e-3}, "augmentation": {"flip": 0}}` changes two sections. What a set
-leaves
-unchanged is shared: stores, and runs whose own parameters and ancestors are the same.
+A set of parameters is what differs from the profile, written as in the parameter file: `{}`, or `{"stage2":
+{"learning_rate": 1e-3}, "augmentation": {"flip": 0}}`. What it leaves unchanged is shared: stores, and runs
+whose own parameters and ancestors are the same.
 """
 
 from collections.abc import Sequence
@@ -73,9 +72,7 @@ class PairedErrors:
 def paired_errors(
     study: Study, run: str, a: Changes, b: Changes, seeds: Sequence[int] = (0,), device: str = "auto"
 ) -> PairedErrors:
-    """Train and score a run with parameters `a` and with `b`, each with every seed.
-
-    The run is one of stage 2 or 3; the seed in its name does not matter.
+    """Train and score a run of stage 2 or 3 with parameters `a` and with `b`, each with every seed.
 
     Raises:
         StudyError: A parameter or the run is unknown, `a` equals `b`, or the run has learnt no depth.

@@ -21,11 +21,7 @@ STEPS = 4
 
 
 def counts_of(profile: Profile, name: str) -> Counts:
-    """How many records a data set has: its simulated stand-in, or the real set by the paper's data sheet.
-
-    Raises:
-        StudyError: The data sheet does not know the set.
-    """
+    """A data set's records: of its stand-in, else by the paper's data sheet (`StudyError` if not there)."""
     if stand_in := profile.source(name).simulate:
         return stand_in
     counts = data_sheet()

@@ -1,8 +1,7 @@
 """Which GPUs of this machine a run gets: free ones, held by a lock that ends with the run.
 
-Snakemake counts GPUs (`--resources gpu=…`) but does not say which; so the run takes the first that is free
-and is shown no other. On a cluster the scheduler has chosen already, and what it left visible is all there is
-to take.
+Snakemake counts GPUs (`--resources gpu=…`) but does not say which. On a cluster the scheduler has chosen
+already, and what it left visible is all there is to take.
 """
 
 import contextlib
@@ -23,10 +22,7 @@ PAUSE = 1.0  # seconds between two looks for a free GPU
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """UUIDs of the GPUs that this process may use, each once; the same in every process of the machine.
-
-    Empty where there are none, or no driver that could say so.
-    """
+    """UUIDs of the GPUs that this process may use, each once; none without a driver that could say so."""
     query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
     try:
         listed = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
@@ -49,11 +45,8 @@ def assigned(
 ) -> Iterator[tuple[str, ...]]:
     """Hold `count` GPUs for this process and its children and show them no others; wait for free ones.
 
-    Args:
-        count: How many.
-        runs_per_gpu: How many runs may hold one GPU; the emptiest are taken first.
-        gpus: Their names (default: `visible_gpus()`); where there are none, nothing is held.
-        folder: Of the locks (default: one for each user of the machine).
+    So many `runs_per_gpu` may hold one; the emptiest are taken first. `gpus` are by default `visible_gpus()`;
+    where there are none, nothing is held. The `folder` of the locks is by default one for each user.
 
     Yields:
         The names of the GPUs that are held.

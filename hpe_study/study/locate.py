@@ -17,13 +17,10 @@ def project_folder() -> Path:
 
 
 def find_study(profile: str | Path = NEWEST, table: int | None = None) -> Study:
-    """The study that a notebook shows.
+    """The study that a notebook shows; `StudyError` where there is no such file, or no finished study.
 
     The profile is a parameter file, as it lies from here, from the project or from its notebooks; its name
     alone ("demo"); or "newest": the newest finished study (that has the table), or the published one.
-
-    Raises:
-        StudyError: There is no such file, or no finished study.
     """
     home = project_folder()
     if str(profile) == NEWEST:

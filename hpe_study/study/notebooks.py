@@ -55,15 +55,11 @@ class _WatchedKernel(AsyncKernelManager):
 def execute_notebook(
     notebook: str | Path, output: str | Path, parameters: dict, kernel: str = "python3", cores: int = 1
 ) -> Path:
-    """Execute `notebook` with `parameters` into `output`, without widget state.
-
-    A cell that fails leaves `<output>.failed.ipynb` to look at.
-
-    Returns:
-        The path of the file written.
+    """Execute `notebook` with `parameters` into `output`, whose path is returned, without widget state.
 
     Raises:
-        StudyError: A cell failed (its own message), or the kernel cannot be had or died.
+        StudyError: A cell failed (its own message; `<output>.failed.ipynb` is left to look at), or the kernel
+            cannot be had or died.
     """
     # An optional check of addresses in JSON, which no notebook needs; to load it takes two seconds.
     sys.modules.setdefault("rfc3987_syntax", None)

@@ -37,12 +37,9 @@ ADVICE = "collect the study's records again"
 def write_errors(
     path: Path, folders: Mapping[str, Path], labels: Mapping[str, Path], legacy: tuple[str, ...] = ()
 ) -> None:
-    """Score the predictions of finished runs, person by person.
+    """Score the predictions of finished runs, person by person; `labels` are paths by test set.
 
-    A run whose folder has no predictions is left out. `labels`: {test set: path}.
-
-    Raises:
-        StudyError: predictions were made for other labels than those at hand.
+    Runs without predictions are left out; predictions of other labels raise `StudyError`.
     """
     files = {
         name: PredictionFile(folder)

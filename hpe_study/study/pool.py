@@ -1,8 +1,7 @@
 """Records of equal parameters, made on different days or machines, joined into one set of records.
 
-Runs differ by their seeds. Every row keeps the code, device and seed that it comes from. What does
-not belong together is refused by name: a run that two folders hold, a run whose parameters differ in more
-than the seed, test sets of other labels, other oracle floors.
+Every row keeps the code, device and seed that it comes from. What does not belong together is refused by
+name: a run that two folders hold, parameters that differ in more than the seed, other labels or floors.
 """
 
 from collections.abc import Sequence
@@ -21,9 +20,7 @@ MADE = ["folder", "seed", "code", "device", "precision"]
 
 
 def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
-    """Join folders of records into one.
-
-    Each folder holds `runs.csv`, `history.csv`, `floors.csv` and `errors.h5`; `out` is none of them.
+    """Join folders of records (three tables and `errors.h5` each) into one that is none of them.
 
     Returns:
         One row per folder, seed, code and device: how many runs come from it.

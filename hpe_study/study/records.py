@@ -124,9 +124,6 @@ def read_floors(path: Path) -> pd.DataFrame:
 
 
 def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
-    """The history of a run, or of all runs. Raises `StudyError` naming the file and what is wrong with it.
-
-    `columns` must be there beside the numbers of every epoch.
-    """
+    """The history of a run, or of all runs, with these `columns`; `StudyError` names what is wrong."""
     needed = [name for name in columns if name not in NEW_COLUMNS]
     return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], EPOCH_NUMBERS)

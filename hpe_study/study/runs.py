@@ -1,8 +1,7 @@
 """The grid of the study: which trainings stand behind each table, and what each starts from.
 
 A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name the same run, so it is trained
-once. Tables 1–3 of the paper need 45 runs for each seed (three 2D sets, three 3D sets), and 4 more for
-Table 3 at single epochs; a profile that has fewer sets has fewer.
+once. Tables 1–3 of the paper need 45 runs for each seed, and 4 more for Table 3 at single epochs.
 """
 
 from collections.abc import Callable, Sequence
@@ -149,10 +148,7 @@ def table3(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> lis
 
 
 def table3_unscaled(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
-    """Table 3's rows of doubled epochs at the epochs of Table 1: the effect of the stage-2 set alone.
-
-    The paper does not have them (only those with one 3D set, in its Table 1).
-    """
+    """Table 3's rows of doubled epochs at the epochs of Table 1, most of which the paper does not have."""
     doubled = (run for run in table3(sets_2d, sets_3d, seed) if run.epoch_scale != 1)
     return [replace(run, epoch_scale=1) for run in doubled]
 

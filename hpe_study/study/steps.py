@@ -30,11 +30,7 @@ from simulated_people import StandInSpec, make
 
 
 def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True) -> dict[str, Path]:
-    """Make or reuse the stores of a data set, first its simulated stand-in where the profile asks for one.
-
-    Returns:
-        {split: path of the store}.
-    """
+    """Make or reuse a data set's stores, first its stand-in where the profile asks for one: {split: path}."""
     profile, source = study.profile, study.profile.source(name)
     if source.simulate:
         counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size
@@ -103,19 +99,11 @@ def train(
     cores: int | None = None,
     **changes: float | int | None,
 ) -> dict:
-    """Train one run, after its ancestors where they have not been trained.
+    """Train one run, after its ancestors where they have not been trained; returns the run record.
 
-    Args:
-        study: The study.
-        run: One of its runs.
-        device: auto, cpu, cuda, …
-        progress: Whether to show a bar.
-        cores: Threads on a CPU; by default what the study's command gives the run, else one.
-        changes: Settings of `config.TrainingConfig` that differ from the profile's (`learning_rate=…`). Such
-            a run has a folder of its own, so it never takes the place of the profile's run.
-
-    Returns:
-        The run record.
+    On a CPU it takes so many threads as `cores`, by default what the study's command gives the run, else one.
+    `changes` are settings of `config.TrainingConfig` (`learning_rate=…`); a run with changes has a folder of
+    its own.
     """
     profile, init = study.profile, None
     if run.parent:
@@ -152,17 +140,10 @@ def evaluated(study: Study, name: str, device: str = "auto") -> Path:
 def evaluate(
     study: Study, run: Run, device: str = "auto", name: str = "", again: bool = False
 ) -> pd.DataFrame:
-    """Score one run on its test sets: `predictions.h5` and `metrics.csv` in its folder.
+    """Score one run on its test sets, after training it where needed; returns the rows of `metrics.csv`.
 
-    Args:
-        study: The study.
-        run: One of its runs; it is trained first where it has not been.
-        device: auto, cpu, cuda, …
-        name: Of the folder, where the run was trained with changes (`record["name"]`).
-        again: Score anew although the scores are newer than the weights.
-
-    Returns:
-        The rows of `metrics.csv`.
+    `name` is the folder's, where the run was trained with changes (`record["name"]`); `again` scores anew
+    although the scores are newer than the weights.
     """
     folder = study.run_folder_named(name or run.name)
     if not (folder / "checkpoint.pt").exists():

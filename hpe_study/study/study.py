@@ -19,10 +19,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 def _found(path: Path) -> Path:
-    """A parameter file; one that is not there is looked for as the notebooks name it, from their folder.
-
-    So a notebook finds `../params/demo.yaml` wherever it is executed.
-    """
+    """A parameter file, found by notebooks as `../params/demo.yaml` wherever they are executed."""
     beside = NOTEBOOKS / path
     return path if path.exists() or not beside.exists() else beside
 

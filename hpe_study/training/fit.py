@@ -36,21 +36,12 @@ def fit(
     bones: np.ndarray | None = None,
     runtime: Runtime | None = None,
 ) -> dict[str, Any]:
-    """Train one stage and write its record into the folder `out`.
+    """Train one stage and write its record, which is returned, into the folder `out` (`run.json`).
 
-    Returns at once when `out` holds this very run already, and says so if other code trained it; resumes
-    from `out/resume.pt`; waits while another process works in `out`.
-
-    Args:
-        stage: the run's parameters.
-        data: its stores.
-        out: its folder.
-        init: checkpoint to start from.
-        bones: (15,) mm, the canonical lengths that size predicted skeletons in the curves; None in stage 1.
-        runtime: where and how it runs; by default one process on what `device: auto` finds.
-
-    Returns:
-        The run record, which is also `run.json`.
+    Returns at once when `out` holds this very run already, and says so if other code trained it; resumes from
+    `out/resume.pt`; waits while another process works in `out`. `init` is a checkpoint to start from; `bones`
+    (15,) mm size predicted skeletons in the curves (None in stage 1). By default one process runs on what
+    `device: auto` finds.
 
     Raises:
         StudyError: the loss is not finite (step and samples), the weights do not fit, a process died, …
@@ -88,10 +79,9 @@ def _warn_of_other_code(job, record):
 
 
 def train_in_process(job: TrainingJob) -> dict[str, Any] | None:
-    """`fit` without the check for a finished run, in this process: alone, or as one of several.
+    """`fit` in this process, alone or as one of several, without the check for a finished run.
 
-    Returns:
-        The run record; None in all processes but the first.
+    Returns the run record, None in all processes but the first.
     """
     try:
         return Trainer(job).run()

@@ -1,7 +1,7 @@
 """One training by several processes: `torchrun`, started from the notebook's process and watched.
 
-What ends it early becomes one message. Each process that torchrun starts is `hpe_study.training.worker`. None
-outlives the notebook: torchrun dies with it, and the processes with torchrun.
+What ends it early becomes one message. Each process is `hpe_study.training.worker`. None outlives the
+notebook: torchrun dies with it, and the processes with torchrun.
 """
 
 import os
@@ -29,8 +29,7 @@ BY_SIGNAL = re.compile(r"Signal (\d+) \((SIG\w+)\) received by PID (\d+)")
 def train_on_several(job: TrainingJob) -> dict[str, Any]:
     """Train by `job.runtime.processes` processes on this machine; returns the run record.
 
-    Raises:
-        StudyError: a process ended early: its own message or the signal, and the end of the log.
+    A process that ends early raises `StudyError`: its own message or the signal, and the end of the log.
     """
     write_json(job.out / JOB, job.to_json() | {"starter": os.getpid()})
     arguments = [

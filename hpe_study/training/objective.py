@@ -185,11 +185,7 @@ OBJECTIVES = {HeatmapHead: heatmap_objective, VolumetricHead: volumetric_objecti
 
 
 def objective_for(model: PoseNetwork, stage: StageConfig, variant: TrainingVariant) -> Objective:
-    """The objective of a network's head in a stage.
-
-    Raises:
-        StudyError: no class of the network has an entry in `OBJECTIVES`.
-    """
+    """The objective of a network's head in a stage; `StudyError` where `OBJECTIVES` has none for it."""
     for kind in type(model).__mro__:  # the most derived class first: a subclass may bring its own
         if kind in OBJECTIVES:
             return OBJECTIVES[kind](model, stage, variant)

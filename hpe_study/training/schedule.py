@@ -11,7 +11,7 @@ from hpe_study.config import TrainingConfig
 def learning_rate(config: TrainingConfig, epoch: int, step: int) -> float:
     """Linear warm-up, then constant, times `drop_factor` after each epoch of `drop_after`, or half a cosine.
 
-    `epoch` counts whole epochs before this step, `step` the steps before it in all epochs.
+    The epoch counts whole epochs before this step, `step` the steps before it in all epochs.
     """
     warm_up = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
     if config.decay == "cosine":
@@ -21,9 +21,6 @@ def learning_rate(config: TrainingConfig, epoch: int, step: int) -> float:
 
 
 def drop_epochs(rates: Sequence[float]) -> np.ndarray:
-    """Find the epochs after which the learning rate drops.
-
-    A line that marks a drop after epoch n belongs at n + 0.5.
-    """
+    """The epochs after which the learning rate drops (to be marked half an epoch later)."""
     rates = np.asarray(rates, float)
     return 1 + np.flatnonzero(rates[1:] < rates[:-1])

@@ -78,11 +78,7 @@ class Trainer:
         return distributed.with_global_batch_norm(model, self.job.runtime.exact_batch_norm), source
 
     def run(self) -> dict[str, Any] | None:
-        """Train the epochs that are left and write the record.
-
-        Returns:
-            The run record; None in all processes but the first.
-        """
+        """Train the epochs that are left and write the record; returns it (None but in the first process)."""
         self._resume()
         epochs = self.stage.training.epochs
         bar = progress_bar(
@@ -148,9 +144,8 @@ class Trainer:
     def _step(self, raw, number):
         """One update, on batch `number` of the epoch, all on the device.
 
-        Returns:
-            The losses (as `Objective.columns`), and what the network predicted before the update, in the
-            person's box: joints (B, 16, 2) and depth (B, 16).
+        Returns the losses (as `Objective.columns`), and what the network predicted before the update, in the
+        person's box: joints (B, 16, 2) and depth (B, 16).
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
@@ -181,10 +176,7 @@ class Trainer:
         return to_device(raw, self.device), augmentation.to(self.device)
 
     def _forward(self, source: dict[str, Tensor], augmentation: Augmentation):
-        """Losses (as `Objective.columns`), joints and depth in the person's box (these without gradients).
-
-        The host reads nothing, so it does not wait for the device.
-        """
+        """Losses (as `Objective.columns`), joints and depth in the box; the host waits for nothing."""
         network = self.stage.network
         batch = augment_batch(source, augmentation, network.input_size)
         images = self.model.preprocessing(batch.images).contiguous(memory_format=torch.channels_last)

@@ -1,7 +1,7 @@
 """What a training does with its data: the corrected behaviour and the published one (`published_defects`).
 
-`variant_for` chooses one of each pair once per run. Everything is a
-function of (seed, epoch, sample), so a resumed run equals an unbroken one, whichever variant was chosen.
+`variant_for` chooses one of each pair once per run. All are functions of (seed, epoch, sample), so a resumed
+run equals an unbroken one.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,10 +99,7 @@ class KeyedBySample:
 
 
 class KeyedByWorker:
-    """The k-th sample of every worker gets the same augmentation, in every epoch.
-
-    (Published: `stuck_augmentation`.)
-    """
+    """The k-th sample of every worker is augmented alike in every epoch (`stuck_augmentation`)."""
 
     def keys(
         self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
@@ -118,30 +115,21 @@ def labelled_joints(labelled: Tensor) -> Tensor:
 
 
 def every_joint(labelled: Tensor) -> Tensor:
-    """All joints: one that is missing or outside the crop has an empty map as its target.
-
-    (Published: `missing_joints_as_zero`.)
-    """
+    """All joints: a missing one has an empty map as its target (published: `missing_joints_as_zero`)."""
     return torch.ones_like(labelled)
 
 
 def labelled_bones(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """The labelled joints of the 2D set's samples.
+    """The labelled joints of the 2D set's samples: (B, 16, 3) in crop units, and (B, 16) those that count.
 
-    `depth` (B, 16) is predicted at the joints, in crop units.
-
-    Returns:
-        (B, 16, 3) in crop units and (B, 16) bool, the joints that count.
+    The depth (B, 16) is predicted at the joints, in crop units.
     """
     visible = batch.labelled & _of_2d_set(batch)
     return torch.cat([torch.where(visible[..., None], batch.joints, 0.5), depth[..., None]], -1), visible
 
 
 def every_bone(batch: Batch, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """As `labelled_bones`, a missing joint at (0, 0) as if it were seen.
-
-    (Published: `missing_joints_in_geometry`.)
-    """
+    """As `labelled_bones`, a missing joint at (0, 0) as if seen (published: `missing_joints_in_geometry`)."""
     joints = torch.where(batch.labelled[..., None], batch.joints, 0.0)
     return torch.cat([joints, depth[..., None]], -1), _of_2d_set(batch).expand_as(batch.labelled)
 

@@ -1,7 +1,4 @@
-"""One of the processes that train a run together.
-
-torchrun starts it as `python -m hpe_study.training.worker JOB`.
-"""
+"""One of the processes that train a run together: `python -m hpe_study.training.worker JOB`, by torchrun."""
 
 import os
 import signal
@@ -18,11 +15,7 @@ from hpe_study.utils.processes import end_with_parent
 
 
 def main(job_path: str) -> int:
-    """Join the other processes, train, leave.
-
-    Returns:
-        The exit status; a `StudyError` is a line that starts with "error: ".
-    """
+    """Join the other processes, train, leave; a `StudyError` is a line that starts with "error: "."""
     values = read_json(job_path)
     torchrun = os.getppid()
     end_with_parent(signal.SIGKILL, torchrun)

@@ -20,10 +20,7 @@ from hpe_study.utils.tensors import at_least_float32
 
 
 def join(kind: str) -> str:
-    """Become one of the processes that `torchrun` started; returns the name of this one's device.
-
-    `kind` is "cuda" (NCCL) or "cpu" (gloo).
-    """
+    """Become one of `torchrun`'s processes, by NCCL ("cuda") or gloo ("cpu"); the name of its device."""
     if kind == "cpu":
         dist.init_process_group("gloo")
         return "cpu"

@@ -27,9 +27,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, renamed to `path` when the block ends well, deleted when not.
 
     So `path` is whole or not there. Its permissions are those of any new file of the user's (the umask).
-
-    Raises:
-        StudyError: The disk is full, or the folder cannot be written to.
+    Raises `StudyError` where the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
     writable(path.parent)
@@ -57,12 +55,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def require_regular_file(path: str | Path) -> Path:
-    """Return the path of a regular file (or of a link to one) as a `Path`.
+    """The path of a regular file (or of a link to one); `StudyError` where there is another thing, or none.
 
     Opening anything else could wait for ever (a FIFO) or never end (a device).
-
-    Raises:
-        StudyError: There is nothing, or something else, at the path; nothing is opened.
     """
     path = Path(path)
     try:
@@ -78,11 +73,7 @@ def require_regular_file(path: str | Path) -> Path:
 
 
 def writable(folder: str | Path) -> None:
-    """Make `folder` where it is not there.
-
-    Raises:
-        StudyError: Nothing can be written into it.
-    """
+    """Make `folder` where it is not there; `StudyError` where nothing can be written into it."""
     folder = Path(folder)
     reason = None
     try:
@@ -99,12 +90,9 @@ def writable(folder: str | Path) -> None:
 
 
 def ask_for_room(path: str | Path, size: int) -> None:
-    """Check that there is room for a file of `size` bytes; leaves an empty file at `path`.
+    """Leave an empty file at `path`; OSError where there is no room for `size` bytes.
 
     HDF5 may crash the process when the disk fills up, so ask before writing much of it.
-
-    Raises:
-        OSError: The system's, where there is no room.
     """
     with open(path, "wb") as stream:
         try:
@@ -126,13 +114,10 @@ def read_json(
     each: Callable[[dict], Any] | None = None,
     advice: str = "delete it to have it made again",
 ) -> Any:
-    """Read a JSON file.
+    """Read a JSON file; `StudyError` where it is absent, no regular file, or not JSON.
 
-    `each` is applied to every object as soon as it is read, so that a long list is never held as it stands
-    in the file.
-
-    Raises:
-        StudyError: The file is absent, no regular file, or not JSON.
+    `each` is applied to every object as soon as it is read, so that a long list is never held as it stands in
+    the file.
     """
     path = require_regular_file(path)
     try:
@@ -161,15 +146,8 @@ def digest_of(value: Any) -> str:
 def lock(folder: str | Path, wait: bool = False, name: str = "") -> Iterator[None]:
     """Hold `folder`, or one name in it, for this process; released when the process ends, however it ends.
 
-    The lock file, hidden and empty, stays in the folder.
-
-    Args:
-        folder: Made where it is not there.
-        wait: Where another process holds the lock, say so and wait for it.
-        name: Of what is held in the folder.
-
-    Raises:
-        StudyError: Another process holds it and `wait` is off, or the folder cannot be written to.
+    The lock file, hidden and empty, stays in the folder. With `wait`, say so and wait where another process
+    holds it; without, that raises `StudyError`.
     """
     folder = Path(folder)
     writable(folder)

@@ -63,11 +63,7 @@ def open_picture(path: str | Path, largest: int = LARGEST, advice: str = ADVICE)
 
 
 def picture_size(path: str | Path, largest: int = LARGEST) -> tuple[int, int]:
-    """Width and height in px from a picture's header.
-
-    Raises:
-        StudyError: As `open_picture`.
-    """
+    """Width and height in px from a picture's header; errors as of `open_picture`."""
     with open_picture(path, largest) as image:
         return image.size
 
@@ -75,12 +71,8 @@ def picture_size(path: str | Path, largest: int = LARGEST) -> tuple[int, int]:
 def read_picture(path: str | Path, largest: int = LARGEST) -> np.ndarray:
     """Read a labelled picture as (H, W, 3) uint8 RGB, in the file's own pixels: EXIF rotation is ignored.
 
-    Args:
-        path: The file, or VIDEO/NUMBER for a frame of a video (`videos.video_frame`).
-        largest: As of `open_picture`.
-
-    Raises:
-        StudyError: As `open_picture`.
+    The path may be VIDEO/NUMBER, a frame of a video (`videos.video_frame`). Errors are those of
+    `open_picture`.
     """
     video, number = os.path.split(path)
     if number.isdecimal() and os.path.isfile(video):

@@ -90,10 +90,8 @@ def _end_with_parent() -> None:
 def end_with_parent(signal_number: int = signal.SIGTERM, parent: int | None = None) -> None:
     """Have Linux send this process a signal when its parent dies. Elsewhere: nothing.
 
-    Args:
-        signal_number: The signal.
-        parent: Process id of the parent that is meant. A parent that died before this call can send nothing
-            any more; the signal is then sent here, at once.
+    A parent that died before this call can send nothing any more; where `parent`, its process id, is given,
+    the signal is then sent here, at once.
     """
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)

@@ -21,18 +21,7 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def uniform(name: str, seed: int, epoch: int, samples: np.ndarray, count: int) -> np.ndarray:
-    """Draw `count` numbers for each sample.
-
-    Args:
-        name: Of the stream.
-        seed: Of the run.
-        epoch: Of the training.
-        samples: (N,) integers that identify the samples.
-        count: Numbers for each.
-
-    Returns:
-        (N, count) float64 in [0, 1).
-    """
+    """Draw `count` numbers in [0, 1) for each of N samples (N integers): (N, count) float64."""
     key = np.zeros(len(samples), np.uint64)
     for part in (zlib.crc32(name.encode()), seed, epoch):
         key = _mix(key ^ np.uint64(int(part) & 0xFFFFFFFFFFFFFFFF))

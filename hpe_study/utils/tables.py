@@ -20,16 +20,10 @@ def save_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, content: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a csv file.
+    """Read a csv file; `StudyError` names it and the columns where it is damaged or another table.
 
-    Args:
-        path: of the file.
-        content: what it is a table of, for messages.
-        columns: that it must have.
-        numbers: those of its columns that hold finite numbers, or nothing.
-
-    Raises:
-        StudyError: it is damaged or another table; names the file and the columns.
+    It must have the `columns`; `numbers` are those that hold finite numbers, or nothing. Messages call it
+    `content`.
     """
     try:
         table = pd.read_csv(require_regular_file(path))

@@ -127,7 +127,6 @@ def _frames(path):
 def video_frame(path: str | Path, number: int) -> np.ndarray:
     """One frame of a video, (H, W, 3) uint8 RGB; number 0 is the first. Fast in the order of the video.
 
-    Raises:
-        StudyError: It is no video, or has no such frame.
+    Raises `StudyError` where it is no video, or has no such frame.
     """
     return _frames(Path(path))[number]

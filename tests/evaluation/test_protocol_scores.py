@@ -5,7 +5,7 @@ import pytest
 
 from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, protocol_errors, to_mm, torso_size
+from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, to_mm, torso_size
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.skeletons import FLIC29, H36M17, LSP14, MPI_INF_3DHP17, MPII16, SMPL24, UNREALCV15, convert
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
@@ -90,7 +90,7 @@ def scene(skeleton, weak=False, count=6, sizes=1.0):
 def test_a_perfect_prediction_is_at_0_mm(name):
     chosen, skeleton = find_protocol(name), THREE_D[name]
     seen = scene(skeleton, weak=chosen.scale == "canonical")
-    found = protocol_errors(chosen, seen.at_scale(chosen), seen.truth, skeleton)
+    found = protocol_arrays(chosen, seen.at_scale(chosen), seen.truth, skeleton)["mpjpe"]
     exact = [joint not in INEXACT.get(name, ()) for joint in chosen.joints]
     np.testing.assert_allclose(found[:, exact], 0, atol=1e-6)
     assert not np.isnan(found).any() or name == "study"
@@ -106,7 +106,7 @@ def test_what_the_canonical_skeleton_cannot_know():
     chosen = find_protocol("study")
     sizes = np.repeat([0.95, 1.05], 3)
     seen = scene(UNREALCV15, weak=True, sizes=sizes)
-    found = protocol_errors(chosen, seen.at_scale(chosen), seen.truth, UNREALCV15)
+    found = protocol_arrays(chosen, seen.at_scale(chosen), seen.truth, UNREALCV15)["mpjpe"]
     own = convert(seen.truth, UNREALCV15, MPII16)
     reach = np.linalg.norm(own - own[:, [6]], axis=-1)
     np.testing.assert_allclose(found, np.abs(1 - 1 / sizes)[:, None] * reach, atol=1e-6)
@@ -128,9 +128,9 @@ def test_published_scoring_of_a_perfect_prediction():
 @pytest.mark.parametrize("skeleton", [MPI_INF_3DHP17, UNREALCV15, SMPL24])
 def test_published_scoring_takes_joints_by_word(skeleton):
     seen = scene(skeleton, weak=True)
-    found = protocol_errors(
+    found = protocol_arrays(
         find_protocol("published"), seen.at_scale(find_protocol("published")), seen.truth, skeleton
-    )
+    )["mpjpe"]
     known = dict(zip(find_protocol("published").joints, ~np.isnan(found).any(0), strict=True))
     assert known["spine"]
     assert known["thorax"]
@@ -161,7 +161,7 @@ def test_3dhp_scores_14_joints_and_only_moves_to_the_pelvis():
     seen = scene(MPI_INF_3DHP17, weak=True)
     truth = seen.truth.copy()
     truth[2, MPI_INF_3DHP17.index("pelvis")] = np.nan
-    found = protocol_errors(chosen, seen.at_scale(chosen), truth, MPI_INF_3DHP17)
+    found = protocol_arrays(chosen, seen.at_scale(chosen), truth, MPI_INF_3DHP17)["mpjpe"]
     assert np.isnan(found[2]).all()
     assert not np.isnan(found[3]).any()
 

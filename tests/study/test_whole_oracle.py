@@ -26,7 +26,7 @@ from hpe_study.data.preparation import prepare
 from hpe_study.data.store import Store
 from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
-from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, protocol_errors, to_mm
+from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, to_mm
 from hpe_study.evaluation.protocols import PROTOCOLS, find_protocol
 from hpe_study.evaluation.scoring import head_sizes, values_under
 from hpe_study.heatmaps import decode, read_depth
@@ -192,7 +192,7 @@ def test_0_mm(far, name, rule, decoder):
     bones = bone_lengths(convert(truth, store.own_skeleton, MPII16))
     cues = SizeCues(bones, store.boxes, store["intrinsics"], store["joints3d"][:, ROOT, 2])
     predicted = to_mm(rule, joints, depth, cues)
-    found = protocol_errors(rule, predicted, truth, store.own_skeleton)
+    found = protocol_arrays(rule, predicted, truth, store.own_skeleton)["mpjpe"]
     exact = np.array([joint not in INEXACT.get(rule.name, ()) for joint in rule.joints])
     a_cell = (store["side"] / store["scale"] / CELLS)[:, None]  # mm
     per_joint = 2 * 3**0.5 * LOST[decoder] * a_cell  # the joint's and the root's, on three axes
