@@ -8,7 +8,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.functional_validators import AfterValidator, field_validator, model_validator
 
 from hpe_study import published_defects
@@ -20,6 +20,8 @@ from hpe_study.config_sections import (
     GeometrySweep,
     Names,
     NonNegative,
+    PositiveFloat,
+    PositiveInt,
     PositiveShare,
     RealPeople,
     Size,
@@ -71,7 +73,7 @@ Compiling = Literal["none", "default", "reduce-overhead", "max-autotune"]
 Defects = Annotated[tuple[str, ...], AfterValidator(_defects)]
 CanonicalBones = Literal["drillis_contini", "h36m"]  # `skeletons.CANONICAL_LENGTHS`
 JointRules = Literal["corrected", "printed"]  # `datasets.label_mapping`
-SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+SetName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=40)]
 
 
 class Counts(Frozen):
@@ -141,7 +143,7 @@ class NetworkConfig(Frozen):
     model: str = "resnet50"
     width: PositiveInt | None = None  # first layer's channels of the narrow networks
     pretrained: bool = True  # ImageNet weights where they can be had
-    input_size: PositiveInt = 256  # px
+    input_size: Annotated[int, Field(gt=0, le=1024)] = 256  # px
     sigma: PositiveFloat = 2.0  # of the target Gaussians, heat-map px
     heatmap_scale: Literal["mean", "peak"] = "mean"  # error per cell, or per unit of the target's energy
     depth_unit: PositiveFloat = 1.0  # crop sides that one unit of the depth head stands for
@@ -188,12 +190,12 @@ class StageConfig(Frozen):
 class Profile(Frozen):
     """One file of `params/`, together with the files that it is based on."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]*$", max_length=100)]
     question: str = ""
     records: str | None = None  # folder of published run records that analyses read; relative to the project
     data_root: str  # folder that holds one folder for each data set; relative to the project
     sets: dict[SetName, DataSetConfig] = {}  # where they come from; one that is not named: real files
-    simulate_size: PositiveInt = 128  # px of a simulated person's crop
+    simulate_size: Annotated[int, Field(gt=0, le=4096)] = 128  # px of a simulated person's crop
     simulate_seed: Seed = 0
     simulate_on: Literal["cpu", "auto"] = "cpu"  # what renders; a GPU's pictures may differ in a last bit
     # true: absent images are an error instead of being left out and counted; "published": as the sets were
@@ -211,10 +213,10 @@ class Profile(Frozen):
     three_d: Names = PAPER_3D
     also_test: Names = ()  # sets without a table of their own that every run is scored on as well
     also_floors: tuple[Literal["3dpw", "h36m_full"], ...] = ()  # oracle floors of sets without a table
-    tables: tuple[Literal[1, 2, 3, 4, 5, 6, 7, 8], ...] = (1, 2, 3)
+    tables: Annotated[tuple[Literal[1, 2, 3, 4, 5, 6, 7, 8], ...], AfterValidator(each_once)] = (1, 2, 3)
     analyses: tuple[Literal[ANALYSES], ...] | None = None  # notebooks to execute; None: all that tables need
     share_3d: PositiveShare = 1.0  # of a 3D set's training images that are used at all; as many updates
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(each_once)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100), AfterValidator(each_once)] = (0,)
     validate_every: PositiveInt = 5  # epochs
     network: NetworkConfig = NetworkConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
@@ -295,11 +297,12 @@ class Profile(Frozen):
 
     @model_validator(mode="after")
     def _recipes_fit(self) -> "Profile":
+        known = ", ".join(self.recipes) or "none"
         for key in ("real", "today"):
             section = getattr(self, key)
             for name in section.recipes if section else ():
                 if name and name not in self.recipes:
-                    raise ValueError(f"{key}.recipes: {name!r} is not one of {', '.join(self.recipes)}")
+                    raise ValueError(f"{key}.recipes: {name!r} is not one of {known}")
         fields = type(self).model_fields
         allowed = [key for key in fields if key in ("network", "augmentation", "fair") or key[:5] == "stage"]
         for name, changes in self.recipes.items():

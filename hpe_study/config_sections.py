@@ -5,7 +5,7 @@ They come with what all models of parameters share: frozen models, and types of 
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 TABLE_SECTIONS = {  # table → the sections of a parameter file that it needs
     4: ("fair",), 5: ("size",), 6: ("real", "fair"), 7: ("today", "fair"), 8: ("geometry_sweep",),
@@ -21,7 +21,11 @@ def each_once(values: tuple) -> tuple:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
+Shares = Annotated[tuple[PositiveShare, ...], AfterValidator(each_once)]
+# what arrays and float32 can hold
+PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
+PositiveFloat = Annotated[float, Field(gt=0, le=1e30)]
+NonNegative = Annotated[float, Field(ge=0, le=1e30)]
 Names = Annotated[tuple[str, ...], AfterValidator(each_once)]
 Arm = Literal["none", "2d pre-training", "mixing", "both"]
 
@@ -73,8 +77,8 @@ class Size(Frozen):
     two_d: str = "mpii"
     three_d: str = "h36m"
     # "resnet50", or "narrow18:24" with the first layer's channels
-    backbones: Annotated[tuple[str, ...], Field(min_length=1)]
-    shares: tuple[PositiveShare, ...] = (0.25, 0.5, 1.0)
+    backbones: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)]
+    shares: Shares = (0.25, 0.5, 1.0)
 
 
 class RealPeople(Frozen):
@@ -83,8 +87,15 @@ class RealPeople(Frozen):
     # the 2D sets of stage 1, one after the other; stage 2 mixes the last with the 3D set; []: 3D only
     sources: Annotated[tuple[Names, ...], Field(min_length=1), AfterValidator(each_once)]
     three_d: Annotated[Names, Field(min_length=1)]
-    shares: tuple[PositiveShare, ...] = ()  # of the last source's labels, with the first 3D set: the curve
-    recipes: tuple[str, ...] = ("",)
+    # of the last source's labels, with the first 3D set: the curve
+    shares: Shares = ()
+    recipes: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)] = ("",)
+
+    @model_validator(mode="after")
+    def _curve_has_labels(self) -> "RealPeople":
+        if self.shares and not self.sources[-1]:
+            raise ValueError("shares: are of the last source's labels, and that names no 2D set")
+        return self
 
 
 class Today(Frozen):

@@ -5,6 +5,7 @@ key, lists are replaced. Whatever does not fit is one line: the file, the key, w
 """
 
 import difflib
+import os
 import reprlib
 from pathlib import Path
 from typing import TypeVar
@@ -30,9 +31,9 @@ def read_values(path: str | Path) -> dict:
     path, chain = Path(path), []
     values: dict = {}
     while True:
-        if path.resolve() in chain:
+        if path in chain:
             raise StudyError(f"{path}: its base leads back to itself; a base may not be based on this file")
-        chain.append(path.resolve())
+        chain.append(path)
         own = _mapping(path)
         values, base = _merged(own, values), own.get("base")
         values.pop("base", None)
@@ -42,8 +43,10 @@ def read_values(path: str | Path) -> dict:
             raise StudyError(
                 f"{path}: base: {reprlib.repr(base)} is not the name of a .yaml file beside this one"
             )
-        if not (path.parent / base).is_file():
-            raise StudyError(f"{path}: base: there is no {base} beside it (there are: {_files_beside(path)})")
+        if not os.path.isfile(path.parent / base):
+            raise StudyError(
+                f"{path}: base: there is no file {base!r:.80} beside it (there are: {_files_beside(path)})"
+            )
         path = path.parent / base
 
 
@@ -58,7 +61,7 @@ def _merged(base: dict, over: dict) -> dict:
 
 def _mapping(path: Path) -> dict:
     try:
-        if path.exists():
+        if os.path.lexists(path):
             require_regular_file(path)
         with open(path, encoding="utf-8") as stream:
             text = stream.read(MAX_BYTES + 1)
@@ -87,17 +90,17 @@ class _Loader(yaml.SafeLoader):
     """YAML's safe loader, which also refuses keys that stand twice or are no text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        names = [key.value for key in keys]
-        for key in keys:
+        names = set()
+        for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
             if key.tag != "tag:yaml.org,2002:str":
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {str(key.value)[:40]!r} is no text", key.start_mark
                 )
-            if names.count(key.value) > 1:
+            if key.value in names:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} stands there twice", key.start_mark
                 )
+            names.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -119,6 +122,8 @@ def _refuse_bomb(node: yaml.Node, sizes: dict, depth: int) -> int:
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep, or in itself")
     if id(node) not in sizes:
         parts = node.value if isinstance(node.value, list) else []
+        if isinstance(node, yaml.ScalarNode) and b"\0" in node.value.encode():  # ValueError: half a character
+            raise ValueError("a text holds a zero byte")
         children = (child for part in parts for child in (part if isinstance(part, tuple) else (part,)))
         sizes[id(node)] = 1 + sum(_refuse_bomb(child, sizes, depth + 1) for child in children)
         if sizes[id(node)] > MAX_NODES:
@@ -138,14 +143,14 @@ def checked(model: type[Model], values: dict, origin: object) -> Model:
 
 
 def _explained(model: type[BaseModel], fault: dict) -> str:
-    key = ".".join(str(part) for part in fault["loc"])[:120]
+    key = repr(".".join(str(part) for part in fault["loc"])[:120])[1:-1]  # on one line
     if fault["type"] == "extra_forbidden":
         allowed = _fields(model, fault["loc"][:-1])
         like = difflib.get_close_matches(str(fault["loc"][-1]), allowed, 1)
         hint = f"did you mean {like[0]!r}? " if like else ""
-        return f"unknown key {key!r}; {hint}allowed here: {', '.join(allowed)}"
+        return f"unknown key '{key}'; {hint}allowed here: {', '.join(allowed)}"
     if fault["type"] == "missing":
-        return f"key {key!r} is missing"
+        return f"key '{key}' is missing"
     message = fault["msg"].removeprefix("Value error, ")
     if isinstance(fault["input"], dict):  # a rule about several keys names them itself
         return f"{key}: {message}" if key else message

@@ -25,6 +25,10 @@ def written(tmp_path, change):
     return path
 
 
+def real(**changes):
+    return {"sources": [["mpii"]], "three_d": ["h36m"], **changes}
+
+
 def size(*backbones):
     return {"backbones": list(backbones)}
 
@@ -65,6 +69,19 @@ def test_shipped_profiles_are_read(name):
         (lambda v: v.update(analyses=["tabel1"]), ["analyses", "tabel1"]),
         (lambda v: v.update(two_d=["mpii", "mpii"]), ["two_d", "twice"]),
         (lambda v: v["stage1"].update(ema=float("nan")), ["stage1.ema"]),
+        (lambda v: v["stage1"].update(epochs=10**30), ["stage1.epochs"]),
+        (lambda v: v["stage1"].update(learning_rate=1e40), ["stage1.learning_rate"]),
+        (lambda v: v["network"].update(input_size=2048), ["network.input_size"]),
+        (lambda v: v.update(tables=[1, 1]), ["tables", "twice"]),
+        (lambda v: v.update(name="x" * 300), ["name", "100 characters"]),
+        (lambda v: v.update(seeds=list(range(101))), ["seeds", "100 items"]),
+        (lambda v: v.update(question="\ud800"), ["surrogates"]),
+        (lambda v: v.update(data_root="a\0b"), ["zero byte"]),
+        (lambda v: v["sets"].update({"a\nb": {}}), [r"sets.a\nb"]),
+        (
+            lambda v: v.update(real=real(sources=[["mpii"], []], shares=[0.5])),
+            ["real", "shares", "no 2D set"],
+        ),
     ],
 )
 def test_a_wrong_file_is_one_line_that_says_what_to_do(tmp_path, change, named):
@@ -94,6 +111,46 @@ def test_absent_and_unreadable_files_are_named(tmp_path):
         read_profile(broken)
 
 
+def test_runs_of_one_name_are_refused(tmp_path):
+    path = tmp_path / "params" / "mine.yaml"
+    path.parent.mkdir()
+    shares = {**size("narrow18:8"), "shares": [0.1234567, 0.12345674]}
+    written(path.parent, lambda v: v.update(tables=[5], size=shares))
+    with pytest.raises(StudyError, match=r"mine.yaml: two runs would be called .*share0.123457"):
+        _ = Study(path).runs
+
+
+def test_a_budget_too_small_for_an_epoch_is_refused(tmp_path):
+    path = tmp_path / "params" / "mine.yaml"
+    path.parent.mkdir()
+    written(path.parent, lambda v: v.update(tables=[4], fair={"images": 1, "seconds": 1}))
+    study = Study(path)
+    with pytest.raises(StudyError, match=r"mine.yaml: fair.images: 1 are less than one for each of"):
+        [study.stage(run) for run in study.runs]
+
+
+def test_a_link_to_itself_and_a_name_too_long_are_named(tmp_path):
+    link = tmp_path / "link.yaml"
+    link.symlink_to(link)
+    with pytest.raises(StudyError, match=r"link.yaml: cannot be read .Too many levels"):
+        Study(link)
+    with pytest.raises(StudyError, match=r"cannot be read .File name too long"):
+        Study(f"{'a' * 300}.yaml")
+
+
+@pytest.mark.parametrize("name", ["absent", "sources"])
+@pytest.mark.parametrize("text", ["[]", "null", '{"mpii": []}', '{"mpii": null}', '{"mpii": {"digest": 3}}'])
+def test_damaged_notes_on_data_sets_are_named(tmp_path, name, text):
+    path = tmp_path / "params" / "mine.yaml"
+    path.parent.mkdir()
+    written(path.parent, lambda v: None)
+    study = Study(path)
+    study.absent_path.parent.mkdir(parents=True)
+    study.absent_path.with_name(f"{name}.json").write_text(text)
+    with pytest.raises(StudyError, match=rf"{name}.json: is damaged .*delete it"):
+        getattr(study, name)
+
+
 # ---------------------------------------------------------------- base
 
 BASE = "name: base\ndata_root: data\nsets: {mpii: {simulate: {train: 2, test: 2}}}\nseeds: [0, 1]\n"
@@ -116,7 +173,9 @@ def test_a_file_says_only_what_differs_from_its_base(tmp_path):
     ("base", "said"),
     [
         ("mine.yaml", "leads back to itself"),
-        ("absent.yaml", "there is no absent.yaml beside it"),
+        ("absent.yaml", "there is no file 'absent.yaml' beside it"),
+        ('"a\\nb.yaml"', r"no file 'a\\nb.yaml' beside it"),
+        (f"{'a' * 300}.yaml", "there is no file 'aaa"),
         ("../mine.yaml", "not the name of a .yaml file"),
         ("3", "not the name of a .yaml file"),
     ],

@@ -97,6 +97,20 @@ def check_arrays(file: h5py.File, path: Path, expected: Shapes) -> None:
             raise damaged(path, f"{key} declares more than the file holds")
 
 
+def check_values(key: str, values: np.ndarray, path: Path) -> None:
+    """Check the values of a label array: missing is NaN, nothing is infinite, and every box has a size.
+
+    Raises:
+        StudyError: Naming the first record that is otherwise.
+    """
+    if values.dtype.kind != "f":
+        return
+    wrong = ~np.isfinite(values) if key in ("center", "side") else np.isinf(values)
+    wrong |= (key == "side") & (values <= 0)
+    if wrong.any():
+        raise damaged(path, f"{key} of record {np.argwhere(wrong)[0, 0]} is {values[wrong][0]:g}")
+
+
 def damaged(path: Path, problem: str) -> StudyError:
     """The error for a file that is no whole store."""
     return StudyError(f"{path}: not a prepared store, or a damaged one ({problem}); {ADVICE}")

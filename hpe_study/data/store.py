@@ -10,7 +10,7 @@ import numpy as np
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import decode_jpeg
-from hpe_study.data.schema import ADVICE, TEXTS, check_store, damaged
+from hpe_study.data.schema import ADVICE, TEXTS, check_store, check_values, damaged
 from hpe_study.datasets.hdf5 import require_readable
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import Skeleton, by_name
@@ -68,7 +68,9 @@ class Store:
         if key not in self._cache:
             values = self._open()[key]
             with self._named_errors():
-                self._cache[key] = values.asstr()[:].astype(str) if key in TEXTS else values[:]
+                values = values.asstr()[:].astype(str) if key in TEXTS else values[:]
+            check_values(key, values, self.path)
+            self._cache[key] = values
         return self._cache[key]
 
     @property

@@ -51,9 +51,16 @@ def _open_all(path, changed, size):
 
 
 def _visit(path):
-    """Open every object of a file and read the end of every array."""
-    with contextlib.suppress(Exception), h5py.File(path, "r") as file:
-        file.visititems(lambda _, place: place[-1:] if getattr(place, "shape", ()) else None)
+    """Open every object of a file and read the end of every array that lies in it."""
+
+    def look(_, place):
+        with contextlib.suppress(Exception):
+            if isinstance(place, h5py.Dataset) and place.shape:
+                require_within(place, path)
+                place[-1:]  # what is returned would end the visit
+
+    with contextlib.suppress(Exception), limited_memory(path), h5py.File(path, "r") as file:
+        file.visititems(look)
 
 
 def _read(path, names):
@@ -100,17 +107,26 @@ def _content(place, path):
 
 def _array(data, path):
     """All of an array, once its size is known to be possible."""
+    if data.dtype.kind not in "biuf" or data.shape is None:
+        raise StudyError(f"{path}: {data.name} holds no numbers but {data.dtype}; {AGAIN}")
+    require_within(data, path)
+    return data[()]
+
+
+def require_within(data: h5py.Dataset, path: str | Path) -> None:
+    """Refuse an array that lies in other files, or is larger than this file can hold.
+
+    Raises:
+        StudyError: It is.
+    """
     properties = data.id.get_create_plist()
     if data.is_virtual or properties.get_external_count():
         raise _reaches_out(path, data.name, "a virtual data set or external storage")
-    if data.dtype.kind not in "biuf" or data.shape is None:
-        raise StudyError(f"{path}: {data.name} holds no numbers but {data.dtype}; {AGAIN}")
     size = math.prod(data.shape) * data.dtype.itemsize
     held = data.id.get_storage_size()
     chunk = math.prod(data.chunks or (0,)) * data.dtype.itemsize
-    if size > _MOST_COMPRESSED * held + _SLACK or chunk > _LARGEST_CHUNK or held > path.stat().st_size:
+    if size > _MOST_COMPRESSED * held + _SLACK or chunk > _LARGEST_CHUNK or held > Path(path).stat().st_size:
         raise too_large(path)
-    return data[()]
 
 
 def _reaches_out(path, name, how):

@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from hpe_study.data.store import Store
-from hpe_study.datasets.hdf5 import require_readable
+from hpe_study.datasets.hdf5 import require_readable, require_within
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.grouping import Units, units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
@@ -106,6 +106,7 @@ class _Part(NamedTuple):
 
     path: Path
     runs: list[str]
+    people: int
     arrays: set[str]
     key: str
     simulated: bool
@@ -122,9 +123,11 @@ class PersonErrors:
         self._cache = {}
         for path in map(Path, paths):
             require_readable(path)
-            for test_set, part in _read(path, lambda file, path=path: _parts(path, file)).items():
+            for test_set, part in _read(
+                path, lambda file, path=path: {name: _part(path, file, name) for name in file}
+            ).items():
                 first, *_ = parts = [*self._parts.get(test_set, []), part]
-                if part.key != first.key:
+                if (part.key, part.people) != (first.key, first.people):
                     raise StudyError(f"{path}: its test set {test_set} has other labels than {first.path}")
                 self._parts[test_set] = parts
 
@@ -188,22 +191,35 @@ class PersonErrors:
     def _array(self, path, test_set, name):
         place = path, test_set, name
         if place not in self._cache:
-            self._cache[place] = _read(path, lambda file: file[test_set][name][()])
+            self._cache[place] = values = _read(path, lambda file: file[test_set][name][()])
+            if np.isinf(values).any():
+                raise StudyError(f"{path}: {test_set}/{name} holds an infinite error; {ADVICE}")
         return self._cache[place]
 
 
-def _parts(path, file):
-    """{test set: `_Part`} of an open file."""
-    return {
-        name: _Part(
-            path,
-            list(group["runs"].asstr()),
-            {*group},
-            str(group.attrs["key"]),
-            bool(group.attrs["simulated"]),
-        )
-        for name, group in file.items()
-    }
+def _part(path, file, test_set):
+    """A group of an open file, once its arrays lie in the file and fit together, by their headers."""
+    group = _within(file, test_set)
+    runs, people = (_within(group, name).shape[:1] for name in ("runs", "person"))
+    expected = {"runs": ("S", runs), **dict.fromkeys(LEVELS, ("u", people))}
+    for metric in (metric for metric in UNITS if metric in group):
+        expected |= {metric: ("f", runs + people), metric + JOINTS: ("u", people)}
+    for name, (kind, shape) in expected.items():
+        array = _within(group, name)
+        if array.shape != shape or array.dtype.kind != kind:
+            raise ValueError(f"{test_set}/{name} is {array.dtype} of shape {array.shape}")
+        require_within(array, path)
+    key, simulated = group.attrs["key"], group.attrs["simulated"]
+    if not isinstance(key, str) or not isinstance(simulated, np.bool_):
+        raise TypeError(f"{test_set} has no text as its key, or does not say whether it is simulated")
+    return _Part(path, list(group["runs"].asstr()), people[0], {*group}, key, bool(simulated))
+
+
+def _within(place, name):
+    """What a file itself holds under a name."""
+    if not isinstance(place.get(name, getlink=True), h5py.HardLink):
+        raise KeyError(f"{name} is a link or not there")
+    return place[name]
 
 
 def _read(path, read):

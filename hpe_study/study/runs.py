@@ -17,6 +17,7 @@ from hpe_study.config import (
     StageConfig,
     TrainingConfig,
 )
+from hpe_study.errors import StudyError
 from hpe_study.models.registry import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
@@ -268,6 +269,11 @@ def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> Trai
     part = pretraining / len(run.starts) if run.stage == 1 else 1 - pretraining
     sets = 2 if run.two_d and run.three_d else 1
     update = {"samples_per_epoch": round(profile.fair.images * part / sets / training.epochs)}
+    if not update["samples_per_epoch"]:
+        raise StudyError(
+            f"fair.images: {profile.fair.images} are less than one for each of {training.epochs} epochs"
+            f" ({run.name})"
+        )
     if run.budget == "time":
         update |= {"seconds": profile.fair.seconds * part, "epochs": 10 * training.epochs, "drop_after": ()}
     return training.model_copy(update=update)

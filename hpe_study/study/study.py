@@ -3,8 +3,12 @@
 import copy
 import os
 import re
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from hpe_study import published_defects
 from hpe_study.config import AUDIT, CLIPPING, FIGURES, TABLES, Profile, StageConfig
@@ -21,7 +25,27 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 def _found(path: Path) -> Path:
     """A parameter file, found by notebooks as `../params/demo.yaml` wherever they are executed."""
     beside = NOTEBOOKS / path
-    return path if path.exists() or not beside.exists() else beside
+    return beside if not os.path.exists(path) and os.path.exists(beside) else path
+
+
+class _Source(TypedDict):
+    """What a real data set's files are; written by `availability`."""
+
+    digest: str
+    options: str
+    records: list[int]
+
+
+def _noted(path: Path, kind: type) -> dict:
+    """What `availability` wrote; nothing where it has not."""
+    if not path.exists():
+        return {}
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path), strict=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(map(str, fault["loc"])) or "the file"
+        raise StudyError(f"{path}: is damaged ({key!r}: {fault['msg']}); delete it") from error
 
 
 class Study:
@@ -35,8 +59,9 @@ class Study:
     """
 
     def __init__(self, profile_path: str | Path) -> None:
-        self.profile_path = _found(Path(profile_path)).resolve()
-        self.profile: Profile = read_profile(self.profile_path)
+        path = _found(Path(profile_path))
+        self.profile: Profile = read_profile(path)
+        self.profile_path = path.resolve()
         self.home = self.profile_path.parent.parent
         self.variant = ""
         if self.profile_path.parent.name != "params":
@@ -83,12 +108,12 @@ class Study:
     @cached_property
     def absent(self) -> dict[str, str]:
         """{data set: what is missing} of the sets that were not found when the study was last started."""
-        return read_json(self.absent_path) if self.absent_path.exists() else {}
+        return _noted(self.absent_path, dict[str, str])
 
     @cached_property
     def sources(self) -> dict[str, dict]:
         """{data set: what its files are} of the real sets, as found when the study was last started."""
-        return read_json(self.sources_path) if self.sources_path.exists() else {}
+        return _noted(self.sources_path, dict[str, _Source])
 
     @property
     def sets(self) -> list[str]:
@@ -103,8 +128,15 @@ class Study:
 
     @cached_property
     def runs(self) -> list[Run]:
-        """Every run, each once, parents before children."""
-        return list(dict.fromkeys(run for row in self.rows for run in row.run.lineage))
+        """Every run, each once, parents before children. Raises `StudyError` where two have one name."""
+        runs = list(dict.fromkeys(run for row in self.rows for run in row.run.lineage))
+        names = Counter(run.name for run in runs)
+        if twice := [name for name in names if names[name] > 1]:
+            raise StudyError(
+                f"{self.profile_path}: two runs would be called {twice[0]}; shares and weights must differ"
+                " within six digits"
+            )
+        return runs
 
     def run(self, name: str) -> Run:
         """The run of that name. Raises `StudyError` where there is none."""
@@ -118,8 +150,11 @@ class Study:
         return all(run in other.lineage or other in run.lineage for other in self.runs)
 
     def stage(self, run: Run) -> StageConfig:
-        """What a run depends on."""
-        return stage_config(self.profile, run)
+        """What a run depends on. Raises `StudyError` where the profile gives it nothing to learn from."""
+        try:
+            return stage_config(self.profile, run)
+        except StudyError as error:
+            raise StudyError(f"{self.profile_path}: {error}") from error
 
     def test_sets(self, run: Run) -> tuple[str, ...]:
         """Where a run is scored: its 2D set, 3D sets once it has learnt depth, and all of `also_test`."""

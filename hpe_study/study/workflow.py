@@ -263,6 +263,8 @@ def _report(study: Study, steps: int, seconds: float) -> None:
             f"{len(other)} of {len(study.runs)} runs were trained by other code than this"
             f" ({devices.code_version()}) and stay; to train one anew, delete its folder: {', '.join(other)}"
         )
+    if not study.analyses:
+        return
     name = next((name for name in ENDS if name in study.analyses), study.analyses[0])
     folder = study.figures.relative_to(study.home)
     pages = [f"{page}.html" for page in ("report", name) if (study.figures / f"{page}.html").exists()]

@@ -122,6 +122,8 @@ def read_json(
     path = require_regular_file(path)
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_hook=each)
+    except OSError as error:
+        raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # of JSON, of the text's encoding, of its depth
         raise StudyError(f"{path}: not readable as JSON ({error}); {advice}") from error
 

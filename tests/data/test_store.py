@@ -165,6 +165,26 @@ def test_a_store_that_is_cut_short_is_refused(tmp_path):
             Store(path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("side", 0),
+        ("side", np.nan),
+        ("center", np.nan),
+        ("joints2d", np.inf),
+        ("joints3d", -np.inf),
+        ("depth", np.inf),
+    ],
+)
+def test_a_label_that_no_record_can_have_is_refused_when_it_is_read(tmp_path, key, value):
+    path = stick_store_path(tmp_path, 4)
+    with h5py.File(path, "r+") as file:
+        file[key][2] = value
+    store = Store(path)
+    with pytest.raises(StudyError, match=rf"stick-train\.h5: .*{key} of record 2 is .*delete it"):
+        store[key]
+
+
 def test_what_is_no_regular_file_is_not_opened(refused, tmp_path):
     os.mkfifo(tmp_path / "a.h5")
     refused(Store, tmp_path / "a.h5", names=tmp_path / "a.h5", seconds=2)

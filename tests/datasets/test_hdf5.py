@@ -120,6 +120,19 @@ def test_our_own_files_are_opened_in_a_child_first(tmp_path, monkeypatch, open_f
     assert stored_key(path) is None
 
 
+def test_the_child_looks_at_every_array_of_the_file_itself(tmp_path, outside, monkeypatch):
+    """And at no other file: to open a pipe would wait for ever."""
+    os.mkfifo(outside / "pipe")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["one"], file["two/three"], file["two/nothing"] = [1.0], [[2.0]], 5
+        file.create_virtual_dataset("two/virtual", virtual(outside / "pipe"))
+        file.create_dataset("two/stored", (4,), "f8", external=[(str(outside / "pipe"), 0, 32)])
+    seen = []
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda data, index: seen.append(data.name))
+    hdf5._visit(tmp_path / "a.h5")
+    assert seen == ["/one", "/two/three"]
+
+
 def test_a_child_costs_milliseconds(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["x"] = np.zeros((1000, 17, 3))

@@ -84,3 +84,49 @@ def test_files_of_other_labels_are_refused(written, tmp_path):
         file["h36m"].attrs["key"] = "another"
     with pytest.raises(StudyError, match=r"other\.h5: its test set h36m has other labels than .*one\.h5"):
         PersonErrors(one, other)
+
+
+def put(name, value):
+    def change(group):
+        del group[name]
+        group[name] = value
+
+    return change
+
+
+def enormous(group):
+    del group["mpjpe"]
+    group.create_dataset("mpjpe", (2, 10**9), "f2", chunks=(1, 1000), compression="gzip")
+
+
+CHANGES = {
+    "text": put("mpjpe", np.array([["a"]], "S")),
+    "fewer people": put("mpjpe", np.zeros((2, 3), np.float16)),
+    "fewer runs": lambda group: put("runs", group["runs"][:1])(group),
+    "other counts": put("mpjpe joints", np.zeros(3, np.uint8)),
+    "a group": lambda group: put("person", h5py.SoftLink("/"))(group),
+    "enormous": enormous,
+    "linked": put("mpjpe", h5py.ExternalLink("/etc/hostname", "/x")),
+    "a key that is a number": lambda group: group.attrs.__setitem__("key", 3),
+    "an odd origin": lambda group: group.attrs.__setitem__("simulated", "no"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_does_not_fit_together_is_refused(written, tmp_path, change):
+    path = tmp_path / "errors.h5"
+    written[0].write(path)
+    with h5py.File(path, "r+") as file:
+        CHANGES[change](file["h36m"])
+    with pytest.raises(StudyError, match=r"errors\.h5: ") as caught:
+        PersonErrors(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_infinite_error_is_refused(written, tmp_path):
+    path = tmp_path / "errors.h5"
+    written[0].write(path)
+    with h5py.File(path, "r+") as file:
+        file["h36m/mpjpe"][0, 2] = np.inf
+    with pytest.raises(StudyError, match=r"errors\.h5: h36m/mpjpe holds an infinite error; collect"):
+        PersonErrors(path).errors("h36m", "mpjpe")
