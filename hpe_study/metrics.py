@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hpe_study.errors import StudyError
-from hpe_study.skeletons import MPII16, Skeleton
+from hpe_study.skeletons import MPII16
 from hpe_study.utils.arrays import nan_mean
 
 Align = Literal["scale", "procrustes"]
@@ -174,16 +174,11 @@ def pckh_hits(
     return percent
 
 
-def depth_order_hits(
-    depth: ArrayLike, truth: ArrayLike, pairs: ArrayLike, apart: float = ORDER_APART
-) -> np.ndarray:
+def depth_order_hits(depth: ArrayLike, truth: ArrayLike, pairs: ArrayLike) -> np.ndarray:
     """Ordinal depth: which pairs of joints are in the right order along the camera's axis.
 
-    Args:
-        depth: (N, J) predicted, in any unit and from any origin; a pair with a NaN does not count.
-        truth: (N, J) mm, NaN where unknown.
-        pairs: (P, 2) indices of joints.
-        apart: mm; only pairs that are farther apart than this count.
+    The predicted depth (N, J) is in any unit and from any origin, the truth (N, J) in mm; pairs (P, 2) of
+    joints count that are more than `ORDER_APART` apart and known on both sides.
 
     Returns:
         (N, P) percent: 100 where the order is right, 0 where it is wrong or the two depths are equal, else
@@ -194,23 +189,20 @@ def depth_order_hits(
         np.asarray(values, np.float64)[:, first] - np.asarray(values, np.float64)[:, second]
         for values in (depth, truth)
     )
-    counted = (np.abs(true) > apart) & np.isfinite(predicted)
+    counted = (np.abs(true) > ORDER_APART) & np.isfinite(predicted)
     return np.where(counted, 100.0 * (predicted * true > 0), np.nan)
 
 
-def exchanged_sides(
-    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, skeleton: Skeleton = MPII16
-) -> np.ndarray:
+def exchanged_sides(prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None) -> np.ndarray:
     """Who is predicted with left for right: the prediction with its sides exchanged is nearer to the truth.
 
-    Prediction and truth are (N, J, D); `valid` (N, J) are the joints that count, by default those of the
-    truth.
+    Prediction and truth are (N, 16, D); `valid` (N, 16) are the joints that count, by default the truth's.
 
     Returns:
         (N, 1) percent: 100 or 0, NaN for people without a joint that has a side.
     """
-    sided = np.array(skeleton.flip) != np.arange(len(skeleton))
-    exchanged = np.asarray(prediction)[:, skeleton.flip]
+    sided = np.array(MPII16.flip) != np.arange(len(MPII16))
+    exchanged = np.asarray(prediction)[:, MPII16.flip]
     as_it_is, exchanged = (
         nan_mean(joint_errors(joints, truth, valid)[:, sided], axis=1) for joints in (prediction, exchanged)
     )

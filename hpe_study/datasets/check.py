@@ -1,9 +1,10 @@
 """Which of the seven data sets are present under a data root: one table."""
 
 import shutil
-import textwrap
 import warnings
 from pathlib import Path
+
+from tabulate import tabulate
 
 from hpe_study.datasets import NAMES, info, open_dataset
 from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, SPLITS, MissingSetError
@@ -91,17 +92,4 @@ def as_table(rows: list[dict], width: int | None = None) -> str:
     """The rows as text, wrapped to `width` characters (default: the terminal's)."""
     width = max(width or shutil.get_terminal_size((180, 24)).columns, 120)
     widths = [int(share * (width - 2 * len(COLUMNS))) for share in _SHARES]
-    lines = _lines(COLUMNS, widths) + ["  ".join("-" * cell for cell in widths)]
-    for row in rows:
-        lines += _lines([row[column] for column in COLUMNS], widths)
-    return "\n".join(lines)
-
-
-def _lines(cells, widths):
-    wrapped = [textwrap.wrap(str(cell), width) for cell, width in zip(cells, widths, strict=True)]
-    height = max(map(len, wrapped))
-    columns = [[*lines, *[""] * (height - len(lines))] for lines in wrapped]
-    return [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in zip(*columns, strict=True)
-    ]
+    return tabulate([row.values() for row in rows], COLUMNS, maxcolwidths=widths, disable_numparse=True)

@@ -24,13 +24,11 @@ _BOX = "#7CFC00"
 _CASING = [withStroke(linewidth=2.2, foreground="white")]  # bones stand out from dark pictures
 
 
-def contact_sheet(
-    records: Records, count: int = 24, path: str | Path | None = None, numbers: list[int] | None = None
-) -> Figure:
-    """Draw records with their bones, joints (hollow where occluded) and crop.
+def contact_sheet(records: Records, count: int = 24, path: str | Path | None = None) -> Figure:
+    """Draw evenly spaced records with their bones, joints (hollow where occluded) and crop.
 
-    `count` of them, evenly spaced, or those of `numbers`; the ending of `path` decides the format. Raises
-    `StudyError` where there is no record, a picture is broken, or nothing can be written at `path`.
+    The ending of `path` decides the format. Raises `StudyError` where there is no record, a picture is
+    broken, or nothing can be written at `path`.
     """
     if len(records) == 0:
         raise StudyError(
@@ -38,8 +36,7 @@ def contact_sheet(
         )
     if path is not None:
         _check_path(path)
-    if numbers is None:
-        numbers = evenly_spaced(len(records), count)
+    numbers = evenly_spaced(len(records), count)
     columns = min(_COLUMNS, len(numbers))
     rows = -(-len(numbers) // columns)
     size = (_TILE * columns, (_TILE + 0.15) * rows + 0.5)

@@ -53,9 +53,9 @@ HELD_OUT = 250  # photographs of LSP's first half that the model in the box does
 _LARGEST = 500_000_000  # bytes of an array
 
 
-def held_out(count: int = HELD_OUT) -> np.ndarray:
+def held_out() -> np.ndarray:
     """Rows (0-based) of LSP's first half that are held out, rising: a fixed draw from all 1,000."""
-    return np.sort(rng.generator("LSP photographs held out", 0).choice(1000, count, replace=False))
+    return np.sort(rng.generator("LSP photographs held out", 0).choice(1000, HELD_OUT, replace=False))
 
 
 class LspPseudo3d(LspExtended):

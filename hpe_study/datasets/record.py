@@ -8,6 +8,7 @@ import numpy as np
 from hpe_study.skeletons import Skeleton
 
 UNKNOWN = -1
+PADDING = 1.25  # of a crop, times the longer extent of the joints
 _SMALLEST = 4.0  # px: joints within less give no crop that could show a person
 
 
@@ -38,17 +39,16 @@ class Record:
     meta: dict = field(default_factory=dict)
 
 
-def crop_of(joints2d: np.ndarray, padding: float = 1.25) -> tuple[np.ndarray, float]:
+def crop_of(joints2d: np.ndarray) -> tuple[np.ndarray, float]:
     """The square around the labelled joints (J, 2), for sets that give no box: centre (2,) and side in px.
 
-    The longer extent, of width and height, is multiplied by `padding`; NaN where the joints are too few or
-    too close together.
+    The side is 1.25 times the longer of width and height; NaN where the joints are too few or too close.
     """
     extent = crop_extent(joints2d)
     if not has_crop(extent):
         return np.full(2, np.nan), np.nan
     low, high = np.nanmin(joints2d, 0), np.nanmax(joints2d, 0)
-    return (low + high) / 2, float(extent * padding)
+    return (low + high) / 2, float(extent * PADDING)
 
 
 def crop_extent(joints2d: np.ndarray) -> np.ndarray:

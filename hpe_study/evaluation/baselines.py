@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from hpe_study.skeletons import MPII16, Skeleton
+from hpe_study.skeletons import MPII16
 from hpe_study.utils.arrays import nan_mean
 
 SEARCH_LIMIT = 2_000  # poses that the starts are compared on; the best one is then polished on all
@@ -11,30 +11,27 @@ CANDIDATES = 64  # real poses that are looked at as starts …
 STARTS = 3  # … of which so many are followed
 
 
-def best_constant_pose(
-    training: np.ndarray, bones: np.ndarray | None = None, skeleton: Skeleton = MPII16
-) -> np.ndarray:
+def best_constant_pose(training: np.ndarray, bones: np.ndarray | None = None) -> np.ndarray:
     """The one pose that, predicted for everybody, has the lowest MPJPE on the training poses.
 
     Deterministic. With `bones` the search is not convex (people face all ways), so it starts from the
     geometric median and from the best of the training poses themselves.
 
     Args:
-        training: (N, J, 3) mm, root-relative, NaN where missing.
-        bones: (bones,) mm, the canonical lengths of `skeleton.bones` (NaN where unknown): the pose is the
+        training: (N, 16, 3) mm, root-relative, NaN where missing.
+        bones: (15,) mm, the canonical lengths of `MPII16.bones` (NaN where unknown): the pose is the
             best of those of this total length. None: any size (the geometric median of each joint's places).
-        skeleton: of the poses.
 
     Returns:
-        (J, 3) mm, the root at 0; NaN for joints that no training pose has.
+        (16, 3) mm, the root at 0; NaN for joints that no training pose has.
     """
     training = torch.as_tensor(np.asarray(training), dtype=torch.float64)
     known = ~training.isnan().any(-1)
     has = known.any(0)
     if not has.any():
         return np.full(training.shape[1:], np.nan)
-    root = skeleton.index(skeleton.root)
-    rescale = _rescale(bones, skeleton, has) if bones is not None else lambda pose: pose
+    root = MPII16.index(MPII16.root)
+    rescale = _rescale(bones, has) if bones is not None else lambda pose: pose
     truth = torch.where(known[..., None], training, 0.0)
     subset = slice(None, None, -(-len(truth) // SEARCH_LIMIT))  # every n-th
 
@@ -61,9 +58,9 @@ def _mpjpe(pose, truth, known):
     return torch.where(known, distances, 0.0).sum() / known.sum()
 
 
-def _rescale(bones, skeleton, has):
+def _rescale(bones, has):
     """A function that scales a pose so that its bones, those known of both, add up to their canonical sum."""
-    pairs = torch.tensor(skeleton.bone_indices)
+    pairs = torch.tensor(MPII16.bone_indices)
     bones = torch.as_tensor(np.asarray(bones), dtype=torch.float64)
     used = has[pairs].all(1) & ~bones.isnan()
     (parents, children), canonical = pairs[used].T, bones[used].sum()
@@ -75,12 +72,12 @@ def _rescale(bones, skeleton, has):
     return rescale
 
 
-def _descend(error, start, steps=200):
+def _descend(error, start):
     """The pose that L-BFGS reaches from `start`."""
     unit = 100.0  # mm: steps of about 1 suit the line search
     pose = (start / unit).clone().requires_grad_()
     optimizer = torch.optim.LBFGS(
-        [pose], max_iter=steps, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+        [pose], max_iter=200, tolerance_grad=1e-7, tolerance_change=1e-10, line_search_fn="strong_wolfe"
     )
 
     def closure():

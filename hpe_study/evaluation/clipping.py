@@ -35,10 +35,10 @@ def limb_penetration(poses: ArrayLike) -> np.ndarray:
     return np.stack([_of_limb(poses, *limb.split("_")) for limb in LIMBS], 1)
 
 
-def clipped(poses: ArrayLike, tolerance: float = TOLERANCE) -> np.ndarray:
-    """(N, 4) percent: 100 where a limb is clipped by more than the tolerance (mm), else 0; NaN: unknown."""
+def clipped(poses: ArrayLike) -> np.ndarray:
+    """(N, 4) percent: 100 where a limb is clipped by more than `TOLERANCE`, else 0; NaN: unknown."""
     depth = limb_penetration(poses)
-    return np.where(np.isnan(depth), np.nan, 100.0 * (depth > tolerance))
+    return np.where(np.isnan(depth), np.nan, 100.0 * (depth > TOLERANCE))
 
 
 def _of_limb(poses, side, limb):

@@ -5,7 +5,8 @@ joints. "network": what the network is trained to give, the true 2D joints and t
 perspective and the label's own noise come on top.
 
 Computed from the run records: the test sets' labels (`test_sets/`) and the canonical bone lengths beside a
-run's predictions. Sets that no table is scored on come from their label files (`extra_benchmarks`).
+run's predictions. Sets that no table is scored on (`EXTRA_BENCHMARKS`) come from their label files, without
+any picture; where a profile's people are simulated, a small stand-in is made beside its own.
 """
 
 from collections.abc import Sequence
@@ -14,19 +15,67 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from hpe_study.boxes import Boxes
+from hpe_study.data.preparation import record_to_row
 from hpe_study.data.store import Store, StoreSubset
+from hpe_study.datasets import open_dataset
+from hpe_study.datasets.base import MissingSetError, Records
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.extra_benchmarks import EXTRA_BENCHMARKS, labels_and_bones
 from hpe_study.evaluation.prediction_file import CanonicalBones, PredictionFile
 from hpe_study.evaluation.protocols import PROTOCOLS, Protocol
 from hpe_study.evaluation.rescore import canonical_lengths
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.evaluation.scoring import ROOT, in_crop_of_2_m, poses_of, values_under, with_head
+from hpe_study.skeletons.bone_lengths import mean_bone_lengths
+from simulated_people import StandInSpec, make
 
 Kind = Literal["pose", "network"]
 KINDS: tuple[Kind, ...] = ("pose", "network")
 FLOOR_COLUMNS = ["test_set", "protocol", "kind", "floor", "low", "high", "n", "simulated"]
 PROTOCOLS_3D = [protocol for protocol in PROTOCOLS if protocol.dimensions == 3]
+# name → reader's name, its options, the protocols meant for these labels
+EXTRA_BENCHMARKS = {
+    "3dpw": ("3dpw", {}, ("study", "published", "3dpw")),
+    "h36m_full": ("h36m", {"layout": "full"}, ("study", "published", "h36m-s9s11")),
+}
+PEOPLE = 2000  # of a split, evenly spread over it
+SIMULATED, SIZE = 48, 64  # people a split of a stand-in, px
+
+
+class Labels:
+    """The labels of some records, as a store holds them (`data.store`); pictures are not looked at."""
+
+    def __init__(self, records: Records) -> None:
+        """Read up to `PEOPLE` of a data set's records, evenly spread."""
+        numbers = np.unique(np.linspace(0, len(records) - 1, min(PEOPLE, len(records))).astype(int))
+        picture = np.zeros((1, 1, 3), np.uint8)
+        rows = [record_to_row(records[number], records.root, (2, 1.0), picture) for number in numbers]
+        self._arrays = {key: np.stack([row[key] for row in rows]) for key in rows[0] if key != "crop"}
+        self.path, self.own_skeleton = records.root / records.info.name, records.skeleton
+        self.attrs, self.simulated = {"name": records.info.name}, bool(records.simulated)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        """A whole label array."""
+        return self._arrays[key]
+
+    @property
+    def boxes(self) -> Boxes:
+        """The boxes of all its people."""
+        return Boxes(self["center"], self["side"])
+
+
+def labels_and_bones(study: Any, name: str) -> tuple[Labels, CanonicalBones] | None:
+    """The labels of a set's test split, and its training split's bones; None where it is not at hand."""
+    reader, options, _ = EXTRA_BENCHMARKS[name]
+    root = study.raw
+    if study.simulated:
+        root = study.home / "data" / "simulated" / f"beyond-{name}"  # a folder a layout
+        make(StandInSpec(reader, SIMULATED, SIMULATED, size=SIZE, options=options), root, progress=False)
+    try:
+        train, test = (Labels(open_dataset(reader, root, split, **options)) for split in ("train", "test"))
+    except MissingSetError:
+        return None
+    return test, CanonicalBones(mean_bone_lengths(train["joints3d"]), CanonicalBones.unknown().universal)
 
 
 def perfect(store: Store, kind: Kind) -> tuple[np.ndarray, np.ndarray]:

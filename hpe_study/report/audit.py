@@ -25,7 +25,7 @@ from hpe_study.report.intervals import Sample, combined, sample_of_arrays
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Run, Study, audit
-from hpe_study.study.audit_measures import ALL, ANY, MEASURES, NONE, NOTHING, UP, VALIDATED, Measure, Trial
+from hpe_study.study.audit import ALL, ANY, MEASURES, NONE, NOTHING, UP, VALIDATED, Measure, Trial
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import OwnLabels, PermutedLabels
 
@@ -37,8 +37,8 @@ LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
 class Scored:
     """A trial's predictions on one test store."""
 
-    store: Store | StoreSubset  # the labels
-    predicted: Predictions  # the predictions
+    store: Store | StoreSubset
+    predicted: Predictions
     bones: np.ndarray  # (15,) mm, the canonical lengths
 
     def under(self, name: str, metric: str) -> np.ndarray:
@@ -69,28 +69,17 @@ NUMBERS: dict[str, tuple[Callable, str]] = {  # (what it is a mean of, unit)
 
 
 def scored(study: Study, trial: Trial, test_set: str) -> Scored:
-    """The `Scored` of a trial on a test set, "… as read" and "…, validation" included."""
-    if test_set.endswith(VALIDATED):
-        return _validated(study, trial, test_set.removesuffix(VALIDATED))
-    simplest = audit.simplest(trial)
-    store = audit.test_stores(study, trial.run)[test_set]
-    file = PredictionFile(study.with_legacy(simplest.switches).run_folder(trial.run))
-    return Scored(store, file.of_labels(test_set, store), file.bones.own)
-
-
-def _validated(study, trial, test_set):
-    """The `Scored` of a trial on its validation pictures, mispaired where its training is."""
-    simplest = audit.simplest(trial)
-    store, folder = (
-        audit.test_stores(study, trial.run)[test_set],
-        study.with_legacy(simplest.switches).run_folder(trial.run),
-    )
-    mispaired = "mispaired_images" in simplest.switches
-    pairs = (PermutedLabels(0, len(store), 1, 0) if mispaired else OwnLabels()).in_validation(
-        np.arange(0, len(store), VALIDATION_SHARE)
-    )
+    """The `Scored` of a trial on a test set: also "… as read", and "…, validation", mispaired as trained."""
+    switches = audit.simplest(trial).switches
+    folder = study.with_legacy(switches).run_folder(trial.run)
+    store = audit.test_stores(study, trial.run)[test_set.removesuffix(VALIDATED)]
+    file = PredictionFile(folder)
+    if not test_set.endswith(VALIDATED):
+        return Scored(store, file.of_labels(test_set, store), file.bones.own)
+    pairing = PermutedLabels(0, len(store), 1, 0) if "mispaired_images" in switches else OwnLabels()
+    pairs = pairing.in_validation(np.arange(0, len(store), VALIDATION_SHARE))
     predicted = Predictor.from_run(folder, "cpu", "fp32", flip=False).arrays(store, pairs)
-    return Scored(StoreSubset(store, pairs[:, -1]), predicted, PredictionFile(folder).bones.own)
+    return Scored(StoreSubset(store, pairs[:, -1]), predicted, file.bones.own)
 
 
 def sample(study: Study, trial: Trial, number: str, test_set: str) -> tuple[Sample, Store | StoreSubset]:

@@ -60,16 +60,16 @@ def crops(study: Study, name: str) -> Picture:
     return _picture(study, f"audit_crops_{name}", rows, labels, (title, text))
 
 
-def pairs(study: Study, name: str = "mpi_inf_3dhp") -> Picture:
+def pairs(study: Study) -> Picture:
     """Validation pictures with their own labels (above), and with those that the published code gives."""
-    store = open_store(study.with_legacy(NONE), name, "test")
+    store = open_store(study.with_legacy(NONE), "mpi_inf_3dhp", "test")
     indices = np.arange(0, len(store), VALIDATION_SHARE)
     paired = PermutedLabels(0, len(store), 1, 0).in_validation(indices)
     # from the second on: the first has its own label
     chosen = paired[np.linspace(1, len(indices) - 1, COUNT).astype(int)]
     rows = [[(store, label, label) for *_, label in chosen]]
     rows.append([(store, picture, label) for _, picture, label in chosen])
-    title = f"Pictures and labels of {style.set_title(name)} in validation"
+    title = f"Pictures and labels of {style.set_title('mpi_inf_3dhp')} in validation"
     own = 100 * np.mean(paired[:, 1] == paired[:, 2])
     text = f"{title}. As the published code validates, {own:.0f} % have their own label"
     return _picture(study, "audit_pairs", rows, ("its own label", "as validated"), (title, text))
@@ -84,7 +84,7 @@ def _picture(study, name, rows, labels, texts):
                 joints = store.boxes[index].to_fraction(store["joints2d"][index])
                 crop_with_joints(axis, store, picture, {"true": joints})
             places[0].set_ylabel(label)
-        style.headline(figure, texts[0], study.simulated)
+        figure.suptitle(style.titled(texts[0], study.simulated), fontweight="bold")
     return Picture(name, figure, style.titled(texts[1], study.simulated) + ".")
 
 

@@ -26,11 +26,6 @@ class Rate:
     startup: float = 0.0
     is_gpu: bool = False  # False: one core of a processor
 
-    @property
-    def label(self) -> str:
-        """The device, the precision and the training rate."""
-        return f"{self.device}, {self.precision}, {self.training:,.{0 if self.is_gpu else 2}f} images/s"
-
 
 def measured_rates(network: NetworkConfig, benchmarks: Path) -> list[Rate]:
     """The network's fastest rate on each device, slowest device first, by the tables in a folder.

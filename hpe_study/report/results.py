@@ -12,10 +12,9 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.evaluation.bootstrap import resampled_means
-from hpe_study.evaluation.grouping import Units
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, poses_of
-from hpe_study.report.intervals import DRAWS, Estimate, Sample, mean_of_rows, sample_of_rows
+from hpe_study.report.intervals import DRAWS, Sample, sample_of_rows
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Run, Study
 from hpe_study.study.person_errors import PersonErrors
@@ -52,11 +51,6 @@ class Results:
     def simulated(self) -> bool:
         """Whether any run learnt from simulated people."""
         return bool(self.runs["simulated"].astype(bool).any())
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """The data sets whose absence left rows out."""
-        return tuple(self.study.absent)
 
     @property
     def seeds(self) -> list[int]:
@@ -110,10 +104,6 @@ class Results:
         """How many joints count in the score of each person, (N,): the weights of the mean of `errors`."""
         return self._people.joints(test_set, metric)
 
-    def units(self, test_set: str) -> Units | None:
-        """Who of a test set is resampled together; None where no errors of its people are at hand."""
-        return self._people.units(test_set) if self._people and self._people.runs(test_set) else None
-
     @property
     def unpaired(self) -> list[str]:
         """The runs with scores whose errors of people are not at hand: their contrasts are not paired."""
@@ -131,11 +121,10 @@ class Results:
             and metric in self._people.metrics(test_set)
         )
 
-    def of(self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL) -> pd.DataFrame:
-        """The rows of one headline score of a run, one per seed, in order; the columns `SCORE` alone."""
-        wanted = {"test_set": test_set, "metric": metric, "scorer": scorer}
+    def of(self, run: Run, test_set: str, metric: str = "mpjpe") -> pd.DataFrame:
+        """The rows of one headline score of a run's model, one per seed, in order; `SCORE` alone."""
         chosen = named(self.runs[self.runs["protocol"].isin(HEADLINES)], run)
-        for key, value in wanted.items():
+        for key, value in {"test_set": test_set, "metric": metric, "scorer": MODEL}.items():
             chosen = chosen[chosen[key] == value]
         return chosen[SCORE].sort_values("seed")
 
@@ -162,18 +151,9 @@ class Results:
             errors, joints = self._people.errors(test_set, metric), self.joints(test_set, metric)
             sums = np.where(joints > 0, errors * joints, 0)
             stream = f"bootstrap of {test_set}"
-            draws = resampled_means(sums, joints, self.units(test_set), stream, DRAWS)
+            draws = resampled_means(sums, joints, self._people.units(test_set), stream, DRAWS)
             self._draws[test_set, metric] = sums.sum(1) / joints.sum(), draws
         return self._draws[test_set, metric]
-
-    def estimate(
-        self, run: Run, test_set: str, metric: str = "mpjpe", scorer: str = MODEL
-    ) -> Estimate | None:
-        """A score's mean over seeds and its interval, as tables show it; None where there is none."""
-        if scorer != MODEL:  # a baseline: the same for every seed
-            return mean_of_rows(self.of(run, test_set, metric, scorer).head(1))
-        sample = self.sample(run, test_set, metric)
-        return None if sample is None else Estimate(sample.value, *sample.interval, len(sample.seeds))
 
 
 def defects(runs: pd.DataFrame) -> list[str]:

@@ -5,7 +5,6 @@ white: the same picture reads on a light and on a dark page.
 """
 
 import contextlib
-import textwrap
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
@@ -63,8 +62,3 @@ def theme() -> Iterator[None]:
 def titled(text: str, simulated: bool) -> str:
     """A title that says so where the people are simulated."""
     return f"{text} (simulated people)" if simulated else text
-
-
-def headline(figure: plt.Figure, text: str, simulated: bool, width: int = 100) -> None:
-    """The figure's title, wrapped; says "simulated" where that is so."""
-    figure.suptitle(textwrap.fill(titled(text, simulated), width), fontweight="bold")

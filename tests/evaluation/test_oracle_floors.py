@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpe_study.config import Profile
-from hpe_study.evaluation import extra_benchmarks
+from hpe_study.evaluation import oracle_floors
 from hpe_study.evaluation.oracle_floors import floor, floors, perfect
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import fit_baselines, rows_for_set, values_of_poses, with_head
@@ -79,7 +79,7 @@ def test_every_3d_set_and_protocol_has_its_floor(tiny_study):
 
 def test_every_set_beyond_has_a_title_and_can_be_asked_for():
     allowed, _ = get_args(Profile.model_fields["also_floors"].annotation)
-    assert set(get_args(allowed)) == set(extra_benchmarks.EXTRA_BENCHMARKS) <= set(EXTRA_TITLES)
+    assert set(get_args(allowed)) == set(oracle_floors.EXTRA_BENCHMARKS) <= set(EXTRA_TITLES)
 
 
 def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, monkeypatch):
@@ -87,7 +87,7 @@ def test_sets_without_a_table_have_floors_under_their_own_protocols(tiny_study, 
     people."""
     profile = tiny_study.profile.model_copy(update={"also_floors": ("3dpw", "h36m_full")})
     monkeypatch.setattr(tiny_study, "profile", profile)
-    monkeypatch.setattr(extra_benchmarks, "SIMULATED", 8)
+    monkeypatch.setattr(oracle_floors, "SIMULATED", 8)
     rows = floors(tiny_study).set_index(["test_set", "protocol", "kind"])["floor"]
     assert set(rows.index.get_level_values("test_set")) == {"h36m", "3dpw", "h36m_full"}
     for name, own in (("3dpw", "3dpw"), ("h36m_full", "h36m-s9s11")):

@@ -14,7 +14,7 @@ from hpe_study.report.claims import CLAIMS
 from hpe_study.report.contrasts import CONTRADICTS, SUPPORTS, Evidence
 from hpe_study.report.intervals import DRAWS, Sample
 from hpe_study.report.style import set_title
-from hpe_study.study import Run, Study, audit, audit_measures
+from hpe_study.study import Run, Study, audit
 from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
 from tests.tiny_study import RUN
 
@@ -25,8 +25,8 @@ def profile():
 
 
 def test_every_switch_is_measured():
-    assert {measure.switch for measure in audit_measures.MEASURES} == set(published_defects.NAMES)
-    assert all(measure.number in page.NUMBERS and measure.published for measure in audit_measures.MEASURES)
+    assert {measure.switch for measure in audit.MEASURES} == set(published_defects.NAMES)
+    assert all(measure.number in page.NUMBERS and measure.published for measure in audit.MEASURES)
 
 
 def test_a_switch_acts_where_it_can_and_nowhere_else():
@@ -72,13 +72,13 @@ def change(value, half=3.0):
 @pytest.mark.parametrize(
     ("value", "expected", "verdict"),
     [
-        (5, audit_measures.UP, "reproduced"),
-        (-5, audit_measures.UP, "the other way"),
-        (-5, audit_measures.DOWN, "reproduced"),
-        (1, audit_measures.UP, "can't tell"),
-        (1, audit_measures.NOTHING, "nothing seen, as expected"),
-        (5, audit_measures.ANY, "moves the number"),
-        (-5, audit_measures.ANY, "moves the number"),
+        (5, audit.UP, "reproduced"),
+        (-5, audit.UP, "the other way"),
+        (-5, audit.DOWN, "reproduced"),
+        (1, audit.UP, "can't tell"),
+        (1, audit.NOTHING, "nothing seen, as expected"),
+        (5, audit.ANY, "moves the number"),
+        (-5, audit.ANY, "moves the number"),
     ],
 )
 def test_the_verdict_on_a_direction(value, expected, verdict):
@@ -86,7 +86,7 @@ def test_the_verdict_on_a_direction(value, expected, verdict):
 
 
 def test_no_spread_cannot_tell():
-    assert page.direction(Sample.exactly(5), audit_measures.UP) == "can't tell"
+    assert page.direction(Sample.exactly(5), audit.UP) == "can't tell"
     assert page.size(Sample.exactly(5), 32) == "can't tell"
 
 
@@ -170,9 +170,7 @@ def test_pictures_say_what_is_to_be_seen_and_become_files(stick_audit, tmp_path)
 def test_a_size_is_given_only_where_the_same_number_is_printed():
     """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read
     them."""
-    assert {measure.size for measure in audit_measures.MEASURES if measure.title == audit_measures.ARMS} == {
-        None
-    }
+    assert {measure.size for measure in audit.MEASURES if measure.title == audit.ARMS} == {None}
 
 
 def test_labels_as_read_go_by_the_sets_own_name():

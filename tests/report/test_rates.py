@@ -43,9 +43,7 @@ def test_the_fastest_setting_of_each_machine_counts(tmp_path):
     core, gpu = measured_rates(NETWORK, written(tmp_path, CPU_ROWS, GPU_ROWS))
     assert (core.precision, core.training, core.startup, core.is_gpu) == ("bf16", BATCH / 8.0, 0.0, False)
     assert core.forward == 2 / 0.2  # the benchmark sends each image twice
-    assert core.label == "CPU (1 of 2 cores), bf16, 4.00 images/s"
     assert (gpu.training, gpu.forward, gpu.startup, gpu.is_gpu) == (3000.0, 1500.0, 60.0, True)
-    assert gpu.label == "H100, bf16, 3,000 images/s"
     assert "batch 128, compiled, simulated, 2026-01-01; 60 s before each training" in gpu.source
 
 
