@@ -1,7 +1,7 @@
 """The data sets: raw layout → records. Nothing else in the project knows a raw layout.
 
-One module per data set; each documents the facts it relies on and keeps the set's page, terms, citation and
-quirks (`INFO`).
+One module per data set; each documents the facts and quirks that it relies on and keeps the set's page, terms
+and citation (`INFO`).
 """
 
 import importlib
@@ -53,6 +53,6 @@ def open_dataset(
 
 
 def info(name: str) -> DatasetInfo:
-    """The `DatasetInfo` of a data set: page, terms, citation, expected counts, quirks."""
+    """The `DatasetInfo` of a data set: page, terms, citation, expected counts."""
     module, _ = _module(name)
     return module.EXTENDED_INFO if name == "lsp_extended" else module.INFO

@@ -34,12 +34,6 @@ INFO = DatasetInfo(
     url="https://bensapp.github.io/flic-dataset.html", licence="MIT",
     citation="Sapp, Taskar: MODEC: Multimodal Decomposable Models for Human Pose Estimation. CVPR 2013",
     expected={"train": 3987, "test": 1016},
-    quirks=(
-        "only columns 0-6, 9, 12, 13 and 16 of coords are labelled: no legs, no head top",
-        "the authors' column key is 1-based",
-        "FLIC-Full holds FLIC's test people: their images are left out of its training split",
-        "head size is 0.4 torso, so PCKh@0.5 is the set's own PCK@0.2 torso",
-    ),
     layouts={"flic": {"variant": "flic"}, "full": {"variant": "full"}, "plus": {"variant": "plus"}},
 )  # fmt: skip
 VARIANTS = ("flic", "full", "plus")

@@ -46,12 +46,6 @@ INFO = DatasetInfo(
              " for 3D Human Sensing in Natural Environments. TPAMI 2014; Catalin Ionescu, Fuxin Li, Cristian"
              " Sminchisescu: Latent Structured Models for Human Pose Estimation. ICCV 2011",
     expected={"train": 35832, "test": 19312},
-    quirks=(
-        "the challenge has no 2D joints and no camera: labels come from the caches of Sun et al., whose 2D is"
-        " a similarity fit",
-        "image paths in the caches are those of their maker's disk: only the file name is used",
-        "the full set (layout: full) is another benchmark and never shares a column with the challenge",
-    ),
     hint="The challenge's label caches (msra_cache) come with github.com/JimmySuen/integral-human-pose; the"
          " full set is laid out by github.com/anibali/h36m-fetch.",
     layouts={"challenge": {"layout": "challenge"}, "full": {"layout": "full"}},

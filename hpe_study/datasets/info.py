@@ -1,6 +1,5 @@
 """What is known of a data set beside its labels: its origin, terms, citation and size."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +17,7 @@ class DatasetInfo:
     citation: str  # of its paper
     # split → records of the original; None where that depends on options or is not published
     expected: dict[str, int | None]
-    quirks: tuple[str, ...]  # traps of the raw layout and what the reader does about them
     hint: str = ""  # a step that people forget between downloading and reading
-    download_gb: float = math.nan  # of pictures and labels, in GB, where the set's page says it
     pseudo: bool = False  # its 3D are pseudo labels: fits of a body model, not measured
     stand_in: str | None = ""  # name of the simulated people in its layout; "": its own; None: there are none
     # other layouts of the same set: name → options for `open_dataset`

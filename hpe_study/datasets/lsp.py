@@ -45,14 +45,6 @@ INFO = DatasetInfo(
     citation="Johnson, Everingham: Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation."
              " BMVC 2010; Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR 2011",
     expected={"train": 11000, "test": 1000},
-    quirks=(
-        "LSP's flag means occluded, LSP-Extended's means labelled",
-        "two downloads of LSP share shapes and names but not coordinates: labels are checked against image"
-        " sizes",
-        "photographs are in both halves, or of one shoot: the same are left out of training (not with strict:"
-        " published), a shoot is said in the record's `subject`",
-        "no box and no head box: the crop comes from the joints, head size is 0.75 |head_top - neck|",
-    ),
 )  # fmt: skip
 EXTENDED_INFO = DatasetInfo(
     name="lsp_extended", title="Leeds Sports Pose Extended", kind="2d", folders=("lsp_extended",),
@@ -60,7 +52,6 @@ EXTENDED_INFO = DatasetInfo(
     citation="Johnson, Everingham: Learning Effective Human Pose Estimation from Inaccurate Annotation. CVPR"
              " 2011",
     expected={"train": 10000, "test": 0},
-    quirks=("the flag means labelled", "all of it is training data; `validation: 500` keeps a fixed part"),
     stand_in="lsp",
 )  # fmt: skip
 SHARED_SHOOT = "shoot with a training photograph"

@@ -38,12 +38,6 @@ INFO = DatasetInfo(
     citation="Kolotouros, Pavlakos, Black, Daniilidis: Learning to Reconstruct 3D Human Pose and Shape via"
              " Model-fitting in the Loop. ICCV 2019; photographs: see lsp",
     expected={"train": 4058, "test": 936},
-    quirks=(
-        "pseudo labels: depth is a body model's fit to labelled 2D joints",
-        "SMPL's hips and neck lie elsewhere than LSP's: MPJPE compares models only, order comes first",
-        "no head top",
-        "test is LSP's training half, train is LSP-Extended",
-    ),
     hint="Joints made from the fits are expected in spin_fits/ beside lsp/ and lsp_extended/.", pseudo=True,
     stand_in=None,
 )  # fmt: skip

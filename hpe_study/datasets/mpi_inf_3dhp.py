@@ -52,12 +52,6 @@ INFO = DatasetInfo(
     citation="Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D Human Pose Estimation In The"
              " Wild Using Improved CNN Supervision. 3DV 2017",
     expected={"train": 8 * 131592, "test": 2929},  # eight cameras, 16 sequences
-    quirks=(
-        "the images are videos: frames have to be extracted first",
-        "frames are matched by number, never by their place in a folder",
-        "univ_annot3 does not reproject; annot3 does",
-        "only valid test frames count",
-    ),
     hint="Frames have to be extracted: ffmpeg -i imageSequence/video_0.avi -qscale:v 3"
          " imageSequence/video_0/frame_%06d.jpg, and so on.",
 )  # fmt: skip

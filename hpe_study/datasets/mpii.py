@@ -34,16 +34,9 @@ INFO = DatasetInfo(
     citation="Andriluka, Pishchulin, Gehler, Schiele: 2D Human Pose Estimation: New Benchmark and State of"
              " the Art Analysis. CVPR 2014",
     expected={"train": 22246, "test": 2958},
-    quirks=(
-        "coordinates are 1-based",
-        "joints_vis means annotated, not visible",
-        "a missing joint is (-1, -1) or (0, 0)",
-        "the original .mat has no validation split: without valid.json, one image in nine by a digest of its"
-        " name is taken as test",
-    ),
     hint="The JSON labels (annot/train.json, annot/valid.json) come with"
          " github.com/microsoft/human-pose-estimation.pytorch.",
-    download_gb=12.9, layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
+    layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
 )  # fmt: skip
 _BOX_PER_SCALE = 250  # px of a crop's side: 1.25 · 200
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}

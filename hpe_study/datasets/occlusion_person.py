@@ -35,11 +35,6 @@ INFO = DatasetInfo(
     citation="Zhang, Wang, Qiu, Qin, Zeng: AdaFuse: Adaptive Multiview Fusion for Accurate Human Pose"
              " Estimation in the Wild. IJCV 2020",
     expected={"train": None, "test": None},
-    quirks=(
-        "no head joint; neck is at shoulder height",
-        "units are not documented: checked by the thigh's length",
-        "scale is the box's size / 200 without padding: 1.25 is added",
-    ),
 )  # fmt: skip
 _FILES = {"train": "unrealcv_train.pkl", "test": "unrealcv_validation.pkl"}
 _THIGH = (250.0, 600.0)  # mm

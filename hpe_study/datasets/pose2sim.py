@@ -39,12 +39,6 @@ INFO = DatasetInfo(
     citation="Pagnon, Domalain, Reveret: Pose2Sim: An Open-Source Python Package for Multiview Markerless"
              " Kinematics. JOSS 2022",
     expected={"train": 0, "test": 400},
-    quirks=(
-        "one person, 100 moments in 1.7 s seen by four cameras: hardly more than 100 views of one movement",
-        "the 3D is triangulated from OpenPose's joints, not measured by markers",
-        "the face is blurred",
-        "no training split",
-    ),
     hint="It is the folder Demo_SinglePerson; a smaller copy comes with this package.",
     layouts={"": {"packaged": False}}, stand_in=None,
 )  # fmt: skip

@@ -35,13 +35,6 @@ INFO = DatasetInfo(
     citation="von Marcard, Henschel, Black, Rosenhahn, Pons-Moll: Recovering Accurate 3D Human Pose in The"
              " Wild Using IMUs and a Moving Camera. ECCV 2018",
     expected={"train": None, "test": None},
-    quirks=(
-        "3D is SMPL-24 in m in the world, 2D is OpenPose-18 in px: the record's 2D is the projection of its"
-        " 3D",
-        "poses2d is spelt poses2D in some copies",
-        "people whose 2D is all zero and frames with campose_valid 0 are left out",
-        "no head top",
-    ),
 )  # fmt: skip
 # times the picture, whose size is only guessed: a hand in front of the lens gives a box without a person
 _LARGEST = 0.8 * LARGEST

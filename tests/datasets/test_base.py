@@ -33,7 +33,6 @@ def test_every_set_is_described(name):
     assert about.title
     assert about.citation
     assert set(about.expected) == {"train", "test"}
-    assert about.quirks
 
 
 def test_unknown_names_splits_and_options_are_named(tmp_path):
