@@ -87,16 +87,6 @@ class Entry:
     adjusted: float = np.nan
 
     @property
-    def statement(self) -> str:
-        """The claim in short."""
-        return self.claim.statement
-
-    @property
-    def published_verdict(self) -> str:
-        """The verdict on the paper's own numbers."""
-        return verdict(self.printed)
-
-    @property
     def verdict(self) -> str:
         """The verdict on our runs, each part at 5 %."""
         return verdict(self.ours)
@@ -176,8 +166,8 @@ class Ledger:
         rows = [
             {
                 "claim": entry.number,
-                "statement": entry.statement,
-                "published: verdict": entry.published_verdict,
+                "statement": entry.claim.statement,
+                "published: verdict": verdict(entry.printed),
                 "ours: verdict": entry.verdict,
                 "ours: Holm verdict": entry.holm_verdict,
                 "ours: Holm p": entry.adjusted,

@@ -42,11 +42,11 @@ def test_holm_by_hand():
 
 
 def entry(ledger, beginning):
-    return next(one for one in ledger.entries if one.statement.startswith(beginning))
+    return next(one for one in ledger.entries if one.claim.statement.startswith(beginning))
 
 
 def test_the_printed_numbers_bear_out_most_of_what_the_paper_says(ledger):
-    told = pd.Series({one.statement: one.published_verdict for one in ledger.entries})
+    told = pd.Series({one.claim.statement: verdict(one.printed) for one in ledger.entries})
     failing = told[told == FAILS].index
     assert {text[:20] for text in failing} == {
         "It takes less time a",  # at an equal or better error: 119 mm against 112
@@ -57,7 +57,7 @@ def test_the_printed_numbers_bear_out_most_of_what_the_paper_says(ledger):
 
 def test_verdicts_of_the_fabricated_order(ledger):
     """MPII's noise is the least, FLIC's the most; 3D-only epochs take three times as long."""
-    ours = {one.statement[:24]: one for one in ledger.entries}
+    ours = {one.claim.statement[:24]: one for one in ledger.entries}
     assert ours["The reproduction matches"].verdict == UNKNOWN  # simulated people
     assert {part.says for part in entry(ledger, "The larger the 2D set").ours} <= {SUPPORTS, OPEN}
     assert entry(ledger, "2D pre-training takes less").verdict == HOLDS
