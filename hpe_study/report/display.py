@@ -53,9 +53,9 @@ class Score:
     published: bool = False  # whether the paper prints it
 
     @classmethod
-    def printed(cls, value: float, test_set: str = "") -> "Score":
-        """An error as the paper prints it."""
-        return cls(value, test_set=test_set, better="lower", digits=1, published=True)
+    def printed(cls, value: float, test_set: str = "", better: str | None = "lower") -> "Score":
+        """A number as the paper prints it."""
+        return cls(value, test_set=test_set, better=better, digits=1, published=True)
 
     def __str__(self) -> str:
         if not np.isfinite(self.value):
