@@ -20,7 +20,7 @@ class Record:
     Missing is NaN plus a False flag, never 0.
     """
 
-    image: Path  # path of the picture
+    image: Path
     skeleton: Skeleton  # the data set's own joints, J of them
     joints2d: np.ndarray  # (J, 2) float64 px; NaN where not labelled
     labelled: np.ndarray  # (J,) bool: joints2d is given

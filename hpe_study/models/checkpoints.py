@@ -40,7 +40,7 @@ _DEPTHS = {
 class Checkpoint:
     """What a file holds."""
 
-    path: Path  # the file
+    path: Path
     weights: dict[str, Tensor]  # by key, "module." taken off; each a plain, whole, finite tensor
     preprocessing: Preprocessing  # what the weights were trained with
     # fields of a `NetworkConfig` as they stand in the file, plain values; None where it has none

@@ -28,7 +28,7 @@ class Joints(NamedTuple):
 class PoseNetwork(nn.Module):
     """Base of every network. `forward` takes (B, 3, H, W) images normalised by `preprocessing`."""
 
-    divisor: int  # h and W must be multiples of it
+    divisor: int  # H and W must be multiples of it
     preprocessing: Preprocessing = IMAGENET_RGB  # how images are normalised
     weights_source: str = "random"  # "random", "imagenet", or the file that the weights came from
     # the entries of the outputs that predictions are decoded from; each has joints on axis 1 and the

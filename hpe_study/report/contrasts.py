@@ -76,16 +76,16 @@ def versus(
 class Contrast:
     """What a part comes to."""
 
-    title: str  # what is compared
+    title: str
     value: float  # the difference, with its 95 % interval (NaN where nothing is known of the spread)
-    low: float  # its lower end
-    high: float  # its upper end
+    low: float
+    high: float
     inside: tuple[float, float] = BELOW  # the range that bears the claim out
     unit: str = "mm"  # of value, low and high
     says: str = OPEN  # `SUPPORTS`, `CONTRADICTS` or `OPEN`
     chance: float = np.nan  # two-sided p-value of the nearest end of the range
     percent: float = np.nan  # the difference in percent of the second, where the claim speaks of its size
-    # what this says: within, larger, smaller, can't tell; "" where the claim does not speak of it
+    # what that percentage says: within, larger, smaller, can't tell; "" where the claim does not speak of it
     size: str = ""
     n: int = 0  # test people (records) that it rests on
     seeds: int = 1  # how many trainings each side has

@@ -42,7 +42,7 @@ LATEX = {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "→": 
 class Score:
     """One number of a table."""
 
-    value: float  # the number
+    value: float
     low: float = np.nan  # its 95 % interval begins here; NaN where none is known
     high: float = np.nan  # where the interval ends
     marks: str = ""  # what stands behind it, such as "†"

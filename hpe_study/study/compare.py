@@ -62,8 +62,8 @@ class PairedErrors:
 
     parameters: tuple[Changes, Changes]  # what A and B change of the profile
     seeds: int  # how many runs each has
-    test_set: str  # name of the test set
-    simulated: bool  # whether its people are simulated
+    test_set: str
+    simulated: bool
     units: Units  # what intervals resample
     # {metric: (A, B)}, each (N, 16), the mean over seeds; NaN where a joint does not count
     values: dict[str, tuple[np.ndarray, np.ndarray]]

@@ -25,7 +25,7 @@ class Runtime:
     # sum batch statistics as several processes do, in one process too, so that their curves can be
     # compared; a fifth slower
     exact_batch_norm: bool = False
-    progress: bool = True  # show a progress bar
+    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class RunData:
 class TrainingJob:
     """One training."""
 
-    stage: StageConfig  # its parameters
-    data: RunData  # its stores
+    stage: StageConfig
+    data: RunData
     out: Path  # the run's folder
     init: Path | None = None  # checkpoint of the run that it starts from, if any
     # (15,) mm, the canonical lengths that size predicted skeletons in the curves; None in stage 1
     bones: np.ndarray | None = None
-    runtime: Runtime = Runtime()  # where and how it runs
+    runtime: Runtime = Runtime()
 
     @cached_property
     def inputs(self) -> dict[str, Any]:
