@@ -1,6 +1,7 @@
 """The command line: `hpe-study study params/demo.yaml` (or `python -m hpe_study …`) runs a whole profile."""
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -26,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     one, too, below its traceback.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # letters that the terminal's encoding lacks
     # argparse itself loses what comes after an option and --
     own = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
     arguments = _parser().parse_args(argv[:own])

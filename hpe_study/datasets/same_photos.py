@@ -47,7 +47,7 @@ def _kept(name, find):
     """What `find` gives, from this process's memory or the user's cache where it is there."""
     path = CACHE / f"photo_pairs-{name}.json"
     if name not in _KNOWN:
-        with contextlib.suppress(OSError, ValueError, StudyError):
+        with contextlib.suppress(OSError, ValueError, TypeError, StudyError):
             _KNOWN[name] = np.array(read_json(path), float).reshape(-1, 3)
     if name not in _KNOWN:
         _KNOWN[name] = find()

@@ -14,6 +14,7 @@ ADVICE = "delete this folder and train the run again"
 
 NotNegative = Annotated[float, pydantic.Field(ge=0)]
 Count = Annotated[int, pydantic.Field(ge=0)]
+Line = Annotated[str, pydantic.Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=1000)]
 BoneLength = Annotated[float, pydantic.Field(gt=0)]
 
 
@@ -41,13 +42,13 @@ class RunParameters(_Entry):
 class RunRecord(_Entry):
     """The record of a finished training."""
 
-    name: str  # of the run
-    hash: str  # of its parameters, the run's identity
+    name: Line  # of the run
+    hash: Line  # of its parameters, the run's identity
     parameters: RunParameters  # what it was trained with
     data: dict[str, str]  # {file name of a store: its key}
     simulated: bool  # whether any training data, here or in the runs that it began with, are simulated people
     real: bool | None = None  # whether any are real ones; None in old records
-    weights_from: str  # where the first weights came from
+    weights_from: Line  # where the first weights came from
     images_seen: Count  # in all epochs
     images_2d: Count | None  # distinct images of the 2D set
     seconds: NotNegative  # of training, this stage
@@ -56,9 +57,9 @@ class RunRecord(_Entry):
     peak_memory_mb: NotNegative  # of the GPU, else of the process
     # (15,) the canonical lengths of `MPII16.bones`, None where unknown; None after stage 1
     bones_mm: list[BoneLength | None] | None
-    device: str  # what it was trained on
-    precision: str  # "bf16" or "fp32"
-    code: str  # commit or version
+    device: Line  # what it was trained on
+    precision: Line  # "bf16" or "fp32"
+    code: Line  # commit or version
 
     @pydantic.field_validator("bones_mm")
     @classmethod

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hpe_study.datasets.fit import LARGEST
+from hpe_study.datasets.record import has_crop
 from hpe_study.errors import StudyError
 from hpe_study.photos.reader import Box
 
@@ -61,4 +63,9 @@ def inside(box: Box, image: np.ndarray) -> Box:
     x, y, w, h = box
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
         raise StudyError(f"the box {x:g},{y:g},{w:g},{h:g} lies outside the picture of {width}×{height} px")
+    if not has_crop(max(w, h)) or max(w, h) > LARGEST * max(width, height):
+        raise StudyError(
+            f"the box {x:g},{y:g},{w:g},{h:g} shows nobody in a picture of {width}×{height} px;"
+            " it is too small or too large"
+        )
     return box

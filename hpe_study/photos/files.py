@@ -71,6 +71,7 @@ def read_photo(path: str | Path) -> np.ndarray:
             raise StudyError(
                 f"{path}: is {width}×{height} px; nobody can be recognised in less than {SMALLEST} px"
             )
+        image.load()  # here: what fails below is taken for damaged EXIF
         return np.ascontiguousarray(_rgb(_upright(image)))
 
 

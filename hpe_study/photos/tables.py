@@ -1,5 +1,6 @@
 """Predicted joints as tables: one row per joint, with units; written while they are predicted."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hpe_study.errors import StudyError
 from hpe_study.photos.files import printable
 from hpe_study.photos.reader import Person
 from hpe_study.skeletons import MPII16
+from hpe_study.utils.files import require_regular_file
 
 UNITS = {
     "x_px": "px of the upright picture, 0-based, integer = pixel centre, x right",
@@ -55,6 +57,8 @@ class JointsFile:
     """
 
     def __init__(self, path: Path) -> None:
+        if os.path.lexists(path):  # to write into a pipe could wait for ever
+            require_regular_file(path)
         self.path, self.rows = path, []
         self._stream = None
 
@@ -81,7 +85,8 @@ class JointsFile:
     def close(self) -> None:
         """Close the file."""
         if self._stream is not None:
-            self._stream.close()
+            with contextlib.suppress(OSError):  # `add` has said what could not be written
+                self._stream.close()
 
     def people(self) -> list[dict[str, Any]]:
         """One dict per person: file, frame, how it was found, and {joint: {column: value}}."""

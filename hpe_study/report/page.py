@@ -15,6 +15,7 @@ from hpe_study.report.display import GLOSSARY
 from hpe_study.report.style import titled
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
+from hpe_study.utils.tables import read_table
 
 TAG = "report"  # of the cells that the page shows
 FIRST = ("wireframes",)  # a picture before the tables
@@ -49,7 +50,11 @@ def write_report(study: Study) -> Path:
     if not parts:
         raise StudyError(f"{folder}: no executed notebook to report on; run make study")
     title = titled("2D pre-training for 3D human pose", study.simulated)
-    head = [f"# {title}", f"**{study.profile.question}**", *([BANNER] if study.simulated else [])]
+    head = [
+        f"# {title}",
+        f"**{html.escape(study.profile.question)}**",
+        *([BANNER] if study.simulated else []),
+    ]
     cells = [new_markdown_cell("\n\n".join([*head, *_answer(study)]))]
     cells += [cell for part in parts.values() for cell in part]
     exporter = HTMLExporter(template_name="basic", exclude_input=True)
@@ -71,7 +76,8 @@ def _answer(study):
     folder = (study.home / records).parent if records else study.figures
     if not (folder / "claims.csv").exists():
         return []
-    claims = pd.read_csv(folder / "claims.csv").set_index("claim")
+    columns = ["claim", "statement", "ours: verdict"]
+    claims = read_table(folder / "claims.csv", "claims", columns, texts=columns[1:]).set_index("claim")
     numbers = _numbers(folder / "contrasts.csv")
     verdict = next(name for name in ("ours: Holm verdict", "ours: verdict") if name in claims)
     items = []
@@ -88,8 +94,9 @@ def _numbers(path):
     """{claim: its first contrast with a number, in words}."""
     if not path.exists():
         return {}
-    known = pd.read_csv(path).dropna(subset="ours: value").drop_duplicates("claim").set_index("claim")
-    parts = known[["contrast", *(f"ours: {key}" for key in ("value", "low", "high", "unit"))]]
+    columns = ["contrast", *(f"ours: {key}" for key in ("value", "low", "high", "unit"))]
+    known = read_table(path, "contrasts", ["claim", *columns], columns[1:4])
+    parts = known.dropna(subset="ours: value").drop_duplicates("claim").set_index("claim")[columns]
     return {
         claim: f"{title}: {value:+.0f} [{low:+.0f}, {high:+.0f}] {unit}"
         for claim, title, value, low, high, unit in parts.itertuples()

@@ -16,7 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_path
 
 from hpe_study.errors import StudyError, ended_by
-from hpe_study.utils.files import atomic, read_json
+from hpe_study.utils.files import atomic, read_json, require_regular_file
 from hpe_study.utils.processes import CORES
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
@@ -66,7 +66,7 @@ def execute_notebook(
     import nbformat
     import papermill
 
-    notebook, output = Path(notebook), Path(output)
+    notebook, output = require_regular_file(notebook), Path(output)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     failed.unlink(missing_ok=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")

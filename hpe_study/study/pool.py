@@ -29,8 +29,9 @@ def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
         StudyError: They do not belong together; names the run or test set and the folders.
     """
     folders, out = [Path(folder) for folder in folders], Path(out)
-    if len(folders) < 2 or out.resolve() in [folder.resolve() for folder in folders]:
-        raise StudyError(f"{out}: pool two or more folders of records into another one")
+    places = {folder.resolve() for folder in (*folders, out)}
+    if len(folders) < 2 or len(places) <= len(folders):
+        raise StudyError(f"{out}: pool two or more folders of records, each once, into another one")
     runs = [read_runs(folder / "runs.csv").assign(folder=str(folder)) for folder in folders]
     floors = [read_floors(folder / "floors.csv") for folder in folders]
     errors = PersonErrors(*(folder / NAME for folder in folders))

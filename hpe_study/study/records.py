@@ -43,7 +43,12 @@ RUN_COLUMNS = [
 SCORE_COLUMNS = [
     "test_set", "test_origin", "protocol", "scorer", "metric", "unit", "value", "low", "high", "n", "groups",
 ]  # fmt: skip
-SCORE_NUMBERS = ["value", "low", "high", "n", "groups"]
+NUMBERS = [
+    "value", "low", "high", "n", "groups", "stage", "epoch_scale", "seed", "share", "geometry_weight",
+    "seconds", "seconds_line", "seconds_per_epoch", "epochs", "images_seen", "images_line", "images_2d",
+    "images_per_second", "peak_memory_mb",
+]  # fmt: skip
+TEXTS = ["run", "test_set", "test_origin", "scorer", "metric"]
 EPOCH_NUMBERS = [
     "epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe",
 ]  # fmt: skip
@@ -113,17 +118,18 @@ def read_runs(path: Path) -> pd.DataFrame:
 def _read_scores(path, columns, content="scores"):
     """A table of scores; `NEW_COLUMNS` that an older one lacks are added."""
     needed = [column for column in columns if column not in NEW_COLUMNS]
-    table = read_table(path, content, needed, SCORE_NUMBERS)
+    table = read_table(path, content, needed, NUMBERS, TEXTS)
     added = {name: NEW_COLUMNS[name] for name in columns if name in NEW_COLUMNS and name not in table}
     return table.assign(**added)
 
 
 def read_floors(path: Path) -> pd.DataFrame:
     """`floors.csv`. Raises `StudyError` naming the file and what is wrong with it."""
-    return read_table(path, "oracle floors", FLOOR_COLUMNS, ["floor", "low", "high", "n"])
+    numbers, texts = ["floor", "low", "high", "n"], ["test_set", "protocol", "kind"]
+    return read_table(path, "oracle floors", FLOOR_COLUMNS, numbers, texts)
 
 
 def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The history of a run, or of all runs, with these `columns`; `StudyError` names what is wrong."""
     needed = [name for name in columns if name not in NEW_COLUMNS]
-    return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], EPOCH_NUMBERS)
+    return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], [*EPOCH_NUMBERS, *NUMBERS], TEXTS)

@@ -5,9 +5,14 @@ from typing import Any
 
 import torch
 
+from hpe_study.utils.files import require_regular_file
+
 FILE = "resume.pt"
 DAMAGED = "resume.damaged.pt"
-ENTRIES = {"inputs", "precision", "epoch", "step", "model", "ema", "optimizer", "history"}
+ENTRIES = {
+    "inputs": str, "precision": str, "epoch": int, "step": int, "model": dict, "ema": (dict, type(None)),
+    "optimizer": dict, "history": list,
+}  # fmt: skip
 
 
 def set_aside_damaged(folder: Path) -> None:
@@ -15,10 +20,11 @@ def set_aside_damaged(folder: Path) -> None:
     path = folder / FILE
     if not path.exists():
         return
+    require_regular_file(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        lacking = ENTRIES - set(state)
-        reason = f"it lacks {', '.join(sorted(lacking))}" if lacking else None
+        lacking = [name for name, kind in ENTRIES.items() if not isinstance(state.get(name, ...), kind)]
+        reason = f"it lacks {', '.join(lacking)}" if lacking else None
     except Exception as error:  # what a damaged file makes the unpickler raise cannot be listed
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
     if reason:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import resource
 import subprocess
 from functools import lru_cache
@@ -27,10 +28,9 @@ def pick_device(name: str = "auto", cores: int = 1) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise StudyError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, …") from error
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", name):
+        raise StudyError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, …")
+    device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

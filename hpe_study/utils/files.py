@@ -31,6 +31,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     writable(path.parent)
+    if path.is_dir():
+        raise StudyError(f"{path}: is a folder, and a file is to be written there; move it")
     part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         part.touch(exist_ok=False)

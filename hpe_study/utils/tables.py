@@ -9,6 +9,7 @@ import pandas as pd
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import atomic, require_regular_file
 
+LONGEST_LINE = 1 << 16  # bytes, of the names of columns
 ADVICE = "run the study's command again to have it made"
 
 
@@ -19,23 +20,30 @@ def save_table(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table
 
 
-def read_table(path: Path, content: str, columns: Sequence[str], numbers: Sequence[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path, content: str, columns: Sequence[str], numbers: Sequence[str] = (), texts: Sequence[str] = ()
+) -> pd.DataFrame:
     """Read a csv file; `StudyError` names it and the columns where it is damaged or another table.
 
-    It must have the `columns`; `numbers` are those that hold finite numbers, or nothing. Messages call it
-    `content`.
+    It must have the `columns`; `numbers` are those that hold finite numbers, or nothing, and `texts` those
+    that hold a text in every row. Messages call it `content`.
     """
     try:
-        table = pd.read_csv(require_regular_file(path))
+        with open(require_regular_file(path), "rb") as stream:
+            if len(stream.readline(LONGEST_LINE)) == LONGEST_LINE:  # pandas takes hours for a million names
+                raise ValueError("its first line is no list of columns")
+        table = pd.read_csv(path)
     except (OSError, ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise StudyError(f"{path}: not readable ({reason}); {ADVICE}") from error
     if lacking := [column for column in columns if column not in table]:
         raise StudyError(f"{path}: not a table of {content}; it lacks the columns {', '.join(lacking)}")
+    fault = f"{path}: not a table of {content}; column {{}} holds what is no {{}}; {ADVICE}"
     for column in (column for column in numbers if column in table):
         values = table[column]
         if not pd.api.types.is_numeric_dtype(values) or np.isinf(values.to_numpy(float)).any():
-            raise StudyError(
-                f"{path}: not a table of {content}; column {column} holds what is no finite number; {ADVICE}"
-            )
+            raise StudyError(fault.format(column, "finite number"))
+    for column in (column for column in texts if column in table):
+        if table[column].isna().any() or not pd.api.types.is_string_dtype(table[column]):
+            raise StudyError(fault.format(column, "text"))
     return table

@@ -44,6 +44,8 @@ def test_a_record_is_read_whole(tmp_path):
     ("change", "key"),
     [
         ({"simulated": "no"}, "simulated"),
+        ({"name": "a\nb"}, "name"),
+        ({"device": "x" * 10_000}, "device"),
         ({"seconds": float("nan")}, "seconds"),
         ({"seconds": float("inf")}, "seconds"),
         ({"images_seen": -1}, "images_seen"),

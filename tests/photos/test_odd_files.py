@@ -138,6 +138,18 @@ def test_a_tiff_of_fractions_is_refused(tmp_path):
         read_photo(path)
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits"])
+def test_a_damaged_tiff_is_refused_and_not_black(tmp_path, compression):
+    path = tmp_path / "scan.tif"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path, compression=compression)
+    data = bytearray(path.read_bytes())
+    data[200:-400] = bytes(len(data) - 600)
+    path.write_bytes(data)
+    with pytest.raises(StudyError, match="scan.tif: truncated or not an image"):
+        read_photo(path)
+
+
 def test_a_folder_gives_every_kind_of_photo_that_is_read_by_name(tmp_path):
     kinds = {"a.jpg": "JPEG", "b.jfif": "JPEG", "c.jpe": "JPEG", "d.MPO": "MPO"}
     if features.check("avif"):
@@ -187,6 +199,12 @@ def test_a_full_disk_ends_the_batch_in_one_line(tmp_path):
     joints.path = "/dev/full"
     with pytest.raises(CannotWriteError, match="/dev/full: cannot be written to .No space left"):
         joints.add([{"file": "a.jpg"}])
+    joints.close()  # what is still to be written cannot be
+
+
+def test_joints_are_written_into_no_pipe(refused, tmp_path):
+    os.mkfifo(tmp_path / "joints.csv")
+    refused(JointsFile, tmp_path / "joints.csv", names=tmp_path / "joints.csv", seconds=2)
 
 
 def _joints_json(folder):

@@ -83,6 +83,10 @@ def test_boxes_as_text():
             parse_boxes([text], [a])
     with pytest.raises(StudyError, match=r"8,6,4,4 lies outside the picture of 8×6 px"):
         inside((8, 6, 4, 4), np.zeros((6, 8, 3)))
+    for box in [(1, 1, 1e-5, 1e-5), (0, 0, 1e300, 1e300), (0, 0, 3, 3), (0, 0, 10, 41)]:
+        with pytest.raises(StudyError, match="shows nobody in a picture of 8×6 px"):
+            inside(box, np.zeros((6, 8, 3)))
+    assert inside((-3, -3, 40, 40), np.zeros((6, 8, 3))) == (-3, -3, 40, 40)
 
 
 def test_a_box_is_of_one_file():

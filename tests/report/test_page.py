@@ -45,7 +45,10 @@ def test_it_shows_what_is_tagged_and_no_code(text):
 
 
 def test_the_answer_comes_first_with_its_marks_and_numbers(study, text):
-    claims = "claim,statement,ours: Holm verdict\n1,MPII < LSP helps.,holds\n2,Less time.,can't tell\n"
+    claims = (
+        "claim,statement,ours: verdict,ours: Holm verdict\n"
+        "1,MPII < LSP helps.,holds,holds\n2,Less time.,holds,can't tell\n"
+    )
     (study.figures / "claims.csv").write_text(claims)
     columns = "claim,contrast,ours: value,ours: low,ours: high,ours: unit\n"
     (study.figures / "contrasts.csv").write_text(columns + "1,MPII − LSP,-66.2,-80.7,-49.3,mm\n")
@@ -53,6 +56,12 @@ def test_the_answer_comes_first_with_its_marks_and_numbers(study, text):
     assert "✔ holds</b>: MPII &lt; LSP helps. <small>MPII − LSP: -66 [-81, -49] mm</small>" in page
     assert "? can't tell" in page
     assert page.index("The answer") < page.index("Table 1 · Fusion")
+
+
+def test_a_question_is_text(study, text, monkeypatch):
+    profile = study.profile.model_copy(update={"question": "a <script>b</script>?"})
+    monkeypatch.setattr(study, "profile", profile)
+    assert "a &lt;script&gt;b&lt;/script&gt;?" in write_report(study).read_text(encoding="utf-8")
 
 
 def test_it_says_simulated_and_gives_the_terms_of_the_data(text):

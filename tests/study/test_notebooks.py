@@ -35,6 +35,11 @@ def test_parameters_reach_the_cells(tmp_path):
     assert "widgets" not in executed.metadata
 
 
+def test_a_pipe_is_no_notebook(refused, tmp_path):
+    os.mkfifo(tmp_path / "a.ipynb")
+    refused(execute_notebook, tmp_path / "a.ipynb", tmp_path / "b.ipynb", {}, names=tmp_path / "a.ipynb")
+
+
 def test_bars_end_in_the_notebook_and_go_through_the_log(tmp_path, capfd):
     """What stands in an executed notebook is how a bar ended, as words; its states are told where the
     notebook is executed."""

@@ -3,6 +3,7 @@
 What is legitimate works. What is not is one line that names the file or the key and what to do.
 """
 
+import io
 import json
 import os
 import re
@@ -30,6 +31,17 @@ print(ascii(read_profile(sys.argv[1]).question))
 QUICK = (PROJECT / "params" / "quick.yaml").read_text(encoding="utf-8")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux")
 EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}  # a notebook
+
+
+def test_letters_that_a_terminal_lacks_are_escaped(tmp_path, monkeypatch):
+    path = tmp_path / "params" / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text(re.sub("question: .*", "question: Größe ≥ 1?", QUICK), encoding="utf-8")
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin1")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert main(["show", str(path)]) == 0
+    out.flush()
+    assert "question: Größe \\u2265 1?" in out.buffer.getvalue().decode("latin1")
 
 
 def one_line(message, *named):

@@ -71,6 +71,8 @@ def test_the_same_seed_twice_is_refused(folders, tmp_path):
 def test_other_labels_and_a_folder_of_its_own_are_refused(folders, tmp_path):
     with pytest.raises(StudyError, match="into another one"):
         pool_records(folders, folders[0])
+    with pytest.raises(StudyError, match="each once, into another one"):
+        pool_records([folders[0], folders[0]], tmp_path / "out")
     with h5py.File(folders[1] / "errors.h5", "r+") as file:
         file["h36m"].attrs["key"] = "other"
     with pytest.raises(StudyError, match="test set h36m has other labels"):

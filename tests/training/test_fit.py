@@ -15,6 +15,7 @@ import torch
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.evaluate import evaluate
 from hpe_study.training import fit as fit_module
+from hpe_study.training import resume
 from hpe_study.training.fit import fit
 from hpe_study.training.job import TrainingJob
 from hpe_study.training.trainer import Trainer
@@ -111,17 +112,24 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path, train):
 
 
 def test_other_parameters_do_not_resume_an_old_state(finished, train, tmp_path):
-    state = dict.fromkeys(("epoch", "step", "model", "ema", "optimizer", "history"))
+    state = {"epoch": 0, "step": 0, "model": {}, "ema": None, "optimizer": {}, "history": []}
     torch.save({"inputs": "another run's", "precision": "fp32", **state}, tmp_path / "resume.pt")
     train(tmp_path)
     assert_same_run(finished, tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut short", "no file of torch", "lacks the weights"])
+def test_a_resume_file_that_is_a_pipe_is_named(refused, tmp_path):
+    os.mkfifo(tmp_path / "resume.pt")
+    refused(resume.set_aside_damaged, tmp_path, names=tmp_path / "resume.pt", seconds=2)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no file of torch", "lacks the weights", "odd entries"])
 def test_a_damaged_resume_file_is_set_aside_and_reported(finished, train, tmp_path, capsys, damage):
     path = tmp_path / "resume.pt"
     torch.save({"inputs": "", "history": [0] * 1000}, path)
-    if damage != "lacks the weights":
+    if damage == "odd entries":
+        torch.save(dict.fromkeys(resume.ENTRIES), path)
+    elif damage != "lacks the weights":
         path.write_bytes(path.read_bytes()[:300] if damage == "cut short" else b"not torch's")
     train(tmp_path)
     assert (tmp_path / "resume.damaged.pt").exists()

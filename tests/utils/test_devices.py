@@ -27,6 +27,12 @@ def test_asking_for_too_many_devices_is_reported(monkeypatch):
         devices.check_count(os.cpu_count() + 1)
 
 
+@pytest.mark.parametrize("name", ["tpu", "", "mps", "meta", "cuda:x", "cpu:5"])
+def test_other_devices_are_refused(name):
+    with pytest.raises(StudyError, match=f"device: '{name}' is not one of auto, cpu, cuda, cuda:0"):
+        devices.pick_device(name)
+
+
 @pytest.fixture
 def a_mere_folder(monkeypatch):
     """The package used from a folder: no git, not installed."""

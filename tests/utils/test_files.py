@@ -132,6 +132,11 @@ def test_json_from_elsewhere(tmp_path):
             files.read_json(path, advice="obtain the file again")
 
 
+def test_a_folder_in_a_files_place_is_named(tmp_path):
+    with pytest.raises(StudyError, match="is a folder, and a file is to be written there"):
+        files.write_json(tmp_path, {})
+
+
 def test_weights_that_the_disk_cuts_short_are_reported_as_a_full_disk(tmp_path):
     path = tmp_path / "resume.pt"
     path.write_text("the one before")

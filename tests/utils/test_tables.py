@@ -8,7 +8,7 @@ from hpe_study.utils.tables import read_table
 
 def read(path, text):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_table(path, "scores", ["name", "value"], ["value"])
+    return read_table(path, "scores", ["name", "value"], ["value"], ["name"])
 
 
 def test_a_table_is_read(tmp_path):
@@ -26,6 +26,9 @@ def test_a_table_is_read(tmp_path):
         ("name,value\na,inf\n", "column value"),
         ("name,value\na,<b>1</b>\n", "column value"),
         ("name,value\na,1e999\n", "column value"),
+        ("name,value\n,1\n", "column name holds what is no text"),
+        ("name,value\n5,1\n", "column name holds what is no text"),
+        ("a," * 1_000_000, "no list of columns"),
     ],
 )
 def test_anything_else_is_one_line(tmp_path, text, message):
