@@ -52,6 +52,7 @@ NOTEBOOKS = {  # profile → its notebooks that need the records alone
         "wireframes",
         "claims",
         "errors",
+        "results",
     ),
     "fair": ("table4", "table5"),
     "real": ("table6",),

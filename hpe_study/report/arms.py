@@ -120,6 +120,24 @@ def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "score"])
 
 
+def as_table(differences: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `contrasts` as a table to show: one row per contrast, one column per test."""
+    scores = [Score(*ends, digits=1) for ends in differences[["value", "low", "high"]].to_numpy(float)]
+    wide = differences.assign(score=scores)
+    wide = wide.pivot_table("score", "contrast", "test", aggfunc="first", sort=False)
+    return wide.rename_axis(index="", columns=None)
+
+
+def in_words(differences: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """{contrast: what comes out on every test, in words; its seeds} of rows of `contrasts`."""
+    found = {}
+    for title, own in differences.groupby("contrast", sort=False):
+        rows = zip(own.itertuples(), as_table(own).loc[title], strict=True)
+        text = "; ".join(f"{row.test} {score}, {row.says}" for row, score in rows)
+        found[title] = text, own["seeds"].max()
+    return found
+
+
 def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
     """How many labels alone give the score that a number of them gives after earlier training.
 
@@ -165,7 +183,7 @@ def contrasts(
 
     Returns:
         title, test, value (the first less the second), low, high (95 % interval), seeds, says ("higher",
-        "lower", "too close to tell"); one row per pair and test that both arms have.
+        "lower", "can't tell"); one row per pair and test that both arms have.
     """
     columns = ["contrast", "test", "value", "low", "high", "seeds", "says"]
     if not study.records[0].exists():
@@ -177,6 +195,6 @@ def contrasts(
         if all(samples) and len(samples[0].seeds) == len(samples[1].seeds):
             sample = combined(np.subtract, samples)
             low, high = sample.interval
-            says = "higher" if low > 0 else "lower" if high < 0 else "too close to tell"
+            says = "higher" if low > 0 else "lower" if high < 0 else "can't tell"
             rows.append((title, TESTS[test], sample.value, low, high, len(sample.seeds), says))
     return pd.DataFrame(rows, columns=columns)

@@ -123,7 +123,7 @@ def direction(change: Sample, expected: str) -> str:
 
 
 def size(change: Sample, published: float | None) -> str:
-    """The verdict on the size of the anomaly: like, smaller or larger, or that this cannot be told."""
+    """The verdict on the size of the anomaly: like, smaller or larger, or that we can't tell."""
     if published is None:
         return "–"
     if judge(change, ABOVE)[0] == OPEN:

@@ -126,7 +126,7 @@ def judge(sample: Sample, inside: tuple[float, float], exact: bool = False) -> t
 
 
 def size_of(sample: Sample, size: tuple[float, float], exact: bool = False) -> str:
-    """Whether a number in percent is within a range, larger or smaller; or that this cannot be told."""
+    """Whether a number in percent is within a range, larger or smaller; or that we can't tell."""
     says, _ = judge(sample, size, exact)
     if says == OPEN:
         return "can't tell"

@@ -1,6 +1,7 @@
 """How a table looks, once: numbers with their intervals, the best of a test set in bold, three files."""
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from hpe_study.report.style import UNITS, set_title, titled
+from hpe_study.report.style import SETS, UNITS, set_title, titled
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
 
@@ -32,10 +33,15 @@ CSS = """<style>
 </style>"""
 HEADINGS = {  # what a column or an index is called above its cells
     "two_d": "2D set", "three_d": "3D set", "target": "3D set of stage 3", "epoch_scale": "epochs ×",
-    "origin": "numbers", "test_set": "test set", "label": "learnt from",
+    "origin": "numbers", "learnt_from": "people learnt from", "test_set": "test set", "label": "learnt from",
 }  # fmt: skip
 HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">\n'
 LATEX = {"†": r"$^\dagger$", "‡": r"$^\ddagger$", "×": r"$\times$", "→": r"$\to$", "−": "$-$", "–": "--"}
+
+
+def _number(value, digits):
+    """With a minus sign, which zero never has."""
+    return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Score:
         if not np.isfinite(self.value):
             return MISSING
         numbers = (self.value, self.low, self.high)
-        value, low, high = (f"{number:.{self.digits}f}".replace("-", "−") for number in numbers)
+        value, low, high = (_number(number, self.digits) for number in numbers)
         return f"{value}{self.marks}" + (f" [{low}, {high}]" if np.isfinite(self.low) else "")
 
     def _repr_html_(self) -> str:
@@ -73,13 +79,13 @@ class Score:
 def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequence[str] = ()) -> HTML:
     """A table to look at; saved as `<name>.csv`, and of a user's own study as HTML and LaTeX, in its figures.
 
-    Cells are `Score`s, numbers or words; data sets go by their keys. The title, with "(simulated people)"
-    where they are, stands above, the notes below.
+    Cells are `Score`s, numbers or words; data sets go by their keys. The title stands above, with
+    "(simulated people)" where they are and the rows do not say so; the notes stand below.
     """
     if table.empty:
         return HTML(f"<p><b>{html.escape(title)}</b>: not run.</p>")
-    title = titled(title, all(map(study.is_simulated, study.profile.set_names)))
-    data, table = tidy(table), table.rename(index=set_title, columns=_heading)
+    title, data = _with_origin(title, table, study), tidy(table)
+    table = table.rename(index=set_title, columns=_heading)
     table = table.rename_axis(index=lambda name: HEADINGS.get(name, name), columns=lambda name: None)
     styler = table.style.set_uuid(name).set_caption(html.escape(title)).apply(_bold, axis=0)
     below = " ".join([*map(html.escape, notes), f'<a href="{GLOSSARY}">What the words mean</a>'])
@@ -95,6 +101,17 @@ def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequen
     return HTML(page)
 
 
+def _with_origin(title, table, study):
+    """The title; says that people are simulated, and which are not, where the rows do not."""
+    names = [*table.index.names, *table.columns.names]
+    levels = [axis.get_level_values(level) for axis in table.axes for level in range(axis.nlevels)]
+    sets = {name for level in levels for name in level if isinstance(name, str)} & {*SETS}
+    real = ", ".join(set_title(name) for name in SETS if name in sets and not study.is_simulated(name))
+    if {"origin", "people"} & {*names} or not all(map(study.is_simulated, study.profile.set_names)):
+        return title
+    return f"{title} (simulated people; {real}: real)" if real else titled(title, True)
+
+
 def _heading(name):
     return UNITS.get(name) or HEADINGS.get(name) or set_title(name)
 
@@ -102,10 +119,10 @@ def _heading(name):
 def _html(cell):
     if isinstance(cell, Score):
         return cell._repr_html_()
-    if isinstance(cell, float | np.integer):
-        digits = 0 if abs(cell) >= 10 or isinstance(cell, np.integer) else 1 if abs(cell) >= 1 else 2
-        return MISSING if np.isnan(cell) else f"{cell:,.{digits}f}".replace("-", "−")
-    return html.escape(str(cell), quote=False)
+    if isinstance(cell, int | float | np.integer):
+        digits = 0 if abs(cell) >= 10 or not isinstance(cell, float) else 1 if abs(cell) >= 1 else 2
+        return MISSING if np.isnan(cell) else _number(cell, digits)
+    return html.escape(re.sub(r"^-(?=\d)", "−", str(cell)), quote=False)
 
 
 def _bold(column):

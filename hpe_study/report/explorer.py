@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.breakdown import known_parts, score_parts
+from hpe_study.report.cell_width import CellWidth
 from hpe_study.report.results import MODEL, Results
 from hpe_study.report.style import UNITS, set_title
 
@@ -50,7 +51,7 @@ class Explorer(widgets.VBox):
         menus = [self.test_set, self.metric, self.protocol, self.split]
         filters = [self.scheme, self.stage, self.two_d, self.seed]
         rows = [widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in (menus, filters)]
-        super().__init__([*rows, self.text, self.plot, self.table])
+        super().__init__([*rows, self.text, self.plot, self.table, CellWidth(self.plot)])
         self.add_class(CLASS)
         self.test_set.observe(self._new_test_set, "value")
         for control in (self.metric, self.protocol, self.split, *filters):

@@ -24,7 +24,7 @@ from hpe_study.study import Study
 from hpe_study.utils.tables import save_table
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
-VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNKNOWN: "cannot be told"}
+COUNTED = {HOLDS: "{} hold", FAILS: "{} do not hold", UNKNOWN: "we can't tell for {}"}
 OF_OURS = ("value", "low", "high", "unit", "says", "chance", "size", "percent", "n", "seeds", "paired")
 WITH_TABLE_4 = {"demo": "fair", "reference": "reference_fair"}  # profile → the one that runs Table 4
 STYLE = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.3em .6em}</style>"
@@ -201,11 +201,11 @@ class Ledger:
         return f'{title}<div style="overflow-x:auto">{tables}</div><ul>{notes}</ul>'
 
     def sentence(self) -> Markdown:
-        """How many claims hold, do not hold, and cannot be told on our runs, plainly and after Holm."""
+        """How many claims hold, do not hold, and are open on our runs, plainly and after Holm."""
         texts = []
         for name in ("verdict", "holm_verdict"):
             given = [getattr(entry, name) for entry in self.entries]
-            texts.append(", ".join(f"{given.count(name)} {text}" for name, text in VERDICTS.items()))
+            texts.append(", ".join(text.format(given.count(name)) for name, text in COUNTED.items()))
         people = ", on simulated people" if self.simulated else ""
         count = f"{len(self.entries)} claims{people}"
         return Markdown(f"Of {count}: {texts[0]}; after Holm's correction: {texts[1]}.")

@@ -9,6 +9,7 @@ from hpe_study.report.display import ORIGINS, PUBLISHED, Score
 from hpe_study.report.intervals import mean_of_rows
 from hpe_study.report.results import BASELINES, HEADLINES, MODEL
 from hpe_study.report.style import SETS, set_title
+from hpe_study.study import Study
 from hpe_study.study.published import published
 from hpe_study.study.records import RUN_COLUMNS
 
@@ -91,6 +92,11 @@ def with_titles(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(
         **{name: frame[name].astype(object).map(set_title, "ignore") for name in SET_COLUMNS if name in frame}
     )
+
+
+def origin_title(study: Study, test_set: str) -> str:
+    """A test set's name with the origin of its people: "simulated H36M", "real Pose2Sim"."""
+    return f"{'simulated' if study.is_simulated(test_set) else 'real'} {set_title(test_set)}"
 
 
 def published_scores(name: str, **columns: str) -> pd.DataFrame:

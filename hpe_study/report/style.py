@@ -20,7 +20,7 @@ SET_COLOURS = dict(zip(SETS, (*_COLOURS, *["#000000"] * len(SETS)), strict=False
 SCHEME_COLOURS = {"2d": "#009E73", "fusion": "#0072B2", "3d": "#D55E00"}
 SCHEME_TITLES = {"2d": "2D alone", "fusion": "2D pre-training, then 2D + 3D", "3d": "3D only"}
 EXTRA_TITLES = {  # sets that the paper has no column for
-    "3dpw": "3DPW", "h36m_full": "H36M, S9 and S11", "lsp_extended": "LSP-Extended",
+    "3dpw": "3DPW", "h36m_full": "H36M, S9 and S11", "lsp_extended": "LSP-Extended", "lsp_simulated": "LSP",
     "lsp_pseudo3d": "LSP, SPIN's fits", "pose2sim": "Pose2Sim",
 }  # fmt: skip
 PAIR_COLOURS = ("#444444", "#A6589A")  # A and B, where two runs stand side by side
@@ -45,10 +45,10 @@ SETTINGS = {  # with the salt, the same figure gives the same file
 
 
 def set_up_notebook() -> None:
-    """The study's look for all pictures of a notebook, and one decimal in its data frames."""
+    """The study's look for all pictures of a notebook; data frames with one decimal and nothing cut."""
     settings = SETTINGS | {"figure.dpi": 72, "figure.constrained_layout.use": False}
     sns.set_theme("notebook", "whitegrid", font_scale=0.85, rc=settings)
-    pd.set_option("display.precision", 1)
+    pd.set_option("display.precision", 1, "display.max_colwidth", None)
 
 
 @contextlib.contextmanager

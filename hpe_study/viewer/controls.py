@@ -14,6 +14,7 @@ from matplotlib import colormaps
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import SPLITS, Records
 from hpe_study.errors import StudyError
+from hpe_study.report.cell_width import CellWidth
 from hpe_study.skeletons import MPII16
 from hpe_study.study.run_folder import RunFolder
 from hpe_study.utils.files import atomic
@@ -71,8 +72,8 @@ class Viewer(widgets.VBox):
         self._fill_menus()
         self._figure = ViewFigure(self.people.view(self.number), self.people.reach, self._joint_clicked)
         self.arrows = ArrowKeys()
-        parts = (self.status, self.legend, self._figure.widget, self.arrows, widgets.HTML(STYLE))
-        super().__init__([*self._rows(), *parts])
+        helpers = (self.arrows, CellWidth(self._figure.widget), widgets.HTML(STYLE))
+        super().__init__([*self._rows(), self.status, self.legend, self._figure.widget, *helpers])
         self.add_class(CLASS)
         self._listen()
         self._accept()

@@ -36,7 +36,6 @@ PAGE = """<!doctype html>
 {plot}
 </body></html>
 """
-DRAWN = "_js2py_traceDeltas"  # the message by which the browser says that it has drawn the figure
 
 
 def build(view: View, reach: float) -> go.Figure:
@@ -60,7 +59,6 @@ class ViewFigure:
         """
         self.view, self.reach, self._heatmaps = view, reach, {}
         self.widget = go.FigureWidget(build(view, reach))
-        self.widget.observe(self._fit_cell, DRAWN)
         for trace in self.widget.data:
             if on_joint and ("joints" in trace.name or "bars" in trace.name):
                 trace.on_click(lambda trace, points, _: self._clicked(trace, points, on_joint))
@@ -68,12 +66,6 @@ class ViewFigure:
             self.widget.layout[own].on_change(
                 lambda _, camera, other=other: self._turn(other, camera), "camera"
             )
-
-    def _fit_cell(self, _):
-        """Once: the first drawing happens before the cell's width is known, so it is measured again."""
-        self.widget.unobserve(self._fit_cell, DRAWN)
-        self.widget.layout.autosize = False
-        self.widget.layout.autosize = True
 
     def _clicked(self, trace, points, on_joint):
         if points.point_inds:

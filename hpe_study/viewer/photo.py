@@ -13,6 +13,7 @@ from hpe_study.datasets import open_dataset
 from hpe_study.datasets.pose2sim import PACKAGED
 from hpe_study.photos.finder import find_person
 from hpe_study.photos.reader import Box, Person, PoseReader
+from hpe_study.report.cell_width import CellWidth
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.pictures import data_url, read_picture, thumbnail
 from hpe_study.viewer.still import display_with_still
@@ -135,7 +136,7 @@ class BoxPicker(widgets.VBox):
         self.figure = go.FigureWidget(figure)
         self.figure.observe(self._drawn, "_js2py_relayout")
         self.advice = widgets.HTML("Drag a rectangle around the person, then run the next cell.")
-        super().__init__([self.advice, self.figure])
+        super().__init__([self.advice, self.figure, CellWidth(self.figure)])
         self.add_class(PICKER)
 
     def _drawn(self, _):

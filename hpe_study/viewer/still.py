@@ -9,7 +9,7 @@ from IPython.display import HTML, Image, display
 from PIL import Image as Pillow
 
 CLASS = "hpe-viewer"
-LONGEST, QUALITY = 900, 80  # px, and JPEG quality of a still picture: some 60 kB
+LONGEST, QUALITY = 760, 65  # px, and JPEG quality of a still picture: some 30 kB
 # The still picture is hidden while the widget lives, and the widget's line "model not found" when it does not
 # (on reopening): an output that holds nothing but text, for plotly cannot draw into what is hidden. After a
 # restart of the kernel a line says what to do.

@@ -27,6 +27,8 @@ PLOT = f"{DRAWN}[0]"
 # What the first viewer says above its figure: of the person, or what is wrong.
 MESSAGE = "document.querySelector('.hpe-viewer :is([role=status], [role=alert])')"
 SAID = f"({MESSAGE}?.innerText ?? '')"
+# anywidget gives a widget's code two seconds to start, which a starved machine may not have.
+PATIENT = "const after = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = ms => after(60 * ms);"
 READOUT = "document.querySelector('.hpe-viewer .widget-slider .widget-readout')"
 
 
@@ -34,6 +36,7 @@ def opened(lab, notebook):
     """A page with a notebook, its kernel waiting."""
     page = lab.browser.new_page(viewport=SIZE)
     page.set_default_timeout(PATIENCE)
+    page.add_init_script(PATIENT)
     page.goto(lab.url(notebook))
     _ready(page)
     return page
@@ -43,18 +46,19 @@ def _ready(page):
     until(page, "window.jupyterapp?.shell?.currentWidget?.context?.isReady")
     kernel = "window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel"
     until(page, f"{kernel}?.status === 'idle'")
+    page.evaluate("window.jupyterapp.shell.collapseLeft()")
 
 
 def run_all(page, condition):
     """Run all cells until a condition of the page holds.
 
-    anywidget gives a widget's code a few seconds to start, and on a starved machine up for good ("Failed to
-    initialize model"): the page is then loaded again, as a person would, and takes the widgets from the kernel.
+    Where a widget failed to start, the page is loaded again, as a person would, and takes the widgets from the
+    kernel.
     """
     execute(page, "notebook:run-all-cells")
-    for _ in range(4):
+    for _ in range(2):
         try:
-            return until(page, condition, PATIENCE / 2)
+            return until(page, condition)
         except TooLong:
             execute(page, "docmanager:save")
             page.reload()

@@ -185,7 +185,6 @@ def test_it_reads_on_a_dark_page(page):
         page.evaluate(theme % "Light")
 
 
-@pytest.mark.skip(reason="not seen to pass yet: the figure keeps its width when the window gets narrower")
 def test_nothing_is_cut_in_a_narrow_window(page):
     arrange(page, 1)
     page.set_viewport_size(SIZE | {"width": 700})
@@ -236,7 +235,6 @@ def photos(lab, project):
     page.close()
 
 
-@pytest.mark.skip(reason="not seen to pass yet: the notebook's page was not drawn in time")
 def test_a_dragged_rectangle_is_used(photos):
     def act():
         area = photos.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
@@ -258,7 +256,6 @@ def test_a_dragged_rectangle_is_used(photos):
     keep(photos, "11_rectangle")
 
 
-@pytest.mark.skip(reason="not seen to pass yet: the notebook's page was not drawn in time")
 def test_a_photo_is_uploaded(photos, tmp_path):
     name, image = examples()[1]
     path = tmp_path / "mine.png"
@@ -274,7 +271,6 @@ def test_a_photo_is_uploaded(photos, tmp_path):
 # ---------------------------------------------------------------- the results explorer
 
 
-@pytest.mark.skip(reason="not seen to pass yet: not run on a machine that is free")
 def test_table_and_plot_follow_a_choice(lab, made_once, tmp_path):
     made = made_once("fabricated", lambda folder: fabricate(folder, seeds=(0, 1)))
     home = shutil.copytree(made, tmp_path / "home")

@@ -7,8 +7,10 @@ import pytest
 from hpe_study.report.arms import (
     COLUMNS,
     TESTS,
+    as_table,
     contrasts,
     find_run,
+    in_words,
     labels_worth,
     missing,
     pooled,
@@ -63,7 +65,24 @@ def test_a_contrast_is_the_difference_of_the_means(study, scores):
     assert row.value == pytest.approx(means["both"] - means["none"], abs=0.02)
     assert row.low < row.value < row.high
     assert row.seeds == 2
-    assert row.says == ("higher" if row.low > 0 else "lower" if row.high < 0 else "too close to tell")
+    assert row.says == ("higher" if row.low > 0 else "lower" if row.high < 0 else "can't tell")
+
+
+def test_differences_as_a_table_and_in_words():
+    rows = [
+        ("A less B", "LSP", 8.5, 5.9, 10.6, 3, "higher"),
+        ("A less B", "H36M", -0.2, -1.8, 1.4, 3, "can't tell"),
+    ]
+    differences = pd.DataFrame(rows, columns=["contrast", "test", "value", "low", "high", "seeds", "says"])
+    assert as_table(differences).map(str).loc["A less B"].to_dict() == {
+        "LSP": "8.5 [5.9, 10.6]",
+        "H36M": "−0.2 [−1.8, 1.4]",
+    }
+    text, seeds = in_words(differences)["A less B"]
+    assert text == "LSP 8.5 [5.9, 10.6], higher; H36M −0.2 [−1.8, 1.4], can't tell"
+    assert seeds == 3
+    assert as_table(differences[:0]).empty
+    assert in_words(differences[:0]) == {}
 
 
 def test_labels_are_worth_as_many_as_reach_the_same_score_alone():

@@ -49,3 +49,19 @@ def test_what_is_published_is_not_written_over():
 def test_words_from_files_are_escaped(study, text):
     page = show(pd.DataFrame({"x": [text]}), "words", "Words", study, [text]).data
     assert text not in page
+
+
+def test_a_title_says_which_people_are_real_where_the_rows_do_not(study):
+    rows = pd.Index(["h36m", "pose2sim"], name="test_set")
+    assert (
+        "Some (simulated people; Pose2Sim: real)"
+        in show(pd.DataFrame({"x": 1.0}, rows), "s", "Some", study).data
+    )
+    rows = pd.MultiIndex.from_product([rows, ["real"]], names=["test_set", "origin"])
+    assert "simulated people" not in show(pd.DataFrame({"x": 1.0}, rows), "s", "Some", study).data
+
+
+def test_a_minus_is_a_minus_and_zero_has_none(study):
+    page = show(pd.DataFrame({"x": [-96, "-64", "MPI-INF"]}), "minus", "Minus", study).data
+    assert all(f">{text}<" in page for text in ("−96", "−64", "MPI-INF"))
+    assert str(Score(-0.04, -1.0, 1.0, digits=1)) == "0.0 [−1.0, 1.0]"
