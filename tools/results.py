@@ -24,7 +24,7 @@ ROWS = (
     (EQUAL, "real", "lsp_pseudo3d", "ordinal", ONLY, "stage2-lsp_extended-equal_images-h36m", "real LSP-Extended"),
 )  # fmt: skip
 NAMES = {"h36m": "Human3.6M", "mpi_inf_3dhp": "MPI-INF-3DHP", "lsp": "LSP test", "lsp_pseudo3d": "LSP train"}
-METRICS = {"mpjpe": "MPJPE", "pckh": "PCKh@0.5", "ordinal": "order in depth"}
+METRICS = {"mpjpe": "MPJPE", "pckh": "`PCKh@0.5`", "ordinal": "order in depth"}
 
 
 def cell(scores: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Arms that learn from equal images (Tables 6 to 8): their scores as a tidy frame, pooled, and compared."""
 
+import re
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -134,6 +135,7 @@ def in_words(differences: pd.DataFrame) -> dict[str, tuple[str, int]]:
     for title, own in differences.groupby("contrast", sort=False):
         rows = zip(own.itertuples(), as_table(own).loc[title], strict=True)
         text = "; ".join(f"{row.test} {score}, {row.says}" for row, score in rows)
+        text = re.sub(r"PCKh?@0\.\d", r"`\g<0>`", text)  # else a page in Markdown makes a mail address of it
         found[title] = text, own["seeds"].max()
     return found
 

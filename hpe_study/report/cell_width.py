@@ -35,13 +35,15 @@ class CellWidth(anywidget.AnyWidget):
     def __init__(self, figure: go.FigureWidget) -> None:
         """Take the figure that has no width of its own."""
         super().__init__()
-        self._figure = figure
+        self._figure, self._measured = figure, False
         figure.observe(self._drawn, DRAWN)
         self.observe(self._fit, "width")
 
     def _drawn(self, _):
-        self._figure.unobserve(self._drawn, DRAWN)
-        self._fit()
+        # Comes twice for one drawing: plotly takes its message back. Unobserving would fail the second time.
+        if not self._measured:
+            self._measured = True
+            self._fit()
 
     def _fit(self, _=None):
         self._figure.layout.autosize = False

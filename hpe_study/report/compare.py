@@ -15,6 +15,7 @@ from hpe_study.skeletons import MPII16
 from hpe_study.study import Study
 from hpe_study.study.compare import Changes, PairedErrors, paired_errors
 
+TITLES = {"pa_mpjpe": "PA-MPJPE", "pck150": "PCK at 150 mm"}
 COLUMNS = ["metric", "unit", "A", "B", "B − A", "low", "high", "people", "seeds"]
 
 
@@ -77,17 +78,23 @@ class Comparison:
         axis.set(ylabel="B − A (mm)")
 
     def sentence(self) -> Markdown:
-        """The difference in MPJPE in one sentence."""
-        row = self.table.iloc[0]
+        """The difference in MPJPE in words, and the other metrics' differences beside it."""
+        row, *others = (row for _, row in self.table.iterrows())
         if row["low"] <= 0 <= row["high"]:
             verdict = "makes no difference that these people can show"
         else:
             verdict = f"{'lowers' if row['B − A'] < 0 else 'raises'} the error"
+        beside = "; ".join(
+            f"{TITLES[row['metric']]} {row['B − A']:+.1f} {row['unit']}"
+            f" [{row['low']:+.1f}, {row['high']:+.1f}]"
+            for row in others
+        )
         people = "simulated people" if self.errors.simulated else "real people"
         return Markdown(
             f"B {verdict}: MPJPE {row['A']:.0f} → {row['B']:.0f} mm, paired difference {row['B − A']:+.1f} mm"
-            f" [{row['low']:+.1f}, {row['high']:+.1f}] over {row['people']} {people}. The interval covers the"
-            f" choice of test people, not that of the seed ({self.errors.seeds} here)."
+            f" [{row['low']:+.1f}, {row['high']:+.1f}] over {row['people']} {people}; {beside}. The"
+            f" intervals cover the choice of test people, not that of the seed ({self.errors.seeds} here):"
+            " training again with another seed moves these numbers, too."
         )
 
 

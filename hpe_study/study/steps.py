@@ -114,7 +114,8 @@ def train(
     if changes := {key: value for key, value in changes.items() if value is not None}:
         training = checked(TrainingConfig, stage.training.model_dump() | changes, "parameters cell")
         stage = stage.model_copy(update={"training": training})
-        folder = folder.with_name(f"{folder.name}-changed-{stage.hash}")
+        said = "-".join(f"{key}_{value:g}" for key, value in sorted(changes.items()))
+        folder = folder.with_name(f"{folder.name}-{said}")
     data = data_of(study, run)
     bones = mean_bone_lengths(data.train_3d["joints3d"]) if data.train_3d is not None else None
     runtime = Runtime(

@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -94,3 +95,17 @@ def test_module_docstrings_name_only_what_exists(package):
         if names := absent_of(text, path.parent):
             absent[str(path.relative_to(PROJECT))] = names
     assert absent == {}
+
+
+MEASURE = re.compile(r"(?<![`\w])PCKh?@0\.\d")  # which pages in Markdown take for a mail address
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md"])
+def test_a_measure_is_no_mail_address(page):
+    assert not MEASURE.search((PROJECT / page).read_text())
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_nor_is_it_in_a_notebooks_words(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert not [cell.source for cell in cells if cell.cell_type == "markdown" and MEASURE.search(cell.source)]

@@ -70,16 +70,14 @@ def test_a_contrast_is_the_difference_of_the_means(study, scores):
 
 def test_differences_as_a_table_and_in_words():
     rows = [
-        ("A less B", "LSP", 8.5, 5.9, 10.6, 3, "higher"),
+        ("A less B", "LSP, PCKh@0.5 (%)", 8.5, 5.9, 10.6, 3, "higher"),
         ("A less B", "H36M", -0.2, -1.8, 1.4, 3, "can't tell"),
     ]
     differences = pd.DataFrame(rows, columns=["contrast", "test", "value", "low", "high", "seeds", "says"])
-    assert as_table(differences).map(str).loc["A less B"].to_dict() == {
-        "LSP": "8.5 [5.9, 10.6]",
-        "H36M": "−0.2 [−1.8, 1.4]",
-    }
+    shown = as_table(differences).map(str).loc["A less B"]
+    assert shown.to_dict() == {"LSP, PCKh@0.5 (%)": "8.5 [5.9, 10.6]", "H36M": "−0.2 [−1.8, 1.4]"}
     text, seeds = in_words(differences)["A less B"]
-    assert text == "LSP 8.5 [5.9, 10.6], higher; H36M −0.2 [−1.8, 1.4], can't tell"
+    assert text == "LSP, `PCKh@0.5` (%) 8.5 [5.9, 10.6], higher; H36M −0.2 [−1.8, 1.4], can't tell"
     assert seeds == 3
     assert as_table(differences[:0]).empty
     assert in_words(differences[:0]) == {}

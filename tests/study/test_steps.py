@@ -66,6 +66,7 @@ def test_scores_are_made_once_and_anew_where_they_are_older_or_of_other_people(o
     assert scored == [folder] * 4
     changed = steps.train(study, study.run(run), "cpu", progress=False, learning_rate=1e-4)
     steps.evaluate(study, study.run(run), "cpu", changed["name"])
+    assert changed["name"] == f"{run}-learning_rate_0.0001"  # says what was changed
     assert scored[4:] == [study.folder / changed["name"]] != [folder]
 
 
