@@ -13,6 +13,7 @@ def test_a_score_shows_its_interval_and_marks():
     assert str(Score(117.4, 111.0, 123.7, "‡")) == "117‡ [111, 124]"
     assert str(Score(-3.2, -5.0, 1.0)) == "−3 [−5, 1]"
     assert str(Score.printed(64.49)) == "64.5"
+    assert Score.printed(94.5, "mpii", "higher").better == "higher"  # Table 1's PCKh
     assert str(Score(np.nan)) == "–"
 
 
