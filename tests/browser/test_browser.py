@@ -194,7 +194,8 @@ def test_nothing_is_cut_in_a_narrow_window(page):
         keep(page, "9_narrow")
         inside = "(part, whole) => part.left >= whole.left - 1 && part.right <= whole.right + 1"
         cut = f"""(() => {{ const inside = {inside}, at = node => node.getBoundingClientRect();
-            const parts = [...{VIEWER}.querySelectorAll('button, select, .widget-slider, [role=status]')];
+            const parts = [...{VIEWER}.querySelectorAll('button, select, .widget-slider, [role=status]')]
+                .filter(node => node.offsetParent);
             const words = [...{PLOT}.querySelectorAll('text')].filter(node => node.textContent);
             return [...parts.filter(node => !inside(at(node), at({VIEWER}))),
                     ...words.filter(node => !inside(at(node), at({PLOT})))]; }})()"""
