@@ -142,7 +142,10 @@ def _panel_traces(number):
     triangles = {"i": [0, 0], "j": [1, 2], "k": [2, 3]}
     look = {"color": FLOOR_COLOUR, "opacity": 0.3, "lighting": {"ambient": 1, "diffuse": 0}}
     traces.append(go.Mesh3d(name=f"{letter} floor", hoverinfo="skip", **triangles, **look, **scene))
-    bars = {"marker": {"color": PANEL_COLOURS[number]}, "hovertemplate": "%{x}: %{y:.3~g}<extra></extra>"}
+    bars = {
+        "marker": {"color": PANEL_COLOURS[number]},
+        "hovertemplate": f"{letter}, %{{x}}: %{{y:.3~g}}<extra></extra>",
+    }
     return [*traces, go.Bar(name=f"{letter} bars", xaxis="x3", yaxis="y3", **bars)]
 
 
