@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -48,15 +49,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except Exception as error:
-        traceback.print_exc()
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(place.filename).name}:{place.lineno}"
-        text = " ".join(str(error).split())[:300]
-        kind = type(error).__name__
-        print(f"error: a fault of the study itself, {kind} at {where}: {text}", file=sys.stderr)
+    except OSError as error:  # a name too long, a folder that is not this user's, a disk that fails
+        if error.filename is None:
+            return _own_fault(error)
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
+    except Exception as error:
+        return _own_fault(error)
     return 0
+
+
+def _own_fault(error: Exception) -> int:
+    """Print the traceback and its last line in words; returns the exit status."""
+    traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    text = " ".join(str(error).split())[:300]
+    print(f"error: a fault of the study itself, {type(error).__name__} at {where}: {text}", file=sys.stderr)
+    return 1
+
+
+def _count(text: str) -> int:
+    """A whole number of 1 or more, as argparse asks for one."""
+    if not re.fullmatch("0*[1-9][0-9]{0,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     after = "What comes after -- goes to Snakemake: -- --dry-run"
     add = command("study", _study, "run everything of a profile that is not up to date", epilog=after)
     add("profile", nargs="?", default=DEFAULT)
-    add("--cores", type=int, help="processor cores to use (default: all)")
+    add("--cores", type=_count, help="processor cores to use (default: all)")
     add("--kernel", default="python3", help="Jupyter kernel of the notebooks (default: %(default)s)")
     add("--cluster", metavar="DIR", help="run steps as jobs, as this Snakemake profile says: profiles/slurm")
 
@@ -83,14 +100,14 @@ def _parser() -> argparse.ArgumentParser:
 
     add = command("prepare", _prepare, "make the stores of one data set, and its stand-in where asked for")
     add("name")
-    add("--workers", type=int, default=1)
+    add("--workers", type=_count, default=1)
 
     add = command("execute", _execute, "execute one notebook of the study")
     add("notebook", help="name of a notebook in notebooks/")
     add("output", type=Path)
     add("--run", help="name of the run that it executes")
     add("--kernel", default="python3")
-    add("--cores", type=int, default=1, help="threads of a training (default: %(default)s)")
+    add("--cores", type=_count, default=1, help="threads of a training (default: %(default)s)")
     add("--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others")
 
     text = "joints of people in your own photos, folders of photos and videos"

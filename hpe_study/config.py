@@ -48,8 +48,8 @@ READERS = {  # every reader: its module in `hpe_study.datasets`, and what opens 
     "lsp_pseudo3d": ("lsp_pseudo3d", "LspPseudo3d"),
     "pose2sim": ("pose2sim", "Pose2Sim"),
 }
-# a profile's own, not one set's
-STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy"}
+# a profile's own, not one set's; the last are arguments of `open_dataset`
+STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy", "name", "root", "split"}
 AUDIT = "audit"  # the notebook that trains its own runs
 TABLES = {n: f"table{n}" for n in range(1, 9)} | {3: "epoch_scaling"}  # table → its notebook
 FIGURES = ("timing", "training_curves", "wireframes", "claims", "report")  # the report joins the others

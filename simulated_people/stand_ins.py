@@ -30,6 +30,7 @@ _MODULES = {
     "3dpw": "threedpw",
 }
 NAMES = tuple(_MODULES)
+MOST = 10**9  # records of a split
 
 
 def make(
@@ -98,8 +99,10 @@ def _module(name: str) -> ModuleType:
 def _check(spec, module):
     """Raise StudyError where the spec cannot be made."""
     for key in ("train", "test"):
-        if spec.count(key) < 1:
-            raise StudyError(f"{spec.name}: {key} must be at least 1 record, not {spec.count(key)}")
+        if not 1 <= spec.count(key) <= MOST:
+            raise StudyError(
+                f"{spec.name}: {key} must be at least 1 record and at most {MOST:,}, not {spec.count(key)}"
+            )
     if spec.seed < 0:
         raise StudyError(f"{spec.name}: seed must be 0 or more, not {spec.seed}")
     if not SIZES[0] <= spec.size <= SIZES[1]:

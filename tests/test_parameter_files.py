@@ -64,6 +64,7 @@ def test_shipped_profiles_are_read(name):
         (lambda v: v.update(datasets={}), ["'datasets'", "options"]),
         (lambda v: v["sets"].update(mine={}), ["sets.mine", "needs a reader", "3dpw"]),
         (lambda v: v["sets"]["mpii"].update(options={"input_size": 3}), ["sets.mpii.options", "input_size"]),
+        (lambda v: v["sets"]["mpii"].update(options={"split": "test"}), ["sets.mpii.options", "'split'"]),
         (lambda v: v.update(two_d=[]), ["two_d", "table 1 needs"]),
         (lambda v: v.update(seeds=[10**20]), ["seeds.0"]),
         (lambda v: v.update(analyses=["tabel1"]), ["analyses", "tabel1"]),

@@ -44,7 +44,8 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
     """
     path, root = Path(path), Path(root)
     name, split, mapping = settings.data_set, settings.split, settings.mapping
-    records = open_dataset(name, root, split, strict=settings.strict, **settings.options, **mapping.options)
+    options = {**settings.options, **mapping.options}
+    records = open_dataset(name, root, split, strict=settings.strict, **options)
     if len(records) == 0:
         raise StudyError(
             f"{root}: {name} has no usable record in its {split} split (left out:"

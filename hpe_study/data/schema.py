@@ -42,6 +42,7 @@ ATTRIBUTES = {
     "margin": (float, np.floating, int, np.integer),
 }  # fmt: skip
 LARGEST_CROP = 4096  # px
+LARGEST = 1e6  # px, or mm from the camera
 
 Shapes = Mapping[str, tuple[str, tuple]]
 
@@ -98,14 +99,15 @@ def check_arrays(file: h5py.File, path: Path, expected: Shapes) -> None:
 
 
 def check_values(key: str, values: np.ndarray, path: Path) -> None:
-    """Check the values of a label array: missing is NaN, nothing is infinite, and every box has a size.
+    """Check the values of a label array: missing is NaN, nothing is infinite or absurd, every box has a size.
 
     Raises:
         StudyError: Naming the first record that is otherwise.
     """
     if values.dtype.kind != "f":
         return
-    wrong = ~np.isfinite(values) if key in ("center", "side") else np.isinf(values)
+    wrong = np.abs(values) > (np.finfo(float).max if key in ("scale", "depth") else LARGEST)
+    wrong |= (key in ("center", "side")) & np.isnan(values)
     wrong |= (key == "side") & (values <= 0)
     if wrong.any():
         raise damaged(path, f"{key} of record {np.argwhere(wrong)[0, 0]} is {values[wrong][0]:g}")

@@ -1,7 +1,9 @@
 """A data set's own options on a command line: `--option layout=full --option every=5`."""
 
 import argparse
+import re
 
+from hpe_study.config import STORE_KEYS
 from hpe_study.errors import StudyError
 
 _HELP = "an option of the set, such as {}; may be given several times"
@@ -23,7 +25,8 @@ def parsed_options(texts: list[str]) -> dict[str, int | bool | str]:
         key, equals, value = text.partition("=")
         if not (key and equals):
             raise StudyError(f"--option {text}: is not KEY=VALUE")
-        options[key] = (
-            int(value) if value.isdecimal() else {"true": True, "false": False}.get(value.lower(), value)
-        )
+        if key in STORE_KEYS:
+            raise StudyError(f"--option {text}: {key} is no option of a data set")
+        whole = re.fullmatch("[0-9]{1,9}", value)
+        options[key] = int(value) if whole else {"true": True, "false": False}.get(value.lower(), value)
     return options

@@ -19,6 +19,8 @@ from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
 
 ADVICE = "delete it and evaluate the run again"
+LONGEST_BONE = 5000  # mm
+LARGEST = 6e4  # sides of the person's box, as half precision holds them: beyond it nothing is finite
 UNITS = (
     "joints: fractions of the person's box (0–1, x right, y down); depth: root-relative, in its sides;"
     " bones: mm"
@@ -42,7 +44,7 @@ class Predictions:
         """Themselves; `StudyError` that names `source`, the array and the person where one is not finite."""
         for name in _SHAPES:
             values = getattr(self, name)
-            finite = np.isfinite(values).all(tuple(range(1, values.ndim)))
+            finite = (np.abs(values) <= LARGEST).all(tuple(range(1, values.ndim)))
             if not finite.all():
                 raise StudyError(
                     f"{source}: {name} of person {int(np.argmin(finite))} is not finite"
@@ -149,8 +151,8 @@ def _head(file):
     if skeleton != MPII16.name:
         raise _UnexpectedError(f"its joints are those of {skeleton!r}, not {MPII16.name}")
     bones = [_array(file, name, (), _BONES) for name in ("bones", "bones_universal")]
-    if np.isinf(bones).any():
-        raise _UnexpectedError("bones: a length is infinite")
+    if not all((np.isnan(lengths) | ((lengths > 0) & (lengths < LONGEST_BONE))).all() for lengths in bones):
+        raise _UnexpectedError(f"bones: a length is not between 0 and {LONGEST_BONE} mm")
     groups = [name for name in file if _hard(file, name) and isinstance(file[name], h5py.Group)]
     return CanonicalBones(*bones), {name: _key(file[name]) for name in groups}
 

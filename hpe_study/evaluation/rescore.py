@@ -46,7 +46,13 @@ def rescore(
         protocol.aligned(align) if align and protocol.dimensions == 3 and not protocol.align else protocol
         for protocol in protocols
     ]
-    rows = [row for folder in folders for row in _rows_of_run(Path(folder), protocols)]
+    folders = list(dict.fromkeys(map(Path, folders)))
+    names = [folder.name for folder in folders]
+    rows = [
+        {"run": folder.name if names.count(folder.name) == 1 else str(folder), **row}
+        for folder in folders
+        for row in _rows_of_run(folder, protocols)
+    ]
     if not rows:
         raise StudyError(
             "no test set of these runs is one that"
@@ -57,7 +63,7 @@ def rescore(
 
 def _rows_of_run(folder, protocols):
     file, record = PredictionFile(folder), read_run_record(folder)
-    run = {"run": folder.name, "simulated": record.simulated, "legacy": " ".join(record.parameters.legacy)}
+    run = {"simulated": record.simulated, "legacy": " ".join(record.parameters.legacy)}
     return [
         {**run, "test_set": test_set, **row}
         for test_set in file.test_sets

@@ -10,6 +10,7 @@ import torch
 from hpe_study.boxes import Boxes
 from hpe_study.data.augmentation import identity_augmentation, sample_images
 from hpe_study.data.crops import crop_square, stored_region
+from hpe_study.evaluation.prediction_file import Predictions
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.evaluation.scoring import poses_of
@@ -92,7 +93,8 @@ class PoseReader:
         squares = zip(centers, sides, strict=True)
         images = torch.cat([self._network_input(image, center, side) for center, side in squares])
         decoded = self.predictor.on_images(images.to(self.predictor.device), flip)
-        joints, depth, scores = (values.cpu().numpy() for values in decoded)
+        predicted = Predictions(*(values.cpu().numpy() for values in decoded)).check_finite(self.folder)
+        joints, depth, scores = predicted.joints, predicted.depth, predicted.score
         poses = np.full((len(boxes), 16, 3), np.nan)
         if self.bones is not None:
             poses = scale_to_bones(poses_of(joints, depth), self.bones)

@@ -31,6 +31,8 @@ from simulated_people import StandInSpec, make
 
 def prepare_set(study: Study, name: str, workers: int = 1, progress: bool = True) -> dict[str, Path]:
     """Make or reuse a data set's stores, first its stand-in where the profile asks for one: {split: path}."""
+    if name not in study.splits:
+        raise StudyError(f"{study.profile_path}: has no data set {name!r}; it has {', '.join(study.splits)}")
     profile, source = study.profile, study.profile.source(name)
     if source.simulate:
         counts, seed, size = source.simulate, profile.simulate_seed, profile.simulate_size

@@ -173,6 +173,8 @@ def test_a_store_that_is_cut_short_is_refused(tmp_path):
         ("center", np.nan),
         ("joints2d", np.inf),
         ("joints3d", -np.inf),
+        ("joints3d", 1e38),
+        ("intrinsics", 1e300),
         ("depth", np.inf),
     ],
 )

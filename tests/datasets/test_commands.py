@@ -49,7 +49,11 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["contact-sheet", "h36m", str(tmp_path), "--option", "layout=full"]) == 1
     assert "h36m: not there" in capsys.readouterr().err
     assert main(["contact-sheet", "lsp", str(tmp_path), "--option", "layout"]) == 1
-    assert "is not KEY=VALUE" in capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("is not KEY=VALUE\n")
+    assert main(["contact-sheet", "lsp", str(tmp_path), "--option", "split=train"]) == 1
+    assert capsys.readouterr().err.endswith("split is no option of a data set\n")
+    assert main(["contact-sheet", "h36m", str(tmp_path), "--option", f"every={'9' * 5000}"]) == 1
+    assert "h36m: not there" in capsys.readouterr().err
 
 
 def test_both_names_of_the_commands_run_the_same(tmp_path, capsys):

@@ -15,7 +15,7 @@ from hpe_study.evaluation.prediction_file import (
 )
 
 STORE = SimpleNamespace(attrs={"key": "abc"}, simulated=True, path="labels.h5")
-BONES = CanonicalBones(np.arange(15.0), np.full(15, np.nan))
+BONES = CanonicalBones(np.arange(1, 16.0), np.full(15, np.nan))
 
 
 def predictions(count=5):
@@ -43,6 +43,14 @@ def test_what_is_written_is_read(folder):
         file["lsp"]
     with pytest.raises(StudyError, match=r"predictions\.h5: not there; evaluate"):
         PredictionFile(folder / "elsewhere")
+
+
+@pytest.mark.parametrize("length", [0, -5, 1e300, np.inf])
+def test_bones_of_no_persons_length_are_refused(folder, length):
+    with h5py.File(folder / "predictions.h5", "r+") as file:
+        file["bones"][3] = length
+    with pytest.raises(StudyError, match=r"predictions\.h5: not readable .bones: a length is not between"):
+        PredictionFile(folder)
 
 
 def external(file):

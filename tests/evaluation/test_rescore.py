@@ -39,6 +39,14 @@ def test_the_studys_own_protocol_gives_the_runs_own_scores(rows, folders):
         assert again["low"] == pytest.approx(there["low"], rel=1e-5)
 
 
+def test_a_run_is_scored_once_and_runs_of_one_name_by_their_folders(folders, tmp_path):
+    shutil.copytree(folders[0], tmp_path / folders[0].name)
+    shutil.copytree(folders[0].parent / "test_sets", tmp_path / "test_sets")
+    rows = rescore([folders[0], folders[0], tmp_path / folders[0].name], ["study"])
+    assert set(rows["run"]) == {str(folders[0]), str(tmp_path / folders[0].name)}
+    assert len(readable(rows)) == 2 * rows["test_set"].nunique()
+
+
 def test_every_protocol_that_fits_a_set_is_scored_and_no_other(rows):
     protocols = {name: set(part["protocol"]) for name, part in rows[rows["run"] == RUN].groupby("test_set")}
     assert protocols["h36m"] == {"study", "published", "h36m-challenge", "h36m-s9s11", "published-pck"}

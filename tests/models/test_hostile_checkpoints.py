@@ -50,6 +50,8 @@ FAULTS = {
     "unknown order": changed("preprocessing", order="RBG"),
     "sparse": head(torch.Tensor.to_sparse),
     "a number": head(torch.Tensor.mean),
+    "beyond float32": head(lambda weight: torch.full_like(weight, 1e300, dtype=torch.float64)),
+    "float8": head(lambda weight: torch.full_like(weight, torch.nan).to(torch.float8_e4m3fn)),
     "huge head": of_a_hundred_million_joints,
     "odd key": lambda checkpoint: checkpoint.update(model={"deconv_layers.x": ONE, "conv1.weight": ONE}),
     "no heads": lambda checkpoint: checkpoint.update(model={"stem.0.weight": ONE, "stacks.0.x": ONE}),
@@ -70,7 +72,18 @@ def test_a_run_whose_checkpoint_file_is_not_one_is_refused(refused, tmp_path, co
 
 
 @pytest.mark.parametrize(
-    "fault", ["no network", "unknown setting", "huge width", "no mean", "unknown order", "sparse", "odd key"]
+    "fault",
+    [
+        "no network",
+        "unknown setting",
+        "huge width",
+        "no mean",
+        "unknown order",
+        "sparse",
+        "odd key",
+        "beyond float32",
+        "float8",
+    ],
 )
 def test_a_run_with_a_foreign_checkpoint_is_refused(refused, tmp_path, fault):
     spoilt(tmp_path / "checkpoint.pt", fault)

@@ -6,12 +6,14 @@ One odd file never costs the others' results, and neither does the end of the pr
 import json
 import os
 import re
+import shutil
 import signal
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image, features
 
 from hpe_study.errors import StudyError
@@ -164,6 +166,17 @@ def test_a_folder_gives_every_kind_of_photo_that_is_read_by_name(tmp_path):
 def test_a_fifo_is_refused_at_once(refused, tmp_path, name, read):
     os.mkfifo(tmp_path / name)
     refused(read, tmp_path / name, names=tmp_path / name, seconds=1.5)
+
+
+def test_a_network_that_gives_no_finite_joints_draws_nobody(run, tmp_path):
+    broken = shutil.copytree(run, tmp_path / "broken")
+    checkpoint = torch.load(broken / "checkpoint.pt", weights_only=True)
+    for name, value in checkpoint["model"].items():
+        if name.endswith("running_var"):
+            checkpoint["model"][name] = -1 - value
+    torch.save(checkpoint, broken / "checkpoint.pt")
+    with pytest.raises(StudyError, match="person 0 is not finite"):
+        predicted([photos(tmp_path / "photos", ["a.jpg"])], broken, tmp_path / "out")
 
 
 # ---------------------------------------------------------------- results

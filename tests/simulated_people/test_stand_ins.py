@@ -146,6 +146,7 @@ def test_a_folder_that_may_be_real_data_is_left_alone(tmp_path):
     [
         ("coco", {}, "no simulated stand-in is called 'coco'"),
         ("mpii", {"train": 0}, "train must be at least 1"),
+        ("mpii", {"train": 10**30}, "at most 1,000,000,000"),
         ("mpii", {"size": 8}, "size must be 32 to 1024"),
         ("mpii", {"seed": -1}, "seed must be 0 or more"),
         ("lsp", {"train": 4}, "must be more than test"),

@@ -44,6 +44,25 @@ def test_letters_that_a_terminal_lacks_are_escaped(tmp_path, monkeypatch):
     assert "question: Größe \\u2265 1?" in out.buffer.getvalue().decode("latin1")
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["data", "check", "x" * 300], "File name too long"),
+        (["--profile", "params/quick.yaml", "prepare", "nope"], "has no data set 'nope'; it has mpii"),
+    ],
+)
+def test_what_the_user_can_mend_has_no_traceback(capsys, command, said):
+    assert main(command) == 1
+    assert one_line(capsys.readouterr().err, "error: ", said)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, "1e3"])
+def test_a_number_of_processes_is_a_whole_number(capsys, number):
+    with pytest.raises(SystemExit):
+        main(["prepare", "mpii", f"--workers={number}"])
+    assert "is not a whole number of 1 or more" in capsys.readouterr().err
+
+
 def one_line(message, *named):
     """Assert that a message is one line, and that it names all of these; returns True."""
     message = str(message).strip()
