@@ -30,7 +30,7 @@ def resampled(units: Units, stream: str, count: int = RESAMPLES) -> Iterable[np.
 def _kept(stream, count, *levels):
     """The draws of few moments in one chunk, kept because all metrics of a test set are resampled alike."""
     units = Units(*(np.frombuffer(level, np.int64) for level in levels))
-    return [weights.astype(float) for weights in _draws(units, stream, count)]
+    return list(_draws(units, stream, count))  # whole numbers: as floats they give other last digits
 
 
 def _draws(units, stream, count) -> Iterator[np.ndarray]:
