@@ -11,6 +11,7 @@ What BlazePose sees is kept for each test set under `data/prepared/blazepose`, b
 """
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -18,13 +19,14 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.datasets import open_dataset
+from hpe_study.errors import StudyError
 from hpe_study.evaluation import blazepose
 from hpe_study.evaluation.blazepose import Landmarks
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.study.person_errors import write_set
 from hpe_study.study.records import RECORD_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS, read_runs
 from hpe_study.study.study import Study
-from hpe_study.utils.files import atomic
+from hpe_study.utils.files import atomic, require_regular_file
 from hpe_study.utils.progress import progress_bar
 
 
@@ -58,8 +60,11 @@ def _landmarks(study: Study, name: str, store: Store) -> Landmarks:
         seen = blazepose.detect(blazepose.people_of(store, _pictures_of(study, name, store)), study.home)
         with atomic(path) as part:
             np.savez(part, found=seen.found, joints=seen.joints, poses=seen.poses)
-    with np.load(path) as arrays:
-        return Landmarks(arrays["found"], arrays["joints"], arrays["poses"])
+    try:
+        with np.load(require_regular_file(path)) as arrays:
+            return Landmarks(arrays["found"], arrays["joints"], arrays["poses"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise StudyError(f"{path}: is damaged ({type(error).__name__}); delete it") from error
 
 
 def _pictures_of(study: Study, name: str, store: Store) -> Path:

@@ -13,10 +13,9 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
 from hpe_study.errors import StudyError, ended_by
 from hpe_study.evaluation.run_record import read_run_record
+from hpe_study.parameter_files import read_values
 from hpe_study.study import so_far
 from hpe_study.study.availability import find_data_sets
 from hpe_study.study.eta import RemainingTime
@@ -141,9 +140,9 @@ def _cluster(study: Study, cluster: str, cores: int | None) -> _Place:
         profiles = sorted(str(path.parent) for path in Path("profiles").glob("*/config.yaml"))
         known = ", ".join(profiles) or "none"
         raise StudyError(f"{folder}: holds no config.yaml of a Snakemake profile (there are: {known})")
-    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    executor = settings.get("executor", "local")
-    if executor != "local" and not find_spec(f"snakemake_executor_plugin_{executor.replace('-', '_')}"):
+    executor = str(read_values(folder / "config.yaml").get("executor", "local"))
+    plugin = f"snakemake_executor_plugin_{executor.replace('-', '_')}"
+    if executor != "local" and not (plugin.isidentifier() and find_spec(plugin)):
         command = f".venv/bin/pip install -e '.[{folder.name}]'"
         raise StudyError(f"{folder}: needs snakemake-executor-plugin-{executor}; install it: {command}")
     return _Place(("--profile", str(folder)), cores or PREPARING_CORES, None)

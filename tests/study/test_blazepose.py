@@ -1,5 +1,6 @@
 """BlazePose beside the runs of a study: its scores as rows of the records' schema, its errors of people."""
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,3 +88,19 @@ def test_a_frame_has_it_as_an_arm(study, looks):
     found = found_by_blazepose(study)
     assert found["value"].tolist() == pytest.approx([75.0] * len(study.sets))
     assert set(found["n"]) == {20}
+
+
+@pytest.mark.parametrize("damage", ["text", "cut short", "another array", "a pipe"])
+def test_damaged_landmarks_are_named(refused, tmp_path, damage):
+    path = tmp_path / "data" / "prepared" / "blazepose" / f"h36m-{'k' * 16}.npz"
+    path.parent.mkdir(parents=True)
+    if damage == "a pipe":
+        os.mkfifo(path)
+    elif damage == "text":
+        path.write_text("hello")
+    else:
+        np.savez(path, other=np.zeros(300))
+    if damage == "cut short":
+        path.write_bytes(path.read_bytes()[:200])
+    store = SimpleNamespace(attrs={"key": "k" * 64})
+    refused(step._landmarks, SimpleNamespace(home=tmp_path), "h36m", store, names=path, seconds=5)

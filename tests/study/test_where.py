@@ -63,6 +63,14 @@ def test_a_cluster_needs_a_profile_and_its_plugin(study, tmp_path):
         StudyError, match=r"needs snakemake-executor-plugin-not-there; install it: .*'.\[other\]'"
     ):
         run_study(study, cluster="profiles/other")
+    for text, said in [
+        ("- a", "holds list"),
+        ("executor: a.b", "needs snakemake-executor-plugin-a.b"),
+        ("{", "not readable"),
+    ]:
+        (tmp_path / "profiles" / "other" / "config.yaml").write_text(text)
+        with pytest.raises(StudyError, match=said):
+            run_study(study, cluster="profiles/other")
 
 
 def test_a_failed_job_is_reported_with_its_error_or_as_killed(tmp_path):
