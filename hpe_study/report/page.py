@@ -11,7 +11,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from hpe_study import datasets
 from hpe_study.config import ANALYSES
 from hpe_study.errors import StudyError
-from hpe_study.report.display import GLOSSARY
+from hpe_study.report.display import GLOSSARY, Score
 from hpe_study.report.style import titled
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
@@ -28,7 +28,8 @@ img { max-width: 100%; background: white } .banner { border-left: 5px solid #E69
 table { border-collapse: collapse }
 .data td, .data th { font-size: .85em; padding: .2em .6em; text-align: left }
 .data td, .data th { vertical-align: top; border-top: 1px solid #8884 }
-.jp-InputArea, .jp-OutputPrompt, .prompt, .anchor-link { display: none } .data { overflow-x: auto }
+.jp-InputArea, .jp-OutputPrompt, .prompt, .anchor-link { display: none }
+.data, .output_html { overflow-x: auto }
 .answer { list-style: none; padding: 0 }
 @media print { body { font-size: 11px; max-width: none } h2, table, img { break-inside: avoid } }
 """
@@ -98,7 +99,7 @@ def _numbers(path):
     known = read_table(path, "contrasts", ["claim", *columns], columns[1:4])
     parts = known.dropna(subset="ours: value").drop_duplicates("claim").set_index("claim")[columns]
     return {
-        claim: f"{title}: {value:+.0f} [{low:+.0f}, {high:+.0f}] {unit}"
+        claim: f"{title}: {Score(value, low, high, digits=int(abs(value) < 10))} {unit}"
         for claim, title, value, low, high, unit in parts.itertuples()
     }
 

@@ -51,9 +51,12 @@ def test_the_answer_comes_first_with_its_marks_and_numbers(study, text):
     )
     (study.figures / "claims.csv").write_text(claims)
     columns = "claim,contrast,ours: value,ours: low,ours: high,ours: unit\n"
-    (study.figures / "contrasts.csv").write_text(columns + "1,MPII − LSP,-66.2,-80.7,-49.3,mm\n")
+    (study.figures / "contrasts.csv").write_text(
+        columns + "1,MPII − LSP,-66.2,-80.7,-49.3,mm\n2,minutes,1.66,,,min\n"
+    )
     page = write_report(study).read_text(encoding="utf-8")
-    assert "✔ holds</b>: MPII &lt; LSP helps. <small>MPII − LSP: -66 [-81, -49] mm</small>" in page
+    assert "✔ holds</b>: MPII &lt; LSP helps. <small>MPII − LSP: −66 [−81, −49] mm</small>" in page
+    assert "minutes: 1.7 min</small>" in page  # without an interval, where none is known
     assert "? can't tell" in page
     assert page.index("The answer") < page.index("Table 1 · Fusion")
 
