@@ -46,6 +46,7 @@ def analyses():
 rule all:
     input:
         analyses(),
+        [*study.records, study.errors_path] if study.runs else [], # of a profile without analyses, too
         # named here too, so that a run that was deleted is made again although the tables after it still stand
         [study.run_folder(run) / name for run in study.runs for name in ("stage.ipynb", "metrics.csv", "predictions.h5")],
 

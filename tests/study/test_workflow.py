@@ -149,8 +149,12 @@ def test_a_deleted_run_that_is_killed_again_costs_itself_alone(home):
     assert {name for name in before if after[name] != before[name]} == {"stage1-mpii-seed0"}
 
 
-def test_the_audits_graph_is_its_notebook_alone(tmp_path):
-    """No training of Tables 1 to 5, and nothing to collect."""
+@pytest.mark.parametrize(
+    ("profile", "last"),
+    [("audit", {"analysis"}), ("search", {"prepare_mpii", "prepare_h36m", "stage", "collect"})],
+)
+def test_what_the_graph_of_a_profile_ends_with(tmp_path, profile, last):
+    """The audit: no training of Tables 1 to 5, nothing to collect. Without a notebook, records are collected still."""
     for name in ("Snakefile", "params", "notebooks"):
         source = PROJECT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
@@ -162,14 +166,14 @@ def test_the_audits_graph_is_its_notebook_alone(tmp_path):
         "1",
         "--dry-run",
         "--config",
-        "profile=params/audit.yaml",
+        f"profile=params/{profile}.yaml",
     ]
     done = subprocess.run(
         arguments, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     jobs = re.findall(r"^(?:local)?rule (\w+):", done.stdout + done.stderr, re.M)
-    assert sorted(jobs) == ["all", "analysis"]
+    assert set(jobs) == {"all", *last}
 
 
 def test_what_the_user_can_mend_is_one_line(home):
