@@ -42,8 +42,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
         part.replace(path)
     except OSError as error:
         if error.errno in FULL:
+            reason = os.strerror(error.errno)  # HDF5's own text has several lines
             raise StudyError(
-                f"{path}: the disk is full ({error.strerror}); free some space and run the same command again"
+                f"{path}: the disk is full ({reason}); free some space and run the same command again"
             ) from error
         raise
     except RuntimeError as error:

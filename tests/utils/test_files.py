@@ -4,10 +4,14 @@ elsewhere is read as it comes."""
 import errno
 import multiprocessing
 import os
+import resource
 import shutil
+import signal
 import stat
 import time
 
+import h5py
+import numpy as np
 import pytest
 
 from hpe_study.errors import StudyError
@@ -135,6 +139,22 @@ def test_json_from_elsewhere(tmp_path):
 def test_a_folder_in_a_files_place_is_named(tmp_path):
     with pytest.raises(StudyError, match="is a folder, and a file is to be written there"):
         files.write_json(tmp_path, {})
+
+
+def test_hdf5_on_a_full_disk_is_one_line(tmp_path):
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    message = r"a.h5: the disk is full .File too large.; free some space and run the same command again$"
+    try:
+        with (
+            pytest.raises(StudyError, match=message),
+            files.atomic(tmp_path / "a.h5") as part,
+            h5py.File(part, "w") as file,
+        ):
+            file["x"] = np.zeros(100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_weights_that_the_disk_cuts_short_are_reported_as_a_full_disk(tmp_path):
