@@ -35,7 +35,7 @@ def test_runs_of_one_name_in_two_profiles_are_not_mixed(tmp_path):
         folder.mkdir(parents=True)
         runs = [row | {"run": f"{run}-seed0"} for run in (ONLY, MPII)]
         pd.DataFrame(runs).to_csv(folder / "runs.csv", index=False)
-    assert "| 1 [1, 1] mm | 1 [1, 1] mm | MPII | 5, 1 |" in results_table(tmp_path)
+    assert "| 1 [1, 1] mm | 1 [1, 1] mm | simulated MPII | 5, 1 |" in results_table(tmp_path)
 
 
 def test_several_seeds_show_their_range():
