@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -93,7 +94,11 @@ def _broken(home: Path) -> list[str]:
                 json.loads(path.read_text(encoding="utf-8"))
             elif path.suffix == ".h5":
                 h5py.File(path).close()
-        except (OSError, ValueError) as error:
+            elif path.suffix == ".pt" and (entry := zipfile.ZipFile(path).testzip()):
+                raise ValueError(f"damaged at {entry}")
+            elif path.suffix == ".csv" and not path.read_bytes().endswith(b"\n"):
+                raise ValueError("ends within a line")
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
             faults.append(f"{path.relative_to(home)}: {error}")
     return faults
 
