@@ -13,6 +13,7 @@ from pydantic.functional_validators import AfterValidator, field_validator, mode
 
 from hpe_study import published_defects
 from hpe_study.config_sections import (
+    RENAMED,
     TABLE_SECTIONS,
     AugmentationConfig,
     Fair,
@@ -50,15 +51,10 @@ READERS = {  # every reader: its module in `hpe_study.datasets`, and what opens 
 }
 # a profile's own, not one set's; the last are arguments of `open_dataset`
 STORE_KEYS = {"input_size", "margin", "encoding", "strict", "joint_rules", "legacy", "name", "root", "split"}
-AUDIT = "audit"  # the notebook that trains its own runs
+CLIPPING, AUDIT = "clipping", "audit"  # notebooks of one profile each; the audit's trains its own runs
 TABLES = {n: f"table{n}" for n in range(1, 9)} | {3: "epoch_scaling"}  # table → its notebook
 FIGURES = ("timing", "training_curves", "wireframes", "claims", "report")  # the report joins the others
-CLIPPING = "clipping"  # the notebook of params/clipping.yaml alone
 ANALYSES = (*TABLES.values(), *FIGURES, CLIPPING, AUDIT)
-RENAMED = {  # a key of earlier parameter files → what to write instead
-    "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
-    "datasets": "write sets: {NAME: {options: {…}}}",
-}
 
 
 def _defects(names: tuple[str, ...]) -> tuple[str, ...]:

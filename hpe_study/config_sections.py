@@ -11,6 +11,11 @@ TABLE_SECTIONS = {  # table → the sections of a parameter file that it needs
     4: ("fair",), 5: ("size",), 6: ("real", "fair"), 7: ("today", "fair"), 8: ("geometry_sweep",),
 }  # fmt: skip
 
+RENAMED = {  # a key of earlier parameter files → what to write instead
+    "simulate": "write sets: {NAME: {simulate: {train: …, test: …}}}",
+    "datasets": "write sets: {NAME: {options: {…}}}",
+}
+
 
 def each_once(values: tuple) -> tuple:
     """The values. Raises `ValueError` where one stands there twice."""

@@ -18,7 +18,14 @@ from tests.tiny_study import OTHER, PROJECT, RUN, make_tiny_study
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "realdata"
 LONGEST = (
-    *("test_workflow", "test_browser", "test_benchmarks", "test_quarter_hour", "test_reference"),
+    *(
+        "test_workflow",
+        "test_browser",
+        "test_photos",
+        "test_benchmarks",
+        "test_quarter_hour",
+        "test_reference",
+    ),
     *("test_launcher", "test_whole_reading_order", "test_ledger", "test_pose_resnet"),
 )
 torch.set_num_threads(1)

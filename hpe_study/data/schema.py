@@ -42,7 +42,7 @@ ATTRIBUTES = {
     "margin": (float, np.floating, int, np.integer),
 }  # fmt: skip
 LARGEST_CROP = 4096  # px
-LARGEST = 1e6  # px, or mm from the camera
+LARGEST = 1e7  # px, or mm from the camera
 
 Shapes = Mapping[str, tuple[str, tuple]]
 

@@ -38,8 +38,7 @@ from hpe_study.viewer.view import FILTERS, readable
 
 PLAY_INTERVAL = 400  # ms between two people: longer than a move takes, so that moves do not pile up
 MENU_LENGTH = 500  # a longer menu helps nobody (MPII has a sequence per image)
-ALL = "all"
-NONE = "none"
+ALL, NONE = "all", "none"
 HEATMAP_PX = 256  # a heat map is drawn so many px wide
 
 
