@@ -39,8 +39,9 @@ class Lab:
     root: Path
 
     def url(self, notebook):
-        """The address of a notebook below the root folder."""
-        return f"{self.address}/lab/tree/{notebook.relative_to(self.root)}?token={TOKEN}"
+        """The address of a notebook below the root folder, in a workspace of its own: Lab restores no other tab."""
+        place = f"{notebook.stem}/tree/{notebook.relative_to(self.root)}"
+        return f"{self.address}/lab/workspaces/{place}?token={TOKEN}"
 
 
 @pytest.fixture(scope="package")
