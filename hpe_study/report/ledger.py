@@ -1,8 +1,8 @@
 """The ledger: what the printed numbers and our runs say of each claim; computed, never typed.
 
-A claim holds where each of its parts supports it and does not hold where one contradicts it; else it cannot
-be told. That is said twice: with each part at 5 %, and after Holm's correction over all claims of the ledger.
-How large an effect is, where the paper says so, is judged apart from its direction and vetoes nothing.
+A claim holds where each of its parts supports it and does not hold where one contradicts it; otherwise we
+can't tell. There are two verdicts: with each part at 5 %, and after Holm's correction over all claims. How
+large an effect is, where the paper says so, is judged apart from its direction and vetoes nothing.
 """
 
 import html
