@@ -1,11 +1,29 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks.twins import depth_twin, geometric_twin, heatmap_twin
-from hpe_study.losses import CANONICAL_STATURE, depth_loss, gaussian_targets, geometric_loss, heatmap_loss
-from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, MPII16
+from hpe_study.losses import (
+    depth_loss,
+    gaussian_targets,
+    geometric_loss,
+    geometric_loss_in_pixels,
+    heatmap_loss,
+)
+from hpe_study.skeletons import (
+    BONE_GROUPS,
+    CANONICAL_LENGTH,
+    CANONICAL_LENGTHS,
+    CANONICAL_STATURE,
+    H36M17,
+    MPII16,
+    convert,
+)
+from simulated_people.body.landmarks import rows_of
+from simulated_people.body.model import Body
+from simulated_people.motion.poses import sample_pose
 
 B, J, H, W = 4, 16, 6, 5
 
@@ -81,14 +99,14 @@ def test_predicting_nothing_costs_one(cells, sigma):
     )
 
 
-def canonical_pose():
+def canonical_pose(lengths=CANONICAL_LENGTH):
     """Joints laid out so that every bone of the groups has its canonical length at a stature of one crop
     side."""
     pose = torch.zeros(16, 3, dtype=torch.float64)
     reach = dict.fromkeys(MPII16.joints, 0.0)
     for bones in (BONE_GROUPS["shoulders"], BONE_GROUPS["hips"], BONE_GROUPS["arms"], BONE_GROUPS["legs"]):
         for parent, child in bones:
-            reach[child] = reach[parent] + CANONICAL_LENGTH[parent, child] / CANONICAL_STATURE
+            reach[child] = reach[parent] + lengths[parent, child] / CANONICAL_STATURE
     for index, joint in enumerate(MPII16.joints):
         pose[index, 0] = reach[joint] * (-1 if joint.startswith("l_") else 1)
     return pose
@@ -108,6 +126,83 @@ def test_canonical_stature_is_that_of_the_lengths():
     assert CANONICAL_LENGTH["r_knee", "r_ankle"] == pytest.approx(shin * CANONICAL_STATURE)
 
 
+def test_the_canonical_ratios_of_h36m_are_the_printed_ones():
+    """Upper arm : forearm 1.1375, thigh : shank 1.0086; a person of these ratios costs nothing."""
+    h36m = CANONICAL_LENGTHS["h36m"]
+    for side in "rl":
+        upper, lower = h36m[f"{side}_shoulder", f"{side}_elbow"], h36m[f"{side}_elbow", f"{side}_wrist"]
+        thigh, shank = h36m[f"{side}_hip", f"{side}_knee"], h36m[f"{side}_knee", f"{side}_ankle"]
+        assert (upper / lower, thigh / shank) == pytest.approx((1.1375, 1.0086))
+    pose, visible = canonical_pose(h36m)[None], torch.ones(1, 16, dtype=torch.bool)
+    assert geometric_loss(pose, visible, canonical="h36m").item() == pytest.approx(0, abs=1e-24)
+    assert geometric_loss(pose, visible).item() > 1e-4
+
+
+# ---------------------------------------------------------------- the published geometric loss
+
+
+def published_twin(joints, visible, cells):
+    """Sample after sample, bone after bone, as the published code has it."""
+    limbs = ["ankle", "knee", "hip", "wrist", "elbow", "shoulder"]
+    chains = [MPII16.indices([f"{side}_{joint}" for joint in limbs]) for side in "rl"]
+    groups = [
+        [(chain[start], chain[start + 1], factor) for chain in chains for start, factor in bones]
+        for bones in ([(3, 1.1375), (4, 1.0)], [(0, 1.0086), (1, 1.0)])
+    ]
+    neck, pelvis = MPII16.index("upper_neck"), MPII16.index("pelvis")
+    groups += [[(chain[end], joint, 1.0) for chain in chains] for end, joint in ((5, neck), (2, pelvis))]
+    total = 0.0
+    for pose, seen in zip(joints, visible, strict=True):
+        for bones in groups:
+            lengths = []
+            for a, b, factor in bones:
+                if seen[a] and seen[b]:
+                    x, y = (math.floor(pose[a, i] * cells) - math.floor(pose[b, i] * cells) for i in (0, 1))
+                    lengths.append(factor * math.hypot(x, y, pose[a, 2] - pose[b, 2]))
+            mean = sum(lengths) / max(len(lengths), 1)
+            total += sum((length - mean) ** 2 for length in lengths) / 2 / max(len(lengths), 1)
+    return total / len(joints)
+
+
+def test_geometry_in_pixels_equals_its_twin(random):
+    joints = torch.rand(B, J, 3, generator=random, dtype=torch.float64)
+    visible = mask(random)
+    visible[0] = False  # a 3D sample: it counts in the batch
+    value = geometric_loss_in_pixels(joints, visible, 16).item()
+    assert value == pytest.approx(published_twin(joints, visible, 16), rel=1e-12)
+
+
+@pytest.fixture(scope="module")
+def crop_poses():
+    """(200, 16, 3) crop units: simulated people in laboratory poses, seen from anywhere around."""
+    rng, body = np.random.default_rng(0), Body()
+    people = rng.choice(body.people, 200)
+    angles = np.stack([sample_pose(rng, "laboratory").angles for _ in people])
+    with torch.inference_mode():
+        own = np.asarray(body.skeletons(people, angles), float)[:, rows_of(H36M17)]
+    x, y, z = np.moveaxis(convert(own, H36M17, MPII16), -1, 0)
+    turn = rng.uniform(0, 2 * np.pi, (len(people), 1))
+    pose = np.stack([np.cos(turn) * x + np.sin(turn) * z, -y, np.cos(turn) * z - np.sin(turn) * x], -1)
+    side = 1.25 * np.ptp(pose[..., :2], axis=1).max(-1)
+    return torch.tensor((pose - pose[:, [MPII16.index("pelvis")]]) / side[:, None, None] + [0.5, 0.5, 0])
+
+
+def test_the_published_geometric_loss_hardly_sees_depth(crop_poses):
+    """True depth costs about as much as none (audit: 4.19 against 4.20); in one unit far less (0.57)."""
+    visible = torch.ones(crop_poses.shape[:2], dtype=torch.bool)
+    flat = crop_poses * torch.tensor([1.0, 1.0, 0.0])
+    true, none = (geometric_loss_in_pixels(pose, visible, 64).item() for pose in (crop_poses, flat))
+    assert true == pytest.approx(none, rel=0.005)
+    assert 3 < none < 7
+    in_pixels = crop_poses * torch.tensor([1.0, 1.0, 64.0])  # depth in the unit of x and y
+    assert geometric_loss_in_pixels(in_pixels, visible, 64).item() < none / 4
+    for canonical in CANONICAL_LENGTHS:
+        true, none = (
+            geometric_loss(pose, visible, canonical=canonical).item() for pose in (crop_poses, flat)
+        )
+        assert true < none / 4
+
+
 # ---------------------------------------------------------------- gradients
 
 
@@ -125,6 +220,10 @@ def test_gradients_in_double_precision(random):
         lambda d, p: depth_loss(d, p, depth_target, labelled), (prediction, joints)
     )
     assert torch.autograd.gradcheck(lambda p: geometric_loss(p, labelled), pose)
+    depth, place = pose.detach()[..., 2:].requires_grad_(), pose.detach()[..., :2]
+    assert torch.autograd.gradcheck(
+        lambda z: geometric_loss_in_pixels(torch.cat([place, z], -1), labelled, 4), depth
+    )
 
 
 def test_bones_without_length_have_finite_gradients():

@@ -43,6 +43,9 @@ def test_shipped_profiles_are_read(name):
     [
         (lambda v: v.update(epoch=3), ["unknown key 'epoch'", "allowed here", "simulate_size"]),
         (lambda v: v["network"].update(widht=3), ["unknown key 'network.widht'", "width"]),
+        (lambda v: v["augmentation"].update(scale=0.25), ["augmentation", "'scale'", "scale_sd"]),
+        (lambda v: v.update(joint_rules="mine"), ["joint_rules", "'corrected' or 'printed'"]),
+        (lambda v: v.update(tables=[8]), ["table 8 needs the section geometry_sweep"]),
         (lambda v: v["stage1"].update(epochs="many"), ["stage1.epochs", "integer", "'many'"]),
         (lambda v: v["stage1"].update(learning_rate=-1), ["stage1.learning_rate", "greater than 0"]),
         (lambda v: v["stage2"].update(drop_after=[5]), ["stage2", "drop_after [5]", "2 epochs"]),

@@ -87,6 +87,21 @@ def test_an_occluder_has_one_colour_and_nothing_outside_it_changes(tmp_path):
     assert torch.equal(seen.labelled, plain.labelled)  # a hidden joint is still to be found
 
 
+def test_the_defaults_are_the_published_draws():
+    """Rotation of SD 30° cut at ±60° on 60 % of samples, scale of SD 0.25 cut at ±0.25, a flip half the time."""
+    change = change_of(40_000, settings=AugmentationConfig())
+    turned = np.rad2deg(change.angle[change.angle != 0].numpy())
+    assert len(turned) / 40_000 == pytest.approx(0.6, abs=0.01)
+    inside = np.abs(turned) < 59.99
+    assert inside.mean() == pytest.approx(0.9545, abs=0.005)
+    assert np.abs(turned).max() == pytest.approx(60, abs=1e-3)
+    assert (np.abs(turned) < 30).mean() == pytest.approx(0.6827, abs=0.01)
+    assert ((change.scale > 0.7501) & (change.scale < 1.2499)).double().mean() == pytest.approx(
+        0.6827, abs=0.01
+    )
+    assert change.flip.double().mean() == pytest.approx(0.5, abs=0.01)
+
+
 def test_a_change_is_undone_exactly():
     change = change_of(64)
     t = torch.rand(64, 16, 2)

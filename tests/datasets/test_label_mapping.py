@@ -156,3 +156,35 @@ def test_a_store_read_the_published_way_has_another_key_and_keeps_the_true_joint
     center, side = box_of_two_joints(records[0])
     np.testing.assert_allclose(wrong["center"][0], center, rtol=1e-6)
     assert wrong["side"][0] == pytest.approx(side)
+
+
+def test_the_printed_joint_rules_by_name():
+    """FLIC: head top ← nose, thorax ← mid torso, neck ← mid shoulder; H36M, 3DHP: thorax ← spine;
+    Occlusion-Person: head top ← neck. A set without printed rules is read as ever."""
+    wanted = {
+        "flic": (FLIC29, {"thorax": "mid_torso", "upper_neck": "mid_shoulder", "head_top": "nose"}),
+        "h36m": (H36M17, {"thorax": "spine"}),
+        "mpi_inf_3dhp": (MPI_INF_3DHP17, {"thorax": "spine"}),
+        "occlusion_person": (UNREALCV15, {"head_top": "neck"}),
+    }
+    for name, (skeleton, rules) in wanted.items():
+        joints = np.random.default_rng(0).normal(size=(len(skeleton), 3))
+        common = label_mapping(name, joint_rules="printed").joints(joints, skeleton)
+        ours = convert(joints, skeleton, MPII16)
+        for joint, own in rules.items():
+            np.testing.assert_array_equal(common[MPII16.index(joint)], joints[skeleton.index(own)])
+        rest = [index for index, joint in enumerate(MPII16.joints) if joint not in rules]
+        np.testing.assert_array_equal(common[rest], ours[rest])
+    assert label_mapping("mpii", joint_rules="printed") == CORRECT
+    assert label_mapping("h36m", joint_rules="printed").rules == "printed"
+    wrong_key = label_mapping("flic", ["flic_off_by_one"], "printed")  # the code did not do what is printed
+    assert wrong_key.joints is label_mapping("flic", ["flic_off_by_one"]).joints
+
+
+def test_stores_of_printed_and_corrected_rules_differ_where_the_set_does():
+    printed, corrected = (
+        {name: StoreSettings(name, "train", 32, joint_rules=rules).description() for name in ("flic", "lsp")}
+        for rules in ("printed", "corrected")
+    )
+    assert printed["flic"] != corrected["flic"]
+    assert printed["lsp"] == corrected["lsp"]
