@@ -4,7 +4,7 @@ import itertools
 
 import torch
 
-from benchmarks.material import EPOCH, change_of, pairs_of
+from benchmarks.material import EPOCH, change_of, name_of, pairs_of
 from benchmarks.peak import flop_of_prediction, flop_of_training
 from benchmarks.timing import Row, measured, result
 from benchmarks.twins import (
@@ -22,7 +22,6 @@ from hpe_study.evaluation.predictor import Predictor
 from hpe_study.heatmaps import read_depth
 from hpe_study.losses import depth_loss_of_values, geometric_loss, heatmap_loss
 from hpe_study.models import build_model
-from hpe_study.report.rates import title
 
 SIGMA = 2.0  # heat-map px, as published
 WEIGHTS = (0.1, 0.01)  # λ_reg, λ_geo
@@ -225,7 +224,7 @@ def training_step(material, folder):
         raw = next(iter(loader(trainer.data.train, pairs, sizes.batch)))
         ours[precision] = lambda trainer=trainer, raw=raw: trainer._step(raw, 0)
     twin = lambda: training_step_twin(model, optimizer, sample, *WEIGHTS)  # noqa: E731
-    name = f"{title(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
+    name = f"{name_of(material.network(sizes.deep, sizes.deep_size, FP32))} training step"
     work = sizes.batch * flop_of_training(sizes.deep, sizes.deep_size)
     return measured(
         Row(
@@ -261,7 +260,7 @@ def whole_epoch(material, folder):
         for precision in (BF16, FP32)
     }
     ours = {precision: trainer._epoch for precision, trainer in trainers.items()}
-    name = f"{title(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
+    name = f"{name_of(material.network(sizes.shallow, sizes.shallow_size, FP32))} epoch"
     work = count * flop_of_training(sizes.shallow, sizes.shallow_size)
     return measured(
         Row(

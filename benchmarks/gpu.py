@@ -2,7 +2,7 @@
 time; scoring; small runs that share it; rendering people.
 
 Rows of `gpu.csv`: quantity (rendering, GFLOP of training, bf16 peak, training, training streamed, share of
-the bf16 peak, GPU busy, memory, compiling, scoring, sharing), network (as `report.rates` calls it), setting,
+the bf16 peak, GPU busy, memory, compiling, scoring, sharing), network (`material.name_of`), setting,
 precision, value, unit, and what it was measured on.
 The peak is measured too, by a large matrix product: a data sheet's is never reached.
 """
@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from benchmarks.material import QUICK, Material, Sizes
+from benchmarks.material import QUICK, Material, Sizes, name_of
 from benchmarks.peak import flop_of_training, matrix_rate
 from benchmarks.sharing import shared_rate
 from benchmarks.timing import circumstances
 from hpe_study.data.loading import StreamedBatches
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.predictor import Predictor
-from hpe_study.report.rates import title
 from hpe_study.utils import devices
 from simulated_people import StandInSpec, make
 from simulated_people.render_jobs import MAX_CUDA_PROCESSES
@@ -82,7 +81,7 @@ def _material(folder, chosen, device):
 
 def _training(folder, chosen, device):
     material, sizes = _material(folder, chosen, device), chosen.sizes
-    network = title(material.network(sizes.deep, sizes.deep_size, "bf16"))
+    network = name_of(material.network(sizes.deep, sizes.deep_size, "bf16"))
     work, peak = flop_of_training(sizes.deep, sizes.deep_size), matrix_rate(chosen.matrix, device)
     yield _row("GFLOP of training", network, "", work / 1e9, "GFLOP/image")
     yield _row("bf16 peak", "", f"matrix product of {chosen.matrix}", peak / 1e12, "TFLOP/s", "bf16")
@@ -105,7 +104,7 @@ def _training(folder, chosen, device):
 
 def _scoring(folder, chosen, device):
     material, sizes = _material(folder, chosen, device), chosen.sizes
-    network = title(material.network(sizes.deep, sizes.deep_size, "bf16"))
+    network = name_of(material.network(sizes.deep, sizes.deep_size, "bf16"))
     yield _row(
         "scoring",
         network,
@@ -118,7 +117,7 @@ def _scoring(folder, chosen, device):
 
 def _sharing(folder, chosen, device):
     material, sizes = _material(folder, chosen, device), chosen.sizes
-    small = title(material.network(sizes.shallow, sizes.shallow_size, "bf16"))
+    small = name_of(material.network(sizes.shallow, sizes.shallow_size, "bf16"))
     for runs in chosen.sharing:
         rate = shared_rate(material, folder / f"sharing-{runs}", device, runs, chosen.images)
         yield _row("sharing", small, f"{runs} runs of batch {sizes.batch}", rate, "images/s", "bf16")

@@ -128,6 +128,11 @@ def as_heavy_as_photographs(folder):
         path.write_bytes(data)
 
 
+def name_of(network):
+    """What the tables of benchmarks call a network."""
+    return f"{network.model.replace('resnet', 'ResNet-')} {network.input_size} px"
+
+
 def pairs_of(count, length, stores=2):
     """(count, 2) store, index: the stores in turn, each from its beginning and round again."""
     number = np.arange(count)

@@ -239,7 +239,7 @@ def _rescore(arguments: argparse.Namespace) -> None:
 
 
 def _pool(arguments: argparse.Namespace) -> None:
-    from hpe_study.study.pool import pool_records
+    from hpe_study.study.records import pool_records
 
     print(pool_records(arguments.records, arguments.out).to_string(index=False))
 

@@ -140,34 +140,6 @@ def in_words(differences: pd.DataFrame) -> dict[str, tuple[str, int]]:
     return found
 
 
-def labels_worth(curve: pd.DataFrame, alone: str, after: str) -> pd.DataFrame:
-    """How many labels alone give the score that a number of them gives after earlier training.
-
-    Read off the curve of labels alone, seed by seed, linearly in the logarithm of their number. `curve` has
-    rows of `scores_of` of one test where higher is better; `alone` and `after` are two starts.
-
-    Returns:
-        Per number of labels: median, min and max over seeds (0: fewer than the curve's fewest; inf: more than
-            its most), and says, the three in words.
-    """
-    wide = curve.pivot_table(index=["seed", "labels"], columns="start", values="value").reset_index()
-    worth = [
-        pd.DataFrame({"labels": own["labels"], "worth": _labels_for(own[after], own[alone], own["labels"])})
-        for _, own in wide.groupby("seed")
-    ]
-    frame = pd.concat(worth) if worth else pd.DataFrame(columns=["labels", "worth"])
-    table = frame.groupby("labels")["worth"].agg(["median", "min", "max"])
-    least, most = wide["labels"].min(), wide["labels"].max()
-    beyond = {0.0: f"fewer than {least:,.0f}", np.inf: f"more than {most:,.0f}"}
-    text = table.map(lambda count: beyond.get(count, f"{count:,.0f}"))
-    return table.assign(says=text["median"] + " (" + text["min"] + " to " + text["max"] + " over seeds)")
-
-
-def _labels_for(wanted, scores, labels):
-    logs = np.interp(wanted, scores.cummax(), np.log(labels.astype(float)), left=-np.inf, right=np.inf)
-    return np.exp(logs)
-
-
 def find_run(study: Study, **wanted: Any) -> Run | None:
     """The first run that ends an arm and has these attributes; None where there is none."""
     ends = (row.run for row in study.rows)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from hpe_study import published_defects
 from hpe_study.data.store import Store, StoreSubset
 from hpe_study.evaluation.grouping import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions
@@ -19,13 +18,13 @@ from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d, values_under
 from hpe_study.report.claims import CLAIMS, Claim
-from hpe_study.report.contrasts import ABOVE, BELOW, CONTRADICTS, OPEN, SUPPORTS, Evidence, judge
+from hpe_study.report.contrasts import ABOVE, BELOW, OPEN, SUPPORTS, Evidence, judge
 from hpe_study.report.evidence import Printed
 from hpe_study.report.intervals import Sample, combined, sample_of_arrays
 from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Run, Study, audit
-from hpe_study.study.audit import ALL, ANY, MEASURES, NONE, NOTHING, UP, VALIDATED, Measure, Trial
+from hpe_study.study.audit import ANY, MEASURES, NOTHING, UP, VALIDATED, Measure, Trial
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import OwnLabels, PermutedLabels
 
@@ -135,20 +134,6 @@ def size(change: Sample, published: float | None) -> str:
     return f"{word} ({change.value:+.0f} where {published:+.0f} was printed)"
 
 
-def sentence(table: pd.DataFrame) -> str:
-    """One sentence that counts the verdicts of a `switch_table`."""
-    best = table.groupby("switch")["ours: direction"].agg(
-        lambda found: any(word in ("reproduced", "moves the number") for word in found)
-    )
-    unsure = [name for name in published_defects.NAMES if name in best.index and not best[name]]
-    seeds = int(table["seeds"].max())
-    spread = f"{seeds} seeds" if seeds > 1 else "one seed, so nothing is known of how trainings differ"
-    return (
-        f"{int(best.sum())} of {len(best)} switches leave a trace that this profile can tell, on simulated"
-        f" people ({spread}); it can't tell, or sees nothing, for: {', '.join(unsure) or 'none'}."
-    )
-
-
 class Audited(Evidence):
     """The runs that the audit trains for the claims, with some switches on, of the profile's first seed."""
 
@@ -193,28 +178,3 @@ def claims_table(corrected: Evidence, defective: Evidence) -> pd.DataFrame:
                 row |= {f"{name}, {key}": getattr(contrast, key) for key in ("value", "low", "high", "says")}
             rows.append(row)
     return pd.DataFrame(rows).set_index(["claim", "contrast"])
-
-
-def survivors(table: pd.DataFrame) -> str:
-    """Which contrasts of a `claims_table` the switches turn, in words."""
-    says = table.filter(like="says").set_axis(["corrected", "all switches", "published"], axis=1)
-    turned = says[(says["corrected"] != says["all switches"])]
-    texts = [
-        f"“{contrast}”: corrected {row['corrected']}, all switches {row['all switches']}"
-        for (_, contrast), row in turned.iterrows()
-    ]
-    against = int((says["corrected"] == CONTRADICTS).sum())
-    return (
-        f"Of {len(says)} contrasts {against} contradict their claim in the corrected study; {len(turned)} say"
-        f" something else with all switches on{': ' + '; '.join(texts) if texts else ''}."
-    )
-
-
-def corrected_runs(study: Study) -> list:
-    """Folders of the corrected stage-3 runs of the first seed."""
-    return sorted(study.with_legacy(NONE).folder.glob(f"stage3-*-seed{study.profile.seeds[0]}"))
-
-
-def survival(study: Study) -> pd.DataFrame:
-    """The `claims_table` of the audit's runs."""
-    return claims_table(Audited(study, NONE), Audited(study, ALL))

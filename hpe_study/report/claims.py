@@ -6,10 +6,9 @@ from itertools import pairwise
 from hpe_study.config import PAPER_2D, PAPER_3D
 from hpe_study.report.contrasts import ABOVE, AT_DROP, AT_END, BELOW, MINUTES, OWN, Part, Term, at, versus
 from hpe_study.report.style import set_title
-from hpe_study.report.timing import LAST_RUN
 from hpe_study.study import Run
 from hpe_study.study.published import published
-from hpe_study.study.runs import LEVEL_SET, paper_table
+from hpe_study.study.runs import LAST_RUN, LEVEL_SET, paper_table
 
 H36M, INF, OCCLUSION = PAPER_3D
 SLIGHT, BARELY, ALIKE = (-5.0, 5.0), (-10.0, 10.0), (-2.0, 2.0)  # percent

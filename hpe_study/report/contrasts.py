@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from hpe_study.report.intervals import Sample, Z, combined
-from hpe_study.report.timing import label
+from hpe_study.report.scores import lineage_label
 from hpe_study.study import Run
 
 SUPPORTS, CONTRADICTS, OPEN = "supports", "contradicts", "open"
@@ -242,11 +242,11 @@ class Evidence:
             return None
         best = int(np.argmin([sample.value for sample in known]))
         if len(known) == 1:
-            return known[0], label(term.runs[0])
+            return known[0], lineage_label(vars(term.runs[0]))
         # chosen anew in every draw, so that the interval knows of the choice; the draws keep their middle
         least = combined(lambda *values: np.min(values, 0), known)
         people = least.people - least.people.mean() + least.value
-        return replace(least, people=people), label(term.runs[best])
+        return replace(least, people=people), lineage_label(vars(term.runs[best]))
 
 
 def _percent(first, second):

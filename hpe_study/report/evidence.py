@@ -9,11 +9,10 @@ import pandas as pd
 from hpe_study.config import PAPER_3D
 from hpe_study.report.contrasts import AT_DROP, AT_END, MINUTES, OWN, Evidence
 from hpe_study.report.intervals import DRAWS, Sample
-from hpe_study.report.results import Results
-from hpe_study.report.timing import LAST_RUN, total_draws
+from hpe_study.report.results import Results, named
 from hpe_study.study import Run
 from hpe_study.study.published import published, total_minutes, training_images
-from hpe_study.study.runs import LEVEL_SET
+from hpe_study.study.runs import LAST_RUN, LEVEL_SET
 from hpe_study.training.schedule import drop_epochs
 from hpe_study.utils.rng import generator
 
@@ -58,29 +57,25 @@ class Ours(Evidence):
         self.results, self.simulated = results, any(each.simulated for each in results)
         self.sizes = training_images() | _sizes(results[0])
 
-    def _with(self, run):
-        return next((one for one in self.results if any(self._named(one, run))), None)
-
-    @staticmethod
-    def _named(results, run):
-        return [(results.runs["run"] == replace(run, seed=seed).name).any() for seed in results.seeds]
+    def _made(self, run):
+        """(results, seeds) of the first that hold the run."""
+        for results in self.results:
+            names = set(results.runs["run"])
+            if seeds := {seed for seed in results.seeds if replace(run, seed=seed).name in names}:
+                return results, seeds
+        return None, set()
 
     def seeds(self, run: Run) -> set[int]:
         """The seeds that there are of a run."""
-        results = self._with(run)
-        return (
-            {s for s, made in zip(results.seeds, self._named(results, run), strict=True) if made}
-            if results
-            else set()
-        )
+        return self._made(run)[1]
 
     def sample(self, run: Run, on: str, seeds: Sequence[int]) -> Sample | None:
         """What is known of a number of a run; None where it was not made."""
-        results = self._with(run)
+        results, _ = self._made(run)
         if results is None or not seeds:
             return None
         if on == MINUTES:
-            made = [total_draws(results.history.query("seed == @seed"), run, [seed]) for seed in seeds]
+            made = [_minutes(results.history.query("seed == @seed"), run) for seed in seeds]
             if None in made:
                 return None
             values = np.array([value for value, _ in made])
@@ -139,6 +134,19 @@ def _sizes(results):
         elif profile.training(2, None, name).samples_per_epoch is None:
             sizes[name] = size
     return {name: round(size) for name, size in sizes.items()}
+
+
+def _minutes(history, run):
+    """(minutes, draws) of a run and its ancestors, epochs resampled by stage; None if one was not run."""
+    random = generator(f"seconds of {run.name}", 0)
+    total, drawn = 0.0, 0.0
+    for member in run.lineage:
+        seconds = named(history, member)["seconds"].to_numpy(float) / 60
+        if len(seconds) == 0:
+            return None
+        total += seconds.sum()
+        drawn = drawn + seconds[random.integers(len(seconds), size=(DRAWS, len(seconds)))].sum(1)
+    return total, drawn
 
 
 def _epochs(results, name):

@@ -5,7 +5,6 @@ can't tell. There are two verdicts: with each part at 5 %, and after Holm's corr
 large an effect is, where the paper says so, is judged apart from its direction and vetoes nothing.
 """
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -27,7 +26,6 @@ HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "can't tell"
 COUNTED = {HOLDS: "{} hold", FAILS: "{} do not hold", UNKNOWN: "we can't tell for {}"}
 OF_OURS = ("value", "low", "high", "unit", "says", "chance", "size", "percent", "n", "seeds", "paired")
 WITH_TABLE_4 = {"demo": "fair", "reference": "reference_fair"}  # profile → the one that runs Table 4
-STYLE = "<style>.claims td,.claims th{text-align:left;vertical-align:top;padding:.3em .6em}</style>"
 Parts = Sequence[Contrast | Missing]
 
 
@@ -96,16 +94,6 @@ class Entry:
         """The verdict on our runs after Holm's correction over the ledger."""
         return self.verdict if self.adjusted < LEVEL else UNKNOWN
 
-    @property
-    def size(self) -> str:
-        """What our runs say of the size that the claim names, if any."""
-        return "; ".join(part.size for part in self.ours if part.size)
-
-    @property
-    def takes(self) -> str:
-        """What it would take to tell, where our runs cannot."""
-        return "; ".join(dict.fromkeys(part.takes for part in self.ours if part.says == OPEN))
-
 
 def build(*results: Results) -> "Ledger":
     """The ledger of a study's results; further results are asked for what the first has not run (Table 4)."""
@@ -171,8 +159,10 @@ class Ledger:
                 "ours: verdict": entry.verdict,
                 "ours: Holm verdict": entry.holm_verdict,
                 "ours: Holm p": entry.adjusted,
-                "ours: size": entry.size,
-                "ours: what it would take": entry.takes,
+                "ours: size": "; ".join(part.size for part in entry.ours if part.size),
+                "ours: what it would take": "; ".join(
+                    dict.fromkeys(part.takes for part in entry.ours if part.says == OPEN)
+                ),
                 "ours: simulated": self.simulated,
                 "note": entry.claim.note,
             }
@@ -191,14 +181,6 @@ class Ledger:
                 row |= {f"ours: {key}": getattr(ours, key, None) for key in OF_OURS}
                 rows.append(row | {"ours: what it would take": ours.takes})
         return pd.DataFrame(rows).set_index(["claim", "contrast"])
-
-    def _repr_html_(self) -> str:
-        """Both tables and the notes."""
-        shape = {"classes": "claims", "border": 0, "na_rep": "", "float_format": "{:.4g}".format}
-        notes = "".join(f"<li>{html.escape(note, quote=False)}</li>" for note in self.notes)
-        tables = f"{self.verdicts().to_html(**shape)}<h3>Contrasts</h3>{self.contrasts().to_html(**shape)}"
-        title = f"{STYLE}<p><b>{self.heading}</b></p>"
-        return f'{title}<div style="overflow-x:auto">{tables}</div><ul>{notes}</ul>'
 
     def sentence(self) -> Markdown:
         """How many claims hold, do not hold, and are open on our runs, plainly and after Holm."""

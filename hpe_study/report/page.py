@@ -77,15 +77,15 @@ def _answer(study):
     folder = (study.home / records).parent if records else study.figures
     if not (folder / "claims.csv").exists():
         return []
-    columns = ["claim", "statement", "ours: verdict"]
+    columns = ["claim", "statement", "ours: Holm verdict"]
     claims = read_table(folder / "claims.csv", "claims", columns, texts=columns[1:]).set_index("claim")
     numbers = _numbers(folder / "contrasts.csv")
-    verdict = next(name for name in ("ours: Holm verdict", "ours: verdict") if name in claims)
     items = []
     for number, claim in claims.iterrows():
-        mark, colour = MARKS[claim[verdict]]
+        verdict = claim["ours: Holm verdict"]
+        mark, colour = MARKS[verdict]
         items.append(
-            f'<li><b style="color:{colour}">{mark} {claim[verdict]}</b>: {html.escape(claim["statement"])}'
+            f'<li><b style="color:{colour}">{mark} {verdict}</b>: {html.escape(claim["statement"])}'
             f" <small>{html.escape(numbers.get(number, ''))}</small></li>"
         )
     return ["## The answer", "\n".join(['<ul class="answer">', *items, "</ul>"])]

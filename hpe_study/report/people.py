@@ -10,7 +10,7 @@ from hpe_study.data.store import Store
 from hpe_study.evaluation.prediction_file import Predictions
 from hpe_study.evaluation.scoring import poses_of
 from hpe_study.report.results import Results
-from hpe_study.skeletons import BONE_GROUPS, MPII16
+from hpe_study.skeletons import MPII16
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.skeletons.palette import colour_of
 
@@ -19,17 +19,6 @@ STYLES = {
     "predicted": {"linestyle": "-", "linewidth": 2.0},
 }
 HIDDEN = {"markerfacecolor": "none", "markeredgecolor": "#F0E442", "markersize": 8, "markeredgewidth": 1.5}
-LIMBS = [MPII16.indices(bone) for bone in (*BONE_GROUPS["arms"], *BONE_GROUPS["legs"], ("pelvis", "thorax"))]
-POINTS = 9  # along a limb
-
-
-def clearance(poses: np.ndarray) -> np.ndarray:
-    """(N,) mm: how near two limbs, or limb and trunk, that share no joint come, of poses (N, 16, 3) mm."""
-    steps = np.linspace(0, 1, POINTS)[:, None]
-    lines = [poses[:, [start]] * (1 - steps) + poses[:, [end]] * steps for start, end in LIMBS]
-    apart = [(i, j) for i in range(len(LIMBS)) for j in range(i) if not set(LIMBS[i]) & set(LIMBS[j])]
-    gaps = [np.linalg.norm(lines[i][:, :, None] - lines[j][:, None], axis=-1).min((1, 2)) for i, j in apart]
-    return np.where(np.isnan(gaps), np.inf, gaps).min(0)
 
 
 def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints: np.ndarray) -> None:

@@ -43,8 +43,8 @@ class Results:
         runs, history, self._floors = study.records
         self.runs = read_runs(runs)
         self.history = read_history(history, RUN_COLUMNS)
-        paths = [study.errors_path] if study.errors_path.exists() else study.published_errors
-        self._people = PersonErrors(*paths) if paths else None
+        own = [study.errors_path] if study.errors_path.exists() else study.published_errors
+        self._people = PersonErrors(*own)
         self._labels, self._predictions, self._draws = {}, {}, {}
 
     @property
@@ -107,19 +107,12 @@ class Results:
     @property
     def unpaired(self) -> list[str]:
         """The runs with scores whose errors of people are not at hand: their contrasts are not paired."""
-        known = {name for test_set in self._test_sets for name in self._people.runs(test_set)}
+        known = {name for test_set in self._people.test_sets for name in self._people.runs(test_set)}
         return [name for name in self.runs["run"].unique() if name not in known]
 
-    @property
-    def _test_sets(self):
-        return self._people.test_sets if self._people else []
-
     def _has(self, name, test_set, metric):
-        return (
-            test_set in self._test_sets
-            and name in self._people.runs(test_set)
-            and metric in self._people.metrics(test_set)
-        )
+        people = self._people
+        return name in people.runs(test_set) and metric in people.metrics(test_set)
 
     def of(self, run: Run, test_set: str, metric: str = "mpjpe") -> pd.DataFrame:
         """The rows of one headline score of a run's model, one per seed, in order; `SCORE` alone."""

@@ -29,7 +29,9 @@ def pool_seeds(runs: pd.DataFrame) -> pd.DataFrame:
         memory_mb (peak); images_2d (distinct); origin (of the test people); score (a `Score`, marked where it
         does not beat a baseline).
     """
-    headline = with_cost(runs[runs["protocol"].isin(HEADLINES)]).fillna({"budget": "", "backbone": ""})
+    headline = runs[runs["protocol"].isin(HEADLINES)].fillna({"budget": "", "backbone": ""})
+    headline = headline.rename(columns={"images_line": "images", "peak_memory_mb": "memory_mb"})
+    headline["minutes"] = headline["seconds_line"] / 60
     groups = headline.groupby([*CONDITION, "test_set", "metric", "scorer"], dropna=False, sort=False)
     numbers = pd.DataFrame(asdict(mean_of_rows(group)) for _, group in groups)
     costs = groups[["images", "minutes", "memory_mb", "images_2d", "n", "groups"]].mean().reset_index()
@@ -39,20 +41,6 @@ def pool_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     scores["marks"] = _marks(scores)
     scores["score"] = [_score(row) for row in scores.itertuples()]
     return as_sets(scores)
-
-
-def with_cost(runs: pd.DataFrame) -> pd.DataFrame:
-    """`Results.runs` with images, minutes (of a run and those that it starts from) and memory_mb."""
-    single = runs.drop_duplicates("run").set_index("run")
-    parents, own = single["weights_from"], single["images_seen"]
-    images = {}
-    for name in single.index:
-        line = [name]
-        while parents[line[-1]] in own:  # records older than `images_line`
-            line.append(parents[line[-1]])
-        images[name] = own[line].sum()
-    cost = {"minutes": runs["seconds_line"] / 60, "memory_mb": runs["peak_memory_mb"]}
-    return runs.assign(images=runs["images_line"].fillna(runs["run"].map(images)), **cost)
 
 
 def _marks(scores):

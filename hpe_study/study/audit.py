@@ -5,8 +5,10 @@ stage 1. Every run is scored on the corrected labels and on those that the publi
 as read").
 """
 
+import csv
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 from hpe_study import published_defects
@@ -33,8 +35,7 @@ class Trial:
 
     def seeded(self, seed: int) -> "Trial":
         """The same trial with another seed."""
-        run = self.run
-        return Trial(Run(run.stage, run.two_d, run.three_d, run.target, seed=seed), self.switches)
+        return Trial(replace(self.run, seed=seed), self.switches)
 
 
 UP, DOWN, ANY, NOTHING = "up", "down", "any", "nothing"
@@ -63,62 +64,16 @@ class Measure:
         return Trial(self.run), Trial(self.run, (self.switch,))
 
 
-def _stage1(set_2d: str) -> Run:
-    return Run(1, set_2d)
+def _measures():
+    """The rows of `published_numbers/anomalies.csv`."""
+    with (files("hpe_study.study") / "published_numbers" / "anomalies.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            sets = [row.pop(name) or None for name in ("two_d", "three_d", "target")]
+            size = float(row["size"]) if row["size"] else None
+            yield Measure(run=Run(int(row.pop("stage")), *sets), **row | {"size": size})
 
 
-def _stage3(set_2d: str | None, set_3d: str) -> Run:
-    return Run(3, set_2d, set_3d, set_3d)
-
-
-def _on_h36m(switch, set_2d, expected, published, size=None, **changed):
-    """The error on H36M of a model that learnt from a 2D set and H36M."""
-    title, run = "MPJPE on H36M", _stage3(set_2d, "h36m")
-    return Measure(switch, title, "mpjpe", run, "h36m", expected, published, size, **changed)
-
-
-FLIC_WORST = "FLIC + H36M on H36M: 96.8 mm, MPII + H36M: 64.5 mm"
-FLIC_STAGE1 = "FLIC stage 1: 56.7 %, MPII's: 85.6 %"
-LSP_WEAKER = "LSP + H36M on H36M: 73.6 mm, MPII + H36M: 64.5 mm"
-LSP_INSIDE = "LSP stage 1: 68.5 %, of the joints inside the crop alone"
-LSP_3DHP = "LSP + MPI-INF-3DHP: 183.9 mm, on about 23,000 frames instead of 2,929"
-STAGES_2_3 = "validation 73.96 mm after stage 2, 73.25 mm after stage 3"
-ARMS = "wrists, elbows, shoulders found on FLIC"
-INF = "mpi_inf_3dhp"
-LSP_INF = Run(2, "lsp", INF)
-MEASURES = (
-    Measure("flic_off_by_one", ARMS, "flic pck", _stage1("flic"), "flic", DOWN, FLIC_STAGE1),
-    _on_h36m("flic_off_by_one", "flic", UP, FLIC_WORST, 32.3),
-    Measure("flic_crop_from_two_joints", ARMS, "flic pck", _stage1("flic"), "flic", DOWN, FLIC_STAGE1),
-    _on_h36m("flic_crop_from_two_joints", "flic", UP, FLIC_WORST, 32.3),
-    Measure("tight_lsp_crop", "PCKh on LSP's own people", "pckh", _stage1("lsp"), "lsp", DOWN, LSP_WEAKER),
-    Measure("tight_lsp_crop", "crop PCK as its authors saw it", "crop pck", _stage1("lsp"), "lsp", ANY,
-            LSP_INSIDE, on_test_set="lsp as read"),
-    _on_h36m("tight_lsp_crop", "lsp", UP, LSP_WEAKER, 9.1),
-    Measure("spine_as_thorax", "thorax error on H36M", "thorax", _stage3("lsp", "h36m"), "h36m", UP,
-            "not printed"),
-    Measure("all_test_frames", "MPJPE on MPI-INF-3DHP", "mpjpe", _stage3("lsp", INF), INF, ANY, LSP_3DHP,
-            on_test_set=f"{INF} as read"),
-    Measure("mispaired_images", "MPJPE in validation, MPI-INF-3DHP", "mpjpe", LSP_INF, f"{INF}{VALIDATED}",
-            UP, "validation 372.9 mm, test 183.9 mm", 189.0),
-    Measure("mispaired_images", "crop PCK in validation, MPI-INF-3DHP", "crop pck", LSP_INF,
-            f"{INF}{VALIDATED}", DOWN, "9.0 %, where H36M reads 92.3 %", -83.3),
-    Measure("mispaired_images", "MPJPE on MPI-INF-3DHP, test", "mpjpe", LSP_INF, INF, UP,
-            "183.9 mm, H36M's own: 73.6 mm"),
-    Measure("first_n_3d", "MPJPE on MPI-INF-3DHP", "mpjpe", Run(2, "flic", INF), INF, UP,
-            "FLIC 351.7 mm, MPII 175.9 mm", 175.8),
-    Measure("missing_joints_as_zero", "height of the maps of legs and head on MPII", "height",
-            _stage3("flic", "h36m"), "mpii", DOWN, "not printed"),
-    _on_h36m("missing_joints_as_zero", "flic", UP, FLIC_WORST, 32.3),
-    _on_h36m("missing_joints_in_geometry", "flic", UP, "stage 2: 98.6 mm, stage 3: 99.6 mm", 1.0),
-    _on_h36m("geometry_in_pixels", "lsp", ANY, STAGES_2_3),
-    Measure("stuck_augmentation", "PCKh on LSP", "pckh", _stage1("lsp"), "lsp", NOTHING, "–"),
-    Measure("stage3_from_best", "MPJPE on MPI-INF-3DHP", "mpjpe", _stage3(None, INF), INF, ANY,
-            "Table 2: 249.7 mm"),
-    _on_h36m("fixed_bone_sum", "lsp", ANY, "all MPJPE columns", on_number="published mpjpe"),
-    Measure("crop_pck", "2D score on LSP", "lsp pckh", _stage1("lsp"), "lsp", ANY, "all 2D columns",
-            on_number="published pck"),
-)  # fmt: skip
+MEASURES = tuple(_measures())
 
 
 def acts_on(name: str, run: Run) -> bool:

@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.evaluation.grouping import Units, units_of
 from hpe_study.evaluation.scoring import values_3d
+from hpe_study.metrics import UNITS
 from hpe_study.parameter_files import checked
+from hpe_study.skeletons import MPII16
 from hpe_study.study.run_folder import PredictedPeople, RunFolder
 from hpe_study.study.steps import evaluated
 from hpe_study.study.study import Study
@@ -67,6 +71,26 @@ class PairedErrors:
     units: Units  # what intervals resample
     # {metric: (A, B)}, each (N, 16), the mean over seeds; NaN where a joint does not count
     values: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per metric: both means, the paired difference and its 95 % interval over test people."""
+        rows = [self._compared(metric) for metric in self.values]
+        table = pd.DataFrame(rows).assign(unit=[UNITS[metric] for metric in self.values], seeds=self.seeds)
+        return table.set_index(pd.Index(self.values, name="metric"))
+
+    @property
+    def joints(self) -> pd.DataFrame:
+        """The same of MPJPE, one row per joint but the root, which has no error."""
+        joints = [joint for joint in MPII16.joints if joint != MPII16.root]
+        rows = [self._compared("mpjpe", MPII16.indices([joint])) for joint in joints]
+        return pd.DataFrame(rows, pd.Index(joints, name="joint"))
+
+    def _compared(self, metric, joints=slice(None)):
+        a, b = (values[:, joints] for values in self.values[metric])
+        change = estimate(b - a, self.units)
+        means = {"A": np.nanmean(a), "B": np.nanmean(b), "B − A": change["value"]}
+        return means | {"low": change["low"], "high": change["high"], "people": change["n"]}
 
 
 def paired_errors(

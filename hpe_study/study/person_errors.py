@@ -50,12 +50,9 @@ def write_errors(
         for test_set, place in labels.items():
             scored = {name: file for name, file in files.items() if test_set in file.test_sets}
             if scored and place.exists():
-                _write_set(out.create_group(test_set), test_set, scored, Store(place), legacy)
-
-
-def _write_set(group, test_set, files, store, legacy):
-    scored = ((name, _scores(file, test_set, store, legacy)) for name, file in files.items())
-    write_set(group, store, scored)
+                store = Store(place)
+                scores = ((name, _scores(file, test_set, store, legacy)) for name, file in scored.items())
+                write_set(out.create_group(test_set), store, scores)
 
 
 def _scores(file, test_set, store, legacy):

@@ -23,14 +23,15 @@ errors.h5: the errors of every run on every single test person (`study.person_er
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from hpe_study.errors import StudyError
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
 from hpe_study.evaluation.run_record import read_run_record
-from hpe_study.study.person_errors import write_errors
+from hpe_study.study.person_errors import NAME, PersonErrors, write_errors
 from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils.files import atomic, digest_of
@@ -52,15 +53,14 @@ TEXTS = ["run", "test_set", "test_origin", "scorer", "metric"]
 EPOCH_NUMBERS = [
     "epoch", "learning_rate", "seconds", "loss", "pckh", "mpjpe", "validation_pckh", "validation_mpjpe",
 ]  # fmt: skip
-NEW_COLUMNS = {  # that records published before them lack → what holds there
-    "geometry_weight": np.nan, "start": np.nan, "recipe": np.nan, "images_line": np.nan, "settings": np.nan,
-    "test_origin": "simulated", "learnt_from": "simulated",
-}  # fmt: skip
 RECORD_COLUMNS = [
     "simulated", "learnt_from", "hash", "settings", "code", "device", "precision", "seconds", "seconds_line",
     "seconds_per_epoch", "epochs", "images_seen", "images_line", "images_2d", "images_per_second",
     "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
+
+TABLES = ("runs.csv", "history.csv", "floors.csv")
+POOLED_BY = ["folder", "seed", "code", "device", "precision"]
 
 
 def collect(study: Study) -> None:
@@ -107,20 +107,12 @@ def made(record: dict) -> dict:
 
 def read_scores(folder: Path) -> pd.DataFrame:
     """`metrics.csv` of a run. Raises `StudyError` naming the file and what is wrong with it."""
-    return _read_scores(folder / "metrics.csv", SCORE_COLUMNS)
+    return read_table(folder / "metrics.csv", "scores", SCORE_COLUMNS, NUMBERS, TEXTS)
 
 
 def read_runs(path: Path) -> pd.DataFrame:
     """`runs.csv`. Raises `StudyError` naming the file and what is wrong with it."""
-    return _read_scores(path, RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, "runs")
-
-
-def _read_scores(path, columns, content="scores"):
-    """A table of scores; `NEW_COLUMNS` that an older one lacks are added."""
-    needed = [column for column in columns if column not in NEW_COLUMNS]
-    table = read_table(path, content, needed, NUMBERS, TEXTS)
-    added = {name: NEW_COLUMNS[name] for name in columns if name in NEW_COLUMNS and name not in table}
-    return table.assign(**added)
+    return read_table(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, NUMBERS, TEXTS)
 
 
 def read_floors(path: Path) -> pd.DataFrame:
@@ -131,5 +123,47 @@ def read_floors(path: Path) -> pd.DataFrame:
 
 def read_history(path: Path, columns: Sequence[str] = ()) -> pd.DataFrame:
     """The history of a run, or of all runs, with these `columns`; `StudyError` names what is wrong."""
-    needed = [name for name in columns if name not in NEW_COLUMNS]
-    return read_table(path, "epochs", [*needed, *EPOCH_NUMBERS], [*EPOCH_NUMBERS, *NUMBERS], TEXTS)
+    return read_table(path, "epochs", [*columns, *EPOCH_NUMBERS], [*EPOCH_NUMBERS, *NUMBERS], TEXTS)
+
+
+def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
+    """Join folders of records (three tables and `errors.h5` each) into one that is none of them.
+
+    Returns:
+        One row per folder, seed, code and device: how many runs come from it.
+
+    Raises:
+        StudyError: They do not belong together; names the run or test set and the folders.
+    """
+    folders, out = [Path(folder) for folder in folders], Path(out)
+    places = {folder.resolve() for folder in (*folders, out)}
+    if len(folders) < 2 or len(places) <= len(folders):
+        raise StudyError(f"{out}: pool two or more folders of records, each once, into another one")
+    runs = [read_runs(folder / "runs.csv").assign(folder=str(folder)) for folder in folders]
+    floors = [read_floors(folder / "floors.csv") for folder in folders]
+    errors = PersonErrors(*(folder / NAME for folder in folders))
+    pooled = pd.concat(runs, ignore_index=True)
+    _check_runs(pooled)
+    for (folder, one), (other, two) in pairwise(zip(folders, floors, strict=True)):
+        if not one.equals(two):
+            raise StudyError(f"{other}/floors.csv: is not that of {folder}; their test sets differ")
+    histories = [read_history(folder / "history.csv", RUN_COLUMNS) for folder in folders]
+    tables = pooled.drop(columns="folder"), pd.concat(histories, ignore_index=True), floors[0]
+    for table, name in zip(tables, TABLES, strict=True):
+        with atomic(out / name) as part:
+            table.to_csv(part, index=False)
+    errors.write(out / NAME)
+    return pooled.drop_duplicates("run").groupby(POOLED_BY).size().rename("runs").reset_index()
+
+
+def _check_runs(pooled):
+    for name, rows in pooled.groupby("run"):
+        if rows["folder"].nunique() > 1:
+            raise StudyError(f"{name}: is in {' and in '.join(rows['folder'].unique())}; pool other seeds")
+    lines = pooled["run"].str.replace(r"-seed\d+$", "", regex=True)
+    for name, rows in pooled.groupby(lines):
+        if rows["settings"].nunique() > 1:
+            different = rows.drop_duplicates("settings").itertuples()
+            settings = ", ".join(f"{row.folder}: {row.settings}" for row in different)
+            message = f"its parameters differ in more than the seed ({settings}); nothing is pooled"
+            raise StudyError(f"{name}: {message}")

@@ -4,8 +4,9 @@ A run is one training: stage 1, 2 or 3 of a scheme. Rows that share a run name t
 once. Tables 1–3 of the paper need 45 runs for each seed, and 4 more for Table 3 at single epochs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 from hpe_study.config import (
@@ -129,119 +130,81 @@ class Row:
     run: Run
 
 
-def table1(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
-    """Each 2D set with each 3D set."""
-    return [Run(3, two_d, three_d, three_d, seed=seed) for two_d in sets_2d for three_d in sets_3d]
+def paper_table(
+    table: Literal[1, 2, 3], sets_2d: Sequence[str] = PAPER_2D, sets_3d: Sequence[str] = PAPER_3D
+) -> list[Run]:
+    """The last runs of all rows of one of the paper's own tables."""
+    if table == 1:  # each 2D set with each 3D set
+        return [Run(3, two_d, three_d, three_d) for two_d, three_d in product(sets_2d, sets_3d)]
+    if table == 2:  # 3D only: each 3D set in stage 2 with each in stage 3
+        return [Run(3, None, first, last) for first, last in product(sets_3d, sets_3d)]
+    # doubled epochs for the smaller 2D sets; stage 2 on the first 3D set, stage 3 on each
+    pairs = product(sets_2d, sets_3d)
+    return [Run(3, two_d, sets_3d[0], last, LEVEL_SET.get(two_d, 1)) for two_d, last in pairs]
 
 
-def table2(sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
-    """3D only: each 3D set in stage 2 with each in stage 3."""
-    return [Run(3, None, first, last, seed=seed) for first in sets_3d for last in sets_3d]
-
-
-def table3(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
-    """Doubled epochs for the smaller 2D sets; stage 2 on the first 3D set, stage 3 on each."""
-    return [
-        Run(3, two_d, sets_3d[0], last, LEVEL_SET.get(two_d, 1), seed)
-        for two_d in sets_2d
-        for last in sets_3d
-    ]
-
-
-def table3_unscaled(sets_2d: Sequence[str], sets_3d: Sequence[str], seed: int = 0) -> list[Run]:
-    """Table 3's rows of doubled epochs at the epochs of Table 1, most of which the paper does not have."""
-    doubled = (run for run in table3(sets_2d, sets_3d, seed) if run.epoch_scale != 1)
-    return [replace(run, epoch_scale=1) for run in doubled]
-
-
-def arms(two_d: str, three_d: str, seed: int = 0, **options: str) -> list[Run]:
+def arms(two_d: str, three_d: str, **options: str) -> list[Run]:
     """Without 2D, with 2D pre-training, with mixing, with both; options: of every run."""
     pairs = [(None, None), (None, two_d), (two_d, None), (two_d, two_d)]
-    return [Run(2, mixed, three_d, seed=seed, start=start, **options) for mixed, start in pairs]
+    return [Run(2, mixed, three_d, start=start, **options) for mixed, start in pairs]
 
 
-def table4(two_d: str, three_d: str, seed: int = 0) -> list[Run]:
+def table4(two_d: str, three_d: str) -> list[Run]:
     """Four arms at equal images and again at equal time; then stage 3 with and without the geometric loss."""
-    stage2 = [run for budget in ("images", "time") for run in arms(two_d, three_d, seed, budget=budget)]
-    return stage2 + [
-        Run(3, two_d, three_d, three_d, seed=seed, budget="images", geometry_weight=weight)
-        for weight in (None, 0.0)
-    ]
+    stage2 = [run for budget in ("images", "time") for run in arms(two_d, three_d, budget=budget)]
+    stage3 = Run(3, two_d, three_d, three_d, budget="images")
+    return [*stage2, stage3, replace(stage3, geometry_weight=0.0)]
 
 
-def table6(real: RealPeople, seed: int = 0) -> list[Run]:
+def table6(real: RealPeople) -> list[Run]:
     """Each source of 2D with each 3D set; then the curve over shares of the last source's labels."""
 
-    def row(source, three_d, recipe, share=1.0):
+    def arm(recipe, three_d, source, share=1.0):
         two_d, start = (source[-1], "+".join(source)) if source else (None, None)
-        return Run(2, two_d, three_d, seed=seed, start=start, budget="images", share=share, recipe=recipe)
+        return Run(2, two_d, three_d, start=start, budget="images", share=share, recipe=recipe)
 
-    grid = [
-        row(source, three_d, recipe)
-        for recipe in real.recipes
-        for three_d in real.three_d
-        for source in real.sources
-    ]
     labelled = [source for source in real.sources if source and source[-1] == real.sources[-1][-1]]
-    curve = [
-        row(source, real.three_d[0], recipe, share)
-        for recipe in real.recipes
-        for source in labelled
-        for share in real.shares
-    ]
-    return grid + curve
+    grid = product(real.recipes, real.three_d, real.sources)
+    curve = product(real.recipes, real.three_d[:1], labelled, real.shares)
+    return [arm(*place) for place in (*grid, *curve)]
 
 
-def table7(profile: Profile, seed: int = 0) -> list[Run]:
-    """Arms of Table 4 at equal images under each recipe."""
-    fair, today = profile.fair, profile.today
-    return [
-        run
-        for recipe in today.recipes
-        for run in arms(fair.two_d, fair.three_d, seed, budget="images", recipe=recipe)
-        if run.arm in today.arms
-    ]
+LAST_RUN = {  # (comparison, scheme) of the paper's four totals of minutes → the run whose lineage took them
+    ("best_occlusion_person", "2d_pretraining"): Run(3, "mpii", "occlusion_person", "occlusion_person"),
+    ("best_occlusion_person", "3d_only"): Run(3, None, "mpi_inf_3dhp", "occlusion_person"),
+    ("best_mpi_inf_3dhp", "2d_pretraining"): Run(3, "lsp", "h36m", "h36m"),
+    ("best_mpi_inf_3dhp", "3d_only"): Run(3, None, "occlusion_person", "mpi_inf_3dhp"),
+}
 
 
-def table8(two_d: str, three_d: str, weights: Sequence[float], seed: int = 0) -> list[Run]:
-    """One stage 2, and from it a stage 3 at each weight of the geometric loss."""
-    return [Run(3, two_d, three_d, three_d, seed=seed, geometry_weight=weight) for weight in weights]
-
-
-def paper_table(table: Literal[1, 2, 3]) -> list[Run]:
-    """All rows of one of the paper's own tables."""
-    grids = {1: table1(PAPER_2D, PAPER_3D), 2: table2(PAPER_3D), 3: table3(PAPER_2D, PAPER_3D)}
-    return grids[table]
-
-
-def _rows_of_table(profile: Profile, table: int, seed: int) -> list[Run]:
-    fair, size, sweep = profile.fair, profile.size, profile.geometry_sweep
-    sets = profile.two_d, profile.three_d
-    made: dict[int, Callable[[], list[Run]]] = {
-        1: lambda: table1(*sets, seed),
-        2: lambda: table2(profile.three_d, seed),
-        3: lambda: [*table3(*sets, seed), *table3_unscaled(*sets, seed)],
-        4: lambda: table4(fair.two_d, fair.three_d, seed),
-        5: lambda: [
-            Run(2, size.two_d, size.three_d, seed=seed, backbone=backbone, share=share)
-            for backbone in size.backbones
-            for share in size.shares
-        ],
-        6: lambda: table6(profile.real, seed),
-        7: lambda: table7(profile, seed),
-        8: lambda: table8(sweep.two_d, sweep.three_d, sweep.weights, seed),
-    }
-    return made[table]()
+def _rows_of_table(profile: Profile, table: int) -> list[Run]:
+    sets, fair, size = (profile.two_d, profile.three_d), profile.fair, profile.size
+    today, sweep = profile.today, profile.geometry_sweep
+    match table:
+        case 1 | 2:
+            return paper_table(table, *sets)
+        case 3:  # the doubled rows at the epochs of Table 1, too, most of which the paper does not have
+            made = paper_table(3, *sets)
+            return [*made, *(replace(run, epoch_scale=1) for run in made if run.epoch_scale != 1)]
+        case 4:
+            return table4(fair.two_d, fair.three_d)
+        case 5:
+            networks = product(size.backbones, size.shares)
+            return [Run(2, size.two_d, size.three_d, backbone=name, share=share) for name, share in networks]
+        case 6:
+            return table6(profile.real)
+        case 7:  # arms of Table 4 at equal images under each recipe
+            of = [arms(fair.two_d, fair.three_d, budget="images", recipe=name) for name in today.recipes]
+            return [run for made in of for run in made if run.arm in today.arms]
+        case 8:  # one stage 2, and from it a stage 3 at each weight of the geometric loss
+            last = Run(3, sweep.two_d, sweep.three_d, sweep.three_d)
+            return [replace(last, geometry_weight=weight) for weight in sweep.weights]
 
 
 def rows(profile: Profile) -> list[Row]:
     """All rows of the profile's tables, seed by seed."""
-    return [
-        Row(table, run)
-        for seed in profile.seeds
-        for table in profile.tables
-        for run in _rows_of_table(profile, table, seed)
-    ]
+    made = [Row(table, run) for table in profile.tables for run in _rows_of_table(profile, table)]
+    return [Row(row.table, replace(row.run, seed=seed)) for seed in profile.seeds for row in made]
 
 
 def stage_config(profile: Profile, run: Run) -> StageConfig:

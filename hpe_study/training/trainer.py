@@ -169,7 +169,7 @@ class Trainer:
         """A batch's crops and labels, and its augmentation, both on the device."""
         pairs = raw["sample"].numpy()
         repeat = 0 if self.repeats is None else self.repeats[number * len(pairs) : (number + 1) * len(pairs)]
-        names, epoch = self.variant.augmentation.keys(pairs, number, self.epoch, repeat)
+        names, epoch = self.variant.augmentation_keys(pairs, number, self.epoch, repeat)
         of_2d_set = (pairs[:, 0] == 0) & (self.data.train_2d is not None)
         rotated = np.full(len(pairs), True) if self.stage.augmentation.rotate_3d else of_2d_set
         augmentation = sample_augmentation(self.stage.augmentation, names, rotated, self.stage.seed, epoch)

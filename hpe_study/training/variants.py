@@ -81,32 +81,29 @@ class PermutedLabels:
         return np.stack([np.zeros_like(indices), np.arange(len(indices)), indices], 1)
 
 
-class KeyedBySample:
-    """A fresh augmentation for each sample, in each epoch, and each time it occurs in an epoch."""
+def keyed_by_sample(
+    sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
+) -> tuple[np.ndarray, int]:
+    """A fresh augmentation for each sample, in each epoch, and each time it occurs in an epoch.
 
-    def keys(
-        self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
-    ) -> tuple[np.ndarray, int]:
-        """Give the names (B,) and the epoch that random numbers are drawn for.
+    Args:
+        sample: (B, 2) store, index.
+        batch: its number in the epoch.
+        epoch: from 0.
+        repeat: (B,) number of earlier occurrences of the sample in the epoch.
 
-        Args:
-            sample: (B, 2) store, index.
-            batch: its number in the epoch.
-            epoch: from 0.
-            repeat: (B,) number of earlier occurrences of the sample in the epoch.
-        """
-        return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
+    Returns:
+        The names (B,) and the epoch that random numbers are drawn for.
+    """
+    return np.int64(repeat) << 48 | sample[:, 0].astype(np.int64) << 40 | sample[:, 1], epoch
 
 
-class KeyedByWorker:
-    """The k-th sample of every worker is augmented alike in every epoch (`stuck_augmentation`)."""
-
-    def keys(
-        self, sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
-    ) -> tuple[np.ndarray, int]:
-        """As `KeyedBySample.keys`."""
-        whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
-        return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
+def keyed_by_worker(
+    sample: np.ndarray, batch: int, epoch: int, repeat: np.ndarray | int = 0
+) -> tuple[np.ndarray, int]:
+    """The k-th sample of every worker is augmented alike in every epoch (published: `stuck_augmentation`)."""
+    whole, before = len(sample) * distributed.size(), len(sample) * distributed.rank()
+    return batch // LOADER_WORKERS * whole + before + np.arange(len(sample)), 0
 
 
 def labelled_joints(labelled: Tensor) -> Tensor:
@@ -166,7 +163,7 @@ class TrainingVariant:
 
     sampler: MixedSampler  # the samples of an epoch
     pairing: OwnLabels | PermutedLabels  # the label of each picture
-    augmentation: KeyedBySample | KeyedByWorker  # the keys of its random numbers
+    augmentation_keys: Callable[..., tuple[np.ndarray, int]]  # `keyed_by_sample` or `keyed_by_worker`
     heatmap_joints: Callable[[Tensor], Tensor]  # labelled (B, 16) → the joints that the heat-map loss counts
     # (batch, depth) → joints and mask for the geometric loss
     geometry_inputs: Callable[[Batch, Tensor], tuple[Tensor, Tensor]]
@@ -187,7 +184,7 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
     return TrainingVariant(
         sampler=sampler(tuple(count for _ in stores), lengths, stage.seed, _shares(stage, lengths)),
         pairing=pairing,
-        augmentation=KeyedByWorker() if "stuck_augmentation" in legacy else KeyedBySample(),
+        augmentation_keys=keyed_by_worker if "stuck_augmentation" in legacy else keyed_by_sample,
         heatmap_joints=every_joint if "missing_joints_as_zero" in legacy else labelled_joints,
         geometry_inputs=every_bone if "missing_joints_in_geometry" in legacy else labelled_bones,
         geometry_loss=geometric_loss_in_pixels

@@ -287,10 +287,7 @@ class Viewer(widgets.VBox):
             self.show_heatmap()
 
     def show_heatmap(self) -> None:
-        """Lay the heat map of the chosen joint over the picture, of each run over its own.
-
-        The next move takes it away.
-        """
+        """Lay the chosen joint's heat map over the picture, of each run over its own, until the next move."""
         if self._muted:
             return
         with self._errors_shown():

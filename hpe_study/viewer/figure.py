@@ -39,24 +39,15 @@ PAGE = """<!doctype html>
 
 
 def build(view: View, reach: float) -> go.Figure:
-    """The whole figure.
-
-    `reach` is half the edge of the scenes' cube, in mm.
-    """
+    """The whole figure; `reach` is half the edge of the scenes' cube, in mm."""
     return go.Figure(make_traces(view), make_layout(view, reach))
 
 
 class ViewFigure:
-    """The figure as a widget that follows views.
-
-    `reach` is half the edge of the scenes' cube, in mm.
-    """
+    """The figure as a widget that follows views; `reach` is half the edge of the scenes' cube, in mm."""
 
     def __init__(self, view: View, reach: float, on_joint: Callable[[int, str], None] | None = None) -> None:
-        """Make the widget.
-
-        `on_joint` is called with the panel's number and the joint's name when a joint or bar is clicked.
-        """
+        """Make it; `on_joint` gets the panel's number and the joint's name when a joint or bar is clicked."""
         self.view, self.reach, self._heatmaps = view, reach, {}
         self.widget = go.FigureWidget(build(view, reach))
         for trace in self.widget.data:

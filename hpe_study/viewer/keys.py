@@ -5,10 +5,7 @@ import traitlets
 
 
 class ArrowKeys(anywidget.AnyWidget):
-    """Listens to the keys of the viewer that it stands in.
-
-    `steps` counts arrows to the right less arrows to the left.
-    """
+    """Listens in the viewer that it stands in; `steps` counts arrows to the right less those to the left."""
 
     _esm = """
     function render({ model, el }) {

@@ -28,10 +28,7 @@ _ON_PAPER = {"xref": "paper", "yref": "paper", "showarrow": False}
 
 
 def make_layout(view: View, reach: float) -> go.Layout:
-    """The whole layout.
-
-    `reach` is half the edge of the scenes' cube, in mm.
-    """
+    """The whole layout; `reach` is half the edge of the scenes' cube, in mm."""
     look = {"template": "plotly_white", "font": {"family": FONT, "size": 12, "color": GREY}, "bargap": 0.25}
     look |= {"autosize": True, "margin": MARGIN, "showlegend": False}
     look |= {"paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}

@@ -97,11 +97,7 @@ class RunPeople(PredictedPeople):
         )
 
     def heatmaps(self, side: int, number: int) -> np.ndarray:
-        """(16, h, w) heat maps of run A (side 0) or B (side 1) for one person.
-
-        Raises:
-            StudyError: The picture or the checkpoint is not at hand.
-        """
+        """(16, h, w) heat maps of run A (side 0) or B (1); `StudyError` without picture or checkpoint."""
         if self.pictures is None:
             raise StudyError("no heat map: the prepared pictures of this set are not at hand")
         if (side, number) not in self._heatmaps:

@@ -23,7 +23,7 @@ from hpe_study.config import TrainingConfig
 from hpe_study.data.store_key import StoreSettings
 from hpe_study.errors import StudyError
 from hpe_study.models import model_from_checkpoint
-from hpe_study.study.pool import pool_records
+from hpe_study.study.records import pool_records
 from hpe_study.training.trainer import Trainer
 from hpe_study.utils.files import read_json
 from simulated_people import StandInSpec, make

@@ -19,7 +19,7 @@ from hpe_study.data.augmentation import (
 from hpe_study.data.loading import loader
 from hpe_study.data.sampling import MixedSampler, repeats
 from hpe_study.skeletons import MPII16
-from hpe_study.training.variants import KeyedBySample
+from hpe_study.training.variants import keyed_by_sample
 from hpe_study.utils import rng
 from tests.stick_people import stick_store
 
@@ -185,14 +185,13 @@ def test_a_sample_that_comes_again_is_changed_anew():
         assert time == seen[pair]
         seen[pair] += 1
     assert max(seen.values()) == 4
-    keyed = KeyedBySample()
-    names, epoch = keyed.keys(pairs, 0, 3, times)
+    names, epoch = keyed_by_sample(pairs, 0, 3, times)
     assert len(set(names)) == len(names)
     change = sample_augmentation(
         AugmentationConfig(scale_limit=1), names, np.full(len(names), True), 0, epoch
     )
     assert len(set(change.scale.tolist())) > 45
-    first, _ = keyed.keys(pairs[times == 0], 0, 3)
+    first, _ = keyed_by_sample(pairs[times == 0], 0, 3)
     assert first.tolist() == names[times == 0].tolist()  # who comes once is changed as ever
     np.testing.assert_array_equal(
         repeats(np.array([[1, 5, 2], [1, 6, 2], [0, 5, 2]])), [0, 1, 0]

@@ -40,7 +40,7 @@ import pandas as pd
 from hpe_study.config import Profile
 from hpe_study.report import claims, style
 from hpe_study.report.scores import pool_seeds
-from hpe_study.study.records import NEW_COLUMNS, RECORD_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS
+from hpe_study.study.records import RECORD_COLUMNS, RUN_COLUMNS, SCORE_COLUMNS
 from hpe_study.study.runs import paper_table, rows, stage_config
 
 profile = Profile(
@@ -54,9 +54,9 @@ assert style.SET_COLOURS["coco"]
 columns = [*RUN_COLUMNS, *SCORE_COLUMNS, *RECORD_COLUMNS]
 record = dict.fromkeys(columns, 1.0) | {key: getattr(coco[0], key, None) for key in RUN_COLUMNS} | {
     "run": coco[0].name, "test_set": "h36m", "metric": "mpjpe", "scorer": "model", "protocol": "study",
-    "value": 77.0, "low": 70.0, "high": 80.0, "weights_from": "random",
+    "value": 77.0, "low": 70.0, "high": 80.0, "weights_from": "random", "test_origin": "simulated",
 }  # fmt: skip
-scores = pool_seeds(pd.DataFrame([record | NEW_COLUMNS]))
+scores = pool_seeds(pd.DataFrame([record]))
 assert scores["label"].tolist() == ["coco → H36M"] and str(scores["score"][0]) == "77 [70, 80]"
 assert scores.pivot(index="two_d", columns="test_set", values="score").index.tolist() == ["coco"]
 """

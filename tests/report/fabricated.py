@@ -145,6 +145,7 @@ def _rows(test_set, store, scores):
     rows = pd.DataFrame(list(scores), columns=["run", "scorer", "metric", "unit"])
     return rows.assign(
         test_set=test_set,
+        test_origin=store.origin,
         protocol=PROTOCOL,
         value=sums.sum(1) / counts.sum(1),
         low=low,

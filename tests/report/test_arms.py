@@ -1,6 +1,5 @@
 """Arms at equal images: tidy scores, pooled and compared, and what labels are worth."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +10,6 @@ from hpe_study.report.arms import (
     contrasts,
     find_run,
     in_words,
-    labels_worth,
     missing,
     pooled,
     scores_of,
@@ -81,23 +79,6 @@ def test_differences_as_a_table_and_in_words():
     assert seeds == 3
     assert as_table(differences[:0]).empty
     assert in_words(differences[:0]) == {}
-
-
-def test_labels_are_worth_as_many_as_reach_the_same_score_alone():
-    labels, alone, after = [100, 1000, 10000], [10.0, 20.0, 30.0], [20.0, 25.0, 35.0]
-    curve = pd.DataFrame(
-        {
-            "seed": 0,
-            "labels": labels * 2,
-            "start": ["real"] * 3 + ["simulated+real"] * 3,
-            "value": alone + after,
-        }
-    )
-    worth = labels_worth(curve, "real", "simulated+real")
-    assert worth.loc[10000, "says"].startswith("more than 10,000 (")
-    assert worth.loc[100, "says"] == "1,000 (1,000 to 1,000 over seeds)"
-    assert worth["median"].to_dict() == pytest.approx({100: 1000, 1000: 10**3.5, 10000: np.inf})
-    assert labels_worth(curve[:0], "real", "simulated+real").empty
 
 
 def test_without_records_there_is_nothing_and_it_is_said():

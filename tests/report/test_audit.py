@@ -2,14 +2,12 @@
 an interval allows."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from hpe_study import published_defects
 from hpe_study.evaluation.rescore import protocol_spread, rescore
 from hpe_study.parameter_files import read_profile
 from hpe_study.report import audit as page
-from hpe_study.report import audit_pictures
 from hpe_study.report.claims import CLAIMS
 from hpe_study.report.contrasts import CONTRADICTS, SUPPORTS, Evidence
 from hpe_study.report.intervals import DRAWS, Sample
@@ -99,18 +97,6 @@ def test_the_verdict_on_a_size():
     assert page.size(change(5), None) == "–"
 
 
-def test_the_sentence_counts_switches_not_rows():
-    table = pd.DataFrame(
-        {"ours: direction": ["reproduced", "can't tell", "can't tell"], "seeds": 2},
-        index=pd.MultiIndex.from_tuples(
-            [("crop_pck", "a"), ("crop_pck", "b"), ("first_n_3d", "c")], names=["switch", "number"]
-        ),
-    )
-    assert page.sentence(table).startswith("1 of 2 switches leave a trace")
-    assert "one seed" in page.sentence(table.assign(seeds=1))
-    assert page.sentence(table.assign(seeds=1)).endswith("for: first_n_3d.")
-
-
 class Known(Evidence):
     """MPJPE of each run of the audit, with a spread of its own of 1 mm."""
 
@@ -147,30 +133,12 @@ def test_the_stack_says_what_the_switches_turn():
     assert larger["ours: corrected, value"] == pytest.approx(13)
     assert (larger["ours: corrected, says"], larger["ours: all switches, says"]) == (CONTRADICTS, SUPPORTS)
     assert larger["published, value"] == pytest.approx(73.63 - 96.81)
-    assert "“LSP − FLIC on H36M”: corrected contradicts, all switches supports" in page.survivors(table)
-
-
-@pytest.fixture
-def stick_audit(tmp_path, monkeypatch, stick_stores):
-    """A study whose every store is one of stick people, as corrected and as published."""
-    monkeypatch.setattr(audit_pictures, "open_store", lambda study, name, split: stick_stores["3d", split])
-    return Study("params/audit.yaml")
-
-
-def test_pictures_say_what_is_to_be_seen_and_become_files(stick_audit, tmp_path):
-    crops = audit_pictures.crops(stick_audit, "lsp").save(tmp_path)
-    pairs = audit_pictures.pairs(stick_audit).save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"audit_{name}.png" for name in ("crops_lsp", "pairs")
-    ]
-    assert "corrected: 100 % of labels inside" in crops.alt
-    assert all("simulated" in picture.alt for picture in (crops, pairs))
 
 
 def test_a_size_is_given_only_where_the_same_number_is_printed():
     """Arms found on FLIC's true labels are another number than the paper's 2D score on the labels as it read
     them."""
-    assert {measure.size for measure in audit.MEASURES if measure.title == audit.ARMS} == {None}
+    assert {measure.size for measure in audit.MEASURES if measure.number == "flic pck"} == {None}
 
 
 def test_labels_as_read_go_by_the_sets_own_name():

@@ -8,8 +8,9 @@ from hpe_study.report.contrasts import BELOW, MINUTES, OPEN, OWN, SUPPORTS, judg
 from hpe_study.report.evidence import AFTER, Ours, Printed, jump_at_drop
 from hpe_study.report.intervals import DRAWS, Sample
 from hpe_study.report.results import Results
-from hpe_study.report.timing import LAST_RUN
 from hpe_study.study import Run
+from hpe_study.study.person_errors import PersonErrors
+from hpe_study.study.runs import LAST_RUN
 
 MPII = Run(3, "mpii", "h36m", "h36m")
 
@@ -38,7 +39,7 @@ def test_our_numbers_are_those_of_the_records(results):
 
 def test_without_errors_of_people_intervals_come_from_the_table_and_say_so(results):
     alone = Results(results.study)
-    alone._people = None
+    alone._people = PersonErrors()
     sample = Ours(alone).sample(MPII, "h36m", [0, 1])
     assert not sample.paired
     assert sample.value == pytest.approx(results.of(MPII, "h36m")["value"].mean())

@@ -67,7 +67,7 @@ def test_verdicts_of_the_fabricated_order(ledger):
 def test_the_verdict_flips_with_the_data(results, ledger):
     """Without errors of people the ledger reads runs.csv; there MPII's numbers and FLIC's are exchanged."""
     swapped = Results(results.study)
-    swapped._people = None
+    swapped._people = PersonErrors()
     names = swapped.runs["run"]
     swapped.runs["run"] = (
         names.str.replace("-mpii-", "-none-").str.replace("-flic-", "-mpii-").str.replace("-none-", "-flic-")
@@ -126,7 +126,7 @@ def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
     alone.runs = alone.runs[alone.runs["seed"] == 0].assign(legacy="crop_pck")
     told = book.build(alone)
     assert any("One seed" in note for note in told.notes)
-    assert "turned on: crop_pck" in told._repr_html_()
+    assert any("turned on: crop_pck" in note for note in told.notes)
 
 
 def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
@@ -137,7 +137,7 @@ def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
     assert claims["ours: simulated"].all()
     assert {"published: verdict", "ours: verdict", "ours: Holm verdict"} < set(claims)
     assert contrasts["claim"].nunique() == len(book.CLAIMS)
-    assert "simulated" in ledger._repr_html_()
+    assert "simulated" in ledger.heading
     assert f"Of {len(book.CLAIMS)} claims, on simulated people" in ledger.sentence().data
 
 

@@ -2,9 +2,12 @@
 
 import copy
 
+import nbformat
+import numpy as np
 import pytest
 
 from hpe_study.errors import StudyError
+from hpe_study.evaluation.bootstrap import estimate
 from hpe_study.study.compare import ChangedStudy, paired_errors
 from tests.tiny_study import RUN
 
@@ -39,3 +42,24 @@ def test_what_cannot_be_compared_is_refused(tiny_study):
     with pytest.raises(StudyError, match="has no run"):
         paired_errors(tiny_study, "stage7-x", {}, {"stage3": {"learning_rate": 1e-4}})
     assert tiny_study.profile == before
+
+
+def test_a_and_b_are_compared_on_the_same_people(own_tiny_study):
+    compared = paired_errors(own_tiny_study, RUN, {}, {"stage3": {"learning_rate": 3e-3}}, device="cpu")
+    a, b = compared.values["mpjpe"]
+    row = compared.table.loc["mpjpe"]
+    np.testing.assert_allclose(row["B − A"], np.nanmean(b) - np.nanmean(a), rtol=1e-6)
+    assert row["low"] <= row["B − A"] <= row["high"]
+    assert (row["people"], row["unit"], row["seeds"]) == (12, "mm", 1)
+    assert estimate(b - a, compared.units)["n"] == 12
+    joints = compared.joints
+    assert len(joints) == 15
+    assert "pelvis" not in joints.index
+    np.testing.assert_allclose(joints["A"].mean() * 15 / 16, row["A"], rtol=1e-6)  # the root has no error
+    assert compared.simulated
+
+
+def test_the_notebook_says_what_the_intervals_leave_out():
+    answer = nbformat.read("notebooks/your_question.ipynb", as_version=4).cells[-1].outputs[0]
+    said = answer["data"]["text/markdown"]
+    assert all(words in said for words in ("PA-MPJPE", "PCK150", "simulated people", "another seed moves"))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from hpe_study.config import PAPER_2D, PAPER_3D, Profile
+from hpe_study.config import Profile
 from hpe_study.errors import StudyError
 from hpe_study.parameter_files import read_profile
 from hpe_study.study import Run, Study
 from hpe_study.study.eta import counts_of, images_of
-from hpe_study.study.runs import rows, stage_config, table1, table3
+from hpe_study.study.runs import paper_table, rows, stage_config
 
 
 def test_the_three_tables_need_49_trainings():
@@ -19,8 +19,8 @@ def test_the_three_tables_need_49_trainings():
     assert [sum(row.table == table for row in made) for table in (1, 2, 3)] == [9, 9, 9 + 6]
     assert len({run for row in made for run in row.run.lineage}) == 49
     single = {row.run.name for row in made if row.table == 3 and row.run.epoch_scale == 1}
-    others = {run.name for run in table1(PAPER_2D, PAPER_3D)}
-    assert sorted(single - others - {run.name for run in table3(["mpii"], PAPER_3D)}) == [
+    others = {run.name for run in paper_table(1)}
+    assert sorted(single - others - {run.name for run in paper_table(3, ["mpii"])}) == [
         f"stage3-{two_d}-h36m-{last}-seed0"
         for two_d in ("flic", "lsp")
         for last in ("mpi_inf_3dhp", "occlusion_person")

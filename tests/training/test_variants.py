@@ -23,13 +23,13 @@ from hpe_study.training.variants import (
     LAST,
     FirstOf3D,
     InCropUnits,
-    KeyedBySample,
-    KeyedByWorker,
     OwnLabels,
     PermutedLabels,
     every_bone,
     every_joint,
     init_checkpoint,
+    keyed_by_sample,
+    keyed_by_worker,
     labelled_bones,
     labelled_joints,
     variant_for,
@@ -92,11 +92,11 @@ def test_the_first_n_of_the_3d_set_are_all_that_is_ever_seen():
 def test_stuck_augmentation_repeats_in_every_worker_and_epoch():
     def drawn(keyed, batch, epoch):
         sample = np.stack([np.zeros(4, int), np.arange(4) + 4 * batch], 1)
-        names, epoch = keyed.keys(sample, batch, epoch)
+        names, epoch = keyed(sample, batch, epoch)
         change = sample_augmentation(AugmentationConfig(), names, np.ones(4, bool), 0, epoch)
         return torch.cat([change.scale, change.angle, change.flip.float()])
 
-    stuck, fresh = KeyedByWorker(), KeyedBySample()
+    stuck, fresh = keyed_by_worker, keyed_by_sample
     for batch, epoch in ((1, 0), (3, 0), (0, 1), (2, 9)):  # four workers: batches 0 to 3 are each one's first
         assert torch.equal(drawn(stuck, 0, 0), drawn(stuck, batch, epoch))
         assert not torch.equal(drawn(fresh, 0, 0), drawn(fresh, batch, epoch))
@@ -154,10 +154,10 @@ def test_most_bones_that_the_published_geometry_sees_on_flic_are_not_real(real_d
 def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_stores):
     stores = [stick_stores["2d", "train"], stick_stores["3d", "train"]]
     plain = variant_for(stage(), stores)
-    assert (type(plain.sampler), type(plain.pairing), type(plain.augmentation)) == (
+    assert (type(plain.sampler), type(plain.pairing), plain.augmentation_keys) == (
         MixedSampler,
         OwnLabels,
-        KeyedBySample,
+        keyed_by_sample,
     )
     assert (plain.heatmap_joints, plain.geometry_inputs, plain.geometry_loss, plain.keeps_best) == (
         labelled_joints,
@@ -167,10 +167,10 @@ def test_a_variant_is_chosen_once_and_by_default_it_is_the_corrected_one(stick_s
     )
     everything = StageConfig(**(stage(three_d="mpi_inf_3dhp").model_dump() | {"legacy": ["all"]}))
     published = variant_for(everything, stores)
-    assert (type(published.sampler), type(published.pairing), type(published.augmentation)) == (
+    assert (type(published.sampler), type(published.pairing), published.augmentation_keys) == (
         FirstOf3D,
         PermutedLabels,
-        KeyedByWorker,
+        keyed_by_worker,
     )
     assert (published.heatmap_joints, published.geometry_inputs) == (every_joint, every_bone)
     assert published.geometry_loss is geometric_loss_in_pixels

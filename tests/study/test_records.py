@@ -10,7 +10,7 @@ from hpe_study.errors import StudyError
 from hpe_study.report.results import Results
 from hpe_study.study import Run, Study
 from hpe_study.study.person_errors import PersonErrors
-from hpe_study.study.pool import pool_records
+from hpe_study.study.records import pool_records
 from tests.report.fabricated import fabricate
 
 MPII = Run(3, "mpii", "h36m", "h36m")
