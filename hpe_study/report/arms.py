@@ -36,7 +36,6 @@ SOURCES = {  # the 2D sets of stage 1: what they are called
     "mpii+lsp_extended": "simulated MPII, then real LSP-Extended",
 }
 COLUMNS = ["run", "seed", "stage", "three_d", "start", "source", "arm", "recipe", "share", "labels"]
-NO_BLAZEPOSE = "BlazePose was not run here: `make blazepose`, then the study's command again."
 COLUMNS += ["learnt_from", "images", "minutes", "scorer", "origin", "test", "value", "low", "high"]
 
 
@@ -99,15 +98,6 @@ def beside_blazepose(study: Study) -> pd.DataFrame:
     )
 
 
-def found_by_blazepose(study: Study) -> pd.DataFrame:
-    """How many of the people of each test set BlazePose finds: percent, its 95 % interval, n people."""
-    columns = ["test_set", "test_origin", "value", "low", "high", "n"]
-    path = study.blazepose[0]
-    if not path.exists():
-        return pd.DataFrame(columns=columns)
-    return read_runs(path).query("metric == 'found'")[columns].reset_index(drop=True)
-
-
 def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Means over seeds: `by`, value, low, high (95 % interval), seeds, and all of it as a `Score`."""
     rows = []
@@ -116,8 +106,8 @@ def pooled(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         better = "lower" if "mm" in test or "exchanged" in test else "higher"
         if "scorer" in group and group["scorer"].iloc[0] == FOUND:
             better = None  # not of everybody
-        score = Score(mean.value, mean.low, mean.high, test_set=test, better=better, digits=1)
-        rows.append((*key, mean.value, mean.low, mean.high, mean.seeds, score))
+        score = Score(mean["value"], mean["low"], mean["high"], test_set=test, better=better, digits=1)
+        rows.append((*key, *mean.values(), score))
     return pd.DataFrame(rows, columns=[*by, "value", "low", "high", "seeds", "score"])
 
 

@@ -56,11 +56,11 @@ class Ours(Evidence):
     def __init__(self, *results: Results) -> None:
         self.results, self.simulated = results, any(each.simulated for each in results)
         self.sizes = training_images() | _sizes(results[0])
+        self._names = [set(one.runs["run"].unique()) for one in results]
 
     def _made(self, run):
         """(results, seeds) of the first that hold the run."""
-        for results in self.results:
-            names = set(results.runs["run"])
+        for results, names in zip(self.results, self._names, strict=True):
             if seeds := {seed for seed in results.seeds if replace(run, seed=seed).name in names}:
                 return results, seeds
         return None, set()

@@ -22,16 +22,6 @@ Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds with its 95 % interval; `low` and `high` are NaN where the spread is not known."""
-
-    value: float
-    low: float
-    high: float
-    seeds: int
-
-
-@dataclass(frozen=True)
 class Sample:
     """What is known of a number."""
 
@@ -115,21 +105,19 @@ def interval(draws: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def mean_of_rows(rows: pd.DataFrame) -> Estimate | None:
-    """`Estimate` from rows of `runs.csv`, one per seed, that differ in nothing else; None without rows.
+def mean_of_rows(rows: pd.DataFrame) -> dict[str, float]:
+    """Value, low, high (95 % interval) and seeds of rows of `runs.csv`, one per seed, otherwise alike.
 
     One seed: its own interval. More: the seeds share their test people, so that part of the variance is
     averaged and stays, while the variance between seeds is divided by their number.
     """
-    if len(rows) == 0:
-        return None
     values, low, high = (rows[key].to_numpy(float) for key in ("value", "low", "high"))
     if len(rows) == 1:
-        return Estimate(values[0], low[0], high[0], 1)
+        return {"value": values[0], "low": low[0], "high": high[0], "seeds": 1}
     between = values.var(ddof=1) / len(values)
     within = np.mean(((high - low) / (2 * Z)) ** 2)
-    half = Z * np.sqrt(between + within)
-    return Estimate(values.mean(), values.mean() - half, values.mean() + half, len(values))
+    mean, half = values.mean(), Z * np.sqrt(between + within)
+    return {"value": mean, "low": mean - half, "high": mean + half, "seeds": len(values)}
 
 
 def sample_of_rows(rows: pd.DataFrame, name: str) -> Sample:

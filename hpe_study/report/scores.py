@@ -1,7 +1,5 @@
 """The scores of a study as one tidy frame, which every table notebook starts from."""
 
-from dataclasses import asdict
-
 import pandas as pd
 
 from hpe_study.config import PAPER_3D
@@ -33,7 +31,7 @@ def pool_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     headline = headline.rename(columns={"images_line": "images", "peak_memory_mb": "memory_mb"})
     headline["minutes"] = headline["seconds_line"] / 60
     groups = headline.groupby([*CONDITION, "test_set", "metric", "scorer"], dropna=False, sort=False)
-    numbers = pd.DataFrame(asdict(mean_of_rows(group)) for _, group in groups)
+    numbers = pd.DataFrame(mean_of_rows(group) for _, group in groups)
     costs = groups[["images", "minutes", "memory_mb", "images_2d", "n", "groups"]].mean().reset_index()
     scores = pd.concat([costs, numbers], axis=1)
     scores["origin"] = groups["test_origin"].first().to_numpy()

@@ -52,9 +52,8 @@ def _search(study: Study) -> tuple[dict[str, str], dict[str, dict]]:
         except (StudyError, OSError):
             continue  # there, and wrong: its preparation says what and fails alone
         before = sources.get(name)
-        changed = (
-            prepared and before and before["options"] == now["options"] and before["digest"] != now["digest"]
-        )
+        same_options = prepared and before and before["options"] == now["options"]
+        changed = same_options and before["digest"] != now["digest"]
         if changed and any(a < b for a, b in zip(now["records"], before["records"], strict=True)):
             stores = study.store_path(name, "test").parent
             print(

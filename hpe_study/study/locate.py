@@ -36,11 +36,8 @@ def _newest(home, table):
     for path in sorted((home / "params").glob("*.yaml")):
         with contextlib.suppress(StudyError):  # a file that is being written hides no other's results
             studies.append(Study(path))
-    finished = [
-        study
-        for study in studies
-        if all(path.exists() for path in study.records) and (table is None or table in study.profile.tables)
-    ]
+    with_table = [study for study in studies if table in (None, *study.profile.tables)]
+    finished = [study for study in with_table if all(path.exists() for path in study.records)]
     if not finished:
         wanted = f" with Table {table}" if table else ""
         raise StudyError(f"{home / 'params'}: no study{wanted} is finished; run make study")

@@ -145,10 +145,6 @@ class PersonErrors:
         """Key of the labels that a test set was scored with."""
         return self._parts[test_set][0].key
 
-    def simulated(self, test_set: str) -> bool:
-        """Whether a test set's people are simulated."""
-        return self._parts[test_set][0].simulated
-
     def units(self, test_set: str) -> Units:
         """Who is resampled together."""
         path = self._parts[test_set][0].path
@@ -179,7 +175,8 @@ class PersonErrors:
                 if not chosen:
                     continue
                 group = out.create_group(test_set)
-                group.attrs.update(key=self.key(test_set), simulated=self.simulated(test_set))
+                first, *_ = self._parts[test_set]
+                group.attrs.update(key=first.key, simulated=first.simulated)
                 metrics = self.metrics(test_set)
                 errors = {metric: self.errors(test_set, metric)[chosen] for metric in metrics}
                 joints = {metric: self.joints(test_set, metric) for metric in metrics}

@@ -25,14 +25,7 @@ from hpe_study.viewer.photo import PhotoPeople
 from hpe_study.viewer.picture import save_png
 from hpe_study.viewer.records import RecordPeople
 from hpe_study.viewer.runs import BY_JOINT, RunPeople
-from hpe_study.viewer.sources import (
-    Source,
-    evaluated_runs,
-    opened,
-    run_folder_of,
-    sets_at_hand,
-    uploaded_photo,
-)
+from hpe_study.viewer.sources import Source, opened, run_folder_of, sets_at_hand, uploaded_photo
 from hpe_study.viewer.still import CLASS, STYLE, display_with_still
 from hpe_study.viewer.view import FILTERS, readable
 
@@ -93,8 +86,8 @@ class Viewer(widgets.VBox):
 
     def _make_menus(self, other):
         source, of_runs = self._source, isinstance(self._source, RunFolder)
-        runs = evaluated_runs(source.folder.parent) if of_runs else []
-        name = source.name if of_runs else NONE
+        found = source.folder.parent.glob("*/predictions.h5") if of_runs else ()
+        runs, name = sorted(path.parent.name for path in found), source.name if of_runs else NONE
         self.run_a = _dropdown("run A", sorted({name, *runs}), name, "34%")
         self.run_b = _dropdown("run B", [NONE, *runs], run_folder_of(other).name if other else NONE, "34%")
         sets, first, split = [NONE], NONE, SPLITS[0]

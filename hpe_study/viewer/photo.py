@@ -30,12 +30,10 @@ REACH = 1000.0  # mm: half the edge of the scene
 class PhotoPeople:
     """Photos, one person in each, predicted by one network when they are shown.
 
-    Attributes:
+    Args:
         photos: (name, (H, W, 3) uint8 RGB picture) of each.
-        reader: The network.
-        rows: (N,) their numbers.
-        total: How many there are.
-        unit: Of the bars.
+        reader: The network; by default the one in the box.
+        box: The person's, in all photos; by default the network finds the person itself.
     """
 
     name, split, simulated, reach = "your photos", "photos", False, REACH
@@ -47,13 +45,6 @@ class PhotoPeople:
         reader: PoseReader | None = None,
         box: Box | None = None,
     ) -> None:
-        """Take the photos; nothing is predicted yet.
-
-        Args:
-            photos: (name, picture) of each.
-            reader: By default the network in the box.
-            box: The person's, in all photos; by default the network finds the person itself.
-        """
         self.box = box
         self.photos, self.reader = list(photos), reader or PoseReader(device="cpu")
         self.rows, self.total, self._people = np.arange(len(photos)), len(photos), {}
@@ -94,11 +85,10 @@ class PhotoPeople:
 def examples() -> list[tuple[str, np.ndarray]]:
     """Pictures of a real person that come with the package (Pose2Sim's demo): (name, picture)."""
     records = reversed(list(open_dataset("pose2sim", PACKAGED, "test", every=EVERY)))
-    return [(f"Pose2Sim, {_view(record)}", read_picture(record.image)) for record in records]
-
-
-def _view(record):
-    return f"{record.meta['camera']}, frame {record.meta['frame']}"
+    return [
+        (f"Pose2Sim, {record.meta['camera']}, frame {record.meta['frame']}", read_picture(record.image))
+        for record in records
+    ]
 
 
 def view_of(image: np.ndarray, person: Person, title: str) -> View:

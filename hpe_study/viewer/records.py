@@ -95,9 +95,11 @@ class RecordPeople:
         kind = "simulated people, " if self.simulated else ""
         title = f"{self.name} ({kind}{self.split}) · {self.person(number)}"
         labelled = f"{row['labelled'].sum()} of 16 joints in the image{_size(record)}"
+        has_depth = np.isfinite(row["depth"]).any()
+        depth = () if has_depth else ("no depth labels: nothing to show in space, no depth target",)
         panels = (
             Panel("its own joints", (record.skeleton.name, _counts(record)), own),
-            Panel("as prepared", (MPII16.name, labelled, *_depth_note(row)), common, bars=row["depth"]),
+            Panel("as prepared", (MPII16.name, labelled, *depth), common, bars=row["depth"]),
         )
         description = f"{title}. {_counts(record)}; {_names(record)}.{problem}"
         picture = row["crop"] if image is not None else None
@@ -126,25 +128,16 @@ def _pose(skeleton, box, joints2d, joints3d, occluded):
 
 
 def _counts(record):
-    occluded = f"{(record.occluded == 1).sum()} occluded"
+    labelled, occluded = record.labelled, f"{(record.occluded == 1).sum()} occluded"
     if (record.occluded == UNKNOWN).all():
         occluded = "occlusion not said"
-    return (
-        f"{record.labelled.sum()} of {len(record.labelled)} joints labelled, {occluded},"
-        f" {(~record.labelled).sum()} missing"
-    )
+    return f"{labelled.sum()} of {len(labelled)} joints labelled, {occluded}, {(~labelled).sum()} missing"
 
 
 def _names(record):
     joints = np.array(record.skeleton.joints)
     missing, occluded = joints[~record.labelled], joints[record.occluded == 1]
     return f"missing: {', '.join(missing) or 'none'}; occluded: {', '.join(occluded) or 'none'}"
-
-
-def _depth_note(row):
-    if np.isfinite(row["depth"]).any():
-        return ()
-    return ("no depth labels: nothing to show in space, no depth target",)
 
 
 def _size(record):

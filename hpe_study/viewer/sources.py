@@ -50,11 +50,6 @@ def run_folder_of(source: Study | str | Path) -> Path:
     return source.run_folder(done[-1])
 
 
-def evaluated_runs(folder: Path) -> list[str]:
-    """Names of the runs in a folder that have predictions."""
-    return sorted(path.parent.name for path in folder.glob("*/predictions.h5"))
-
-
 def sets_at_hand(records: Records) -> list[str]:
     """Names of the data sets under the records' data root."""
     there = [name for name in NAMES if any((records.root / folder).is_dir() for folder in info(name).folders)]
