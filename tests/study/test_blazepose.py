@@ -9,7 +9,7 @@ import pytest
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import blazepose
 from hpe_study.evaluation.blazepose import FOUND, MISSES, SAME_JOINTS
-from hpe_study.report.arms import beside_blazepose, found_by_blazepose
+from hpe_study.report.arms import beside_blazepose
 from hpe_study.study import blazepose as step
 from hpe_study.study.blazepose import write_blazepose
 from hpe_study.study.person_errors import PersonErrors
@@ -44,7 +44,6 @@ def test_not_installed_is_one_line_and_nothing_is_written(study, monkeypatch):
         write_blazepose(study, progress=False)
     assert not [path for path in study.blazepose if path.exists()]
     assert beside_blazepose(study).empty
-    assert found_by_blazepose(study).empty
 
 
 def test_its_scores_stand_beside_the_runs(study, looks):
@@ -85,7 +84,7 @@ def test_a_frame_has_it_as_an_arm(study, looks):
     assert set(own["source"]) == {MISSES, FOUND}
     assert set(own["three_d"]) == {""}
     assert set(frame[frame["run"] != "BlazePose"]["scorer"]) == {SAME_JOINTS}
-    found = found_by_blazepose(study)
+    found = read_runs(study.blazepose[0]).query("metric == 'found'")
     assert found["value"].tolist() == pytest.approx([75.0] * len(study.sets))
     assert set(found["n"]) == {20}
 
