@@ -37,7 +37,12 @@ SETTINGS = """
 
 `gpu` has the paper's network and a tenth of its epochs, `demo` (`make study`) a network for two cores. `first` and `audit` are
 based on `demo`. Tables 4 to 8 (`fair` and what is based on it) have one λ_reg, 0.1, in every row: their arms differ in nothing
-but what they name. What is not listed is as printed.
+but what they name.
+"""
+OTHERS = """
+What the paper does not print, but `paper.yaml` has as the published code does: alike stages share a row. Short trainings of a
+narrow network need weight decay, a warm-up, a higher rate and averaged weights; stages are short in proportion. All other
+settings of network, augmentation and stages are those of `paper.yaml`.
 """
 PEOPLE = """
 ## People
@@ -68,6 +73,8 @@ def page() -> str:
         PAPER.format(count=len(settings), differing=differing),
         SETTINGS,
         _settings(settings.itertuples(), profiles, SMALL),
+        OTHERS,
+        _unlisted(set(settings["key"]), profiles),
         PEOPLE,
         _people(profiles),
         PRACTICE,
@@ -92,10 +99,24 @@ def _settings(rows, profiles, names):
                 for name, equal in zip(names, same, strict=True)
             ]
             printed = "–" if pd.isna(row.printed) else _text(_parsed(row.printed))
-            table.append(
-                [row.what, printed, *values, "" if pd.isna(row.why) else row.why, _effect(row.switch)]
-            )
+            table.append([row.what, printed, *values, "" if pd.isna(row.why) else row.why, _effect(row)])
     return _markdown(["setting", "printed", *names, "why", "effect"], table)
+
+
+def _unlisted(listed, profiles):
+    """The settings without a printed value in which a small profile is not as `paper`."""
+    values = pd.DataFrame(
+        {name: pd.json_normalize(one.model_dump()).iloc[0] for name, one in profiles.items()}
+    )
+    values = values[values.index.str.match(r"(network|augmentation|stage\w*)\.") & ~values.index.isin(listed)]
+    values = values.map(_text)
+    values = values.mask(
+        values == "nan", values["paper"], axis=0
+    )  # no schedule of its own for large sets: listed
+    values = values[(values[[*SMALL]].ne(values["paper"], axis=0)).any(axis=1)]
+    values[["part", "setting"]] = values.index.to_series().str.split(".", expand=True)
+    rows = values.groupby(["setting", "paper", *SMALL], sort=False)["part"].agg(", ".join).reset_index()
+    return _markdown(["setting", "paper", *SMALL, "of"], rows.to_numpy())
 
 
 def _people(profiles):
@@ -124,21 +145,21 @@ def _practice(rows):
             row.here,
             row.why,
             "" if pd.isna(row.switch) else f"`{row.switch}`",
-            _effect(row.switch),
+            _effect(row),
         ]
         for row in rows.itertuples()
     ]
     return _markdown(["what", "published", "here", "why", "switch", "effect"], table)
 
 
-def _effect(switch):
-    """What the audit measured of a switch: each number with its change and interval."""
-    if pd.isna(switch):
-        return NOT_MEASURED
+def _effect(row):
+    """What the audit measured of a row's switch, each number with its change and interval, or where it stands."""
+    if pd.isna(row.switch):
+        return NOT_MEASURED if pd.isna(row.measured_in) else row.measured_in
     table = pd.read_csv(MEASURED).rename(columns=lambda name: name.removeprefix("ours: "))
     found = [
-        f"{row['number'].partition(' (')[0]} {_change(row)} {row['number'].rpartition('(')[2].rstrip(')')}"
-        for _, row in table[table["switch"] == switch].iterrows()
+        f"{one['number'].partition(' (')[0]} {_change(one)} {one['number'].rpartition('(')[2].rstrip(')')}"
+        for _, one in table[table["switch"] == row.switch].iterrows()
     ]
     return "; ".join(found) or NOT_MEASURED
 

@@ -29,3 +29,16 @@ def test_a_setting_that_differs_is_a_row(monkeypatch):
     text = deviations.page()
     assert "Those that differ" in text
     assert "| stage 3, λ_geo | 0.01 | 0.5 |" in text
+
+
+def test_a_setting_without_a_printed_value_that_differs_is_a_row(monkeypatch):
+    read = deviations.read_profile
+
+    def with_decay(path):
+        profile = read(path)
+        decay = {"paper": 0.0, "demo": 0.75, "gpu": 0.75}[profile.name]
+        stage3 = profile.stage3.model_copy(update={"weight_decay": decay})
+        return profile.model_copy(update={"stage3": stage3})
+
+    monkeypatch.setattr(deviations, "read_profile", with_decay)
+    assert "| weight_decay | 0 | 0.75 | 0.75 | stage3 |" in deviations.page()
