@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from hpe_study.data.augmentation import original_fraction
-from hpe_study.models.normalization import IMAGENET_RGB
+from hpe_study.models.heads import IMAGENET_RGB
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTH, CANONICAL_STATURE, MPII16
 
 REACH = 6  # standard deviations of a Gaussian that are drawn; beyond it is below 2e-8

@@ -44,10 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 130
     except MemoryError:
-        print(
-            "error: out of memory; close other programs, or take fewer cores or a smaller set",
-            file=sys.stderr,
-        )
+        advice = "close other programs, or take fewer cores or a smaller set"
+        print(f"error: out of memory; {advice}", file=sys.stderr)
         return 1
     except OSError as error:  # a name too long, a folder that is not this user's, a disk that fails
         if error.filename is None:
@@ -168,11 +166,8 @@ def _study(arguments: argparse.Namespace) -> None:
 
 def _show(arguments: argparse.Namespace) -> None:
     read_profile(arguments.profile)
-    values = read_values(arguments.profile)
-    print(
-        yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None),
-        end="",
-    )
+    values, look = read_values(arguments.profile), {"allow_unicode": True, "default_flow_style": None}
+    print(yaml.safe_dump(values, sort_keys=False, width=110, **look), end="")
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

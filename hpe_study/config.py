@@ -30,7 +30,7 @@ from hpe_study.config_sections import (
     each_once,
 )
 from hpe_study.errors import StudyError
-from hpe_study.models.registry import check_network, parse_network
+from hpe_study.models.networks import check_network, parse_network
 from hpe_study.utils.files import digest_of
 
 PAPER_2D = ("mpii", "lsp", "flic")  # the paper's own sets: of its tables, figures and claims
@@ -263,18 +263,17 @@ class Profile(Frozen):
                 if table in self.tables and getattr(self, key) is None:
                     raise ValueError(f"tables: table {table} needs the section {key}")
         used = [
-            (f"{key}.{sets}", sets, (getattr(section, sets),))
+            (f"{key}.{sets}", sets, getattr(section, sets))
             for key in ("fair", "size", "geometry_sweep")
             if (section := getattr(self, key))
             for sets in ("two_d", "three_d")
         ]
         if real := self.real:
-            sources = sum(real.sources, ())
-            used += [("real.sources", "two_d", sources), ("real.three_d", "three_d", real.three_d)]
-        for key, sets, names in used:
-            for name in names:
-                if name not in getattr(self, sets):
-                    raise ValueError(f"{key}: {name!r} must be one of the profile's own {sets}")
+            used += [("real.sources", "two_d", name) for source in real.sources for name in source]
+            used += [("real.three_d", "three_d", name) for name in real.three_d]
+        for key, sets, name in used:
+            if name not in getattr(self, sets):
+                raise ValueError(f"{key}: {name!r} must be one of the profile's own {sets}")
         return self
 
     @model_validator(mode="after")

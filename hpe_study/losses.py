@@ -12,15 +12,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
 from torch import Tensor
 
-from hpe_study.heatmaps import gaussian_targets, read_depth
+from hpe_study.heatmaps import read_depth
 from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTHS, CANONICAL_STATURE, H36M_RATIO, MPII16
 from hpe_study.utils import distributed
 from hpe_study.utils.tensors import at_least_float32, cached_tensor
 
-__all__ = [
-    "depth_at_joints", "depth_loss", "depth_loss_of_values", "gaussian_targets", "geometric_loss",
-    "geometric_loss_in_pixels", "heatmap_loss", "masked_mean",
-]  # fmt: skip
 Reduction = Literal["mean", "none"]
 
 
@@ -60,13 +56,9 @@ class _SquaredError(torch.autograd.Function):
 
 
 def heatmap_loss(
-    prediction: Tensor,
-    target: Tensor,
-    labelled: Tensor,
-    reduction: Reduction = "mean",
-    scale: Literal["mean", "peak"] = "mean",
-    sigma: float | None = None,
-) -> Tensor:
+    prediction: Tensor, target: Tensor, labelled: Tensor, reduction: Reduction = "mean",
+    scale: Literal["mean", "peak"] = "mean", sigma: float | None = None,
+) -> Tensor:  # fmt: skip
     """Squared error between predicted and target heat maps.
 
     Args:
@@ -97,13 +89,9 @@ def depth_at_joints(depth: Tensor, joints: Tensor, labelled: Tensor) -> Tensor:
 
 
 def depth_loss(
-    depth: Tensor,
-    joints: Tensor,
-    target: Tensor,
-    labelled: Tensor,
-    beta: float = 1.0,
+    depth: Tensor, joints: Tensor, target: Tensor, labelled: Tensor, beta: float = 1.0,
     reduction: Reduction = "mean",
-) -> Tensor:
+) -> Tensor:  # fmt: skip
     """`depth_loss_of_values` of the depth maps' values at the joints (`depth_at_joints`).
 
     Training calls these two itself, because the geometric loss shares the values. Maps are (B, J, H, W),
@@ -145,14 +133,12 @@ def _bones(groups, lengths):
     """Of {group: bones} and {bone: length}."""
     slots = max(map(len, groups.values()))
     padded = [[*bones, *[None] * (slots - len(bones))] for bones in groups.values()]
-    children, parents = (
-        tuple(MPII16.index(bone[end]) if bone else 0 for bones in padded for bone in bones) for end in (1, 0)
-    )
+    ends = [bone or (MPII16.joints[0],) * 2 for bones in padded for bone in bones]
     return _Bones(
-        children,
-        parents,
-        tuple(tuple(lengths[bone] if bone else 1.0 for bone in bones) for bones in padded),
-        tuple(tuple(bone is not None for bone in bones) for bones in padded),
+        children=tuple(MPII16.index(child) for _, child in ends),
+        parents=tuple(MPII16.index(parent) for parent, _ in ends),
+        lengths=tuple(tuple(lengths[bone] if bone else 1.0 for bone in bones) for bones in padded),
+        real=tuple(tuple(bone is not None for bone in bones) for bones in padded),
     )
 
 
@@ -162,14 +148,12 @@ _CANONICAL = {
 }
 # The published code's: only ratios, and the shoulders hang from the upper neck.
 _PUBLISHED_GROUPS = BONE_GROUPS | {"shoulders": (("upper_neck", "r_shoulder"), ("upper_neck", "l_shoulder"))}
-_PUBLISHED = _bones(
-    _PUBLISHED_GROUPS,
-    {
-        bone: 1 / H36M_RATIO[group] if group in H36M_RATIO and number % 2 else 1.0
-        for group, bones in _PUBLISHED_GROUPS.items()
-        for number, bone in enumerate(bones)
-    },
-)
+_PUBLISHED_LENGTHS = {
+    bone: 1 / H36M_RATIO[group] if group in H36M_RATIO and number % 2 else 1.0
+    for group, bones in _PUBLISHED_GROUPS.items()
+    for number, bone in enumerate(bones)
+}
+_PUBLISHED = _bones(_PUBLISHED_GROUPS, _PUBLISHED_LENGTHS)
 
 
 class _BoneVariance(torch.autograd.Function):
@@ -181,15 +165,12 @@ class _BoneVariance(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, joints: Tensor, visible: Tensor, canonical: _Bones) -> tuple[Tensor, Tensor]:
-        child, parent, real = (
-            cached_tensor(part, joints.device)
-            for part in (canonical.children, canonical.parents, canonical.real)
-        )
+        parts = canonical.children, canonical.parents, canonical.real
+        child, parent, real = (cached_tensor(part, joints.device) for part in parts)
         lengths = cached_tensor(canonical.lengths, joints.device, joints.dtype)
         bones = joints.index_select(1, child) - joints.index_select(1, parent)
-        valid = (visible.index_select(1, child) & visible.index_select(1, parent)).view(
-            -1, *real.shape
-        ) & real
+        valid = visible.index_select(1, child) & visible.index_select(1, parent)
+        valid = valid.view(-1, *real.shape) & real
         count = valid.sum(-1, keepdim=True)
         counts = count >= 2
         valid = valid & counts

@@ -32,22 +32,17 @@ ORDER_APART = 100.0  # mm between two joints in depth, above which their order i
 NOT_IN_PCKH = tuple(MPII16.indices("pelvis thorax"))  # MPII's own mean leaves them out
 # Pairs of MPII-16 joints whose order in depth is scored; the midpoints are left out, as in PCKh.
 ORDERED_PAIRS = tuple(combinations(sorted(set(range(len(MPII16))) - set(NOT_IN_PCKH)), 2))
-ORDERED_SIDES = tuple(
-    tuple(MPII16.indices(f"l_{joint} r_{joint}"))
-    for joint in ["ankle", "knee", "hip", "wrist", "elbow", "shoulder"]
-)
+_SIDED = ("ankle", "knee", "hip", "wrist", "elbow", "shoulder")
+ORDERED_SIDES = tuple(tuple(MPII16.indices(f"l_{joint} r_{joint}")) for joint in _SIDED)
 CROP_PCK_THRESHOLD = 3.2 / 64  # of the crop's side: 3.2 px of a 64 px heat map
 _CROP_PCK = "r_ankle r_knee r_hip l_hip l_knee l_ankle r_wrist r_elbow l_elbow l_wrist"
 CROP_PCK_JOINTS = tuple(MPII16.indices(_CROP_PCK))
 
 
 def joint_errors(
-    prediction: ArrayLike,
-    truth: ArrayLike,
-    valid: ArrayLike | None = None,
-    root: int | None = None,
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, root: int | None = None,
     align: Align | None = None,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Distances of predicted from true joints. The one place where a prediction meets a truth.
 
     Args:
@@ -96,10 +91,8 @@ def _checked(prediction, truth, valid):
         sample, joint = np.argwhere(broken)[0]
         others = f" (and {broken.sum() - 1} more)" if broken.sum() > 1 else ""
         kind = "NaN" if np.isnan(prediction[sample, joint]).any() else "infinite"
-        raise StudyError(
-            f"the prediction of sample {sample}, joint {joint}{others} is {kind} where there is a truth to"
-            " score it by"
-        )
+        where = f"sample {sample}, joint {joint}{others}"
+        raise StudyError(f"the prediction of {where} is {kind} where there is a truth to score it by")
     return prediction, truth, valid
 
 
@@ -185,10 +178,8 @@ def depth_order_hits(depth: ArrayLike, truth: ArrayLike, pairs: ArrayLike) -> np
         NaN.
     """
     first, second = np.asarray(pairs).T
-    predicted, true = (
-        np.asarray(values, np.float64)[:, first] - np.asarray(values, np.float64)[:, second]
-        for values in (depth, truth)
-    )
+    values = np.asarray(depth, np.float64), np.asarray(truth, np.float64)
+    predicted, true = (array[:, first] - array[:, second] for array in values)
     counted = (np.abs(true) > ORDER_APART) & np.isfinite(predicted)
     return np.where(counted, 100.0 * (predicted * true > 0), np.nan)
 
@@ -210,13 +201,9 @@ def exchanged_sides(prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | 
 
 
 def metric_arrays_3d(
-    prediction: ArrayLike,
-    truth: ArrayLike,
-    valid: ArrayLike | None = None,
-    root: int | None = None,
-    align: Align | None = None,
-    threshold: float = 150.0,
-) -> dict[str, np.ndarray]:
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, root: int | None = None,
+    align: Align | None = None, threshold: float = 150.0,
+) -> dict[str, np.ndarray]:  # fmt: skip
     """Every 3D metric as an (N, J) array whose mean is the score; arguments as of `joint_errors`.
 
     Returns:
@@ -255,34 +242,24 @@ def n_mpjpe(
 
 
 def pck3d(
-    prediction: ArrayLike,
-    truth: ArrayLike,
-    valid: ArrayLike | None = None,
-    threshold: float = 150.0,
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None, threshold: float = 150.0,
     root: int | None = None,
-) -> float:
+) -> float:  # fmt: skip
     """Percent of joints closer than `threshold` mm ("<", as MPI-INF-3DHP's own script)."""
     return nan_mean(hits(joint_errors(prediction, truth, valid, root), threshold))
 
 
 def auc3d(
-    prediction: ArrayLike,
-    truth: ArrayLike,
-    valid: ArrayLike | None = None,
-    thresholds: Sequence[float] = AUC_THRESHOLDS,
-    root: int | None = None,
-) -> float:
+    prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | None = None,
+    thresholds: Sequence[float] = AUC_THRESHOLDS, root: int | None = None,
+) -> float:  # fmt: skip
     """Mean of PCK over `thresholds` (mm), percent; see `auc_hits`."""
     return nan_mean(auc_hits(joint_errors(prediction, truth, valid, root), thresholds))
 
 
 def pckh(
-    prediction: ArrayLike,
-    truth: ArrayLike,
-    head_size: ArrayLike,
-    labelled: ArrayLike,
-    threshold: float = 0.5,
-    left_out: Sequence[int] = NOT_IN_PCKH,
-) -> float:
+    prediction: ArrayLike, truth: ArrayLike, head_size: ArrayLike, labelled: ArrayLike,
+    threshold: float = 0.5, left_out: Sequence[int] = NOT_IN_PCKH,
+) -> float:  # fmt: skip
     """The mean of `pckh_hits` in percent, of joints (N, 16, 2) px."""
     return nan_mean(pckh_hits(joint_errors(prediction, truth, labelled), head_size, threshold, left_out))

@@ -40,13 +40,11 @@ def read_values(path: str | Path) -> dict:
         if base is None:
             return values
         if not isinstance(base, str) or "/" in base or not base.endswith(".yaml"):
-            raise StudyError(
-                f"{path}: base: {reprlib.repr(base)} is not the name of a .yaml file beside this one"
-            )
+            name = reprlib.repr(base)
+            raise StudyError(f"{path}: base: {name} is not the name of a .yaml file beside this one")
         if not os.path.isfile(path.parent / base):
-            raise StudyError(
-                f"{path}: base: there is no file {base!r:.80} beside it (there are: {_files_beside(path)})"
-            )
+            there = f"there are: {_files_beside(path)}"
+            raise StudyError(f"{path}: base: there is no file {base!r:.80} beside it ({there})")
         path = path.parent / base
 
 
@@ -92,14 +90,10 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         names = set()
         for key in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
-            if key.tag != "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {str(key.value)[:40]!r} is no text", key.start_mark
-                )
-            if key.value in names:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
-                )
+            text = key.tag == "tag:yaml.org,2002:str"
+            if not text or key.value in names:
+                fault = f"the key {str(key.value)[:40]!r} {'stands there twice' if text else 'is no text'}"
+                raise yaml.constructor.ConstructorError(None, None, fault, key.start_mark)
             names.add(key.value)
         return super().construct_mapping(node, deep)
 

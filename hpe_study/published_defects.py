@@ -85,11 +85,8 @@ NAMES = tuple(defect.name for defect in DEFECTS)
 def chosen(names: Iterable[str]) -> tuple[str, ...]:
     """The defects of a `legacy:` list in the order of `DEFECTS`; `StudyError` for an unknown one."""
     names = tuple(names)
-    unknown = [name for name in names if name not in (*NAMES, ALL)]
-    if unknown:
-        raise StudyError(
-            f"legacy: no defect {', '.join(map(repr, unknown))}; there are {', '.join(NAMES)}, and all"
-        )
+    if unknown := ", ".join(repr(name) for name in names if name not in (*NAMES, ALL)):
+        raise StudyError(f"legacy: no defect {unknown}; there are {', '.join(NAMES)}, and all")
     return tuple(name for name in NAMES if ALL in names or name in names)
 
 

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from hpe_study.datasets.options import add_option_flag, parsed_options
+from hpe_study.datasets.commands import add_option_flag, parsed_options
 from hpe_study.errors import StudyError
 from simulated_people.spec import StandInSpec
 from simulated_people.stand_ins import NAMES, make

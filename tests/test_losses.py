@@ -5,13 +5,8 @@ import pytest
 import torch
 
 from benchmarks.twins import depth_twin, geometric_twin, heatmap_twin
-from hpe_study.losses import (
-    depth_loss,
-    gaussian_targets,
-    geometric_loss,
-    geometric_loss_in_pixels,
-    heatmap_loss,
-)
+from hpe_study.heatmaps import gaussian_targets
+from hpe_study.losses import depth_loss, geometric_loss, geometric_loss_in_pixels, heatmap_loss
 from hpe_study.skeletons import (
     BONE_GROUPS,
     CANONICAL_LENGTH,

@@ -1,25 +1,95 @@
-"""Crops and labels of a batch: read from the stores by worker processes, or held on the device.
+"""Which samples an epoch sees, and their batches: read by worker processes, or held on the device.
 
-On a GPU crops stay on the device where they fit beside the network; on the CPU a store that is held in
-memory is this already. Both give the same batches, number for number.
+Samples are drawn in the parent process, from named random streams. On a GPU crops stay on the device where
+they fit beside the network; on the CPU a store that is held in memory is this already. Both give the same
+batches, number for number.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from hpe_study.data.sampling import split_batches
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
-from hpe_study.utils import processes
+from hpe_study.utils import distributed, processes, rng
 
+Pairs = TypeVar("Pairs", np.ndarray, torch.Tensor)
 RawBatch = dict[str, torch.Tensor]
 LABELS = ("center", "side", "region", "joints2d", "labelled", "joints3d", "depth", "scale", "intrinsics")
 # Share of the device's free memory for crops; the rest is for the network, its gradients and activations.
 SHARE_OF_FREE = 0.5
 CHUNK = 256  # crops read at a time while filling, so that the host never holds the set twice
+
+
+@dataclass(frozen=True)
+class MixedSampler:
+    """Draws an epoch's samples from several stores, without repetition.
+
+    A count above a store's length goes through all of the store again.
+    """
+
+    counts: tuple[int, ...]  # number of samples of each store in an epoch
+    lengths: tuple[int, ...]  # number of samples in each store
+    seed: int  # of the run
+    # {store: indices that may be drawn}; of a store that is not named, all
+    chosen: Mapping[int, np.ndarray] = field(default_factory=dict)
+
+    def pool(self, store: int) -> np.ndarray:
+        """Indices of a store that may be drawn."""
+        return self.chosen[store] if store in self.chosen else np.arange(self.lengths[store])
+
+    def draw(self, epoch: int) -> np.ndarray:
+        """Draw an epoch's samples, (sum of counts, 2) int64: store and index, in the order they are seen."""
+        random = rng.generator("mix", self.seed, epoch)
+        chosen = []
+        for store, count in enumerate(self.counts):
+            pool = self.pool(store)
+            rounds = [random.permutation(pool) for _ in range(-(-count // len(pool)))]
+            chosen.append(np.stack([np.full(count, store), np.concatenate(rounds)[:count]], 1))
+        return random.permutation(np.concatenate(chosen))
+
+
+def repeats(pairs: np.ndarray) -> np.ndarray:
+    """(N,): how often each sample came before in a list of `pairs`; of three indices the label's counts."""
+    names = pairs[:, 0].astype(np.int64) << 40 | pairs[:, -1]
+    order = np.argsort(names, kind="stable")
+    starts = np.flatnonzero(np.diff(names[order], prepend=-1))
+    result = np.empty(len(names), np.int64)
+    result[order] = np.arange(len(names)) - np.repeat(starts, np.diff(starts, append=len(names)))
+    return result
+
+
+def split_batches(pairs: Pairs, batch_size: int, drop_last: bool = False) -> list[Pairs]:
+    """Split `pairs` (N, …) into batches, in their order.
+
+    `drop_last` leaves out a last batch that is not full, unless it is the only one.
+    """
+    whole = len(pairs) - len(pairs) % batch_size if drop_last and len(pairs) >= batch_size else len(pairs)
+    return [pairs[start : start + batch_size] for start in range(0, whole, batch_size)]
+
+
+def shard_batches(pairs: np.ndarray, batch_size: int) -> tuple[np.ndarray, int]:
+    """This process's equal part of every whole batch, and its size, where several processes train together.
+
+    The pairs (N, …) are of the epoch, `batch_size` of all processes. Raises `StudyError` where a process
+    would get nothing.
+    """
+    count = distributed.size()
+    if count == 1:
+        return pairs, batch_size
+    parts = [
+        np.array_split(batch, count)[distributed.rank()]
+        for batch in split_batches(pairs, batch_size, drop_last=True)
+    ]
+    if len(pairs) < count:
+        raise StudyError(
+            f"devices: {count} processes, but an epoch has only {len(pairs)} samples; lower devices"
+        )
+    return np.concatenate(parts), batch_size // count
 
 
 class Samples(Dataset):
@@ -57,10 +127,8 @@ def common_crop_size(stores: Sequence[Store]) -> int:
     sizes = {store.path: int(store.attrs["crop_size"]) for store in stores}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{path} ({size} px)" for path, size in sizes.items())
-        raise StudyError(
-            f"stores of one run must have crops of one size: {listed}; prepare them with the same input_size"
-            " and crop_margin"
-        )
+        advice = "prepare them with the same input_size and crop_margin"
+        raise StudyError(f"stores of one run must have crops of one size: {listed}; {advice}")
     return next(iter(sizes.values()))
 
 
@@ -80,7 +148,7 @@ def loader(
 def _loader(stores, sampler, workers, keep=False):
     return DataLoader(
         Samples(stores), batch_sampler=sampler, collate_fn=_shared, num_workers=workers,
-        worker_init_fn=processes.start_reader,
+        worker_init_fn=processes.start_worker,
         multiprocessing_context=processes.context() if workers else None,
         pin_memory=torch.cuda.is_available(), persistent_workers=keep and workers > 0,
     )  # fmt: skip
@@ -90,26 +158,13 @@ class StreamedBatches:
     """Batches read in every epoch, by processes that stay from epoch to epoch: starting one takes seconds."""
 
     def __init__(self, stores: Sequence[Store], workers: int = 0) -> None:
-        self._sampler = _ListSampler()
+        self._sampler = []  # the batches of an epoch
         self._loader = _loader(stores, self._sampler, workers, keep=True)
 
     def batches(self, pairs: np.ndarray, batch_size: int) -> Iterator[RawBatch]:
         """As `loader` with drop_last. Exhaust an epoch's batches before asking for the next epoch's."""
-        self._sampler.batches = split_batches(pairs, batch_size, drop_last=True)
+        self._sampler[:] = split_batches(pairs, batch_size, drop_last=True)
         return map(_as_tensors, self._loader)
-
-
-class _ListSampler:
-    """A batch sampler that goes through a list, which is replaced for every epoch."""
-
-    def __init__(self):
-        self.batches = []
-
-    def __iter__(self):
-        return iter(self.batches)
-
-    def __len__(self):
-        return len(self.batches)
 
 
 def _shared(batch):

@@ -18,12 +18,11 @@ import h5py
 import numpy as np
 
 from hpe_study.data.crops import crop_square, encode_jpeg, similarity_scale, stored_region
-from hpe_study.data.schema import LABELS, TEXTS, check_arrays, of_skeleton
+from hpe_study.data.store import LABELS, TEXTS, check_arrays, of_skeleton
 from hpe_study.data.store_key import VERSION, StoreSettings, store_key, stored_key
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.fit import LARGEST_PICTURE, check_fit
 from hpe_study.datasets.label_mapping import CORRECT, LabelMapping
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import LARGEST_PICTURE, Record, check_fit
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import ask_for_room, atomic, lock
@@ -47,10 +46,8 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
     options = {**settings.options, **mapping.options}
     records = open_dataset(name, root, split, strict=settings.strict, **options)
     if len(records) == 0:
-        raise StudyError(
-            f"{root}: {name} has no usable record in its {split} split (left out:"
-            f" {dict(records.left_out) or 'none'})"
-        )
+        left_out = dict(records.left_out) or "none"
+        raise StudyError(f"{root}: {name} has no usable record in its {split} split (left out: {left_out})")
     key = store_key(records, settings)
     if stored_key(path) == key:
         return path
@@ -70,10 +67,8 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
         joints = len(records.skeleton)
         missing = {part: rows for part, rows in chunks.items() if not _is_whole(part, len(rows), joints)}
         ready = len(records) - sum(map(len, missing.values()))
-        title = f"prepare {name} {split}"
-        with progress_bar(
-            total=len(records), initial=ready, desc=title, unit="crop", disable=not progress
-        ) as bar:
+        look = {"desc": f"prepare {name} {split}", "unit": "crop", "disable": not progress}
+        with progress_bar(total=len(records), initial=ready, **look) as bar:
             for count in _write_parts(records, missing, (records.root, settings), workers):
                 bar.update(count)
         _join(chunks, path, _attributes(records, settings, key))
@@ -178,9 +173,9 @@ def _write_parts(records, chunks, job_settings, workers):
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
+            advice = "run the same command again to go on"
             raise StudyError(
-                "a preparing process was ended from outside (out of memory?); run the same command again to"
-                " go on"
+                f"a preparing process was ended from outside (out of memory?); {advice}"
             ) from error
         finally:
             processes.shutdown(cancel_futures=True)
@@ -246,13 +241,8 @@ def _append(store, key, values):
     """Append values to an array of a store, which is made with the first of them."""
     if key not in store:
         rows = 1 << 16 if values.ndim == 1 else 1 if key == "crops" else 64  # in a chunk of the file
-        store.create_dataset(
-            key,
-            (0, *values.shape[1:]),
-            values.dtype,
-            maxshape=(None, *values.shape[1:]),
-            chunks=(min(len(values), rows), *values.shape[1:]),
-        )
+        one, chunk = values.shape[1:], min(len(values), rows)
+        store.create_dataset(key, (0, *one), values.dtype, maxshape=(None, *one), chunks=(chunk, *one))
     target = store[key]
     target.resize(target.shape[0] + values.shape[0], axis=0)
     target[-values.shape[0] :] = values[:]

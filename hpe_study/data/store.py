@@ -1,7 +1,12 @@
-"""Prepared stores, open for reading: one HDF5 file per data set and split (`schema`, `preparation`)."""
+"""Prepared stores, open for reading: one HDF5 file per data set and split (made by `preparation`).
+
+Which arrays and attributes a store has is checked when it is opened, from headers alone. N records; image
+coordinates are 0-based px, the integer at a pixel's centre; NaN where missing.
+"""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,16 +15,140 @@ import numpy as np
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import decode_jpeg
-from hpe_study.data.schema import ADVICE, TEXTS, check_store, check_values, damaged
-from hpe_study.datasets.hdf5 import require_readable
+from hpe_study.datasets.hdf5 import hard_member, require_readable
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import Skeleton, by_name
 
+ADVICE = "delete it and run the same command again to have it made"
+TEXTS = ("image", "subject", "sequence", "action", "camera")
+OWN = "J"  # in a shape: the number of joints of the data set's own skeleton (attribute `own_skeleton`)
+
+LABELS = {  # name: dtype, shape for one record
+    "region": ("int32", (3,)),  # left, top, side in px of the stored square
+    "center": ("float32", (2,)),  # px, of the person's box: the crop that a network sees is this square
+    "side": ("float32", ()),  # px, of the person's box
+    "joints2d": ("float32", (16, 2)),  # px, MPII-16
+    "labelled": ("bool", (16,)),
+    "occluded": ("int8", (16,)),  # 1 hidden, 0 seen, -1 unknown
+    "joints3d": ("float32", (16, 3)),  # mm, camera frame, MPII-16
+    "depth": ("float32", (16,)),  # root-relative, in sides of the box: scale · z / side
+    "scale": ("float64", ()),  # px per mm, see `crops.similarity_scale`
+    "intrinsics": ("float64", (4,)),  # fx, fy, cx, cy in px
+    "head_size": ("float32", ()),  # px
+    "own_joints2d": ("float32", (OWN, 2)),  # px, the data set's own skeleton
+    "own_joints3d": ("float32", (OWN, 3)),  # mm, likewise
+    "own_joints3d_universal": ("float32", (OWN, 3)),  # mm, likewise
+    **dict.fromkeys(TEXTS, ("object", ())),
+    "frame": ("int64", ()),  # -1: unknown
+    "index": ("int64", ()),  # of the label row; -1: unknown
+}
+ATTRIBUTES = {
+    "key": str, "settings": str, "name": str, "split": str, "own_skeleton": str, "encoding": str,
+    "simulated": (bool, np.bool_), "crop_size": (int, np.integer), "input_size": (int, np.integer),
+    "margin": (float, np.floating, int, np.integer),
+}  # fmt: skip
+LARGEST_CROP = 4096  # px
+LARGEST = 1e7  # px, or mm from the camera
+
+Shapes = Mapping[str, tuple[str, tuple]]
 Origin = Literal["simulated", "real", "pseudo-labelled"]
 CHUNK = 256  # crops decoded at a time
 
 
-class Store:
+def check_store(file: h5py.File, path: Path) -> None:
+    """Check an open store, or a copy of its labels without the crops; `StudyError` says what is wrong."""
+    attributes = dict(file.attrs)
+    for name, kind in ATTRIBUTES.items():
+        if not isinstance(attributes.get(name), kind):
+            raise damaged(path, f"attribute {name} is missing or of another kind")
+    size = attributes["crop_size"]
+    if not 0 < size <= LARGEST_CROP or attributes["encoding"] not in ("raw", "jpeg"):
+        raise damaged(path, f"crops of {size} px, encoded as {attributes['encoding']!r}")
+    try:
+        joints = len(by_name(attributes["own_skeleton"]))
+    except KeyError as error:
+        raise damaged(path, error.args[0]) from error
+    count = _length(file, "side")
+    expected = {key: (dtype, (count, *shape)) for key, (dtype, shape) in of_skeleton(joints).items()}
+    if "crops" in file:
+        expected["crops"] = ("uint8", (count, size, size, 3))
+    if "crop_bytes" in file or "crop_offsets" in file:
+        expected |= {
+            "crop_bytes": ("uint8", (_length(file, "crop_bytes"),)),
+            "crop_offsets": ("int64", (count + 1,)),
+        }
+    check_arrays(file, path, expected)
+
+
+def of_skeleton(joints: int) -> Shapes:
+    """`LABELS` of a data set whose own skeleton has so many joints."""
+    return {
+        key: (dtype, tuple(joints if length == OWN else length for length in shape))
+        for key, (dtype, shape) in LABELS.items()
+    }
+
+
+def check_arrays(file: h5py.File, path: Path, expected: Shapes) -> None:
+    """Raise `StudyError` unless arrays are there, of these dtypes and whole shapes, in the file itself."""
+    available = Path(path).stat().st_size
+    for key, (dtype, shape) in expected.items():
+        if (array := hard_member(file, key)) is None:
+            raise damaged(path, f"{key} is missing or lies in another file")
+        if not isinstance(array, h5py.Dataset) or array.shape != shape or array.dtype != np.dtype(dtype):
+            raise damaged(path, f"{key} is not {dtype} of shape {shape}")
+        if key in TEXTS and h5py.check_string_dtype(array.dtype) is None:
+            raise damaged(path, f"{key} is not text")
+        properties, stored = array.id.get_create_plist(), array.id.get_storage_size()
+        if array.is_virtual or properties.get_external_count() or properties.get_nfilters():
+            raise damaged(path, f"{key} lies in another file, or is compressed")
+        if stored > available or stored < math.prod(shape) * array.dtype.itemsize:
+            raise damaged(path, f"{key} declares more than the file holds")
+
+
+def check_values(key: str, values: np.ndarray, path: Path) -> None:
+    """Check the values of a label array: missing is NaN, nothing is infinite or absurd, every box has a size.
+
+    Raises:
+        StudyError: Naming the first record that is otherwise.
+    """
+    if values.dtype.kind != "f":
+        return
+    wrong = np.abs(values) > (np.finfo(float).max if key in ("scale", "depth") else LARGEST)
+    wrong |= (key in ("center", "side")) & np.isnan(values)
+    wrong |= (key == "side") & (values <= 0)
+    if wrong.any():
+        raise damaged(path, f"{key} of record {np.argwhere(wrong)[0, 0]} is {values[wrong][0]:g}")
+
+
+def damaged(path: Path, problem: str) -> StudyError:
+    """The error for a file that is no whole store."""
+    return StudyError(f"{path}: not a prepared store, or a damaged one ({problem}); {ADVICE}")
+
+
+def _length(file, key):
+    """Length of an array's first axis; 0 where there is none."""
+    array = hard_member(file, key)
+    return array.shape[0] if isinstance(array, h5py.Dataset) and array.shape else 0
+
+
+class LabelArrays:
+    """Label arrays of people by name, as a store holds them (`schema.LABELS`)."""
+
+    path: Path
+    attrs: dict
+    own_skeleton: Skeleton  # the data set's own (of the `own_*` arrays)
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        """A whole label array."""
+        raise NotImplementedError
+
+    @property
+    def boxes(self) -> Boxes:
+        """The boxes of all its people."""
+        return Boxes(self["center"], self["side"])
+
+
+class Store(LabelArrays):
     """A prepared store: label arrays by name (`store["joints2d"]`), crops by `crops(indices)`.
 
     Safe to send to worker processes: each opens the file for itself.
@@ -36,7 +165,7 @@ class Store:
         with self._named_errors():
             check_store(self._open(), self.path)
             self.attrs = dict(self._open().attrs)
-        self.encoding = self.attrs["encoding"]
+        self.encoding, self.own_skeleton = self.attrs["encoding"], by_name(self.attrs["own_skeleton"])
         if in_memory:
             self._cache["crops"] = np.concatenate(
                 [self.crops(np.arange(i, min(i + CHUNK, len(self)))) for i in range(0, len(self), CHUNK)]
@@ -74,16 +203,6 @@ class Store:
         return self._cache[key]
 
     @property
-    def boxes(self) -> Boxes:
-        """The boxes of all its people."""
-        return Boxes(self["center"], self["side"])
-
-    @property
-    def own_skeleton(self) -> Skeleton:
-        """The data set's own skeleton (of the `own_*` arrays)."""
-        return by_name(self.attrs["own_skeleton"])
-
-    @property
     def simulated(self) -> bool:
         """Whether the pictures are simulated people."""
         return bool(self.attrs["simulated"])
@@ -117,14 +236,13 @@ class Store:
             start, stop = offsets[i], offsets[i + 1]
             decoded = decode_jpeg(data[start:stop], size) if 0 <= start < stop <= len(data) else None
             if decoded is None:
-                raise StudyError(
-                    f"{self.path}: the crop of record {i} ({self['image'][i]}) is damaged; {ADVICE}"
-                )
+                crop = f"the crop of record {i} ({self['image'][i]})"
+                raise StudyError(f"{self.path}: {crop} is damaged; {ADVICE}")
             image[:] = decoded
         return images
 
 
-class StoreSubset:
+class StoreSubset(LabelArrays):
     """The labels of some of a store's people: the same arrays with fewer rows."""
 
     def __init__(self, store: Store, chosen: np.ndarray) -> None:
@@ -135,8 +253,3 @@ class StoreSubset:
     def __getitem__(self, key: str) -> np.ndarray:
         """A label array of the people chosen."""
         return self._store[key][self._chosen]
-
-    @property
-    def boxes(self) -> Boxes:
-        """The boxes of all its people."""
-        return Boxes(self["center"], self["side"])

@@ -11,8 +11,7 @@ from typing import Any
 
 from hpe_study.config import READERS
 from hpe_study.datasets.base import Records
-from hpe_study.datasets.info import DatasetInfo
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import DatasetInfo, Record
 from hpe_study.errors import StudyError
 
 __all__ = ["NAMES", "DatasetInfo", "Record", "info", "open_dataset"]

@@ -5,11 +5,23 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, brief
+from hpe_study.datasets.limits import AGAIN, OTHER, brief
 from hpe_study.errors import StudyError
 
 _INTEGER_LIMIT = 2**53  # from here on float64 leaves out whole numbers
 _MAX_ITEMS = 200_000  # in the nested lists of one value
+
+
+def evenly_spaced(length: int, count: int) -> np.ndarray:
+    """At most `count` numbers from 0 to length − 1."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
+
+
+def every_nth(count: int, every: int) -> np.ndarray:
+    """Row numbers 0, n, 2n, … below `count`. Raises `StudyError` where n is not a positive whole number."""
+    if type(every) is not int or every < 1:
+        raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
+    return np.arange(0, count, every)
 
 
 def column(
@@ -39,15 +51,13 @@ def column(
             if value.dtype.kind == "i" and (value != np.asarray(raw)).any():
                 raise ValueError("not whole")
         except (TypeError, ValueError, OverflowError) as error:
-            raise StudyError(
-                f"{path}: {key!r} of record {i} is not numbers of shape {shape} ({brief(error)})"
-            ) from error
+            where = f"{path}: {key!r} of record {i}"
+            raise StudyError(f"{where} is not numbers of shape {shape} ({brief(error)}); {AGAIN}") from error
         squeezed = tuple(length for length in value.shape if length != 1)
         fits = value.shape[:1] == shape[:1] if -1 in shape else squeezed == wanted
         if not fits or (values and value.size != values[0].size):
-            raise StudyError(
-                f"{path}: {key!r} of record {i} is not numbers of shape {shape} but of {value.shape}"
-            )
+            where = f"{path}: {key!r} of record {i}"
+            raise StudyError(f"{where} is not numbers of shape {shape} but of {value.shape}; {AGAIN}")
         values.append(value.reshape(shape))
     return np.stack(values) if values else np.zeros((0, *(max(length, 1) for length in shape)), dtype)
 
@@ -66,16 +76,10 @@ def integers(array: Any, path: str | Path, name: str) -> np.ndarray:
     `path` and `name`, of the label file and of the array, are for the message where they are no such numbers.
     """
     array = np.asarray(array)
-    is_list = array.size in (0, max(array.shape, default=1))
-    if (
-        not is_list
-        or array.dtype.kind not in "biuf"
-        or not (np.abs(array) < _INTEGER_LIMIT).all()
-        or not np.array_equal(array, np.rint(array))
-    ):
-        raise StudyError(
-            f"{path}: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype}); {AGAIN}"
-        )
+    is_list = array.size in (0, max(array.shape, default=1)) and array.dtype.kind in "biuf"
+    if not is_list or not (np.abs(array) < _INTEGER_LIMIT).all() or (array != np.rint(array)).any():
+        what = f"shape {array.shape}, {array.dtype}"
+        raise StudyError(f"{path}: {name} is not a list of whole numbers ({what}); {AGAIN}")
     return array.ravel().astype(np.int64)
 
 
@@ -92,10 +96,7 @@ def expect_shape(array: Any, shape: tuple[int | None, ...], path: str | Path, na
         want is not None and have != want for have, want in zip(array.shape, shape, strict=True)
     ):
         wanted = " × ".join("any" if want is None else str(want) for want in shape)
-        raise StudyError(
-            f"{path}: {name} has shape {array.shape}, not {wanted}; this is the file of another data set or"
-            " download"
-        )
+        raise StudyError(f"{path}: {name} has shape {array.shape}, not {wanted}; {OTHER}")
     if array.dtype.kind not in "biuf":
         raise StudyError(f"{path}: {name} holds no numbers but {array.dtype}; {AGAIN}")
     return array

@@ -15,15 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.fit import check_numbers
-from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.limits import AGAIN, brief, too_large
-from hpe_study.datasets.record import UNKNOWN, Record, crop_extent, crop_of, has_crop
+from hpe_study.datasets.record import (
+    UNKNOWN,
+    DatasetInfo,
+    Record,
+    check_numbers,
+    crop_extent,
+    crop_of,
+    has_crop,
+)
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16, Skeleton, convert
 from hpe_study.utils.files import require_regular_file
 
 SPLITS = ("train", "test")
+Box = tuple[np.ndarray, float]  # centre (2,) and side in px
 IMAGE_ABSENT = "image absent"
 MAX_EXAMPLES = 3  # paths given in a message
 _LONGEST_NAME = 255  # of a file or folder, as file systems have it
@@ -34,11 +41,6 @@ class MissingSetError(StudyError):
     """The data set, or the labels of it, are not where they were looked for."""
 
 
-def missing_set(path: Path, info: DatasetInfo, root: Path) -> MissingSetError:
-    """The error for a path that is not there: where to obtain the set, and what stands in for it."""
-    return MissingSetError(f"{path}: not there. {info.how_to_get(root)}")
-
-
 def safe_relative(name: str, source: str | Path) -> PurePosixPath:
     """A path as labels in the file `source` give it; `StudyError` where it could leave the data root.
 
@@ -46,25 +48,27 @@ def safe_relative(name: str, source: str | Path) -> PurePosixPath:
     """
     name = str(name)
     path = PurePosixPath(name)
-    odd = (
-        not name.isprintable()
-        or not name
-        or "\\" in name
-        or max(map(len, path.parts), default=0) > _LONGEST_NAME
-    )
+    odd = not name or not name.isprintable() or "\\" in name or max(map(len, path.parts)) > _LONGEST_NAME
     if odd or path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts:
-        raise StudyError(
-            f"{source}: image path {name[:_LONGEST_NAME]!r} is not a path inside the data set's image folder;"
-            " the labels are not to be trusted"
-        )
+        name = repr(name[:_LONGEST_NAME])
+        raise StudyError(f"{source}: image path {name} leaves the image folder; do not trust these labels")
     return path
 
 
-def every_nth(count: int, every: int) -> np.ndarray:
-    """Row numbers 0, n, 2n, … below `count`. Raises `StudyError` where n is not a positive whole number."""
-    if type(every) is not int or every < 1:
-        raise StudyError(f"every: {every!r} is not a whole number of 1 or more")
-    return np.arange(0, count, every)
+def require_one_of(what: str, value: Any, allowed: Iterable[str]) -> None:
+    """Raise `StudyError`, beginning with `what`, where a value is not one of those allowed."""
+    if value not in (allowed := list(allowed)):
+        raise StudyError(f"{what} {value!r} is not one of {', '.join(allowed)}")
+
+
+def project(joints3d: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
+    """Image joints (…, J, 2) px of joints (…, J, 3) in the camera's frame; NaN behind it.
+
+    `intrinsics` are (…, 4): fx, fy, cx, cy in px.
+    """
+    depth = joints3d[..., 2:]
+    along = joints3d[..., :2] / np.where(depth > 0, depth, np.nan)
+    return along * intrinsics[..., None, :2] + intrinsics[..., None, 2:]
 
 
 @contextmanager
@@ -86,18 +90,14 @@ def label_errors(files: list[str | Path]) -> Iterator[None]:
         if error.filename is None and not files:
             raise
         path = error.filename or files[-1]
-        raise (
-            _unreadable(path)
-            if isinstance(error, PermissionError)
-            else StudyError(f"{path}: cannot be read ({brief(error)})")
-        ) from error
+        if isinstance(error, PermissionError):
+            raise _unreadable(path) from error
+        raise StudyError(f"{path}: cannot be read ({brief(error)})") from error
     except Exception as error:
         if not files:
             raise
-        raise StudyError(
-            f"{files[-1]}: holds something that it should not ({type(error).__name__}: {brief(error)}); it is"
-            f" damaged or the file of another data set or download; {AGAIN}"
-        ) from error
+        reason = f"holds something that it should not ({type(error).__name__}: {brief(error)})"
+        raise StudyError(f"{files[-1]}: {reason}; it is damaged or of another data set; {AGAIN}") from error
 
 
 def _unreadable(path):
@@ -147,19 +147,16 @@ class Records(Sequence):
     skeleton: Skeleton = None
 
     def __init__(self, root: str | Path, split: str, strict: bool | str = False, **options: Any):
-        if split not in SPLITS:
-            raise StudyError(f"{self.info.name}: split {split!r} is not one of {', '.join(SPLITS)}")
+        require_one_of(f"{self.info.name}: split", split, SPLITS)
         self.root, self.split, self.strict = Path(root), split, strict
         self.left_out, self.missing_parts, self.examples, self.label_files = {}, [], [], []
         self.simulated = self._is_simulated(self.info.folders)
         self._rows = np.zeros(0, np.int64)
         self._places = None  # (rows, …) int: what a row means, where rows are not those of one label file
         known = list(inspect.signature(self.load).parameters)
-        if unknown := sorted(set(options) - set(known)):
-            raise StudyError(
-                f"{self.info.name}: no option {', '.join(unknown)}; this data set has"
-                f" {', '.join(known) or 'none'}"
-            )
+        if unknown := ", ".join(sorted(set(options) - set(known))):
+            known = ", ".join(known) or "none"
+            raise StudyError(f"{self.name}: no option {unknown}; this data set has {known}")
         with label_errors(self.label_files):
             self.load(**options)
         folders = {path.relative_to(self.root).parts[0] for path in self.label_files}
@@ -194,26 +191,31 @@ class Records(Sequence):
         """The record's `meta`: its set, split and label row, and what else is known."""
         return {"dataset": self.name, "split": self.split, "index": int(row), **known}
 
-    def make_record(self, image: Path, joints2d: np.ndarray, meta: dict, **known: Any) -> Record:
+    def make_record(
+        self, image: Path, joints2d: np.ndarray, meta: dict, box: Box | None = None, **known: Any
+    ) -> Record:
         """The `Record` of a person in the set's own joints (J, 2) px, NaN where not labelled.
 
-        By default occlusion is not said, there is no 3D, and the box and the head size follow from the
-        joints; further fields of a record are `known`.
+        By default occlusion is not said, there is no 3D, and the `box` (centre and side in px) and the head
+        size follow from the joints; further fields of a record are `known`. Arrays are copied.
         """
         count = len(self.skeleton)
-        if "side" not in known:
-            known["center"], known["side"] = crop_of(joints2d)
-        if "head_size" not in known:
-            known["head_size"] = head_size_of(joints2d, self.skeleton)
-        unknown = {"occluded": np.full(count, UNKNOWN, np.int8), "joints3d": np.full((count, 3), np.nan)}
-        labelled = ~np.isnan(joints2d).any(-1)
-        return Record(image, self.skeleton, joints2d, labelled, **(unknown | known), meta=meta)
+        center, side = crop_of(joints2d) if box is None else box
+        default = {"occluded": np.full(count, UNKNOWN, np.int8), "joints3d": np.full((count, 3), np.nan)}
+        default["head_size"] = head_size_of(joints2d, self.skeleton)
+        arrays = {key: value.copy() for key, value in known.items() if isinstance(value, np.ndarray)}
+        known = default | known | arrays | {"center": np.array(center), "side": float(side), "meta": meta}
+        return Record(image, self.skeleton, joints2d.copy(), ~np.isnan(joints2d).any(-1), **known)
+
+    def missing(self, path: Path) -> MissingSetError:
+        """The error for a path that is not there: where to obtain the set, and what stands in for it."""
+        return MissingSetError(f"{path}: not there. {self.info.how_to_get(self.root)}")
 
     def folder(self, *parts: str) -> Path:
         """A folder of the set. Raises `MissingSetError` where it is not there."""
         path = self.root.joinpath(*parts)
         if not path.is_dir():
-            raise missing_set(path, self.info, self.root)
+            raise self.missing(path)
         if not os.access(path, os.R_OK | os.X_OK):
             raise _unreadable(path)
         return path
@@ -221,12 +223,17 @@ class Records(Sequence):
     def label_file(self, path: Path) -> Path:
         """A label file, noted in `label_files`. Raises `MissingSetError` where it is not there."""
         if not path.exists() or path.is_dir():
-            raise missing_set(path, self.info, self.root)
+            raise self.missing(path)
         require_regular_file(path)
         if not os.access(path, os.R_OK):
             raise _unreadable(path)
         self.label_files.append(path)
         return path
+
+    def set_places(self, places: np.ndarray | list[tuple[int, ...]]) -> None:
+        """Set the records by what each is of: so many whole numbers for each (`_places`)."""
+        self._places = np.array(places, int)
+        self._rows = np.arange(len(places))
 
     def note_missing(self, path: str | Path) -> None:
         """Note a part of the set that is not there. A stand-in is complete, however few sequences it has."""
@@ -252,10 +259,9 @@ class Records(Sequence):
     def keep_labelled(
         self, rows: np.ndarray, joints2d: np.ndarray, box_given: np.ndarray | bool = False
     ) -> np.ndarray:
-        """The rows that have a labelled joint, and a box or joints apart enough to make one.
+        """The rows that have a labelled joint, and a box (`box_given`) or joints apart enough to make one.
 
-        Joints (N, J, 2) are these rows', NaN where not labelled; `box_given` (N,) where the set gives a
-        usable box.
+        Joints (N, J, 2) are these rows', NaN where not labelled.
         """
         labelled = ~np.isnan(joints2d).any(-1).all(-1)
         self.leave_out("no joint labelled", (~labelled).sum())
@@ -285,18 +291,14 @@ class Records(Sequence):
             lines.append(f"not there: {', '.join(map(str, self.missing_parts))}")
         if absent := self.left_out.get(IMAGE_ABSENT):
             first = ", ".join(map(str, self.examples))
-            lines.append(
-                f"{absent} of {absent + len(self)} records left out because their image is absent (first:"
-                f" {first})"
-            )
+            count = f"{absent} of {absent + len(self)} records"
+            lines.append(f"{count} left out because their image is absent (first: {first})")
         if not lines:
             return
         message = f"{self.name} {self.split}: {'; '.join(lines)}"
         if self.strict is True:
-            raise StudyError(
-                f"{message}. `strict` is on; complete the set or turn `strict` off."
-                f" {self.info.how_to_get(self.root)}"
-            )
+            source = self.info.how_to_get(self.root)
+            raise StudyError(f"{message}. `strict` is on; complete the set or turn `strict` off. {source}")
         warnings.warn(message, stacklevel=4)
 
 

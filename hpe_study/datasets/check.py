@@ -24,9 +24,8 @@ def check(root: str | Path) -> list[dict]:
         "found"; "partly" (images, parts or a split are absent); "missing"; "broken" (not readable).
     """
     if not Path(root).is_dir():
-        raise StudyError(
-            f"{root}: no such folder; name the data root, which holds one folder per set ({', '.join(NAMES)})"
-        )
+        advice = f"name the data root, which holds one folder per set ({', '.join(NAMES)})"
+        raise StudyError(f"{root}: no such folder; {advice}")
     rows = []
     for name in NAMES:
         layouts = info(name).layouts or {"": {}}
@@ -38,40 +37,31 @@ def check(root: str | Path) -> list[dict]:
 def _row(name, layout, options, root):
     """The row of one data set in one layout."""
     about = info(name)
-    row = dict.fromkeys(COLUMNS, "")
-    row |= {
-        "set": f"{name} ({layout})" if layout else name,
-        "where to get it": about.url.replace("https://", "").replace("http://", ""),
-        "licence": about.licence,
-    }
-    problems, left_out, absent, simulated = {}, [], [], False
+    row = dict.fromkeys(COLUMNS, "") | {"set": f"{name} ({layout})" if layout else name}
+    row["where to get it"] = about.url.replace("https://", "").replace("http://", "")
+    row["licence"] = about.licence
+    problems, left_out, absent, simulated = [], [], [], False
     for split in SPLITS:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what is left out stands in the table
                 records = open_dataset(name, root, split, **options)
-        except MissingSetError as error:
-            problems[split] = "missing"
-            absent.append(str(error).split(": not there")[0])
-            continue
         except StudyError as error:
-            problems[split] = "broken"
-            absent.append(str(error))
+            problems.append("missing" if isinstance(error, MissingSetError) else "broken")
+            absent.append(str(error).split(": not there")[0] if problems[-1] == "missing" else str(error))
             continue
         simulated = simulated or records.simulated
         usual = not records.simulated and options == next(iter(about.layouts.values()), {})
         row[split] = _count(len(records), records.left_out, about.expected.get(split) if usual else None)
         left_out += [f"{split}: {count:,} {reason}" for reason, count in records.left_out.items()]
         absent += [str(path) for path in (*records.missing_parts, *records.examples)]
-    states = set(problems.values())
-    if "broken" in states:
+    if "broken" in problems:
         row["state"] = "broken"
     elif len(problems) == len(SPLITS):
         row["state"] = "missing"
     else:
         row["state"] = "partly" if absent else "found"
-    if simulated:
-        row["state"] += ", simulated"
+    row["state"] += ", simulated" if simulated else ""
     row["left out, and why"] = "; ".join(left_out)
     shown = [text.removeprefix(f"{root}/") for text in dict.fromkeys(absent)]
     more = f" and {len(shown) - MAX_EXAMPLES} more" if len(shown) > MAX_EXAMPLES else ""

@@ -1,11 +1,12 @@
 """The data sets' commands, for `hpe-study data …` and `python -m hpe_study.datasets …` alike."""
 
 import argparse
+import re
 import sys
 
+from hpe_study.config import STORE_KEYS
 from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.base import SPLITS
-from hpe_study.datasets.options import add_option_flag, parsed_options
 from hpe_study.errors import StudyError
 
 
@@ -74,3 +75,26 @@ def _contact_sheet(arguments):
     records = open_dataset(arguments.name, arguments.root, arguments.split, **options)
     contact_sheet(records, arguments.n, path)
     print(path)
+
+
+def add_option_flag(command: argparse.ArgumentParser, example: str) -> None:
+    """Give a command the flag `--option KEY=VALUE`."""
+    text = f"an option of the set, such as {example}; may be given several times"
+    command.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help=text)
+
+
+def parsed_options(texts: list[str]) -> dict[str, int | bool | str]:
+    """["layout=full", "every=5", "matlab=true"] → {"layout": "full", "every": 5, "matlab": True}.
+
+    `StudyError` where a text is not KEY=VALUE. What a set does not know it refuses itself.
+    """
+    options = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise StudyError(f"--option {text}: is not KEY=VALUE")
+        if key in STORE_KEYS:
+            raise StudyError(f"--option {text}: {key} is no option of a data set")
+        whole = re.fullmatch("[0-9]{1,9}", value)
+        options[key] = int(value) if whole else {"true": True, "false": False}.get(value.lower(), value)
+    return options

@@ -9,9 +9,9 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from hpe_study.datasets.arrays import evenly_spaced
 from hpe_study.datasets.base import Records
-from hpe_study.datasets.fit import LARGEST_PICTURE
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import LARGEST_PICTURE, Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons.palette import COLOURS, LEGEND, colour_of
 from hpe_study.utils.files import writable
@@ -31,11 +31,13 @@ def contact_sheet(records: Records, count: int = 24, path: str | Path | None = N
     broken, or nothing can be written at `path`.
     """
     if len(records) == 0:
-        raise StudyError(
-            f"{records.name} {records.split}: has no record to draw (left out: {records.left_out or 'none'})"
-        )
+        left_out = records.left_out or "none"
+        raise StudyError(f"{records.name} {records.split}: has no record to draw (left out: {left_out})")
     if path is not None:
-        _check_path(path)
+        writable(Path(path).parent)
+        formats = sorted(FigureCanvasBase.get_supported_filetypes())
+        if Path(path).suffix[1:].lower() not in formats:
+            raise StudyError(f"{path}: the name must end in one of {', '.join(formats)}")
     numbers = evenly_spaced(len(records), count)
     columns = min(_COLUMNS, len(numbers))
     rows = -(-len(numbers) // columns)
@@ -46,28 +48,13 @@ def contact_sheet(records: Records, count: int = 24, path: str | Path | None = N
     for axis, number in zip(axes.flat, numbers, strict=False):
         draw(axis, records[number])
         axis.set_title(f"{number}", fontsize=7, pad=2)
-    kind = "simulated, " if records.simulated else ""
-    figure.suptitle(
-        f"{records.name} ({kind}{records.split}): {len(numbers)} of {len(records):,} records", fontsize=9
-    )
+    split = f"simulated, {records.split}" if records.simulated else records.split
+    figure.suptitle(f"{records.name} ({split}): {len(numbers)} of {len(records):,} records", fontsize=9)
     figure.supxlabel(f"{LEGEND}; hollow: occluded; square: crop", fontsize=7)
     if path is not None:
         figure.savefig(path, dpi=130)
         plt.close(figure)
     return figure
-
-
-def evenly_spaced(length: int, count: int) -> np.ndarray:
-    """At most `count` numbers from 0 to length − 1."""
-    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int))
-
-
-def _check_path(path):
-    """Refuse a place where no picture can be written."""
-    writable(Path(path).parent)
-    formats = sorted(FigureCanvasBase.get_supported_filetypes())
-    if Path(path).suffix[1:].lower() not in formats:
-        raise StudyError(f"{path}: the name must end in one of {', '.join(formats)}")
 
 
 def draw(axis: Axes, record: Record) -> None:

@@ -22,10 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.base import Listing, Records, safe_relative
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.base import Listing, Records, require_one_of, safe_relative
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.record import Record, crop_of
+from hpe_study.datasets.record import DatasetInfo, Record, crop_of
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import FLIC29
 
@@ -48,8 +47,7 @@ class Flic(Records):
 
     def load(self, variant: str = "flic") -> None:
         """Read the labels as arrays (see `read_examples`)."""
-        if variant not in VARIANTS:
-            raise StudyError(f"flic: variant {variant!r} is not one of {', '.join(VARIANTS)}")
+        require_one_of("flic: variant", variant, VARIANTS)
         self._folder = self.folder("flic" if variant == "flic" else "flic_full")
         path = self.label_file(self._folder / "examples.mat")
         self._labels = read_examples(path, full=variant != "flic")
@@ -62,9 +60,8 @@ class Flic(Records):
             rows = self._training_rows_of_full(variant, rows)
         images = [f"images/{self._labels['filepath'][row]}" for row in rows]
         rows = self.keep_present(rows, Listing(self._folder), images)
-        self._rows = self.keep_labelled(
-            rows, self._labels["coords"][rows], np.isfinite(self._labels["torsobox"][rows]).all(1)
-        )
+        boxed = np.isfinite(self._labels["torsobox"][rows]).all(1)
+        self._rows = self.keep_labelled(rows, self._labels["coords"][rows], boxed)
 
     def _training_rows_of_full(self, variant, rows):
         labels = self._labels
@@ -78,10 +75,8 @@ class Flic(Records):
             other = read_examples(self.label_file(flic))
             test_images |= set(other["filepath"][other["istest"]])
         if not test_images:
-            raise StudyError(
-                f"{self._folder / 'examples.mat'}: marks no test image, so FLIC's test people cannot be kept"
-                " out of training"
-            )
+            path = self.label_files[0]
+            raise StudyError(f"{path}: marks no test image, so test people cannot be kept out of training")
         clean = [labels["filepath"][row] not in test_images for row in rows]
         return self.keep(rows, "image of FLIC's test split", clean)
 
@@ -89,30 +84,21 @@ class Flic(Records):
         path = self.label_file(self._folder / "tr_plus_indices.mat")
         indices = integers(load_mat(path, "tr_plus_indices")["tr_plus_indices"], path, "tr_plus_indices")
         if len(indices) == 0 or indices.min() < 1 or indices.max() > count:
-            raise StudyError(
-                f"{path}: its indices are not within 1 … {count}, the people of"
-                f" {self._folder / 'examples.mat'}"
-            )
+            people = self.label_files[0]
+            raise StudyError(f"{path}: its indices are not within 1 … {count}, the people of {people}")
         return np.unique(indices) - 1
 
     def record(self, row: int) -> Record:
         """One person."""
-        labels = self._labels
-        joints = labels["coords"][row].copy()
-        center, side = crop_of(np.concatenate([joints, labels["torsobox"][row].reshape(2, 2)]))
+        keys = ("filepath", "coords", "torsobox", "moviename", "currframe")
+        image, joints, torsobox, movie, frame = (self._labels[key][row] for key in keys)
+        box = crop_of(np.concatenate([joints, torsobox.reshape(2, 2)]))
         torso = np.linalg.norm(joints[FLIC29.index("l_shoulder")] - joints[FLIC29.index("r_hip")])
-        height, width = labels["imgdims"][row][:2]
-        frame = labels["currframe"][row]
-        frame = None if np.isnan(frame) else int(frame)
-        return self.make_record(
-            self._folder / "images" / labels["filepath"][row],
-            joints,
-            self.meta(row, sequence=labels["moviename"][row], frame=frame),
-            center=center,
-            side=side,
-            head_size=float(0.4 * torso),
-            image_size=(int(width), int(height)) if width > 0 else None,
-        )
+        height, width = self._labels["imgdims"][row][:2]
+        meta = self.meta(row, sequence=movie, frame=None if np.isnan(frame) else int(frame))
+        known = {"head_size": float(0.4 * torso)}
+        known["image_size"] = (int(width), int(height)) if width > 0 else None
+        return self.make_record(self._folder / "images" / image, joints, meta, box, **known)
 
 
 def read_examples(path: str | Path, full: bool = False) -> dict:
@@ -124,12 +110,9 @@ def read_examples(path: str | Path, full: bool = False) -> dict:
     """
     examples = np.atleast_1d(load_mat(path, "examples", squeeze_me=True)["examples"])
     fields = _FIELDS + (("isbad", "isunchecked") if full else ())
-    absent = [name for name in fields if name not in (examples.dtype.names or ())]
-    if absent:
-        raise StudyError(
-            f"{path}: examples has no field {', '.join(absent)}; this is not"
-            f" {'FLIC-Full' if full else 'FLIC'}'s label file"
-        )
+    if absent := ", ".join(name for name in fields if name not in (examples.dtype.names or ())):
+        name = "FLIC-Full" if full else "FLIC"
+        raise StudyError(f"{path}: examples has no field {absent}; this is not {name}'s label file")
     coords = _stack(examples["coords"], (2, 29), path, "coords").transpose(0, 2, 1)
     coords[np.isnan(coords).any(-1)] = np.nan
     filepath = np.array([_text(name) for name in examples["filepath"]], object)
@@ -137,15 +120,13 @@ def read_examples(path: str | Path, full: bool = False) -> dict:
         safe_relative(name, path)
     torso = _stack(examples["torsobox"], (4,), path, "torsobox")
     torso[~(torso[:, 2:] > torso[:, :2]).all(1)] = np.nan
-    return {
-        "coords": coords,
-        "filepath": filepath,
+    marks = {mark: np.array([bool(np.any(value)) for value in examples[mark]]) for mark in fields[6:]}
+    return marks | {
+        "coords": coords, "filepath": filepath, "torsobox": torso,
         "imgdims": _stack(examples["imgdims"], (3,), path, "imgdims"),
-        "torsobox": torso,
         "moviename": [_text(name) for name in examples["moviename"]],
         "currframe": _stack(examples["currframe"], (), path, "currframe"),
-        **{mark: np.array([bool(np.any(value)) for value in examples[mark]]) for mark in fields[6:]},
-    }
+    }  # fmt: skip
 
 
 def _text(value):
@@ -154,8 +135,8 @@ def _text(value):
 
 def _stack(values, shape, path, name):
     """One array of everybody's value; NaN where a field is empty."""
-    values = (
-        np.full(shape, np.nan) if np.size(value) == 0 else np.asarray(value, np.float64) for value in values
-    )
-    named = ((value, f"{name} of person {i}") for i, value in enumerate(values))
-    return np.stack([expect_shape(value, shape, path, text) for value, text in named])
+    arrays = []
+    for i, value in enumerate(values):
+        value = np.asarray(value, np.float64) if np.size(value) else np.full(shape, np.nan)
+        arrays.append(expect_shape(value, shape, path, f"{name} of person {i}"))
+    return np.stack(arrays)

@@ -28,12 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.arrays import column, expect_shape, integers, text_column
-from hpe_study.datasets.base import Listing, MissingSetError, Records, every_nth, missing_set
+from hpe_study.datasets.arrays import column, evenly_spaced, every_nth, expect_shape, integers, text_column
+from hpe_study.datasets.base import Listing, MissingSetError, Records, require_one_of
 from hpe_study.datasets.hdf5 import read_hdf5
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.limits import OTHER
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import Record, has_crop
+from hpe_study.datasets.record import DatasetInfo, Record, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import H36M17
 from hpe_study.utils.files import require_regular_file
@@ -64,8 +64,7 @@ def open_h36m(
 ) -> Records:
     """Open the chosen layout: "challenge" or "full". Both take `every`: only every n-th label row."""
     readers = {"challenge": H36MChallenge, "full": H36MFull}
-    if layout not in readers:
-        raise StudyError(f"h36m: layout {layout!r} is not one of {', '.join(readers)}")
+    require_one_of("h36m: layout", layout, readers)
     return readers[layout](root, split, strict, **options)
 
 
@@ -82,11 +81,11 @@ class H36MChallenge(Records):
         cache = self.root / "h36m" / "msra_cache" / f"HM36_eccv_challenge_{part}_cache"
         self.folder("h36m")
         if not challenge.is_dir() and any((self.root / "h36m").glob("S*/*/annot.h5")):
-            raise MissingSetError(
-                f"{challenge}: not there, but full Human3.6M is; set `layout: full` to use it (another"
-                " benchmark: S9/S11)"
-            )
-        path = self.label_file(self._cache_file(cache, part))
+            advice = "set `layout: full` to use it (another benchmark: S9/S11)"
+            raise MissingSetError(f"{challenge}: not there, but full Human3.6M is; {advice}")
+        usual = cache / f"HM36_eccv_challenge_{part}_w288xh384_keypoint_jnt_bbox_db.pkl"
+        caches = sorted(cache.glob(f"HM36_eccv_challenge_{part}*_keypoint_jnt_bbox_db.pkl"))
+        path = self.label_file(usual if usual in caches or not caches else caches[0])
         rows = load_pickle(path)
         if not isinstance(rows, list):
             raise StudyError(f"{path}: is not a list of records; this is not the label cache")
@@ -96,31 +95,22 @@ class H36MChallenge(Records):
         self._joints2d = column(rows, "joints_3d", (18, 3), path)[:, :17, :2]
         self._joints2d[column(rows, "joints_3d_vis", (18, -1), path)[:, :17, 0] <= 0] = np.nan
         self._joints3d = column(rows, "joints_3d_relative", (18, 3), path)[:, :17]
-        self._boxes = np.stack(
-            [column(rows, key, (), path) for key in ("center_x", "center_y", "width", "height")], -1
-        )
+        sides = ("center_x", "center_y", "width", "height")
+        self._boxes = np.stack([column(rows, key, (), path) for key in sides], -1)
         self._folder = challenge
         self._compare_with_csv(path)
         kept = every_nth(len(rows), every)
         kept = self.keep_labelled(kept, self._joints2d[kept], has_crop(self._boxes[kept, 2:].max(1)))
         self._rows = self.keep_present(kept, Listing(challenge / "IMG"), [self._images[row] for row in kept])
 
-    def _cache_file(self, cache, part):
-        present = sorted(cache.glob(f"HM36_eccv_challenge_{part}*_keypoint_jnt_bbox_db.pkl"))
-        expected = cache / f"HM36_eccv_challenge_{part}_w288xh384_keypoint_jnt_bbox_db.pkl"
-        return expected if expected in present or not present else present[0]
-
     @staticmethod
     def _image_name(text, path, part):
         *folders, name = re.split(r"[/\\]", text)
         if part not in folders and set(folders) & set(CHALLENGE_FOLDERS.values()):
-            raise StudyError(
-                f"{path}: {text[-80:]!r} is not of {part}; this is the label cache of the other split"
-            )
+            cache = "this is the label cache of the other split"
+            raise StudyError(f"{path}: {text[-80:]!r} is not of {part}; {cache}")
         if not re.fullmatch(r"\d+\.\w+", name):
-            raise StudyError(
-                f"{path}: {text[-80:]!r} does not end in a numbered image; this is not the label cache"
-            )
+            raise StudyError(f"{path}: {text[-80:]!r} does not end in a numbered image; {OTHER}")
         return name
 
     def _compare_with_csv(self, path):
@@ -128,22 +118,18 @@ class H36MChallenge(Records):
             return
         folder = self._folder / "POSE"
         there = Listing(folder).names()
-        for row in np.unique(np.linspace(0, len(self._images) - 1, _COMPARED).astype(int)):
-            name = f"{self._images[row].split('.')[0]}.csv"
-            if name in there and not np.allclose(self._joints3d[row], read_pose(folder / name), atol=1.0):
-                raise StudyError(
-                    f"{path}: the pose of {self._images[row]} is not that of {folder / name}; they do not"
-                    " belong together"
-                )
+        for row in evenly_spaced(len(self._images), _COMPARED):
+            image = self._images[row]
+            pose = folder / f"{image.split('.')[0]}.csv"
+            if pose.name in there and not np.allclose(self._joints3d[row], read_pose(pose), atol=1.0):
+                raise StudyError(f"{path}: the pose of {image} is not that of {pose}; they do not fit")
 
     def record(self, row: int) -> Record:
         """One image's person."""
-        joints2d = self._joints2d[row].copy()
-        x, y, width, height = self._boxes[row]
-        image, frame = self._folder / "IMG" / self._images[row], int(self._images[row].split(".")[0])
-        known = {"center": np.array([x, y]), "side": float(max(width, height))}
-        known["joints3d"] = self._joints3d[row].copy()
-        return self.make_record(image, joints2d, self.meta(row, frame=frame), **known)
+        box = self._boxes[row, :2], self._boxes[row, 2:].max()
+        image, meta = self._images[row], self.meta(row, frame=int(self._images[row].split(".")[0]))
+        joints2d, joints3d = self._joints2d[row], self._joints3d[row]
+        return self.make_record(self._folder / "IMG" / image, joints2d, meta, box, joints3d=joints3d)
 
 
 def read_pose(path: str | Path) -> np.ndarray:
@@ -176,15 +162,10 @@ class H36MFull(Records):
                 self.note_missing(folder / f"S{subject}")
             self._sequences += [(f"S{subject}", path.parent.name) for path in files]
         if not self._sequences:
-            raise missing_set(
-                folder / f"S{FULL_SUBJECTS[self.split][0]}" / "Directions-1" / "annot.h5",
-                self.info,
-                self.root,
-            )
-        parts = [
-            self._read(number, folder / subject / name / "annot.h5")
-            for number, (subject, name) in enumerate(self._sequences)
-        ]
+            first = f"S{FULL_SUBJECTS[self.split][0]}"
+            raise self.missing(folder / first / "Directions-1" / "annot.h5")
+        files = [folder / subject / name / "annot.h5" for subject, name in self._sequences]
+        parts = [self._read(number, path) for number, path in enumerate(files)]
         # never held twice
         self._labels = {key: np.concatenate([part.pop(key) for part in parts]) for key in list(parts[0])}
         rows = every_nth(len(self._labels["frame"]), every)
@@ -199,21 +180,17 @@ class H36MFull(Records):
         frame, camera = integers(frame, path, "frame"), integers(camera, path, "camera")
         if absent := sorted(set(camera.tolist()) - set(intrinsics)):
             raise StudyError(f"{path}: has frames but no intrinsics of camera {absent}")
-        common = COMMON_17 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else list(range(17))
+        joints = 32 if joints2d.ndim == 3 and joints2d.shape[1] == 32 else 17
+        common = COMMON_17 if joints == 32 else slice(None)
         count = len(expect_shape(camera, (len(frame),), path, "camera"))
-        joints2d = expect_shape(
-            joints2d, (count, 32 if len(common) < joints2d.shape[1] else 17, 2), path, "pose/2d"
-        )
-        joints3d = expect_shape(joints3d, (count, joints2d.shape[1], 3), path, "pose/3d")
-        fx, cx, fy, cy = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4).T
+        joints2d = expect_shape(joints2d, (count, joints, 2), path, "pose/2d")
+        joints3d = expect_shape(joints3d, (count, joints, 3), path, "pose/3d")
+        intrinsics = np.array([intrinsics[number] for number in camera.tolist()]).reshape(count, 4)
         return {
             "joints2d": joints2d[:, common].astype(np.float32),
-            "joints3d": joints3d[:, common].astype(np.float32),
-            "frame": frame,
-            "camera": camera,
-            "intrinsics": np.stack([fx, fy, cx, cy], -1),
-            "sequence": np.full(count, sequence, np.int16),
-        }
+            "joints3d": joints3d[:, common].astype(np.float32), "frame": frame, "camera": camera,
+            "intrinsics": intrinsics[:, [0, 2, 1, 3]], "sequence": np.full(count, sequence, np.int16),
+        }  # fmt: skip
 
     def _image(self, row):
         sequence, camera, frame = (self._labels[key][row] for key in ("sequence", "camera", "frame"))
@@ -222,13 +199,10 @@ class H36MFull(Records):
 
     def record(self, row: int) -> Record:
         """One frame of one camera."""
-        labels = self._labels
-        subject, sequence = self._sequences[labels["sequence"][row]]
-        joints2d, joints3d, intrinsics = (
-            labels[key][row].astype(float) for key in ("joints2d", "joints3d", "intrinsics")
-        )
+        labels = {key: values[row] for key, values in self._labels.items()}
+        subject, sequence = self._sequences[labels["sequence"]]
         meta = {"sequence": f"{subject}/{sequence}", "action": sequence.split("-")[0]}
-        meta |= {"camera": str(labels["camera"][row]), "frame": int(labels["frame"][row])}
-        meta = self.meta(row, subject=subject, **meta)
-        image = self.root / "h36m" / self._image(row)
-        return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)
+        meta |= {"camera": str(labels["camera"]), "frame": int(labels["frame"])}
+        known = {key: labels[key].astype(float) for key in ("joints3d", "intrinsics")}
+        image, meta = self.root / "h36m" / self._image(row), self.meta(row, subject=subject, **meta)
+        return self.make_record(image, labels["joints2d"].astype(float), meta, **known)

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory, named, too_large
+from hpe_study.datasets.limits import AGAIN, OTHER, brief, in_child, limited_memory, named, too_large
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
@@ -40,13 +40,12 @@ def require_readable(path: str | Path) -> None:
 
     Other damage is left to the file's reader. A file is looked at once, until it changes.
     """
-    path = require_regular_file(path)
-    status = path.stat()
-    _open_all(path, status.st_mtime_ns, status.st_size)
+    status = require_regular_file(path).stat()
+    _visit_in_child(Path(path), status.st_mtime_ns, status.st_size)
 
 
 @lru_cache
-def _open_all(path, changed, size):
+def _visit_in_child(path, changed, size):
     in_child(path, _visit, path)
 
 
@@ -66,48 +65,41 @@ def _visit(path):
 def _read(path, names):
     try:
         with limited_memory(path), h5py.File(path, "r") as file:
-            if absent := [name for name in names if not _is_there(file, name, path)]:
-                raise StudyError(
-                    f"{path}: has no {', '.join(absent)} but {named(file)}; this is the file"
-                    " of another data set, or truncated"
-                )
-            return {name: _content(file[name], path) for name in names}
+            places = {name: _place(file, name, path) for name in names}
+            if absent := ", ".join(name for name, place in places.items() if place is None):
+                raise StudyError(f"{path}: has no {absent} but {named(file)}; {OTHER}, or truncated")
+            return {name: _content(place, path) for name, place in places.items()}
     # of h5py, for what is damaged
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StudyError(f"{path}: truncated or not an HDF5 file ({brief(error)}); {AGAIN}") from error
 
 
-def _is_there(file, name, path):
-    """Whether a name is in the file. Raises `StudyError` where a link leads there."""
-    place = file
+def hard_member(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
+    """What stands in a group under a name; None where nothing does, or a link that may lead elsewhere."""
+    return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+
+
+def _place(place, name, path):
+    """What stands under a name; None where nothing does. Raises `StudyError` where a link leads there."""
     for part in name.split("/"):
-        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
-        if link is None:
-            return False
-        if not isinstance(link, h5py.HardLink):
+        if not isinstance(place, h5py.Group) or place.get(part, getlink=True) is None:
+            return None
+        if (place := hard_member(place, part)) is None:
             raise _reaches_out(path, name, "a link")
-        place = place[part]
-    return True
+    return place
 
 
 def _content(place, path):
     """An array, or the arrays of a group."""
-    if isinstance(place, h5py.Dataset):
-        return _array(place, path)
     if not isinstance(place, h5py.Group):
-        raise StudyError(f"{path}: {place.name} is no array; this is the file of another data set")
-    arrays = {}
-    for name in place:
-        if not isinstance(place.get(name, getlink=True), h5py.HardLink):
-            raise _reaches_out(path, f"{place.name}/{name}", "a link")
-        if isinstance(place[name], h5py.Dataset):
-            arrays[name] = _array(place[name], path)
-    return arrays
+        return _array(place, path)
+    members = {name: _place(place, name, path) for name in place}
+    return {name: _array(data, path) for name, data in members.items() if isinstance(data, h5py.Dataset)}
 
 
 def _array(data, path):
     """All of an array, once its size is known to be possible."""
-    if data.dtype.kind not in "biuf" or data.shape is None:
+    if not isinstance(data, h5py.Dataset) or data.dtype.kind not in "biuf" or data.shape is None:
         raise StudyError(f"{path}: {data.name} holds no numbers but {data.dtype}; {AGAIN}")
     require_within(data, path)
     return data[()]
@@ -130,7 +122,5 @@ def require_within(data: h5py.Dataset, path: str | Path) -> None:
 
 
 def _reaches_out(path, name, how):
-    return StudyError(
-        f"{path}: {name} is {how}, which can reach for other files; labels must lie in the file itself;"
-        f" {AGAIN}"
-    )
+    reason = f"{name} is {how}, which can reach for other files"
+    return StudyError(f"{path}: {reason}; labels must lie in the file itself; {AGAIN}")

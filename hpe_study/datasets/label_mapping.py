@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hpe_study import published_defects
+from hpe_study.datasets.base import Box
 from hpe_study.datasets.record import Record
 from hpe_study.skeletons import FLIC29, MPII16, Skeleton, convert
 
-Box = tuple[np.ndarray, float]  # centre (2,) and side in px
 PADDING = 0.68  # of the published LSP and FLIC crops, times the height of the labelled joints
 
 # MPII-16 joint ← FLIC column that an off-by-one key takes for it; the other eight joints are always missing.

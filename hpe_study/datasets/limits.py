@@ -15,6 +15,7 @@ from hpe_study.errors import StudyError
 from hpe_study.utils.processes import end_with_parent
 
 AGAIN = "obtain the file again"
+OTHER = "this is the file of another data set or download"
 _LONGEST = 200  # characters of another library's message
 _NAMES, _LONGEST_NAME = 12, 40  # names of a file's content that a message shows, and their characters
 _FREE = 1 << 30  # bytes that reading any file may take
@@ -60,16 +61,13 @@ def limited_memory(path: str | Path, size: int | None = None) -> Iterator[None]:
     except MemoryError as error:
         raise too_large(path) from error
     finally:
-        if narrower:
-            resource.setrlimit(resource.RLIMIT_AS, before)
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def too_large(path: str | Path) -> StudyError:
     """The error for a file whose content takes more memory than its size can explain, or than there is."""
-    return StudyError(
-        f"{path}: reading it takes more memory than there is, or than a file of its size can need; it is"
-        f" damaged or another file than it should be; {AGAIN}"
-    )
+    reason = "reading it takes more memory than there is, or than a file of its size can need"
+    return StudyError(f"{path}: {reason}; it is damaged or another file than it should be; {AGAIN}")
 
 
 def in_child(path: str | Path, function: Callable, *arguments: Any) -> Any:
@@ -90,7 +88,12 @@ def in_child(path: str | Path, function: Callable, *arguments: Any) -> Any:
             child = os.fork()
         if child == 0:
             _answer(stream, parent, path, function, arguments)
-        status = _waited_for(child)
+        try:
+            status = os.waitpid(child, 0)[1]
+        except BaseException:  # waiting was interrupted
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise
         if status:
             reason = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "no answer"
             raise StudyError(f"{path}: reading it crashes or never ends ({reason}); it is damaged; {AGAIN}")
@@ -117,16 +120,6 @@ def _answer(stream, parent, path, function, arguments):
         os._exit(0)
     finally:
         os._exit(1)
-
-
-def _waited_for(child):
-    """The child's exit status; the child is ended where waiting is interrupted."""
-    try:
-        return os.waitpid(child, 0)[1]
-    except BaseException:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise
 
 
 def _address_space():

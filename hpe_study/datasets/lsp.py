@@ -25,11 +25,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from hpe_study.datasets.arrays import expect_shape
+from hpe_study.datasets.arrays import evenly_spaced, expect_shape
 from hpe_study.datasets.base import Listing, Records
-from hpe_study.datasets.info import DatasetInfo
 from hpe_study.datasets.matfiles import load_mat
-from hpe_study.datasets.record import UNKNOWN, Record
+from hpe_study.datasets.record import UNKNOWN, DatasetInfo, Record
 from hpe_study.datasets.same_photos import SAME_PHOTO, photo_pairs
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
@@ -84,24 +83,26 @@ class LspImages:
         """Refuse labels that are not for images of this size: they come from the other download."""
         if len(rows) == 0:
             return
-        sample = rows[np.unique(np.linspace(0, len(rows) - 1, _COMPARED).astype(int))]
+        sample = rows[evenly_spaced(len(rows), _COMPARED)]
         reach = [np.nanmax(np.nanmax(self.joints[row], 0) / picture_size(self.image(row))) for row in sample]
+        reach = np.median(reach)
         lowest = _FITS[0] if self.digits == 4 else 0  # LSP-Extended has one download only: never too small
-        if not lowest <= np.median(reach) <= _FITS[1]:
+        if not lowest <= reach <= _FITS[1]:
+            images = self.folder / "images"
             raise StudyError(
-                f"{self.path}: its labels reach {np.median(reach):.2f} times across their images in"
-                f" {self.folder / 'images'}; about 0.9 is right. Labels and images come from different"
-                " downloads (150-px people of lsp_dataset.zip, or the original pictures)"
+                f"{self.path}: its labels reach {reach:.2f} times across their images in {images}; about 0.9"
+                " is right. Labels and images come from different downloads (150-px people of"
+                " lsp_dataset.zip, or the original pictures)"
             )
+
+
+def _read(path, *shape):
+    return expect_shape(load_mat(path, "joints")["joints"], shape, path, "joints").astype(np.float64)
 
 
 def read_lsp(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """LSP's labels: joints (N, 14, 2) px, occluded (N, 14) int8."""
-    labels = (
-        expect_shape(load_mat(path, "joints")["joints"], (3, 14, None), path, "joints")
-        .astype(np.float64)
-        .transpose(2, 1, 0)
-    )
+    labels = _read(path, 3, 14, None).transpose(2, 1, 0)
     joints, flag = labels[..., :2].copy(), labels[..., 2]
     joints[~np.isfinite(joints).all(-1)] = np.nan
     return joints, np.where(np.isnan(joints).any(-1), UNKNOWN, flag > 0).astype(np.int8)
@@ -109,11 +110,7 @@ def read_lsp(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 
 def read_extended(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """LSP-Extended's labels: joints (N, 14, 2) px, occluded (N, 14) int8, which it does not say."""
-    labels = (
-        expect_shape(load_mat(path, "joints")["joints"], (14, 3, None), path, "joints")
-        .astype(np.float64)
-        .transpose(2, 0, 1)
-    )
+    labels = _read(path, 14, 3, None).transpose(2, 0, 1)
     labelled = (labels[..., 2] > 0) & np.isfinite(labels).all(-1)
     joints = np.where(labelled[..., None], labels[..., :2], np.nan)
     return joints, np.full(joints.shape[:2], UNKNOWN, np.int8)
@@ -136,17 +133,14 @@ class LspExtended(Records):
         """Set the records: the rows of one folder after those of another. parts: (`LspImages`, rows)."""
         self._parts = [images for images, _ in parts]
         rows = [images.rows(numbers) for images, numbers in parts]
-        # (part, row of its labels) by record
-        places = [(part, row) for part, kept in enumerate(rows) for row in kept]
-        self._places = np.array(places, int).reshape(-1, 2)
-        self._rows = np.arange(len(self._places))
+        self.set_places([(part, row) for part, kept in enumerate(rows) for row in kept])
 
     def record(self, row: int) -> Record:
         """One image's person."""
         part, number = self._places[row]
         images = self._parts[part]
-        joints, occluded = images.joints[number].copy(), images.occluded[number].copy()
         meta = {**self.meta(number), "dataset": images.folder.name}
+        joints, occluded = images.joints[number], images.occluded[number]
         return self.make_record(images.image(number), joints, meta, occluded=occluded)
 
 
@@ -181,10 +175,8 @@ class Lsp(LspExtended):
 
     def _compare(self, images, half):
         """Look for photographs that are alike: sets the test half's shoots, returns rows to leave out."""
-        present = Listing(images.folder / "images").present(
-            [images.image(row).name for row in range(len(images.joints))]
-        )
-        rows = np.flatnonzero(present)
+        names = [images.image(row).name for row in range(len(images.joints))]
+        rows = np.flatnonzero(Listing(images.folder / "images").present(names))
         pairs = photo_pairs(images.path, images.joints[rows], [images.image(row) for row in rows])
         first, second = rows[pairs[:, :2].astype(int)].T
         same = pairs[:, 2] >= SAME_PHOTO

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.base import require_one_of
 from hpe_study.datasets.limits import AGAIN, brief
 from hpe_study.datasets.lsp import LspExtended, LspImages
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import DatasetInfo, Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import LSP14
 from hpe_study.utils import rng
@@ -60,18 +60,15 @@ class LspPseudo3d(LspExtended):
 
     def load(self, people: str = "all") -> None:
         """Read the labels and the fits of the photographs whose fit is good."""
-        if people not in ("all", "held_out"):
-            raise StudyError(f"lsp_pseudo3d: people {people!r} is not one of all, held_out")
+        require_one_of("lsp_pseudo3d: people", people, ("all", "held_out"))
         name, digits = ("lsp_extended", 5) if self.split == "train" else ("lsp", 4)
         images = LspImages(self, self.folder(name), digits)
         path = self.label_file(self.folder("spin_fits") / FITS[self.split])
         rows, joints, good = read_fits(path)
         count = len(images.joints) if digits == 5 else len(images.joints) // 2
-        if rows.min(initial=0) < 0 or rows.max(initial=0) >= count:
-            raise StudyError(
-                f"{path}: has fits of row {rows.max(initial=0)}, but {images.path} has {count} photographs;"
-                " they do not belong together"
-            )
+        last, there = rows.max(initial=0), f"{images.path} has {count} photographs"
+        if rows.min(initial=0) < 0 or last >= count:
+            raise StudyError(f"{path}: has fits of row {last}, but {there}; they do not belong together")
         if people == "held_out" and self.split == "test":
             good &= np.isin(rows, held_out())
         self.leave_out("the fit is not good", (~good).sum())
@@ -97,10 +94,8 @@ def read_fits(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             if large:
                 raise StudyError(f"{path}: {large[0]} is too large for fits of LSP; {AGAIN}")
             if {"pose", "betas"} <= set(file.files) and "X_spin" not in file.files:
-                raise StudyError(
-                    f"{path}: holds SMPL's parameters, not joints, and the SMPL model is not at hand here:"
-                    f" put the table of joints made from them there ({', '.join(FITS.values())})"
-                )
+                advice = f"put the table of joints made from them there ({', '.join(FITS.values())})"
+                raise StudyError(f"{path}: holds SMPL's parameters, not joints; {advice}")
             if lacking := sorted({"index0", "names", "X_spin", "good"} - set(file.files)):
                 raise StudyError(f"{path}: has no {', '.join(lacking)}; this is not a table of fits of LSP")
             rows, names, joints, good = (file[key] for key in ("index0", "names", "X_spin", "good"))

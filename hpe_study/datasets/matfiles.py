@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from hpe_study.datasets.limits import AGAIN, brief, limited_memory, memory_for, named
+from hpe_study.datasets.limits import AGAIN, OTHER, brief, limited_memory, memory_for, named
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import require_regular_file
 
@@ -47,11 +47,8 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
         with path.open("rb") as file:
             header = file.read(_HEADER)
             variables, others = _variables(file, header, names, memory_for(path.stat().st_size))
-        if absent := [name for name in names if name not in variables]:
-            raise StudyError(
-                f"{path}: has no {', '.join(absent)} but {named(others)}; this is"
-                " the file of another data set, or truncated"
-            )
+        if absent := ", ".join(name for name in names if name not in variables):
+            raise StudyError(f"{path}: has no {absent} but {named(others)}; {OTHER}, or truncated")
         loaded = {}
         for name in names:
             content = variables.pop(name)
@@ -63,9 +60,8 @@ def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndar
     except Exception as error:  # SciPy raises a dozen kinds for what is damaged, none of them its own
         known = (_DamagedError, ValueError, TypeError, NotImplementedError, OSError, zlib.error)
         reason = brief(error) if isinstance(error, known) else type(error).__name__
-        raise StudyError(
-            f"{path}: truncated or not a MATLAB file of version 5 to 7 ({reason}); {AGAIN}"
-        ) from error
+        what = f"truncated or not a MATLAB file of version 5 to 7 ({reason})"
+        raise StudyError(f"{path}: {what}; {AGAIN}") from error
 
 
 def _variables(file, header, names, limit):
@@ -83,17 +79,11 @@ def _variables(file, header, names, limit):
         if kind not in (_MATRIX, _COMPRESSED) or remaining < 0:
             raise _DamagedError("cut short, or not built as such a file is")
         start = file.tell()
-        head = file.read(min(size, _HEAD))
-        check = _Check(
-            order, _inflated(head, _HEAD) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + head
-        )
-        name = check.name()
+        name = _Check(order, _inflated(tag, kind, size, file.read(min(size, _HEAD)), _HEAD)).name()
         file.seek(start)
         if name in names:
-            content = file.read(size)
-            content = _inflated(content, limit) if kind == _COMPRESSED else tag.pack(_MATRIX, size) + content
-            check = _Check(order, content)
-            if check.matrix(0, 0) != len(content):
+            content = _inflated(tag, kind, size, file.read(size), limit)
+            if _Check(order, content).matrix(0, 0) != len(content):
                 raise _DamagedError(f"{name} is longer or shorter than it says")
             variables[name] = content
         else:
@@ -102,10 +92,11 @@ def _variables(file, header, names, limit):
     return variables, others
 
 
-def _inflated(data, limit):
-    """At most `limit` bytes of compressed data."""
-    stream = zlib.decompressobj()
-    inflated = stream.decompress(data, limit)
+def _inflated(tag, kind, size, data, limit):
+    """A variable as it stands in a file that is not compressed; at most `limit` bytes of a compressed one."""
+    if kind == _MATRIX:
+        return tag.pack(_MATRIX, size) + data
+    inflated = zlib.decompressobj().decompress(data, limit)
     if len(inflated) >= limit > _HEAD:
         raise _DamagedError("a variable is larger than a file of this size can need")
     return inflated

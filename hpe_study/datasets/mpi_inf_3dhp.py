@@ -35,13 +35,13 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, Records, every_nth, label_errors, missing_set
+from hpe_study.datasets.arrays import every_nth, expect_shape, integers
+from hpe_study.datasets.base import IMAGE_ABSENT, MAX_EXAMPLES, Records, label_errors, require_one_of
 from hpe_study.datasets.hdf5 import read_hdf5
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.matfiles import load_mat
 from hpe_study.datasets.mpi_inf_3dhp_video import VideoFrames, fit_intrinsics, frame_folder, read_calibration
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import DatasetInfo, Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPI_INF_3DHP17, MPI_INF_3DHP28
 from hpe_study.utils.pictures import picture_size
@@ -86,29 +86,31 @@ class _Sequences(Records):
     """
 
     info = INFO
+    label_name: str  # of a sequence's label file
 
-    def _check_options(self, truth, every):
-        if truth not in TRUTHS:
-            raise StudyError(f"mpi_inf_3dhp: truth {truth!r} is not one of {', '.join(TRUTHS)}")
+    def _open(self, folder, names, truth, every):
+        """Check the common options; yields number, name and label file of the sequences that are there."""
+        require_one_of("mpi_inf_3dhp: truth", truth, TRUTHS)
         every_nth(0, every)
-        self.truth = truth
+        self._folder, self._names, self.truth = folder, names, truth
         self._held, self._frames = {}, {}
+        for number, name in enumerate(names):
+            if self._path(name).exists():
+                yield number, name, self._path(name)
+            else:
+                self.note_missing(folder / name)
 
     def _path(self, name):
-        """The label file of a sequence."""
-        raise NotImplementedError
-
-    def _read(self, name):
-        """The label arrays of a sequence."""
-        raise NotImplementedError
+        return self._folder / name / self.label_name
 
     def _labels(self, name):
-        """A sequence's label arrays; the last few are kept."""
+        """A sequence's label arrays (of `_read`); the last few are kept."""
         if name not in self._held:
             while len(self._held) >= _HELD:
                 del self._held[next(iter(self._held))]
-            with label_errors([self._path(name)]):
-                self._held[name] = self._read(name)
+            path = self._path(name)
+            with label_errors([path]):
+                self._held[name] = self._read(path, name)
         return self._held[name]
 
     def _set_rows(self, places):
@@ -117,6 +119,8 @@ class _Sequences(Records):
         places: (sequence, camera, label rows, image numbers, `VideoFrames`) of each video; arrays with one
         entry per record.
         """
+        if not places:
+            raise self.missing(self._path(self._names[0]))
         kept = []
         for sequence, camera, rows, numbers, frames in places:
             self._frames[sequence, camera] = frames
@@ -126,14 +130,13 @@ class _Sequences(Records):
             rows = self.keep(rows, IMAGE_ABSENT, present)
             video = [np.full(len(rows), sequence), np.full(len(rows), camera)]
             kept.append(np.stack([*video, rows, numbers[present]], 1))
-        self._places = np.concatenate(kept) if kept else np.zeros((0, 4), int)
-        self._rows = np.arange(len(self._places))
+        self.set_places(np.concatenate(kept))
 
     def _make_record(self, row, image, poses, camera, meta):
         """The record of one person. poses: those of `_ARRAYS`; camera: intrinsics and size of the image."""
-        joints2d, *in_3d = poses
-        known = dict(zip(("joints3d", "joints3d_universal"), in_3d, strict=True))
-        known |= {"intrinsics": camera["intrinsics"].copy(), "image_size": camera["size"]}
+        joints2d, joints3d, universal = poses
+        known = {"intrinsics": camera["intrinsics"], "image_size": camera["size"]}
+        known |= {"joints3d": joints3d, "joints3d_universal": universal}
         return self.make_record(image, joints2d, self.meta(row, **meta), **known)
 
 
@@ -141,21 +144,16 @@ class TrainingSet(_Sequences):
     """Options: `cameras` ("vnect", "chest", "ceiling" or numbers), `every` (only every n-th), `truth`."""
 
     skeleton = MPI_INF_3DHP28
+    label_name = "annot.mat"
 
     def load(self, cameras: str | list[int] = "vnect", every: int = 1, truth: str = "univ") -> None:
         """Find the chosen cameras' frames; label arrays stay in their files until a record is asked for."""
-        self._check_options(truth, every)
         self.cameras = chosen_cameras(cameras)
-        folder = self.folder("mpi_inf_3dhp")
-        places = []
+        folder, places = self.folder("mpi_inf_3dhp"), []
         self._calibration, self._counts = {}, {}
-        for index, name in enumerate(SEQUENCES):
-            if not (folder / name / "annot.mat").exists():
-                self.note_missing(folder / name)
-                continue
+        for index, name, path in self._open(folder, SEQUENCES, truth, every):
             self._read_cameras(name, folder / name / "camera.calibration")
-            path = self.label_file(folder / name / "annot.mat")
-            frames = integers(load_mat(path, "frames")["frames"], path, "frames")
+            frames = integers(load_mat(self.label_file(path), "frames")["frames"], path, "frames")
             self._counts[name] = len(frames)
             rows = every_nth(len(frames), every)
             for camera in self.cameras:
@@ -163,8 +161,6 @@ class TrainingSet(_Sequences):
                 filmed = self.keep(rows, "beyond the end of the original video", filmed)
                 images = VideoFrames(frame_folder(folder / name, camera), "frame_{:06d}.jpg")
                 places.append((index, camera, filmed, frames[filmed] + images.first, images))
-        if not places:
-            raise missing_set(folder / SEQUENCES[0] / "annot.mat", self.info, self.root)
         self._set_rows(places)
 
     def _read_cameras(self, name, path):
@@ -174,28 +170,20 @@ class TrainingSet(_Sequences):
         if absent := sorted(set(self.cameras) - set(self._calibration.get(name, {}))):
             self.note_missing(f"{path} (of cameras {', '.join(map(str, absent))})")
 
-    def _path(self, name):
-        return self.root / "mpi_inf_3dhp" / name / "annot.mat"
-
-    def _read(self, name):
+    def _read(self, path, name):
         """The chosen cameras' arrays: (cameras, F, 28, 2 | 3) float32 (5e-4 px, 5e-4 mm)."""
-        path = self._path(name)
         arrays = {}
         for key, axes in _ARRAYS.items():  # one at a time: a long sequence's three are 300 MB
             cells = load_mat(path, key)[key].ravel()
             if len(cells) <= max(self.cameras):
-                raise StudyError(
-                    f"{path}: {key} has {len(cells)} cameras, not 14; this is the file of another data set"
-                )
+                raise StudyError(f"{path}: {key} has {len(cells)} cameras, not 14; {AGAIN}")
             views = [
                 expect_shape(cells[camera], (None, 28 * axes), path, f"{key} of camera {camera}")
                 for camera in self.cameras
             ]
-            if {len(view) for view in views} != {self._counts[name]}:
-                raise StudyError(
-                    f"{path}: frames lists {self._counts[name]} frames, {key} has"
-                    f" {sorted({len(view) for view in views})}"
-                )
+            count, lengths = self._counts[name], sorted({len(view) for view in views})
+            if lengths != [count]:
+                raise StudyError(f"{path}: frames lists {count} frames, {key} has {lengths}; {AGAIN}")
             with np.errstate(over="ignore"):  # infinite then, and refused by the record's check
                 arrays[key] = np.stack([view.reshape(-1, 28, axes).astype(np.float32) for view in views])
         return arrays
@@ -220,19 +208,15 @@ class TestSet(_Sequences):
 
     __test__ = False  # not one of pytest's
     skeleton = MPI_INF_3DHP17
+    label_name = "annot_data.mat"
 
     def load(self, every: int = 1, truth: str = "univ", frames: str = "valid") -> None:
         """Find the frames that count."""
-        self._check_options(truth, every)
-        if frames not in FRAMES:
-            raise StudyError(f"mpi_inf_3dhp: frames {frames!r} is not one of {', '.join(FRAMES)}")
-        folder = self.folder("mpi_inf_3dhp", "mpi_inf_3dhp_test_set")
-        self._names, places = [*TEST_SEQUENCES, *_further_sequences(folder)], []
-        for index, name in enumerate(self._names):
-            if not (folder / name / "annot_data.mat").exists():
-                self.note_missing(folder / name)
-                continue
-            path = self.label_file(folder / name / "annot_data.mat")
+        require_one_of("mpi_inf_3dhp: frames", frames, FRAMES)
+        folder, places = self.folder("mpi_inf_3dhp", "mpi_inf_3dhp_test_set"), []
+        names = [*TEST_SEQUENCES, *_further_sequences(folder)]
+        for index, name, path in self._open(folder, names, truth, every):
+            self.label_file(path)
             images = VideoFrames(folder / name / "imageSequence", "img_{:06d}.jpg")
             if frames == "valid":
                 counted = read_hdf5(path, "valid_frame")["valid_frame"].ravel() > 0
@@ -241,16 +225,10 @@ class TestSet(_Sequences):
                 counted, reason = _all_inside(path, images), "a joint outside the picture"
             rows = self.keep(np.arange(len(counted)), reason, counted)[::every]
             places.append((index, 0, rows, rows + images.first, images))
-        if not places:
-            raise missing_set(folder / TEST_SEQUENCES[0] / "annot_data.mat", self.info, self.root)
         self._set_rows(places)
 
-    def _path(self, name):
-        return self.root / "mpi_inf_3dhp" / "mpi_inf_3dhp_test_set" / name / "annot_data.mat"
-
-    def _read(self, name):
+    def _read(self, path, _):
         """The arrays (F, 17, 2 | 3), the activities, and the camera that maps annot3 onto annot2."""
-        path = self._path(name)
         arrays = read_hdf5(path, *_ARRAYS, "activity_annotation", "valid_frame")
         count = arrays["valid_frame"].size
         for key, axes in _ARRAYS.items():
@@ -265,15 +243,11 @@ class TestSet(_Sequences):
         """One frame that counts."""
         sequence, camera, frame, number = self._places[row]
         name = self._names[sequence]
-        labels = self._labels(name)
-        action = int(labels["activity_annotation"][frame])
-        return self._make_record(
-            row,
-            self._frames[sequence, camera].path(number),
-            [labels[key][frame].copy() for key in _ARRAYS],
-            labels["camera"],
-            {"subject": name, "sequence": name, "action": action, "frame": int(frame)},
-        )
+        labels, image = self._labels(name), self._frames[sequence, camera].path(number)
+        meta = {"subject": name, "sequence": name, "frame": int(frame)}
+        meta["action"] = int(labels["activity_annotation"][frame])
+        poses = [labels[key][frame] for key in _ARRAYS]
+        return self._make_record(row, image, poses, labels["camera"], meta)
 
 
 def _further_sequences(folder):
@@ -285,15 +259,11 @@ def _further_sequences(folder):
 def chosen_cameras(cameras: str | list[int]) -> list[int]:
     """The numbers of a camera set, or of a list of cameras. Raises `StudyError` where it is neither."""
     chosen = CAMERA_SETS.get(cameras) if isinstance(cameras, str) else cameras
-    numbers = (
-        chosen if isinstance(chosen, (list, tuple)) and all(type(number) is int for number in chosen) else []
-    )
-    if not numbers or len(set(numbers)) < len(numbers) or not set(numbers) <= set(range(14)):
-        raise StudyError(
-            f"mpi_inf_3dhp: cameras {cameras!r} is not {', '.join(CAMERA_SETS)} or a list of different"
-            " numbers 0 to 13"
-        )
-    return list(numbers)
+    whole = isinstance(chosen, (list, tuple)) and all(type(number) is int for number in chosen)
+    if not whole or not chosen or len(set(chosen)) < len(chosen) or not set(chosen) <= set(range(14)):
+        allowed = f"{', '.join(CAMERA_SETS)} or a list of different numbers 0 to 13"
+        raise StudyError(f"mpi_inf_3dhp: cameras {cameras!r} is not {allowed}")
+    return list(chosen)
 
 
 def _all_inside(path, images):

@@ -77,9 +77,8 @@ def read_calibration(path: Path) -> dict[int, dict]:
             elif line[:1] == ["intrinsic"]:
                 cameras[number]["intrinsics"] = np.array([float(line[1 + i]) for i in (0, 5, 2, 6)])
         except (IndexError, ValueError, KeyError) as error:
-            raise StudyError(
-                f"{path}: {' '.join(line)[:60]!r} cannot be read ({brief(error)}); {AGAIN}"
-            ) from error
+            text = " ".join(line)[:60]
+            raise StudyError(f"{path}: {text!r} cannot be read ({brief(error)}); {AGAIN}") from error
     if not cameras:
         raise StudyError(f"{path}: names no camera; this is not a calibration of MPI-INF-3DHP")
     return cameras

@@ -10,20 +10,36 @@ microsoft/human-pose-estimation.pytorch):
 - Crop: the centre moves down by 15 · scale, scale × 1.25, side = scale · 200 px.
 - Head size: 0.6 · diagonal of the head box = 0.75 · |head_top − upper_neck| (measured on 2,932 people); the
   JSON has no box.
-- The original `.mat` is read by `mpii_mat`. The JSON is taken where both are there, because only it has the
-  validation split.
+- The JSON is taken where both layouts are there, because only it has the validation split.
+
+The original label file, `mpii_human_pose_v1_u12_1.mat`:
+Struct `RELEASE` with `annolist` (1 × N images). `annolist(i).image.name`; `annolist(i).annorect(r)` has the
+head box `x1, y1, x2, y2`, `scale`, `objpos.{x, y}` and `annopoints.point(k).{x, y, id, is_visible}`. Pixels
+are 1-based, `id` 0-based in MPII-16's order.
+
+Traps, all met: `annorect` may be empty; `annopoints` is missing (the field, or its content) for test images
+and unfinished people, also in some training images; `is_visible` may be missing, empty, a char or a number
+(missing counts as 1); points come in any order.
+
+The file knows training and test images, and the test images have no joints: there is **no validation split**.
+Where the JSON's valid.json is at hand, its people are the test split (matched by image and position), and
+their images' other people are left out. Otherwise images are dealt by a digest of the video (of the image's
+name, where the file does not say the video): about 11.7 % of them, the share of the common split, are test.
+Such a split is sound but is not the published one.
 """
 
+import warnings
+import zlib
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
 from hpe_study.datasets.arrays import column, text_column
-from hpe_study.datasets.base import Listing, Records, head_size_of, safe_relative
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.base import Listing, Records, head_size_of, require_one_of, safe_relative
 from hpe_study.datasets.limits import AGAIN
-from hpe_study.datasets.mpii_mat import MAT_NAME, read_mat
-from hpe_study.datasets.record import UNKNOWN, Record, crop_of, has_crop
+from hpe_study.datasets.matfiles import load_mat
+from hpe_study.datasets.record import UNKNOWN, DatasetInfo, Record, crop_of, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import read_json
@@ -38,6 +54,8 @@ INFO = DatasetInfo(
          " github.com/microsoft/human-pose-estimation.pytorch.",
     layouts={"json": {"layout": "json"}, "mat": {"layout": "mat"}},
 )  # fmt: skip
+MAT_NAME = "mpii_human_pose_v1_u12_1.mat"
+TEST_SHARE = 117  # of 1,000: 2,958 of 25,204 people
 _BOX_PER_SCALE = 250  # px of a crop's side: 1.25 · 200
 _JSON_NAMES = {"train": ("train.json",), "test": ("valid.json", "val.json")}
 
@@ -63,17 +81,14 @@ class Mpii(Records):
         """Read the labels as arrays (N people): joints, occluded, center, scale, head_size, image."""
         folder = self.folder("mpii")
         if layout is None:
-            has_json = self._json_path(folder, "train").is_file() or (
-                self.split == "test" and self._json_path(folder, "test").is_file()
-            )
+            splits = ("train", "test") if self.split == "test" else ("train",)
+            has_json = any(self._json_path(folder, split).is_file() for split in splits)
             layout = "json" if has_json or not (folder / MAT_NAME).exists() else "mat"
-        if layout not in ("json", "mat"):
-            raise StudyError(f"mpii: layout {layout!r} is not json or mat")
-        self._labels = (
-            self._load_json(folder)
-            if layout == "json"
-            else read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))
-        )
+        require_one_of("mpii: layout", layout, ("json", "mat"))
+        if layout == "json":
+            self._labels = self._load_json(folder)
+        else:
+            self._labels = read_mat(self, folder / MAT_NAME, self._json_path(folder, "test"))
         images = self._labels["image"]
         for name in set(images):
             safe_relative(name, self.label_files[0])
@@ -108,14 +123,110 @@ class Mpii(Records):
 
     def record(self, row: int) -> Record:
         """One person."""
-        labels = self._labels
-        joints = labels["joints"][row].copy()
-        scale = 1.25 * labels["scale"][row]
-        center, side = labels["center"][row] + [0, 15 * labels["scale"][row]], 200 * scale
-        if not (has_crop(side) and np.isfinite(center).all()):  # a few derivatives lack centre and scale
-            center, side = crop_of(joints)
-        image = labels["image"][row]
-        known = {"center": center, "side": float(side), "head_size": float(labels["head_size"][row])}
-        known["occluded"] = labels["occluded"][row].copy()
-        path = self.root / "mpii" / "images" / image
-        return self.make_record(path, joints, self.meta(row, sequence=image), **known)
+        keys = ("image", "joints", "occluded", "center", "scale", "head_size")
+        image, joints, occluded, center, scale, head_size = (self._labels[key][row] for key in keys)
+        box = center + [0, 15 * scale], 200 * (1.25 * scale)
+        if not (has_crop(box[1]) and np.isfinite(box[0]).all()):  # a few derivatives lack centre and scale
+            box = crop_of(joints)
+        path, meta = self.root / "mpii" / "images" / image, self.meta(row, sequence=image)
+        return self.make_record(path, joints, meta, box, occluded=occluded, head_size=float(head_size))
+
+
+def read_mat(records: Records, path: Path, validation_json: Path) -> dict:
+    """Read the labels of `records.split`, N people; what is left out is counted there.
+
+    The split is valid.json's (`validation_json`) where that is there. Raises `StudyError` for another file.
+
+    Returns:
+        joints (N, 16, 2) px 0-based, occluded (N, 16) int8, center (N, 2) px, scale (N,), head_size (N,) px,
+        and image, N names.
+    """
+    release = load_mat(records.label_file(path), "RELEASE", squeeze_me=True, struct_as_record=True)["RELEASE"]
+    if (annolist := _field(release, "annolist")) is None:
+        raise StudyError(f"{path}: RELEASE has no annolist; this is not MPII's label file")
+    people = [person for entry in np.atleast_1d(annolist) for person in _people(entry)]
+    if validation_json.is_file():
+        people = _split_by_json(people, records, records.label_file(validation_json))
+    else:
+        warnings.warn(
+            f"{path}: has no validation split and {validation_json} is not there; about 11.7 % of the images,"
+            " dealt by a digest of their video, are the test split. It is not the published one",
+            stacklevel=6,
+        )
+        test = [zlib.crc32(person["group"].encode()) % 1000 < TEST_SHARE for person in people]
+        wanted = records.split == "test"
+        people = [person for person, in_test in zip(people, test, strict=True) if in_test == wanted]
+    finished = [person for person in people if person["joints"] is not None]
+    records.leave_out("no joints annotated", len(people) - len(finished))
+    shapes = {"joints": (16, 2), "occluded": (16,), "center": (2,), "scale": (), "head_size": ()}
+    arrays = {
+        key: np.array([person[key] for person in finished]).reshape(-1, *shape)
+        for key, shape in shapes.items()
+    }
+    return {**arrays, "image": [person["image"] for person in finished]}
+
+
+def _split_by_json(people, records, path):
+    """Test: the people of valid.json (at `path`). Train: the people of images that it does not name."""
+    validation = read_json(path, advice=AGAIN)
+    images, centers = text_column(validation, "image", path), column(validation, "center", (2,), path)
+    wanted = {(image, *np.round(center).tolist()) for image, center in zip(images, centers, strict=True)}
+
+    def place(person):
+        return (person["image"], *np.round(np.nan_to_num(person["center"], nan=np.inf) + 1).tolist())
+
+    if records.split == "test":
+        chosen = [person for person in people if place(person) in wanted]
+        records.leave_out("in valid.json, not in the .mat", len(wanted - set(map(place, chosen))))
+        return chosen
+    validated = set(images)
+    others = [person for person in people if person["image"] in validated and place(person) not in wanted]
+    records.leave_out("beside somebody of valid.json", len(others))
+    return [person for person in people if person["image"] not in validated]
+
+
+def _field(struct, name, default=None):
+    """A field of a squeezed struct, or `default` where the field or its content is missing."""
+    if getattr(struct, "dtype", None) is None or not struct.dtype.names or name not in struct.dtype.names:
+        return default
+    value = struct[name]
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim == 0:
+        value = value.item()
+    return default if value is None or (isinstance(value, np.ndarray) and value.size == 0) else value
+
+
+def _number(struct, name):
+    value = np.asarray(_field(struct, name, np.nan))
+    return float(value) if value.size == 1 and value.dtype.kind in "fiub" else np.nan
+
+
+def _people(entry):
+    """The people of one image; `joints` is None where nobody annotated them."""
+    image = str(_field(_field(entry, "image"), "name", ""))
+    group = _field(entry, "vididx")
+    for person in np.atleast_1d(_field(entry, "annorect", np.zeros(0))):
+        points = _field(_field(person, "annopoints"), "point")
+        joints, occluded = (None, None) if points is None else _joints(np.atleast_1d(points))
+        position = _field(person, "objpos")
+        box = np.array([_number(person, key) for key in ("x1", "y1", "x2", "y2")])
+        yield {
+            "image": image, "group": f"video {int(group)}" if group is not None else image,
+            "joints": joints, "occluded": occluded, "scale": _number(person, "scale"),
+            "center": np.array([_number(position, "x"), _number(position, "y")]) - 1,
+            "head_size": 0.6 * np.hypot(box[2] - box[0], box[3] - box[1]),
+        }  # fmt: skip
+
+
+def _joints(points):
+    """(16, 2) px, 0-based, and (16,) int8 occlusion of one person's points."""
+    joints, occluded = np.full((16, 2), np.nan), np.full(16, UNKNOWN, np.int8)
+    for point in points:
+        joint = _number(point, "id")
+        if joint not in range(16):
+            continue
+        joints[int(joint)] = _number(point, "x") - 1, _number(point, "y") - 1
+        visible = _field(point, "is_visible", 1)
+        occluded[int(joint)] = 0 if str(np.asarray(visible).item()).strip() in ("1", "1.0", "True", "") else 1
+    occluded[np.isnan(joints).any(-1)] = UNKNOWN
+    joints[np.isnan(joints).any(-1)] = np.nan
+    return joints, occluded

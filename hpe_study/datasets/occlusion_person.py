@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from hpe_study.datasets.arrays import column, text_column
-from hpe_study.datasets.base import Listing, Records, safe_relative
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.base import Listing, Records, project, safe_relative
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import UNKNOWN, Record
+from hpe_study.datasets.record import UNKNOWN, DatasetInfo, Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import UNREALCV15
 
@@ -75,34 +75,27 @@ class OcclusionPerson(Records):
 
     def _warn_of_projection(self, inside, path):
         """A warning where the 3D joints, seen by the record's camera, are not where its 2D joints are."""
-        depth = self._joints3d[..., 2:]
-        seen = (
-            self._joints3d[..., :2] / np.where(depth > 0, depth, np.nan) * self._intrinsics[:, None, :2]
-            + self._intrinsics[:, None, 2:]
-        )
-        away = np.linalg.norm(seen - self._joints2d, axis=-1) / (200 * self._scale.max(1))[:, None]
+        distance = np.linalg.norm(project(self._joints3d, self._intrinsics) - self._joints2d, axis=-1)
+        away = distance / (200 * self._scale.max(1))[:, None]
         wrong = ~(np.where(inside, np.nan_to_num(away, nan=np.inf), 0).max(1) <= _ASTRAY)
         if wrong.any():
+            where = f"{wrong.sum()} of {len(wrong)} records (first: {self._images[int(wrong.argmax())]})"
             warnings.warn(
-                f"{path}: in {wrong.sum()} of {len(wrong)} records (first:"
-                f" {self._images[int(wrong.argmax())]}) joints_3d do not project onto joints_2d by the camera"
-                " given: are they in the camera's frame?",
+                f"{path}: in {where} joints_3d do not project onto joints_2d by the camera given: are they in"
+                " the camera's frame?",
                 stacklevel=5,
             )
 
     def record(self, row: int) -> Record:
         """One person."""
-        joints2d = self._joints2d[row].copy()
         number = {key: int(values[row]) for key, values in self._numbers.items()}
         meta = {"subject": f"s{number['subject']}", "sequence": self._images[row].split("/")[0]}
         meta["action"] = f"a{number['action']}/{number['subaction']}"
-        meta |= {"camera": number["camera_id"], "frame": number["image_id"]}
-        known = {"center": self._center[row], "joints3d": self._joints3d[row]}
-        known |= {"occluded": self._occluded[row], "intrinsics": self._intrinsics[row]}
-        known = {key: values.copy() for key, values in known.items()}
-        known["side"] = float(1.25 * 200 * self._scale[row].max())
+        meta = self.meta(row, **meta, camera=number["camera_id"], frame=number["image_id"])
+        box = self._center[row], 1.25 * 200 * self._scale[row].max()
+        known = {"joints3d": self._joints3d[row], "intrinsics": self._intrinsics[row]}
         image = self.root / "occlusion_person" / "images" / self._images[row]
-        return self.make_record(image, joints2d, self.meta(row, **meta), **known)
+        return self.make_record(image, self._joints2d[row], meta, box, occluded=self._occluded[row], **known)
 
 
 def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
@@ -118,7 +111,5 @@ def in_millimetres(joints3d: np.ndarray, path: Path) -> np.ndarray:
     for factor in _UNITS.values():
         if _THIGH[0] <= length * factor <= _THIGH[1]:
             return joints3d * factor
-    raise StudyError(
-        f"{path}: the median thigh is {length:.4g} long, which is not a human's in mm, cm or m;"
-        " joints_3d is not what it should be"
-    )
+    thigh = f"the median thigh is {length:.4g} long"
+    raise StudyError(f"{path}: {thigh}, which is not a human's in mm, cm or m; {AGAIN}")

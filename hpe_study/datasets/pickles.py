@@ -145,9 +145,9 @@ def _bytes(kind):
     def make(value=b"", encoding="latin1"):
         if not isinstance(value, (str, bytes)):
             raise _RefusedError(f"{kind.__name__} that are not written in the file")
-        return kind(
-            _encode(value, encoding.replace("latin-1", "latin1")) if isinstance(value, str) else value
-        )
+        if isinstance(value, str):
+            value = _encode(value, encoding.replace("latin-1", "latin1"))
+        return kind(value)
 
     return make
 
@@ -192,12 +192,12 @@ def load_pickle(path: str | Path) -> Any:
             asks for anything but arrays and plain containers.
     """
     path = require_regular_file(path)
-    in_child(path, _try, path)  # what it gives may be too deep to be handed over
+
+    def attempt():
+        _load(path)  # what it gives may be too deep to be handed over
+
+    in_child(path, attempt)
     return _load(path)
-
-
-def _try(path):
-    _load(path)
 
 
 def _load(path):
@@ -205,9 +205,7 @@ def _load(path):
         with limited_memory(path), path.open("rb") as stream:
             return _Unpickler(stream, encoding="latin1").load()
     except _RefusedError as error:
-        raise StudyError(
-            f"{path}: asks to load {brief(error)}; a label file holds arrays and plain containers only, so it"
-            " is not opened"
-        ) from error
+        reason = "a label file holds arrays and plain containers only, so it is not opened"
+        raise StudyError(f"{path}: asks to load {brief(error)}; {reason}") from error
     except _DAMAGED as error:
         raise StudyError(f"{path}: truncated or not a pickle ({brief(error)}); {AGAIN}") from error

@@ -25,11 +25,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hpe_study.datasets.arrays import expect_shape, integers
-from hpe_study.datasets.base import Records, every_nth, missing_set
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.arrays import every_nth, expect_shape, integers
+from hpe_study.datasets.base import Records
 from hpe_study.datasets.limits import AGAIN, brief
-from hpe_study.datasets.record import Record
+from hpe_study.datasets.record import DatasetInfo, Record
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import BODY25B
 
@@ -69,25 +68,30 @@ class Pose2Sim(Records):
         if packaged and not (self.root / "pose2sim").exists():
             self.root = PACKAGED
         folder = self.folder("pose2sim")
-        self._cameras = read_cameras(self.label_file(_only(folder, "Calib*.toml")))
-        path = self.label_file(_only(folder, "*.trc"))
+        self._cameras = read_cameras(self.label_file(self._only(folder, "Calib*.toml")))
+        path = self.label_file(self._only(folder, "*.trc"))
         self._moments, self._world = read_trc(path)
         self._videos = self._find_videos(folder)
         moments = every_nth(len(self._moments), every) if self.split == "test" else []
-        self._places = np.array(
-            [(camera, moment) for camera in range(len(self._cameras)) for moment in moments], int
-        ).reshape(-1, 2)
-        self._rows = np.arange(len(self._places))
+        self.set_places([(camera, moment) for camera in range(len(self._cameras)) for moment in moments])
+
+    def _only(self, folder, pattern):
+        """The one file of that pattern in a folder or below it; of several the filtered one."""
+        found = [path for path in sorted(folder.rglob(pattern)) if not path.name.startswith(".")]
+        if len(found) > 1:
+            found = [path for path in found if path.stem.endswith("filt_butterworth")] or found
+        if not found:
+            raise self.missing(folder / pattern)
+        if len(found) > 1:
+            raise StudyError(f"{folder}: has {len(found)} files {pattern}; leave one there")
+        return found[0]
 
     def _find_videos(self, folder):
         """The video of each camera: their names' digits agree."""
         videos = [path for ending in ("mp4", "avi", "webm") for path in sorted(folder.rglob(f"*.{ending}"))]
         by_number = {_digits(path.stem): path for path in videos}
-        absent = [name for name in self._cameras if _digits(name) not in by_number]
-        if absent:
-            raise StudyError(
-                f"{folder}: has no video of {', '.join(absent)}; {self.info.how_to_get(self.root)}"
-            )
+        if absent := ", ".join(name for name in self._cameras if _digits(name) not in by_number):
+            raise StudyError(f"{folder}: has no video of {absent}; {self.info.how_to_get(self.root)}")
         return [by_number[_digits(name)] for name in self._cameras]
 
     def record(self, row: int) -> Record:
@@ -104,20 +108,6 @@ class Pose2Sim(Records):
         meta = self.meta(row, subject="one man", sequence="balancing", camera=name, frame=frame, person=0)
         intrinsics, image = camera["matrix"][[0, 1, 0, 1], [0, 1, 2, 2]], self._videos[number] / str(frame)
         return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)
-
-
-def _only(folder, pattern):
-    """The one file of that pattern in a folder or below it; of several the filtered one."""
-    found = [path for path in sorted(folder.rglob(pattern)) if not path.name.startswith(".")]
-    if len(found) > 1:
-        found = [path for path in found if path.stem.endswith("filt_butterworth")] or found
-    if not found:
-        raise missing_set(folder / pattern, INFO, folder.parent)
-    if len(found) > 1:
-        raise StudyError(
-            f"{folder}: has {len(found)} files {pattern}; leave the one there that is to be read"
-        )
-    return found[0]
 
 
 def _digits(name):

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.datasets import NAMES, info, open_dataset
+from hpe_study.datasets.arrays import evenly_spaced
 from hpe_study.datasets.base import SPLITS, MissingSetError, Records
-from hpe_study.datasets.contact_sheet import evenly_spaced
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import ALL, MPII16, Recipe, Skeleton, convert, sources
 
@@ -52,14 +52,11 @@ def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, fl
 
 def places_of(joints: np.ndarray, skeleton: Skeleton) -> dict[str, np.ndarray]:
     """{key: (N, D)} of joints (N, J, D): a skeleton's own, and those of MPII-16 that follow exactly."""
-    common = np.moveaxis(convert(joints, skeleton, MPII16), 1, 0)
-    recipes = sources(skeleton, MPII16)
-    exact = {
-        MPII16.key(joint): place
-        for joint, place, recipe in zip(MPII16.joints, common, recipes, strict=True)
-        if recipe is not None and recipe.exact
-    }
-    return exact | dict(zip(map(skeleton.key, skeleton.joints), np.moveaxis(joints, 1, 0), strict=True))
+    common, places = convert(joints, skeleton, MPII16), {}
+    for column, (joint, recipe) in enumerate(zip(MPII16.joints, sources(skeleton, MPII16), strict=True)):
+        if recipe is not None and recipe.exact:
+            places[MPII16.key(joint)] = common[:, column]
+    return places | {skeleton.key(joint): joints[:, i] for i, joint in enumerate(skeleton.joints)}
 
 
 def measured(records: Records, layout: str = "") -> list[dict]:
@@ -96,8 +93,6 @@ def measured_under(root: str | Path) -> pd.DataFrame:
                 except StudyError as error:
                     warnings.warn(f"{name} {split} is left out: {error}", stacklevel=2)
     if not any_set:
-        raise StudyError(
-            f"{root}: none of the data sets is there; `python -m hpe_study.datasets check {root}` says what"
-            " is looked for"
-        )
+        command = f"python -m hpe_study.datasets check {root}"
+        raise StudyError(f"{root}: none of the data sets is there; `{command}` says what is looked for")
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -40,19 +40,13 @@ def photo_pairs(labels: Path, joints: np.ndarray, paths: Sequence[Path]) -> np.n
     """
     sizes = [(path.name, path.stat().st_size) for path in paths]
     name = digest_of([VERSION, digest(labels), sizes])[:16]
-    return _kept(name, lambda: _found(joints, paths))
-
-
-def _kept(name, find):
-    """What `find` gives, from this process's memory or the user's cache where it is there."""
     path = CACHE / f"photo_pairs-{name}.json"
     if name not in _KNOWN:
         with contextlib.suppress(OSError, ValueError, TypeError, StudyError):
             _KNOWN[name] = np.array(read_json(path), float).reshape(-1, 3)
     if name not in _KNOWN:
-        _KNOWN[name] = find()
+        _KNOWN[name] = _found(joints, paths)
         with contextlib.suppress(OSError, StudyError):
-            CACHE.mkdir(parents=True, exist_ok=True)
             write_json(path, _KNOWN[name].round(4).tolist())
     return _KNOWN[name]
 

@@ -19,13 +19,11 @@ there is no head top.
 
 import numpy as np
 
-from hpe_study.datasets.arrays import expect_shape
-from hpe_study.datasets.base import Listing, Records, every_nth, missing_set, safe_relative
-from hpe_study.datasets.fit import LARGEST
-from hpe_study.datasets.info import DatasetInfo
+from hpe_study.datasets.arrays import every_nth, expect_shape
+from hpe_study.datasets.base import Listing, Records, project, safe_relative
 from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.pickles import load_pickle
-from hpe_study.datasets.record import Record, has_crop
+from hpe_study.datasets.record import LARGEST, DatasetInfo, Record, crop_extent, has_crop
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import SMPL24
 
@@ -46,18 +44,11 @@ def in_view(world: np.ndarray, cam_poses: np.ndarray, intrinsics: np.ndarray) ->
     """(F,) the frames in which a person's joints lie before the camera, in a box of at most four pictures.
 
     The picture is taken to be twice as large as its principal point is far from its corner. Joints (F, 24, 3)
-    and camera poses (F, 4, 4), world → camera, are in m; joints behind the camera do not count.
+    and camera poses (F, 4, 4), world → camera, are in m; joints behind the camera do not count. Intrinsics
+    are fx, fy, cx, cy in px.
     """
     camera = world @ cam_poses[:, :3, :3].transpose(0, 2, 1) + cam_poses[:, None, :3, 3]
-    depth = np.where(camera[..., 2:] > 0, camera[..., 2:], np.nan)
-    joints = camera[..., :2] / depth * intrinsics[[0, 1], [0, 1]]
-    low, high = (
-        np.where(np.isnan(joints), np.inf, joints).min(1),
-        np.where(np.isnan(joints), -np.inf, joints).max(1),
-    )
-    size = 2 * intrinsics[:2, 2].max()
-    with np.errstate(invalid="ignore"):  # of two infinities, where no joint is before the camera
-        extent = (high - low).max(1)
+    extent, size = crop_extent(project(camera, intrinsics)), 2 * intrinsics[2:].max()
     return has_crop(extent) & ((1.25 * extent <= _LARGEST * size) | (size <= 0))
 
 
@@ -75,48 +66,38 @@ class ThreeDPW(Records):
         # macOS leaves ._x.pkl beside x.pkl
         files = sorted(path for path in labels.glob("*.pkl") if not path.name.startswith("."))
         if not files:
-            raise missing_set(labels / "*.pkl", self.info, self.root)
+            raise self.missing(labels / "*.pkl")
         self.note_missing_parts(labels, len(files), _SEQUENCES[self.split], "sequences")
         self._sequences = [self._read(self.label_file(path)) for path in files]
         names = [sequence["name"] for sequence in self._sequences]
         for path, name in zip(files, names, strict=True):
-            if names.count(name) > 1:
-                raise StudyError(
-                    f"{path}: is one of {names.count(name)} files of the sequence {name!r}; leave one of them"
-                    " there"
-                )
+            if (count := names.count(name)) > 1:
+                raise StudyError(f"{path}: is one of {count} files of the sequence {name!r}; leave one there")
         places = []
         for number, sequence in enumerate(self._sequences):
             frames = every_nth(len(sequence["cam_poses"]), every)
             for person in range(len(sequence["joints"])):
                 kept = self.keep(frames, "camera pose not valid", sequence["valid"][person][frames])
-                kept = self.keep(
-                    kept,
-                    "person not in the picture",
-                    sequence["seen"][person][kept] & sequence["in_view"][person][kept],
-                )
+                kept = self.keep(kept, "person not in the picture", sequence["seen"][person][kept])
                 places += [(number, person, frame) for frame in kept]
-        self._places = np.array(places, int).reshape(-1, 3)
-        paths = [self._image(row) for row in range(len(places))]
-        self._rows = self.keep_present(np.arange(len(places)), Listing(folder / "imageFiles"), paths)
+        self.set_places(places)
+        paths = [self._image(row) for row in self._rows]
+        self._rows = self.keep_present(self._rows, Listing(folder / "imageFiles"), paths)
 
     @staticmethod
     def _read(path):
         """One sequence's arrays, in float64."""
         data = load_pickle(path)
-        poses2d_key = next(
-            (key for key in ("poses2d", "poses2D") if isinstance(data, dict) and key in data), "poses2d"
-        )
-        absent = [key for key in (*_KEYS, poses2d_key) if not isinstance(data, dict) or key not in data]
-        if absent:
+        data = data if isinstance(data, dict) else {}
+        poses2d_key = "poses2D" if "poses2D" in data and "poses2d" not in data else "poses2d"
+        if absent := [key for key in (*_KEYS, poses2d_key) if key not in data]:
             raise StudyError(f"{path}: has no {', '.join(absent)}; this is not a sequence file of 3DPW")
         cam_poses = expect_shape(data["cam_poses"], (None, 4, 4), path, "cam_poses").astype(float)
         count = len(cam_poses)
         people = range(len(data["jointPositions"]))
         if any(len(data[key]) != len(people) for key in ("campose_valid", poses2d_key)):
-            raise StudyError(
-                f"{path}: jointPositions, campose_valid and {poses2d_key} are not of the same people"
-            )
+            keys = f"jointPositions, campose_valid and {poses2d_key}"
+            raise StudyError(f"{path}: {keys} are not of the same people; {AGAIN}")
 
         def each(key, *shape):
             return [
@@ -128,15 +109,16 @@ class ThreeDPW(Records):
             raise StudyError(f"{path}: sequence is not a text; {AGAIN}")
         joints = [values.reshape(count, 24, 3) for values in each("jointPositions", 72)]
         intrinsics = expect_shape(data["cam_intrinsics"], (3, 3), path, "cam_intrinsics").astype(float)
+        intrinsics = intrinsics[[0, 1, 0, 1], [0, 1, 2, 2]]
+        detected = [(values != 0).any((1, 2)) for values in each(poses2d_key, 3, 18)]
+        seen = [
+            there & in_view(person, cam_poses, intrinsics)
+            for there, person in zip(detected, joints, strict=True)
+        ]
         return {
-            "name": str(safe_relative(name, path)),
-            "joints": joints,
-            "in_view": [in_view(person, cam_poses, intrinsics) for person in joints],
-            "valid": [values > 0 for values in each("campose_valid")],
-            "seen": [(values != 0).any((1, 2)) for values in each(poses2d_key, 3, 18)],
-            "cam_poses": cam_poses,
-            "intrinsics": intrinsics,
-        }
+            "name": str(safe_relative(name, path)), "joints": joints, "seen": seen, "cam_poses": cam_poses,
+            "valid": [values > 0 for values in each("campose_valid")], "intrinsics": intrinsics,
+        }  # fmt: skip
 
     def _image(self, row):
         number, _, frame = self._places[row]
@@ -148,11 +130,7 @@ class ThreeDPW(Records):
         sequence = self._sequences[number]
         camera = sequence["cam_poses"][frame]
         joints3d = 1000 * (sequence["joints"][person][frame] @ camera[:3, :3].T + camera[:3, 3])
-        intrinsics = sequence["intrinsics"][[0, 1, 0, 1], [0, 1, 2, 2]]
-        joints2d = (
-            joints3d[:, :2] / np.where(joints3d[:, 2:] > 0, joints3d[:, 2:], np.nan) * intrinsics[:2]
-            + intrinsics[2:]
-        )
+        joints2d = project(joints3d, intrinsics := sequence["intrinsics"])
         name, image = sequence["name"], self.root / "3dpw" / "imageFiles" / self._image(row)
         meta = self.meta(row, subject=f"{name}/{person}", sequence=name, frame=int(frame), person=int(person))
         return self.make_record(image, joints2d, meta, joints3d=joints3d, intrinsics=intrinsics)

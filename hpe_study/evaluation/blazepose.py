@@ -21,12 +21,11 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import crop_square
 from hpe_study.data.store import Store
-from hpe_study.datasets.fit import LARGEST_PICTURE
+from hpe_study.datasets.record import LARGEST_PICTURE
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.bootstrap import estimates
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import estimates, units_of
 from hpe_study.evaluation.prediction_file import Predictions
-from hpe_study.evaluation.protocol_scores import torso_size
+from hpe_study.evaluation.protocols import torso_size
 from hpe_study.evaluation.scoring import OWN_PCK, PROTOCOL, head_sizes, order_values, poses_of, values_3d
 from hpe_study.metrics import UNITS, exchanged_sides, joint_errors, pckh_hits, size_hits
 from hpe_study.skeletons import MPII16
@@ -117,13 +116,12 @@ def rows(scores: dict[str, Scores], store: Store) -> list[dict[str, Any]]:
     """{scorer: its scores on a test set} → rows as `scoring.rows_for_set` gives them, with intervals."""
     units, found = units_of(store), []
     for metric in dict.fromkeys(metric for scored in scores.values() for metric in scored):
+        unit = {"metric": metric, "unit": UNITS.get(metric, "%")}
         arrays = {scorer: scored[metric] for scorer, scored in scores.items() if metric in scored}
         arrays = {key: (name, values) for key, (name, values) in arrays.items() if np.isfinite(values).any()}
         known = estimates([values for _, values in arrays.values()], units)
-        found += [
-            {"protocol": protocol, "scorer": scorer, "metric": metric, "unit": UNITS.get(metric, "%")} | score
-            for (scorer, (protocol, _)), score in zip(arrays.items(), known, strict=True)
-        ]
+        for (scorer, (protocol, _)), score in zip(arrays.items(), known, strict=True):
+            found.append({"protocol": protocol, "scorer": scorer, **unit, **score})
     return found
 
 
@@ -183,11 +181,10 @@ def _hits(errors, store):
 
 def _overlap(first, second):
     """(N,) intersection over union of the boxes around joints (N, J, 2); 0 where there are none."""
+    joints = np.stack([first, second])
     with np.errstate(invalid="ignore"):
-        low, high = (
-            np.stack([reduce(np.where(np.isnan(joints), empty, joints), 1) for joints in (first, second)])
-            for reduce, empty in ((np.min, np.inf), (np.max, -np.inf))
-        )
+        low = np.where(np.isnan(joints), np.inf, joints).min(2)
+        high = np.where(np.isnan(joints), -np.inf, joints).max(2)
         shared = np.clip(high.min(0) - low.max(0), 0, None).prod(-1)
         total = np.clip(high - low, 0, None).prod(-1).sum(0) - shared
     return np.divide(shared, total, out=np.zeros(len(first)), where=total > 0)

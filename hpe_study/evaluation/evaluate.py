@@ -19,13 +19,9 @@ from hpe_study.utils.progress import progress_bar
 
 
 def evaluate(
-    folder: str | Path,
-    stores: Mapping[str, Store],
-    train_3d: Store | None,
-    device: str = "auto",
-    progress: bool = True,
-    legacy: Sequence[str] = (),
-) -> pd.DataFrame:
+    folder: str | Path, stores: Mapping[str, Store], train_3d: Store | None, device: str = "auto",
+    progress: bool = True, legacy: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
     """Predict and score a finished run on its test sets; returns the rows of `metrics.csv`.
 
     `stores` with pictures go by the test sets' names. `train_3d` sizes the skeletons and fits the baselines

@@ -61,9 +61,8 @@ def export_onnx(folder: str | Path, path: str | Path) -> float:
         import onnxruntime
         import onnxscript  # noqa: F401  (torch's exporter needs it)
     except ImportError as error:
-        raise StudyError(
-            f"{error.name} is not installed, which an export needs: pip install onnx onnxscript onnxruntime"
-        ) from error
+        advice = "an export needs it: pip install onnx onnxscript onnxruntime"
+        raise StudyError(f"{error.name} is not installed; {advice}") from error
     model, network = load_run_model(folder)
     module = Exported(model).eval()
     random = torch.Generator().manual_seed(0)
@@ -76,15 +75,11 @@ def export_onnx(folder: str | Path, path: str | Path) -> float:
         onnx.helper.set_model_props(file, _about(folder, network))
         onnx.save(file, part)
         session = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
-        difference = max(
-            float(np.abs(a - b).max())
-            for a, b in zip(session.run(None, {"images": images.numpy()}), expected, strict=True)
-        )
+        outputs = session.run(None, {"images": images.numpy()})
+        difference = max(float(np.abs(a - b).max()) for a, b in zip(outputs, expected, strict=True))
         if not difference <= TOLERANCE:
-            raise StudyError(
-                f"{path}: ONNX and torch differ by {difference:.2g}, more than {TOLERANCE:g}; nothing was"
-                " written"
-            )
+            difference = f"{difference:.2g}, more than {TOLERANCE:g}"
+            raise StudyError(f"{path}: ONNX and torch differ by {difference}; nothing was written")
     return difference
 
 
@@ -105,12 +100,10 @@ def _trace(module, images, path):
 
 
 def _about(folder, network):
-    record = read_run_record(folder)
+    record, size = read_run_record(folder), network.input_size
     return {
-        "run": record.name,
-        "trained_on_simulated_people": str(record.simulated).lower(),
-        "skeleton": MPII16.name,
-        "joints": " ".join(MPII16.joints),
-        "input": f"RGB in [0, 1], {network.input_size}×{network.input_size} px, not normalised",
+        "run": record.name, "trained_on_simulated_people": str(record.simulated).lower(),
+        "skeleton": MPII16.name, "joints": " ".join(MPII16.joints),
+        "input": f"RGB in [0, 1], {size}×{size} px, not normalised",
         "depth_unit": f"{network.depth_unit:g} crop sides",
-    }
+    }  # fmt: skip

@@ -15,9 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from hpe_study.boxes import Boxes
 from hpe_study.data.preparation import record_to_row
-from hpe_study.data.store import Store, StoreSubset
+from hpe_study.data.store import LabelArrays, Store, StoreSubset
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.base import MissingSetError, Records
 from hpe_study.errors import StudyError
@@ -42,8 +41,8 @@ PEOPLE = 2000  # of a split, evenly spread over it
 SIMULATED, SIZE = 48, 64  # people a split of a stand-in, px
 
 
-class Labels:
-    """The labels of some records, as a store holds them (`data.store`); pictures are not looked at."""
+class Labels(LabelArrays):
+    """The labels of some records, as a store holds them; pictures are not looked at."""
 
     def __init__(self, records: Records) -> None:
         """Read up to `PEOPLE` of a data set's records, evenly spread."""
@@ -57,11 +56,6 @@ class Labels:
     def __getitem__(self, key: str) -> np.ndarray:
         """A whole label array."""
         return self._arrays[key]
-
-    @property
-    def boxes(self) -> Boxes:
-        """The boxes of all its people."""
-        return Boxes(self["center"], self["side"])
 
 
 def labels_and_bones(study: Any, name: str) -> tuple[Labels, CanonicalBones] | None:
@@ -101,16 +95,13 @@ def floor(
         StudyError: the labels lack what the protocol needs, or a "pose" would have to be seen by a camera.
     """
     if kind == "pose" and protocol.scale == "camera":
-        raise StudyError(
-            f"protocol {protocol.name} sizes what a camera sees: a pose alone has no place in its image"
-        )
+        raise StudyError(f"protocol {protocol.name} needs a camera: a pose alone has no place in its image")
     joints, depth = perfect(store, kind)
     whole = np.isfinite(joints).all((1, 2)) & np.isfinite(depth).all(1)
     if not whole.any():
         raise StudyError(f"{store.path}: no person has all 16 joints in 2D and 3D")
     errors = values_under(protocol, joints[whole], depth[whole], StoreSubset(store, whole), bones)["mpjpe"]
-    people = np.nanmean(errors, 1)
-    low, high = np.quantile(people, [0.05, 0.95])
+    low, high = np.quantile(np.nanmean(errors, 1), [0.05, 0.95])
     return {"floor": float(np.nanmean(errors)), "low": low, "high": high, "n": int(whole.sum())}
 
 

@@ -1,9 +1,7 @@
 """`predictions.h5`: what a run predicts for its test sets, and the bone lengths that give it a size.
 
-A group per test set: joints (N, 16, 2) fractions of the person's box, depth (N, 16) root-relative in its
-sides, score (N, 16) the heat map's height; attributes: key of the store, simulated. At the top: bones, the
-canonical lengths (15,) mm of `MPII16.bones` (mean of the 3D training set; NaN where it lacks the bone);
-bones_universal, the same of MPI-INF-3DHP's univ_annot3, NaN for other training sets.
+A group per test set holds the arrays of `Predictions`; attributes: key of the store, simulated. At the top:
+bones and bones_universal, those of `CanonicalBones`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hpe_study.datasets.hdf5 import require_readable
+from hpe_study.datasets.hdf5 import hard_member, require_readable
 from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
@@ -46,10 +44,9 @@ class Predictions:
             values = getattr(self, name)
             finite = (np.abs(values) <= LARGEST).all(tuple(range(1, values.ndim)))
             if not finite.all():
-                raise StudyError(
-                    f"{source}: {name} of person {int(np.argmin(finite))} is not finite"
-                    f" ({(~finite).sum()} such people); nothing can be scored: train the run again"
-                )
+                who, count = f"{name} of person {int(np.argmin(finite))}", f"{(~finite).sum()} such people"
+                advice = "nothing can be scored: train the run again"
+                raise StudyError(f"{source}: {who} is not finite ({count}); {advice}")
         return self
 
 
@@ -109,9 +106,8 @@ class PredictionFile:
     def __getitem__(self, test_set: str) -> Predictions:
         """The predictions of a test set."""
         if test_set not in self.keys:
-            raise StudyError(
-                f"{self.path}: has no predictions of {test_set}; it has {', '.join(self.keys) or 'none'}"
-            )
+            there = ", ".join(self.keys) or "none"
+            raise StudyError(f"{self.path}: has no predictions of {test_set}; it has {there}")
         arrays = self._read(
             lambda file: {name: _array(file[test_set], name, shape) for name, shape in _SHAPES.items()}
         )
@@ -123,10 +119,8 @@ class PredictionFile:
         """The predictions of a test set; `StudyError` where they were made for other labels (a store)."""
         predictions = self[test_set]
         if self.keys[test_set] != labels.attrs["key"] or len(predictions) != len(labels):
-            raise StudyError(
-                f"{self.path}: its predictions of {test_set} were made with other labels than {labels.path};"
-                " evaluate it again"
-            )
+            made = f"its predictions of {test_set} were made with other labels than {labels.path}"
+            raise StudyError(f"{self.path}: {made}; evaluate it again")
         return predictions
 
     def _read(self, read):
@@ -153,28 +147,25 @@ def _head(file):
     bones = [_array(file, name, (), _BONES) for name in ("bones", "bones_universal")]
     if not all((np.isnan(lengths) | ((lengths > 0) & (lengths < LONGEST_BONE))).all() for lengths in bones):
         raise _UnexpectedError(f"bones: a length is not between 0 and {LONGEST_BONE} mm")
-    groups = [name for name in file if _hard(file, name) and isinstance(file[name], h5py.Group)]
-    return CanonicalBones(*bones), {name: _key(file[name]) for name in groups}
+    keys = {}
+    for name in file:
+        group = _member(file, name)
+        if isinstance(group, h5py.Group):
+            keys[name] = group.attrs.get("key")
+            if not isinstance(keys[name], str):
+                raise _UnexpectedError(f"{name}: has no key of the labels that it was predicted for")
+    return CanonicalBones(*bones), keys
 
 
-def _key(group):
-    key = group.attrs.get("key")
-    if not isinstance(key, str):
-        raise _UnexpectedError(f"{group.name}: has no key of the labels that it was predicted for")
-    return key
-
-
-def _hard(group, name):
-    """Refuse a link, which may lead to another file."""
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+def _member(group, name):
+    if (member := hard_member(group, name)) is None:
         raise _UnexpectedError(f"{name}: is a link or not there")
-    return True
+    return member
 
 
 def _array(group, name, shape, count=None):
     """An array of numbers, of a size that the file can hold."""
-    _hard(group, name)
-    data = group[name]
+    data = _member(group, name)
     if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.is_virtual or data.external:
         raise _UnexpectedError(f"{data.name}: is no array of floating-point numbers in this file")
     if data.ndim != 1 + len(shape) or data.shape[1:] != shape or count not in (None, len(data)):

@@ -50,13 +50,9 @@ class Predictor:
     """A network made ready to predict."""
 
     def __init__(
-        self,
-        model: PoseNetwork,
-        network: NetworkConfig,
-        device: str | torch.device = "auto",
-        precision: str | None = None,
-        flip: bool | None = None,
-    ) -> None:
+        self, model: PoseNetwork, network: NetworkConfig, device: str | torch.device = "auto",
+        precision: str | None = None, flip: bool | None = None,
+    ) -> None:  # fmt: skip
         """Copy the network to where it predicts; `network` says how its outputs are decoded.
 
         By default precision ("auto", "fp32", "bf16") and flip (average with the mirrored images) are the

@@ -12,8 +12,7 @@ import pandas as pd
 
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.bootstrap import estimate
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import estimate, units_of
 from hpe_study.evaluation.prediction_file import CanonicalBones, PredictionFile, Predictions
 from hpe_study.evaluation.protocols import PROTOCOLS, Protocol, find_protocol
 from hpe_study.evaluation.run_record import read_run_record
@@ -54,28 +53,21 @@ def rescore(
         for row in _rows_of_run(folder, protocols)
     ]
     if not rows:
-        raise StudyError(
-            "no test set of these runs is one that"
-            f" {', '.join(protocol.name for protocol in protocols)} is meant for"
-        )
+        meant = ", ".join(protocol.name for protocol in protocols)
+        raise StudyError(f"no test set of these runs is one that {meant} is meant for")
     return pd.DataFrame(rows)
 
 
 def _rows_of_run(folder, protocols):
     file, record = PredictionFile(folder), read_run_record(folder)
     run = {"simulated": record.simulated, "legacy": " ".join(record.parameters.legacy)}
-    return [
-        {**run, "test_set": test_set, **row}
-        for test_set in file.test_sets
-        for row in _rows_of_set(file, test_set, labels_of(folder, test_set), protocols)
-    ]
-
-
-def _rows_of_set(file, test_set, labels, protocols):
-    predictions = file.of_labels(test_set, labels)
-    for protocol in protocols:
-        if is_meant_for(protocol, labels, file.bones):
-            yield from _rows(protocol, predictions, labels, file.bones)
+    for test_set in file.test_sets:
+        labels = labels_of(folder, test_set)
+        predictions = file.of_labels(test_set, labels)
+        for protocol in protocols:
+            if is_meant_for(protocol, labels, file.bones):
+                for row in _rows(protocol, predictions, labels, file.bones):
+                    yield {**run, "test_set": test_set, **row}
 
 
 def labels_of(folder: Path, test_set: str) -> Store:

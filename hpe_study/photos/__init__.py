@@ -2,14 +2,12 @@
 
     hpe-study predict IMAGE…
 
-Read (`files`) → find the person (`finder`), or take the box given (`boxes`) → predict joints (`reader`) →
-draw (`drawing`) and write (`results`).
+Read (`files`) → find the person (`finder`), or take the box given → predict joints (`reader`) → draw
+(`drawing`) and write (`results`).
 """
 
 from hpe_study.photos.files import read_photo
-from hpe_study.photos.finder import find_person
-from hpe_study.photos.reader import Person, PoseReader
-from hpe_study.photos.results import Batch
-from hpe_study.photos.tables import table
+from hpe_study.photos.reader import Person, PoseReader, find_person
+from hpe_study.photos.results import Batch, table
 
 __all__ = ["Batch", "Person", "PoseReader", "find_person", "read_photo", "table"]

@@ -19,13 +19,9 @@ TITLE_LENGTH = 160  # characters
 
 
 def draw(image: np.ndarray, person: Person, title: str, size: tuple[float, float] | None = None) -> Figure:
-    """Draw the picture with the person's joints, and the skeleton from the front and from the side.
+    """Draw the picture (H, W, 3) with the person's joints, and the skeleton from the front and from the side.
 
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        person: Whom it shows.
-        title: Plain text; it may hold any characters.
-        size: Inches; by what there is to draw where it is not given.
+    The title is plain text of any characters; the size is in inches, by default by what there is to draw.
     """
     in_space = np.isfinite(person.pose).any()
     figure = plt.figure(figsize=size or (SIZE * (1 + in_space), SIZE), layout="constrained")

@@ -1,15 +1,17 @@
 """Predictions for photos and videos, drawn and written as they come.
 
 Into the output folder: one annotated image (PNG) or video (WebM) per input; `joints.csv` with one row per
-joint, written after each photo and frame; at the end `joints.json` with the same joints, units, and what was
-left out.
+joint and units, written after each photo and frame; at the end `joints.json` with the same joints, and what
+was left out.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import matplotlib.pyplot as plt
@@ -18,37 +20,106 @@ import pandas as pd
 from tqdm import tqdm
 
 from hpe_study.errors import StudyError
-from hpe_study.photos.boxes import WHOLE, inside, parse_boxes
 from hpe_study.photos.drawing import draw, drawn_frame, letters_missing
-from hpe_study.photos.files import find, is_video, printable, read_photo
-from hpe_study.photos.finder import find_person, whole
-from hpe_study.photos.reader import PoseReader
-from hpe_study.photos.tables import AVERAGE_BODY, COLUMNS, UNITS, CannotWriteError, JointsFile, rows_of
+from hpe_study.photos.files import WHOLE, find, inside, is_video, parse_boxes, printable, read_photo
+from hpe_study.photos.reader import Person, PoseReader, find_person, whole
 from hpe_study.report.style import theme
 from hpe_study.skeletons import MPII16
-from hpe_study.utils.files import atomic, writable, write_json
+from hpe_study.utils.files import atomic, require_regular_file, writable, write_json
 from hpe_study.utils.progress import progress_bar
 from hpe_study.utils.videos import Video
 
+UNITS = {
+    "x_px": "px of the upright picture, 0-based, integer = pixel centre, x right",
+    "y_px": "px, y down",
+    "x_mm": "mm from the pelvis, x right, camera frame",
+    "y_mm": "mm from the pelvis, y down",
+    "z_mm": "mm from the pelvis, z away from the camera",
+    "score": "height of the heat map, about 1 where the network is sure",
+}
+AVERAGE_BODY = "mm assume a body of average size"
+COLUMNS = ("file", "frame", "joint", *UNITS, "found", "remark")
 NAME_BYTES = 200  # of an input's name that its drawing's name keeps; file systems take 255
 LISTED = 5  # files named in a message
 
 
-@dataclass(frozen=True)
-class Results:
-    """What `Batch.predict` gives back.
+def rows_of(path: str | Path, frame: int | None, person: Person) -> list[dict[str, Any]]:
+    """One row (a dict by `COLUMNS`) per joint; the frame is None for a photo."""
+    where = {"file": printable(path), "frame": frame}
+    remark = AVERAGE_BODY if np.isfinite(person.pose).any() else ""
+    about = {"found": person.found, "remark": remark}
+    values = zip(MPII16.joints, *person.joints.T, *person.pose.T, person.score, strict=True)
+    return [
+        {**where, "joint": joint, **dict(zip(UNITS, row, strict=True)), **about} for joint, *row in values
+    ]
 
-    Attributes:
-        table: One row per joint, with the columns `tables.COLUMNS`.
-        pictures: Paths of the drawings.
-        skipped: {file: why it could not be used}.
-        remarks: {file: what else went wrong with it}.
+
+def table(person: Person) -> pd.DataFrame:
+    """One person's joints, one row per joint; `UNITS` says what the columns hold."""
+    rows = pd.DataFrame(rows_of("", None, person)).set_index("joint")
+    return rows[[*UNITS, "remark"]].round(2)
+
+
+class CannotWriteError(StudyError):
+    """Nothing more can be written, so that going on would lose results."""
+
+
+class JointsFile:
+    """`joints.csv`, written as the joints are predicted: what is in it survives the end of the process.
+
+    A file of an earlier prediction is replaced when the first rows come.
     """
 
-    table: pd.DataFrame
-    pictures: list[Path]
-    skipped: dict[str, str]
-    remarks: dict[str, str]
+    def __init__(self, path: Path) -> None:
+        if os.path.lexists(path):  # to write into a pipe could wait for ever
+            require_regular_file(path)
+        self.path, self.rows = path, []
+        self._stream = None
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Append rows; they are on the disk when this returns.
+
+        Raises:
+            CannotWriteError: The disk is full, or has gone.
+        """
+        try:
+            first = self._stream is None
+            if first:
+                self._stream = open(self.path, "w", encoding="utf-8", newline="")  # noqa: SIM115
+            text = pd.DataFrame(rows, columns=COLUMNS).to_csv(
+                index=False, header=first, float_format="%.3f", lineterminator="\n"
+            )
+            self._stream.write(text)
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as error:
+            raise CannotWriteError(f"{self.path}: cannot be written to ({error.strerror})") from error
+        self.rows += rows
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # `add` has said what could not be written
+                self._stream.close()
+
+    def people(self) -> list[dict[str, Any]]:
+        """One dict per person: file, frame, how it was found, and {joint: {column: value}}."""
+        people = []
+        for start in range(0, len(self.rows), len(MPII16)):
+            rows = self.rows[start : start + len(MPII16)]
+            joints = {row["joint"]: {key: row[key] for key in UNITS} for row in rows}
+            people.append({key: rows[0][key] for key in ("file", "frame", "found")} | {"joints": joints})
+        return people
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `Batch.predict` gives back."""
+
+    table: pd.DataFrame  # one row per joint, with the columns `tables.COLUMNS`
+    pictures: list[Path]  # the drawings
+    skipped: dict[str, str]  # file → why it could not be used
+    remarks: dict[str, str]  # file → what else went wrong with it
 
 
 class Batch:
@@ -60,17 +131,9 @@ class Batch:
     def __init__(
         self, run: str | Path | None, out: str | Path, boxes: Sequence[str] = (), device: str = "auto"
     ) -> None:
-        """Load the network.
+        """Load the network; arguments are as of `PoseReader`, `out` is the folder to write into.
 
-        Args:
-            run: As for `PoseReader`.
-            out: The folder to write into.
-            boxes: People's boxes, as for `boxes.parse_boxes`; elsewhere the network finds its person itself
-                (`finder`).
-            device: auto, cpu or cuda.
-
-        Raises:
-            StudyError: The run is not whole.
+        `boxes` are as of `files.parse_boxes`; elsewhere the network finds its person itself (`finder`).
         """
         self.out, self.boxes, self.reader = Path(out), boxes, PoseReader(run, device)
         self._signature = f"predicted by {self.reader.name}, trained on {self.reader.trained_on}"
@@ -166,34 +229,28 @@ class Batch:
         return next(self.out / one for one in names if self.out / one not in self._pictures)
 
     def _write_json(self):
-        about = {
-            "run": self.reader.name,
-            "trained_on": self.reader.trained_on,
-            "skeleton": MPII16.name,
-            "units": UNITS,
-            "body": AVERAGE_BODY,
-        }
-        left_out = {"skipped": self._skipped, "remarks": self._remarks}
-        write_json(self.out / "joints.json", {**about, "people": self._joints.people(), **left_out})
+        content = {
+            "run": self.reader.name, "trained_on": self.reader.trained_on, "skeleton": MPII16.name,
+            "units": UNITS, "body": AVERAGE_BODY, "people": self._joints.people(),
+            "skipped": self._skipped, "remarks": self._remarks,
+        }  # fmt: skip
+        write_json(self.out / "joints.json", content)
 
 
 @contextlib.contextmanager
 def _webm(path, fps):
     """A function that appends a frame, (H, W, 3) uint8 BGR, to a video."""
-    writer = None
+    writer = cv2.VideoWriter()
 
     def write(frame: np.ndarray) -> None:
-        nonlocal writer
-        if writer is None:
-            codec = cv2.VideoWriter_fourcc(*"VP80")
-            writer = cv2.VideoWriter(str(path), codec, fps, frame.shape[1::-1])
+        if not writer.isOpened():
+            writer.open(str(path), cv2.VideoWriter_fourcc(*"VP80"), fps, frame.shape[1::-1])
         writer.write(frame)
 
     try:
         yield write
     finally:
-        if writer is not None:
-            writer.release()
+        writer.release()
 
 
 def _reason(path, error):

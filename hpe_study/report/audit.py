@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store, StoreSubset
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions
 from hpe_study.evaluation.predictor import Predictor
 from hpe_study.evaluation.protocols import find_protocol

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hpe_study.evaluation.bootstrap import resampled_means
-from hpe_study.evaluation.grouping import Units
+from hpe_study.evaluation.bootstrap import Units, resampled_means
 from hpe_study.utils import rng
 
 DRAWS = 4000  # of a sample: verdicts over many claims need small chances

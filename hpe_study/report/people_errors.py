@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from hpe_study.evaluation.bootstrap import resampled_means
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import resampled_means, units_of
 from hpe_study.evaluation.scoring import ROOT, head_sizes
 from hpe_study.metrics import NOT_IN_PCKH, joint_errors
 from hpe_study.report.display import Score

@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpe_study.config import NetworkConfig
-from hpe_study.evaluation.bootstrap import estimate
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import estimate, units_of
 from hpe_study.evaluation.protocols import find_protocol
 from hpe_study.evaluation.scoring import values_under
 from hpe_study.models import model_from_checkpoint

@@ -13,6 +13,7 @@ joint of that name is taken for it. Orders and meanings: the data sets' own docu
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,21 +28,15 @@ _BY_NAME: dict[str, "Skeleton"] = {}
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a joint is derived from others.
+    """How a joint is derived from others."""
 
-    Attributes:
-        weights: {joint: weight}; they sum to 1.
-        exact: False where the joint is only approximated.
-        note: how close it comes.
-        simulated: its error on 700 simulated people in everyday, sports and laboratory poses, (median, lower,
-            upper quartile) in mm, measured by `tests/datasets/test_recipes.py`. Their joints lie where the
-            real sets' are thought to lie, so it does not measure real labels; `python -m hpe_study.datasets
-            recipes ROOT` does, where a set has both joints.
-    """
-
-    weights: MappingProxyType
-    exact: bool = True
-    note: str = ""
+    weights: MappingProxyType  # {joint: weight}; they sum to 1
+    exact: bool = True  # False where the joint is only approximated
+    note: str = ""  # how close it comes
+    # its error on 700 simulated people in everyday, sports and laboratory poses, (median, lower, upper
+    # quartile) in mm, measured by `tests/datasets/test_recipes.py`. Their joints lie where the real sets' are
+    # thought to lie, so it does not measure real labels; `python -m hpe_study.datasets recipes ROOT` does,
+    # where a set has both joints.
     simulated: tuple | None = None
 
 
@@ -127,18 +122,12 @@ def define_skeleton(
         **recipes: how joints that it lacks are derived; `lsp__neck` stands for another family's `lsp.neck`.
     """
     joints = tuple(joints.split())
-    bones = tuple(
-        pair
-        for chain in chains.split()
-        for pair in zip(chain.split("-")[:-1], chain.split("-")[1:], strict=True)
-    )
+    bones = tuple(bone for chain in chains.split() for bone in pairwise(chain.split("-")))
     unknown = {joint for bone in bones for joint in bone} - set(joints)
     if unknown or root not in joints or len(set(joints)) != len(joints):
         raise ValueError(f"{name}: bones, root and joints do not fit ({sorted(unknown)})")
-    recipes = {key.replace("__", "."): recipe for key, recipe in recipes.items()}
-    _BY_NAME[name] = Skeleton(
-        name, joints, bones, root, frozenset(own.split()), family or name, MappingProxyType(recipes)
-    )
+    recipes = MappingProxyType({key.replace("__", "."): recipe for key, recipe in recipes.items()})
+    _BY_NAME[name] = Skeleton(name, joints, bones, root, frozenset(own.split()), family or name, recipes)
     return _BY_NAME[name]
 
 
@@ -151,14 +140,9 @@ def by_name(name: str) -> Skeleton:
 
 def sources(source: Skeleton, target: Skeleton) -> list[Recipe | None]:
     """For each joint of `target`: how it is derived from `source`'s joints, None where it cannot be."""
-    keys = {source.key(joint): joint for joint in source.joints}
-    named = [
-        define_recipe(**{keys[target.key(joint)]: 1.0}) if target.key(joint) in keys else None
-        for joint in target.joints
-    ]
-    return [
-        own or source.recipes.get(target.key(joint)) for own, joint in zip(named, target.joints, strict=True)
-    ]
+    named = {source.key(joint): define_recipe(**{joint: 1.0}) for joint in source.joints}
+    keys = map(target.key, target.joints)
+    return [named.get(key) or source.recipes.get(key) for key in keys]
 
 
 @lru_cache
@@ -182,9 +166,8 @@ def convert(joints: Array, source: Skeleton, target: Skeleton) -> Array:
         ValueError: the joints' count is not the source's.
     """
     if joints.shape[-2] != len(source):
-        raise ValueError(
-            f"{tuple(joints.shape)} is not (…, {len(source)}, D), the shape of {source.name} joints"
-        )
+        wanted = f"(…, {len(source)}, D), the shape of {source.name} joints"
+        raise ValueError(f"{tuple(joints.shape)} is not {wanted}")
     matrix = conversion_matrix(source, target)
     if hasattr(joints, "new_tensor"):  # a tensor; torch itself takes seconds to load
         weights = joints.new_tensor(matrix)

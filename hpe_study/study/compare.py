@@ -15,8 +15,7 @@ import pandas as pd
 
 from hpe_study.config import Profile
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.bootstrap import estimate
-from hpe_study.evaluation.grouping import Units, units_of
+from hpe_study.evaluation.bootstrap import Units, estimate, units_of
 from hpe_study.evaluation.scoring import values_3d
 from hpe_study.metrics import UNITS
 from hpe_study.parameter_files import checked

@@ -2,7 +2,7 @@
 
 A group per test set, of N records and R runs; attributes: key of the labels, simulated. It holds
     runs                        (R,) their names
-    person, sequence, moment    (N,) numbers: who is resampled together (`evaluation.grouping`)
+    person, sequence, moment    (N,) numbers: who is resampled together (`evaluation.bootstrap`)
     mpjpe, pckh, …              (R, N) float16: the record's mean over the joints that count, in the metric's
                                 unit; NaN where none does, or where the run has no such score. Attribute:
                                 protocol
@@ -20,7 +20,7 @@ import numpy as np
 from hpe_study.data.store import Store
 from hpe_study.datasets.hdf5 import require_readable, require_within
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.grouping import Units, units_of
+from hpe_study.evaluation.bootstrap import Units, units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import model_scores
 from hpe_study.metrics import UNITS

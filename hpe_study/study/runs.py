@@ -19,7 +19,7 @@ from hpe_study.config import (
     TrainingConfig,
 )
 from hpe_study.errors import StudyError
-from hpe_study.models.registry import parse_network
+from hpe_study.models.networks import parse_network
 
 LEVEL_SET = {"mpii": 1, "lsp": 2, "flic": 2}  # Table 3 evens out the 2D sets' sizes: epochs times this
 SAME = "same"

@@ -23,8 +23,7 @@ from hpe_study.data.augmentation import (
     to_device,
     undo_augmentation,
 )
-from hpe_study.data.loading import batch_source
-from hpe_study.data.sampling import repeats, shard_batches
+from hpe_study.data.loading import batch_source, repeats, shard_batches
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.metric_accumulator import MetricAccumulator
 from hpe_study.evaluation.predictor import Predictor

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hpe_study.config import StageConfig
 from hpe_study.data.augmentation import Batch
-from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.loading import MixedSampler
 from hpe_study.data.store import Store
 from hpe_study.losses import geometric_loss, geometric_loss_in_pixels
 from hpe_study.published_defects import defect

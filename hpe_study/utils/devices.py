@@ -31,17 +31,15 @@ def pick_device(name: str = "auto", cores: int = 1) -> torch.device:
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?", name):
         raise StudyError(f"device: {name!r} is not one of auto, cpu, cuda, cuda:0, …")
     device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise StudyError(
-            f"device: {name!r} asked for, but this process sees {torch.cuda.device_count()} GPU(s)"
-        )
     if device.type == "cpu":
         torch.set_num_threads(cores)
-    else:
-        # every batch has the same shape: the fastest kernels are found once
-        torch.backends.cudnn.benchmark = True
+        return device
+    if not torch.cuda.is_available():
+        raise StudyError(f"device: {name!r} asked for, but this process sees no GPU; use device: auto or cpu")
+    if (device.index or 0) >= torch.cuda.device_count():
+        there = f"this process sees {torch.cuda.device_count()} GPU(s)"
+        raise StudyError(f"device: {name!r} asked for, but {there}; use device: auto")
+    torch.backends.cudnn.benchmark = True  # every batch has the same shape: look for fast kernels once
     return device
 
 
@@ -49,17 +47,14 @@ def check_count(count: int, name: str = "auto") -> None:
     """Refuse more processes than there are devices: GPUs where `pick_device(name)` is one, else cores."""
     if count == 1:
         return
+    asked = f"devices: {count} asked for"
     if name not in ("auto", "cpu", "cuda"):
-        raise StudyError(
-            f"devices: {count} asked for, but device {name!r} is a single one; use device: auto, cpu or cuda"
-        )
+        raise StudyError(f"{asked}, but device {name!r} is a single one; use device: auto, cpu or cuda")
     on_gpu = pick_device(name).type == "cuda"
     there, kind = (torch.cuda.device_count(), "GPU") if on_gpu else (os.cpu_count(), "processor core")
     if count > there:
-        raise StudyError(
-            f"devices: {count} asked for, but this machine has {there} {kind}{'s' if there > 1 else ''}; "
-            f"set devices to {there} or less, or run on a machine with {count}"
-        )
+        advice = f"set devices to {there} or less, or run on a machine with {count}"
+        raise StudyError(f"{asked}, but this machine has {there} {kind}{'s' if there > 1 else ''}; {advice}")
 
 
 def pick_precision(name: str, device: torch.device) -> str:
@@ -72,15 +67,15 @@ def pick_precision(name: str, device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     supported = device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16" if supported and _native_bf16() else "fp32"
+    native = "avx512_bf16" in _cpuinfo() or "amx_bf16" in _cpuinfo()
+    return "bf16" if supported and native else "fp32"
 
 
-def _native_bf16():
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+@lru_cache
+def _cpuinfo():
+    """What Linux says of the processor; elsewhere nothing."""
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -97,14 +92,13 @@ def code_version() -> str:
     here = Path(__file__).parents[1]
 
     def git(*arguments):
-        return subprocess.run(
-            ["git", *arguments], cwd=here, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.check_output(
+            ["git", *arguments], cwd=here, text=True, stderr=subprocess.DEVNULL
+        ).strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD") + (
-            "+changes" if git("status", "--porcelain", "-uno", "--", str(here)) else ""
-        )
+        changes = git("status", "--porcelain", "-uno", "--", str(here))
+        return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changes else "")
     except (OSError, subprocess.CalledProcessError):
         return _version_of("hpe_study")
 
@@ -125,12 +119,11 @@ def _lock():
         return "none"
     text = path.read_text()
     locked = dict(line.split("==") for line in text.splitlines() if "==" in line)
-    installed = {name: _version_of(name).partition("+")[0] for name in LIBRARIES}  # without the build: +cu130
-    others = [
-        f"{name} {version}, not {locked.get(name)}"
-        for name, version in installed.items()
-        if version != locked.get(name)
-    ]
+    others = []
+    for name in LIBRARIES:
+        installed = _version_of(name).partition("+")[0]  # without the build: +cu130
+        if installed != locked.get(name):
+            others.append(f"{name} {installed}, not {locked.get(name)}")
     return "; ".join(others) or f"{path.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -153,13 +146,9 @@ def _device_name(device):
     return f"{_processor()} ({_cores(device)} of {os.cpu_count()} cores)"
 
 
-@lru_cache
 def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    names = re.search(r"^model name\s*:(.*)$", _cpuinfo(), re.MULTILINE)
+    return names[1].strip() if names else platform.processor() or platform.machine()
 
 
 def peak_memory_mb(device: torch.device) -> float:

@@ -40,19 +40,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with open(part, "rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
-    except OSError as error:
-        if error.errno in FULL:
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
             reason = os.strerror(error.errno)  # HDF5's own text has several lines
-            raise StudyError(
-                f"{path}: the disk is full ({reason}); free some space and run the same command again"
-            ) from error
-        raise
-    except RuntimeError as error:
-        if TORCH_CUT_SHORT in str(error):
-            raise StudyError(
-                f"{path}: the disk is full (cut short); free some space and run the same command again"
-            ) from error
-        raise
+        elif not isinstance(error, OSError) and TORCH_CUT_SHORT in str(error):
+            reason = "cut short"
+        else:
+            raise
+        advice = "free some space and run the same command again"
+        raise StudyError(f"{path}: the disk is full ({reason}); {advice}") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -78,18 +74,15 @@ def require_regular_file(path: str | Path) -> Path:
 def writable(folder: str | Path) -> None:
     """Make `folder` where it is not there; `StudyError` where nothing can be written into it."""
     folder = Path(folder)
-    reason = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()  # permissions alone say nothing of read-only disks
-    except FileExistsError:
-        reason = "there is a file of that name"
     except OSError as error:
         reason = "the disk is full" if error.errno in FULL else error.strerror
-    if reason:
-        raise StudyError(
-            f"{folder}: cannot be written to ({reason}); name another folder, or see to this one"
-        )
+        if isinstance(error, FileExistsError):
+            reason = "there is a file of that name"
+        advice = "name another folder, or see to this one"
+        raise StudyError(f"{folder}: cannot be written to ({reason}); {advice}") from error
 
 
 def ask_for_room(path: str | Path, size: int) -> None:
@@ -131,13 +124,12 @@ def read_json(
         raise StudyError(f"{path}: not readable as JSON ({error}); {advice}") from error
 
 
-def digest(*paths: str | Path, chunk: int = 1 << 20) -> str:
+def digest(*paths: str | Path) -> str:
     """SHA-256 (hex) over the bytes of the files, in the order given."""
     sha = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as stream:
-            while block := stream.read(chunk):
-                sha.update(block)
+            hashlib.file_digest(stream, lambda: sha)  # goes on where the file before ended
     return sha.hexdigest()
 
 
@@ -163,9 +155,8 @@ def lock(folder: str | Path, wait: bool = False, name: str = "") -> Iterator[Non
             held.acquire(timeout=0)
         except Timeout as error:
             if not wait:
-                raise StudyError(
-                    f"{folder}: another process is working here; wait for it or stop it"
-                ) from error
+                reason = "another process is working here"
+                raise StudyError(f"{folder}: {reason}; wait for it or stop it") from error
             print(f"{name or folder.name}: another process is at work on it; waiting", flush=True)
             held.acquire(poll_interval=POLL)
     except OSError as error:  # a link, or another user's

@@ -30,10 +30,8 @@ ADVICE = "replace it, or delete it to leave its records out"
 def open_picture(path: str | Path, largest: int = LARGEST, advice: str = ADVICE) -> Iterator[Image.Image]:
     """Open a picture whose header has been checked; its pixels are decoded only when the block asks for them.
 
-    Args:
-        path: The file; its ending does not matter.
-        largest: Number of px, width times height, that is still accepted.
-        advice: What the user can do, the end of each message.
+    The file's ending does not matter; `largest` is the number of px, width times height, that is accepted,
+    `advice` the end of each message.
 
     Raises:
         StudyError: The file is absent, no regular file, truncated, not of `FORMATS`, has too many px, or
@@ -42,13 +40,17 @@ def open_picture(path: str | Path, largest: int = LARGEST, advice: str = ADVICE)
     path = require_regular_file(path)
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise StudyError(
-                f"{path}: has more than {LARGEST_FILE:,} bytes, too many for a picture; {advice}"
-            )
+            raise StudyError(f"{path}: has more than {LARGEST_FILE:,} bytes, no picture has; {advice}")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own limit is looser and only a warning
             with Image.open(path, formats=FORMATS) as image:
-                _check_header(path, image, largest, advice)
+                width, height = image.size
+                if width * height > largest:
+                    size = f"{width}×{height} px, more than {largest:,} px in all"
+                    raise StudyError(f"{path}: is {size}; {advice}")
+                if image.mode not in MODES:
+                    kind = f"pixels of kind {image.mode}, which are not colours of 8 or 16 bits"
+                    raise StudyError(f"{path}: has {kind}; {advice}")
                 yield image
     except StudyError:
         raise
@@ -80,27 +82,13 @@ def read_picture(path: str | Path, largest: int = LARGEST) -> np.ndarray:
     with open_picture(path, largest):
         data = Path(path).read_bytes()
         # A whole JPEG ends with its end-of-image marker, or with nothing but zeros after it.
-        whole = (
-            not data.startswith(b"\xff\xd8")
-            or b"\xff\xd9" in data[-4096:]
-            or b"\xff\xd9" in data.rstrip(b"\0")[-4096:]
-        )
+        ends = data[-4096:], data.rstrip(b"\0")[-4096:]
+        whole = not data.startswith(b"\xff\xd8") or any(b"\xff\xd9" in end for end in ends)
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if whole else None
         if image is None:
             raise StudyError(f"{path}: truncated or not an image; {ADVICE}")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def _check_header(path, image, largest, advice):
-    """Refuse a picture by what its header says."""
-    width, height = image.size
-    if width * height > largest:
-        raise StudyError(f"{path}: is {width}×{height} px, more than {largest:,} px in all; {advice}")
-    if image.mode not in MODES:
-        raise StudyError(
-            f"{path}: has pixels of kind {image.mode}, which are not colours of 8 or 16 bits; {advice}"
-        )
 
 
 def shrink(picture: np.ndarray, factor: float) -> np.ndarray:

@@ -67,19 +67,14 @@ def pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, context(), start_worker)
 
 
-def start_worker() -> None:
-    """Prepare a worker process (an executor's `initializer`)."""
+def start_worker(_number: int = 0) -> None:
+    """Prepare a worker process: an executor's `initializer`, a `DataLoader`'s `worker_init_fn`."""
     import cv2
     import torch
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def start_reader(number: int) -> None:
-    """Prepare a process of a `DataLoader` (its `worker_init_fn`)."""
-    start_worker()
 
 
 def _end_with_parent() -> None:

@@ -31,52 +31,47 @@ class Video:
     """
 
     def __init__(self, path: str | Path, every: int = 1) -> None:
-        """Open a video.
+        """Open a video of one of the usual containers, to decode one of `every` frames.
 
-        Args:
-            path: A file of one of the usual containers. Others are not opened: playlists name further files.
-            every: One of so many frames is decoded.
-
-        Raises:
-            StudyError: It is no regular file, no video, or its frames are too large.
+        Raises `StudyError` where it is another file (playlists name further files) or its frames are too
+        large.
         """
         self.path, self.every, self.lost = require_regular_file(path), every, 0
         try:
             with self.path.open("rb") as stream:
-                if not _is_container(stream.read(12)):
+                head = stream.read(12)
+                avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+                if not (avi or head[4:8] in ATOMS or head.startswith(OTHER_STARTS)):
                     raise StudyError(f"{path}: not a video that can be read")
+                has_ffmpeg = cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) and os.path.exists("/dev/fd")
+                backend = cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY
                 # By its number, because FFmpeg reads more into names: protocols, patterns
-                self._capture = cv2.VideoCapture(f"/dev/fd/{stream.fileno()}", _backend())
+                self._capture = cv2.VideoCapture(f"/dev/fd/{stream.fileno()}", backend)
         except OSError as error:
             raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
         if not self._capture.isOpened():
             raise StudyError(f"{path}: not a video that can be read")
-        size = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
-        width, height = map(self._capture.get, size)
+        facts = ("FRAME_WIDTH", "FRAME_HEIGHT", "FPS", "FRAME_COUNT")
+        width, height, fps, count = (self._capture.get(getattr(cv2, f"CAP_PROP_{fact}")) for fact in facts)
         if width * height > LARGEST:
             raise StudyError(f"{path}: its frames have more than {LARGEST:,} px; make it smaller")
-        fps = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = fps if 1 <= fps <= 1000 else FPS
-        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.count = int(count) if 0 < count < 1e9 else 0
 
     def __len__(self) -> int:
         return -(-self.count // self.every)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        number = failures = decoded = 0
-        good = unreadable = 0
+        number = failures = decoded = good = unreadable = 0
         try:
             while failures < PATIENCE:
                 if self._capture.grab():
                     good, failures = good + 1, 0
                     if number % self.every == 0:
                         known, frame = self._capture.retrieve()
+                        decoded, unreadable = decoded + known, unreadable + (not known)
                         if known:
-                            decoded += 1
                             yield number, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                        else:
-                            unreadable += 1
                 elif number >= self.count:
                     break
                 else:
@@ -89,17 +84,6 @@ class Video:
             self._capture.release()
         if decoded == 0:
             raise StudyError(f"{self.path}: has no frame that can be read")
-
-
-def _is_container(head):
-    """Whether a file's first 12 bytes are those of MP4, QuickTime, AVI, Matroska or MPEG."""
-    avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return avi or head[4:8] in ATOMS or head.startswith(OTHER_STARTS)
-
-
-def _backend():
-    has_ffmpeg = cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) and os.path.exists("/dev/fd")
-    return cv2.CAP_FFMPEG if has_ffmpeg else cv2.CAP_ANY
 
 
 class _Frames:

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from hpe_study.boxes import Boxes
 from hpe_study.datasets import open_dataset
 from hpe_study.datasets.pose2sim import PACKAGED
-from hpe_study.photos.finder import find_person
-from hpe_study.photos.reader import Box, Person, PoseReader
+from hpe_study.photos.files import Box
+from hpe_study.photos.reader import Person, PoseReader, find_person
 from hpe_study.report.cell_width import CellWidth
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.pictures import data_url, read_picture, thumbnail

@@ -16,8 +16,7 @@ from hpe_study.data.augmentation import (
     sample_augmentation,
     undo_augmentation,
 )
-from hpe_study.data.loading import loader
-from hpe_study.data.sampling import MixedSampler, repeats
+from hpe_study.data.loading import MixedSampler, loader, repeats
 from hpe_study.skeletons import MPII16
 from hpe_study.training.variants import keyed_by_sample
 from hpe_study.utils import rng

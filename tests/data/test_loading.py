@@ -15,8 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hpe_study.data import loading
-from hpe_study.data.loading import ResidentBatches, Samples, StreamedBatches, crops_fit, loader
-from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.loading import MixedSampler, ResidentBatches, Samples, StreamedBatches, crops_fit, loader
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import evaluate, predictor

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.loading import MixedSampler
 
 
 def test_an_epoch_draws_each_store_afresh_and_listably():

@@ -5,8 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from hpe_study.evaluation.bootstrap import estimate, estimates, first_level, resampled, resampled_means
-from hpe_study.evaluation.grouping import Units
+from hpe_study.evaluation.bootstrap import Units, estimate, estimates, first_level, resampled, resampled_means
 
 
 def alone(count):

@@ -8,7 +8,7 @@ from hpe_study.cli import main
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import onnx
 from hpe_study.evaluation.predictor import load_run_model
-from hpe_study.models.normalization import ORIGINAL_BGR
+from hpe_study.models.heads import ORIGINAL_BGR
 from tests.tiny_study import RUN
 
 

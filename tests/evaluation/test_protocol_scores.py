@@ -5,8 +5,7 @@ import pytest
 
 from hpe_study.boxes import Boxes
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, to_mm, torso_size
-from hpe_study.evaluation.protocols import find_protocol
+from hpe_study.evaluation.protocols import SizeCues, find_protocol, protocol_arrays, to_mm, torso_size
 from hpe_study.skeletons import FLIC29, H36M17, LSP14, MPI_INF_3DHP17, MPII16, SMPL24, UNREALCV15, convert
 from hpe_study.skeletons.bone_lengths import mean_bone_lengths
 

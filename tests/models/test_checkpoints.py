@@ -10,7 +10,7 @@ from torch import nn
 from hpe_study.errors import StudyError
 from hpe_study.models import build_model, load_weights, model_from_checkpoint
 from hpe_study.models.checkpoints import depth_from_keys
-from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR
+from hpe_study.models.heads import IMAGENET_RGB, ORIGINAL_BGR
 
 
 class OriginalNetwork(nn.Module):

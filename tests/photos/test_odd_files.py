@@ -19,8 +19,7 @@ from PIL import Image, features
 from hpe_study.errors import StudyError
 from hpe_study.photos import results
 from hpe_study.photos.files import find, printable, read_photo
-from hpe_study.photos.results import Batch
-from hpe_study.photos.tables import CannotWriteError, JointsFile
+from hpe_study.photos.results import Batch, CannotWriteError, JointsFile
 from hpe_study.training.fit import fit
 from hpe_study.training.job import RunData
 from hpe_study.utils.videos import Video

@@ -15,10 +15,9 @@ from hpe_study.datasets import open_dataset
 from hpe_study.errors import StudyError
 from hpe_study.models.pretrained import PRETRAINED
 from hpe_study.photos import Batch, PoseReader, find_person, read_photo
-from hpe_study.photos.boxes import inside, parse_boxes
-from hpe_study.photos.finder import whole, windows
-from hpe_study.photos.reader import PADDING
-from hpe_study.photos.tables import UNITS
+from hpe_study.photos.files import inside, parse_boxes
+from hpe_study.photos.reader import PADDING, whole, windows
+from hpe_study.photos.results import UNITS
 from hpe_study.skeletons import MPII16, convert
 from hpe_study.study.run_folder import PredictedPeople, RunFolder
 from hpe_study.utils.videos import Video

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
-from hpe_study.evaluation.bootstrap import first_level, resampled_means
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import first_level, resampled_means, units_of
 from hpe_study.evaluation.prediction_file import CanonicalBones, Predictions, write_predictions
 from hpe_study.evaluation.scoring import PROTOCOL, poses_of, values_3d
 from hpe_study.report.results import BASELINES

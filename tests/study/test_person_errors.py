@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hpe_study.errors import StudyError
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d
 from hpe_study.metrics import METRICS_3D

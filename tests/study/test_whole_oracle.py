@@ -26,8 +26,7 @@ from hpe_study.data.preparation import prepare
 from hpe_study.data.store import Store
 from hpe_study.data.store_key import StoreSettings
 from hpe_study.datasets import open_dataset
-from hpe_study.evaluation.protocol_scores import SizeCues, protocol_arrays, to_mm
-from hpe_study.evaluation.protocols import PROTOCOLS, find_protocol
+from hpe_study.evaluation.protocols import PROTOCOLS, SizeCues, find_protocol, protocol_arrays, to_mm
 from hpe_study.evaluation.scoring import head_sizes, values_under
 from hpe_study.heatmaps import decode, read_depth
 from hpe_study.skeletons import MPII16, convert

@@ -9,8 +9,7 @@ import torch
 
 from hpe_study.config import AugmentationConfig, StageConfig
 from hpe_study.data.augmentation import augment_batch, sample_augmentation
-from hpe_study.data.loading import Samples, loader
-from hpe_study.data.sampling import MixedSampler
+from hpe_study.data.loading import MixedSampler, Samples, loader
 from hpe_study.datasets.flic import read_examples
 from hpe_study.datasets.label_mapping import label_mapping
 from hpe_study.losses import geometric_loss, geometric_loss_in_pixels, heatmap_loss

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpe_study.data.sampling import shard_batches
+from hpe_study.data.loading import shard_batches
 from hpe_study.utils import distributed
 
 

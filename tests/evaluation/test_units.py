@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpe_study.evaluation.grouping import units_of
+from hpe_study.evaluation.bootstrap import units_of
 from hpe_study.skeletons import MPII16
 
 

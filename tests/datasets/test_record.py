@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hpe_study.datasets import open_dataset
-from hpe_study.datasets.fit import check_fit
+from hpe_study.datasets.record import check_fit
 from hpe_study.errors import StudyError
 from tests.datasets import raw_layouts
 

@@ -1,6 +1,6 @@
 import torch
 
-from hpe_study.models.normalization import IMAGENET_RGB, ORIGINAL_BGR
+from hpe_study.models.heads import IMAGENET_RGB, ORIGINAL_BGR
 
 
 def test_rgb_by_hand():
