@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from hpe_study.datasets.commands import add_commands as add_data_commands
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.parameter_files import read_profile, read_values
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
@@ -62,8 +62,8 @@ def _own_fault(error: Exception) -> int:
     traceback.print_exception(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(place.filename).name}:{place.lineno}"
-    text = " ".join(str(error).split())[:300]
-    print(f"error: a fault of the study itself, {type(error).__name__} at {where}: {text}", file=sys.stderr)
+    fault = f"{type(error).__name__} at {where}: {brief(error, 300)}"
+    print(f"error: a fault of the study itself, {fault}", file=sys.stderr)
     return 1
 
 

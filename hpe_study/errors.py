@@ -15,6 +15,12 @@ class StudyError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
+def brief(error: object, longest: int = 200) -> str:
+    """What an error, or a text of anybody's, says: on one line of a readable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def killed(who: str) -> str:
     """The message for a process that the system ended."""
     return f"{who} was killed by the system (SIGKILL), which it does when memory runs out"

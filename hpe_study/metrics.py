@@ -171,11 +171,8 @@ def depth_order_hits(depth: ArrayLike, truth: ArrayLike, pairs: ArrayLike) -> np
     """Ordinal depth: which pairs of joints are in the right order along the camera's axis.
 
     The predicted depth (N, J) is in any unit and from any origin, the truth (N, J) in mm; pairs (P, 2) of
-    joints count that are more than `ORDER_APART` apart and known on both sides.
-
-    Returns:
-        (N, P) percent: 100 where the order is right, 0 where it is wrong or the two depths are equal, else
-        NaN.
+    joints count that are more than `ORDER_APART` apart and known on both sides. The result (N, P) is 100
+    (percent) where the order is right, 0 where it is wrong or the two depths are equal, else NaN.
     """
     first, second = np.asarray(pairs).T
     values = np.asarray(depth, np.float64), np.asarray(truth, np.float64)
@@ -188,9 +185,7 @@ def exchanged_sides(prediction: ArrayLike, truth: ArrayLike, valid: ArrayLike | 
     """Who is predicted with left for right: the prediction with its sides exchanged is nearer to the truth.
 
     Prediction and truth are (N, 16, D); `valid` (N, 16) are the joints that count, by default the truth's.
-
-    Returns:
-        (N, 1) percent: 100 or 0, NaN for people without a joint that has a side.
+    The result (N, 1) is 100 or 0 (percent), NaN for people without a joint that has a side.
     """
     sided = np.array(MPII16.flip) != np.arange(len(MPII16))
     exchanged = np.asarray(prediction)[:, MPII16.flip]

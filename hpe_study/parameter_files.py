@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from hpe_study.config import Profile
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,8 +71,7 @@ def _mapping(path: Path) -> dict:
     except OSError as error:
         raise StudyError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        nested = isinstance(error, RecursionError)
-        reason = "nested too deeply" if nested else " ".join(str(error).split())[:300]
+        reason = "nested too deeply" if isinstance(error, RecursionError) else brief(error, 300)
         raise StudyError(f"{path}: not readable as YAML: {reason}") from error
     if not isinstance(values, dict):
         kind = type(values).__name__

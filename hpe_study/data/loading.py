@@ -135,12 +135,9 @@ def common_crop_size(stores: Sequence[Store]) -> int:
 def loader(
     stores: Sequence[Store], pairs: np.ndarray, batch_size: int, workers: int = 0, drop_last: bool = False
 ) -> Iterator[RawBatch]:
-    """Read batches in the order of `pairs`, (N, 2) or (N, 3), see `Samples`, by so many worker processes.
+    """Read batches ("crop", `LABELS`, "sample") in the order of `pairs`, see `Samples`, by worker processes.
 
     `drop_last` leaves out a last batch that is not full, unless it is the only one.
-
-    Yields:
-        {name: tensor}: "crop", each of `LABELS`, "sample".
     """
     return map(_as_tensors, _loader(stores, split_batches(pairs, batch_size, drop_last), workers))
 

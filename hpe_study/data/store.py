@@ -16,7 +16,7 @@ import numpy as np
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import decode_jpeg
 from hpe_study.datasets.hdf5 import hard_member, require_readable
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import Skeleton, by_name
 
 ADVICE = "delete it and run the same command again to have it made"
@@ -106,11 +106,7 @@ def check_arrays(file: h5py.File, path: Path, expected: Shapes) -> None:
 
 
 def check_values(key: str, values: np.ndarray, path: Path) -> None:
-    """Check the values of a label array: missing is NaN, nothing is infinite or absurd, every box has a size.
-
-    Raises:
-        StudyError: Naming the first record that is otherwise.
-    """
+    """Check a label array: missing is NaN, nothing is infinite or absurd, every box has a size."""
     if values.dtype.kind != "f":
         return
     wrong = np.abs(values) > (np.finfo(float).max if key in ("scale", "depth") else LARGEST)
@@ -182,7 +178,7 @@ class Store(LabelArrays):
         try:
             yield
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise damaged(self.path, str(error).partition("\n")[0]) from error
+            raise damaged(self.path, brief(error)) from error
 
     def __getstate__(self) -> dict:
         """Without the open file, and without the crops in memory: they stay in the process that has them."""

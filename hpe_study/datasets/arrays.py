@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, OTHER, brief
-from hpe_study.errors import StudyError
+from hpe_study.datasets.limits import AGAIN, OTHER
+from hpe_study.errors import StudyError, brief
 
 _INTEGER_LIMIT = 2**53  # from here on float64 leaves out whole numbers
 _MAX_ITEMS = 200_000  # in the nested lists of one value

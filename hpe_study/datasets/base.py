@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, brief, too_large
+from hpe_study.datasets.limits import AGAIN, too_large
 from hpe_study.datasets.record import (
     UNKNOWN,
     DatasetInfo,
@@ -25,7 +25,7 @@ from hpe_study.datasets.record import (
     crop_of,
     has_crop,
 )
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import MPII16, Skeleton, convert
 from hpe_study.utils.files import require_regular_file
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hpe_study.datasets.limits import AGAIN, OTHER, brief, in_child, limited_memory, named, too_large
-from hpe_study.errors import StudyError
+from hpe_study.datasets.limits import AGAIN, OTHER, in_child, limited_memory, named, too_large
+from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
 _MOST_COMPRESSED = 1032  # deflate cannot shrink more
@@ -26,10 +26,9 @@ Arrays = dict[str, "np.ndarray | dict[str, np.ndarray]"]
 def read_hdf5(path: str | Path, *names: str) -> Arrays:
     """Read arrays of an HDF5 file, in HDF5's order (MATLAB's dimensions reversed).
 
-    Names are of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them.
-
-    Raises:
-        StudyError: The file is damaged, lacks a name, reaches for other files or declares more than it holds.
+    Names are of arrays ("pose/2d"), or of groups, which give {name: array} of the arrays in them. Raises
+    `StudyError` where the file is damaged, lacks a name, reaches for other files or declares more than it
+    holds.
     """
     path = require_regular_file(path)
     return in_child(path, _read, path, names)
@@ -106,11 +105,7 @@ def _array(data, path):
 
 
 def require_within(data: h5py.Dataset, path: str | Path) -> None:
-    """Refuse an array that lies in other files, or is larger than this file can hold.
-
-    Raises:
-        StudyError: It is.
-    """
+    """Raise `StudyError` where an array lies in other files, or is larger than this file can hold."""
     properties = data.id.get_create_plist()
     if data.is_virtual or properties.get_external_count():
         raise _reaches_out(path, data.name, "a virtual data set or external storage")

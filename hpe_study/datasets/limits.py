@@ -16,18 +16,11 @@ from hpe_study.utils.processes import end_with_parent
 
 AGAIN = "obtain the file again"
 OTHER = "this is the file of another data set or download"
-_LONGEST = 200  # characters of another library's message
 _NAMES, _LONGEST_NAME = 12, 40  # names of a file's content that a message shows, and their characters
 _FREE = 1 << 30  # bytes that reading any file may take
 _PER_BYTE = 40  # bytes in memory for each byte of the file: Python objects take about 30
 _CPU_SECONDS = 10  # that a child may compute; its waiting for a disk does not count
 _BYTES_PER_SECOND = 5_000_000
-
-
-def brief(error: Exception) -> str:
-    """What an error says, on one line of a readable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def named(names: Iterable[str]) -> str:
@@ -73,11 +66,8 @@ def too_large(path: str | Path) -> StudyError:
 def in_child(path: str | Path, function: Callable, *arguments: Any) -> Any:
     """Call a function that reads a file in a child process, so that a crash or an endless loop is an error.
 
-    The child is forked (milliseconds), computes for a limited time and hands its result back through memory.
-    On systems other than Linux the function is called here.
-
-    Raises:
-        StudyError: The child crashed or computed for too long. Other errors are the function's own.
+    The child is forked (milliseconds), computes for a limited time and hands its result, or the function's
+    own error, back through memory. On systems other than Linux the function is called here.
     """
     if not hasattr(os, "memfd_create"):
         return function(*arguments)

@@ -24,10 +24,10 @@ import numpy as np
 
 from hpe_study.datasets.arrays import expect_shape, integers
 from hpe_study.datasets.base import require_one_of
-from hpe_study.datasets.limits import AGAIN, brief
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.lsp import LspExtended, LspImages
 from hpe_study.datasets.record import DatasetInfo, Record
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import LSP14
 from hpe_study.utils import rng
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import scipy.io
 
-from hpe_study.datasets.limits import AGAIN, OTHER, brief, limited_memory, memory_for, named
-from hpe_study.errors import StudyError
+from hpe_study.datasets.limits import AGAIN, OTHER, limited_memory, memory_for, named
+from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
 _HEADER = 128  # bytes before the first variable
@@ -35,12 +35,9 @@ class _DamagedError(Exception):
 
 
 def load_mat(path: str | Path, *names: str, **options: Any) -> dict[str, np.ndarray]:
-    """Load variables of a .mat file.
+    """Load variables of a .mat file; options are those of `scipy.io.loadmat`.
 
-    Options are those of `scipy.io.loadmat`.
-
-    Raises:
-        StudyError: The file is damaged, no .mat of these versions, or lacks one of the variables.
+    Raises `StudyError` where it is damaged, no .mat of these versions, or lacks one of the variables.
     """
     path = require_regular_file(path)
     try:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from hpe_study.datasets.base import Listing
-from hpe_study.datasets.limits import AGAIN, brief
-from hpe_study.errors import StudyError
+from hpe_study.datasets.limits import AGAIN
+from hpe_study.errors import StudyError, brief
 
 _FITS = 2.0  # px
 _LARGEST_CALIBRATION = 1_000_000  # bytes

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from numpy._core import multiarray
 
-from hpe_study.datasets.limits import AGAIN, brief, in_child, limited_memory
-from hpe_study.errors import StudyError
+from hpe_study.datasets.limits import AGAIN, in_child, limited_memory
+from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
 _MAX_DIMENSIONS = 8
@@ -185,11 +185,9 @@ class _Unpickler(pickle.Unpickler):
 def load_pickle(path: str | Path) -> Any:
     """Load arrays and plain containers from a pickle file; texts of Python 2 are read as latin1.
 
-    It is loaded in a child process first: a key of tuples, each twice in the next, is hashed for ever.
-
-    Raises:
-        StudyError: The file is absent, truncated, needs far more memory or time than its size justifies, or
-            asks for anything but arrays and plain containers.
+    It is loaded in a child process first: a key of tuples, each twice in the next, is hashed for ever. Raises
+    `StudyError` where it is absent, truncated, needs far more memory or time than its size justifies, or asks
+    for anything else.
     """
     path = require_regular_file(path)
 

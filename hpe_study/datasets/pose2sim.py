@@ -27,9 +27,9 @@ import numpy as np
 
 from hpe_study.datasets.arrays import every_nth, expect_shape, integers
 from hpe_study.datasets.base import Records
-from hpe_study.datasets.limits import AGAIN, brief
+from hpe_study.datasets.limits import AGAIN
 from hpe_study.datasets.record import DatasetInfo, Record
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import BODY25B
 
 INFO = DatasetInfo(

@@ -35,12 +35,9 @@ def approximate() -> dict[tuple, Recipe]:
 
 
 def recipe_errors(places: dict[str, np.ndarray]) -> list[tuple[str, dict[str, float], np.ndarray]]:
-    """Measure every approximate recipe whose joint and parents are known.
+    """Measure every approximate recipe whose joint and parents are known: joint, weights, distances (N,).
 
     `places`: joint's key → (N, D) of N people, in any one unit, as the result; NaN where missing.
-
-    Returns:
-        (joint, {parent: weight}, distances (N,)) of each recipe.
     """
     rows = []
     for joint, weights in approximate():

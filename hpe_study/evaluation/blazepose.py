@@ -66,11 +66,7 @@ def is_installed(home: Path) -> bool:
 
 
 def detect(pictures: Iterable[np.ndarray], home: Path) -> Landmarks:
-    """Run BlazePose on pictures, (H, W, 3) uint8 RGB each; `home` is the project's folder.
-
-    Raises:
-        StudyError: its environment is not there, or it failed.
-    """
+    """Run BlazePose on pictures, (H, W, 3) uint8 RGB each; `home` is the project's folder."""
     if not is_installed(home):
         raise StudyError(f"{home / ENVIRONMENT}: {NAME} is not installed; run: make blazepose")
     parts, pictures = [], iter(pictures)

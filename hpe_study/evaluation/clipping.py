@@ -26,10 +26,8 @@ _SAMPLES = np.linspace(0.0, 1.0, 9)[:, None]  # along a limb
 def limb_penetration(poses: ArrayLike) -> np.ndarray:
     """How deep each of `LIMBS` lies in another part of the body.
 
-    Poses are (N, 16, 3) mm, MPII-16, in any frame.
-
-    Returns:
-        (N, 4) mm, 0 or less where the limb is free; NaN where the limb is missing.
+    Poses are (N, 16, 3) mm, MPII-16, in any frame; the result (N, 4) mm is 0 or less where the limb is free,
+    NaN where it is missing.
     """
     poses = np.asarray(poses, np.float64)
     return np.stack([_of_limb(poses, *limb.split("_")) for limb in LIMBS], 1)

@@ -25,10 +25,8 @@ def evaluate(
     """Predict and score a finished run on its test sets; returns the rows of `metrics.csv`.
 
     `stores` with pictures go by the test sets' names. `train_3d` sizes the skeletons and fits the baselines
-    (None after stage 1). Some switches of `legacy` change how scores are made.
-
-    Raises:
-        StudyError: the run has no whole checkpoint, or predicts what is not finite.
+    (None after stage 1). Some switches of `legacy` change how scores are made. Raises `StudyError` where the
+    run has no whole checkpoint, or predicts what is not finite.
     """
     folder = Path(folder)
     predictor = Predictor.from_run(folder, device)

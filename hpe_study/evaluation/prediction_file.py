@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from hpe_study.datasets.hdf5 import hard_member, require_readable
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
 
@@ -130,7 +130,7 @@ class PredictionFile:
         except _UnexpectedError as error:
             raise self._damaged(error) from error
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise self._damaged(f"{str(error).partition(chr(10))[0][:160] or error!r}") from error
+            raise self._damaged(brief(error)) from error
 
     def _damaged(self, reason):
         return StudyError(f"{self.path}: not readable ({reason}); {ADVICE}")

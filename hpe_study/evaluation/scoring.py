@@ -61,12 +61,9 @@ def values_2d(joints: np.ndarray, store: Mapping[str, np.ndarray]) -> dict[str, 
 
 
 def order_values(depth: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """Whether pairs of joints are in the right order in depth, as percent per pair.
+    """`depth_order_hits` of the pairs of joints that PCKh counts (N, 91), and of left with right (N, 6).
 
     `depth` is (N, 16) in any unit, NaN where the scorer cannot give it; `truth` is (N, 16) mm.
-
-    Returns:
-        "ordinal" (N, 91), pairs of the joints that PCKh counts, and "ordinal_sides" (N, 6), left with right.
     """
     pairs = {"ordinal": metrics.ORDERED_PAIRS, "ordinal_sides": metrics.ORDERED_SIDES}
     return {name: metrics.depth_order_hits(depth, truth, chosen) for name, chosen in pairs.items()}

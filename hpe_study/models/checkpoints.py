@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.models.heads import IMAGENET_RGB, ORIGINAL_BGR, PoseNetwork, Preprocessing
 from hpe_study.models.networks import build_model
 from hpe_study.utils.files import require_regular_file
@@ -77,10 +77,8 @@ def load_weights(model: Network, path: str | Path) -> Network:
     """Load a file's weights into `model` and return it.
 
     Sets `model.weights_source` to the path and `model.preprocessing` to what the weights were trained with.
-
-    Raises:
-        StudyError: one line that names the file, where it is absent, no checkpoint, or of another network
-            (with the first keys that do not fit); the model is then as before.
+    Raises `StudyError` where the file is absent, no checkpoint, or of another network (with the first keys
+    that do not fit); the model is then as before.
     """
     checkpoint = read_checkpoint(path)
     weights = _fitting_weights(model, checkpoint)
@@ -93,8 +91,7 @@ def load_weights(model: Network, path: str | Path) -> Network:
 def model_from_checkpoint(path: str | Path) -> PoseNetwork:
     """The network that a checkpoint names, or else its keys and shapes imply, with its weights loaded.
 
-    Raises:
-        StudyError: as `load_weights`, and if neither identifies the network.
+    Raises `StudyError` as `load_weights`, and if neither identifies the network.
     """
     checkpoint = read_checkpoint(path)
     stated = checkpoint.network
@@ -159,8 +156,7 @@ def _content(path):
     except Exception as error:  # what a foreign file makes the readers raise cannot be listed
         safe = path.suffix == ".safetensors"
         kind = "a safetensors file" if safe else "a checkpoint that holds weights only"
-        reason = _line(str(error).strip().split("\n")[0], 160)
-        raise StudyError(f"{path}: not {kind} ({type(error).__name__}: {reason})") from error
+        raise StudyError(f"{path}: not {kind} ({type(error).__name__}: {brief(error, 160)})") from error
 
 
 def _plain_dict(value):
@@ -182,7 +178,7 @@ def _checked_tensor(key, value, path):
     if not any(faults.values()):
         faults["not finite"] = not bool(torch.isfinite(value.float()).all())  # as the network holds it
     if fault := next((fault for fault, there in faults.items() if there), None):
-        raise StudyError(f"{path}: not a whole checkpoint: {_line(key)} is {fault}")
+        raise StudyError(f"{path}: not a whole checkpoint: {brief(key, 100)} is {fault}")
     return value
 
 
@@ -214,7 +210,7 @@ def _preprocessing(content, kind, path):
             raise TypeError("not numbers")
         return Preprocessing(order, divisor, tuple(mean), tuple(std))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = f"does not say order, divisor, mean and std ({type(error).__name__}: {_line(str(error))})"
+        reason = f"does not say order, divisor, mean and std ({type(error).__name__}: {brief(error)})"
         raise StudyError(f"{path}: not a whole checkpoint: its preprocessing {reason}") from error
 
 
@@ -258,9 +254,5 @@ def _our_key(key):
 
 
 def _first(keys):
-    keys = [_line(key) for key in keys if isinstance(key, str)]
+    keys = [brief(key, 100) for key in keys if isinstance(key, str)]
     return ", ".join(keys[:SHOWN]) + (f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else "")
-
-
-def _line(text, length=100):
-    return " ".join(text.split())[:length]

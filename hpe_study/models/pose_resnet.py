@@ -13,7 +13,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.models.heads import HALF_RGB, HeatmapHead, Outputs, PoseNetwork, VolumetricHead, check_size
 
 LEVELS = (-4, -3, -2, -1)  # of a backbone's feature maps: those of a quarter of the picture and smaller
@@ -41,12 +41,9 @@ class Upsampling(nn.Module):
 class UpsampledBackbone(PoseNetwork):
     """A backbone and upsamplings; the head comes from the class that it is combined with, as in `PoseResNet`.
 
-    Args:
-        backbone: timm's feature maps: a list of four, each half the size of the one before.
-        joints: number of joints.
-        deconvs: upsamplings; the last one's map is a quarter of the picture.
-        deconv_channels: channels of each.
-        skips: whether the backbone's maps are added on the way up.
+    The backbone gives timm's feature maps: a list of four, each half the size of the one before. The last of
+    the `deconvs` upsamplings gives a map of a quarter of the picture; with `skips` the backbone's maps are
+    added on the way up.
     """
 
     def __init__(self, backbone: nn.Module, joints: int, deconvs: int, deconv_channels: int, skips: bool):
@@ -106,7 +103,7 @@ def _imagenet_backbone(name, weights, options):
             options["pretrained_cfg_overlay"] = {"hf_hub_id": None}
         return timm.create_model(f"{name}.{weights}" if weights else name, **options)
     except Exception as error:  # no network, no space, …: the study goes on without
-        reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:120]}"
+        reason = f"{type(error).__name__}: {brief(error, 120)}"
         print(f"{name}: ImageNet weights cannot be had ({reason}); training starts from random weights")
         return None
 

@@ -61,10 +61,8 @@ def is_video(path: Path) -> bool:
 def read_photo(path: str | Path) -> np.ndarray:
     """Read a photo as (H, W, 3) uint8 RGB, turned upright as EXIF says.
 
-    Grey, 16-bit, palette and transparent pictures are converted; what is transparent becomes white.
-
-    Raises:
-        StudyError: The file is absent, no picture, truncated, HEIC, too small or too large.
+    Grey, 16-bit, palette and transparent pictures are converted; what is transparent becomes white. Raises
+    `StudyError` where the file is absent, no picture, truncated, HEIC, too small or too large.
     """
     with contextlib.suppress(OSError), require_regular_file(path).open("rb") as stream:
         head = stream.read(12)  # where it cannot be read, `open_picture` says why

@@ -77,11 +77,7 @@ class JointsFile:
         self._stream = None
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Append rows; they are on the disk when this returns.
-
-        Raises:
-            CannotWriteError: The disk is full, or has gone.
-        """
+        """Append rows; they are on the disk when this returns, or `CannotWriteError` is raised."""
         try:
             first = self._stream is None
             if first:
@@ -141,8 +137,7 @@ class Batch:
     def predict(self, paths: Sequence[str | Path], every: int = 1, progress: bool = True) -> Results:
         """Predict one person in each of photos, folders of photos, and frames of videos.
 
-        Raises:
-            StudyError: No file can be used, or the output folder cannot be written to.
+        Raises `StudyError` where no file can be used, or the output folder cannot be written to.
         """
         files = find(paths)
         self._boxes = parse_boxes(self.boxes, files)

@@ -21,10 +21,7 @@ def scale_to_bones(poses: np.ndarray, bones: np.ndarray) -> np.ndarray:
     """Scale each pose so that its bones add up to canonical ones; a pose without any length stays a point.
 
     Poses are (N, 16, 3) in any unit, `bones` (15,) mm of `MPII16.bones`, NaN where unknown; only bones that
-    both have count. Nothing of a pose's own truth is used.
-
-    Returns:
-        (N, 16, 3) mm, root-relative.
+    both have count. Nothing of a pose's own truth is used. The result is (N, 16, 3) mm, root-relative.
     """
     root = MPII16.index(MPII16.root)
     poses = np.asarray(poses, np.float64) - np.asarray(poses, np.float64)[:, [root]]

@@ -161,9 +161,6 @@ def convert(joints: Array, source: Skeleton, target: Skeleton) -> Array:
 
     The joints (..., J, D) are an array or tensor in any unit and frame (the weights sum to 1, so both are
     kept), NaN where missing; so are the result's (..., J_target, D), NaN where a recipe lacks one.
-
-    Raises:
-        ValueError: the joints' count is not the source's.
     """
     if joints.shape[-2] != len(source):
         wanted = f"(…, {len(source)}, D), the shape of {source.name} joints"

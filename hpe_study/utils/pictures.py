@@ -31,11 +31,8 @@ def open_picture(path: str | Path, largest: int = LARGEST, advice: str = ADVICE)
     """Open a picture whose header has been checked; its pixels are decoded only when the block asks for them.
 
     The file's ending does not matter; `largest` is the number of px, width times height, that is accepted,
-    `advice` the end of each message.
-
-    Raises:
-        StudyError: The file is absent, no regular file, truncated, not of `FORMATS`, has too many px, or
-            values that are no 8- or 16-bit colours. Errors of decoding inside the block are reported, too.
+    `advice` the end of each message. Raises `StudyError` where it is absent, no regular file, truncated, not
+    of `FORMATS`, has too many px, or values that are no 8- or 16-bit colours, also for errors in the block.
     """
     path = require_regular_file(path)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import atomic, require_regular_file
 
 LONGEST_LINE = 1 << 16  # bytes, of the names of columns
@@ -34,8 +34,7 @@ def read_table(
                 raise ValueError("its first line is no list of columns")
         table = pd.read_csv(path)
     except (OSError, ValueError, OverflowError) as error:
-        reason = str(error).partition("\n")[0]
-        raise StudyError(f"{path}: not readable ({reason}); {ADVICE}") from error
+        raise StudyError(f"{path}: not readable ({brief(error)}); {ADVICE}") from error
     if lacking := [column for column in columns if column not in table]:
         raise StudyError(f"{path}: not a table of {content}; it lacks the columns {', '.join(lacking)}")
     fault = f"{path}: not a table of {content}; column {{}} holds what is no {{}}; {ADVICE}"
