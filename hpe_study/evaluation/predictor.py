@@ -1,5 +1,7 @@
 """One forward pass with decoding: what a network predicts for the people of a store, or for images."""
 
+import copy
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import pydantic
 import torch
+from timm.layers import BatchNormAct2d
+from timm.models import FeatureListNet
+from timm.models.resnet import BasicBlock, Bottleneck
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from hpe_study.config import NetworkConfig
 from hpe_study.data.augmentation import augment_batch, identity_augmentation, to_device, undo_augmentation
@@ -17,10 +24,14 @@ from hpe_study.evaluation.prediction_file import Predictions
 from hpe_study.models import model_from_checkpoint
 from hpe_study.models.checkpoints import read_checkpoint
 from hpe_study.models.heads import Joints, PoseNetwork
-from hpe_study.models.inference import fuse_for_inference
+from hpe_study.models.pose_resnet import Upsampling
 from hpe_study.utils import devices
 
 BATCH = 64
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+# In these a batch norm directly after a convolution has that convolution as its only input.
+IN_ORDER = (nn.Sequential, FeatureListNet, BasicBlock, Bottleneck, Upsampling)
 
 
 class PredictedBatch(NamedTuple):
@@ -122,3 +133,29 @@ class Predictor:
         images = self.model.preprocessing(images).contiguous(memory_format=torch.channels_last)
         with devices.autocast(self.device, self.precision):
             return self.model.flip_test(images) if flip else self.model(images)
+
+
+def fuse_for_inference(model: PoseNetwork, device: torch.device, precision: str = "fp32") -> PoseNetwork:
+    """Copy a network, in evaluation mode, with its batch norms folded into its convolutions.
+
+    The outputs are the same but for rounding, sooner: measured with ResNet-50 at 256 px on one core (AVX-512
+    BF16), a sixth less time in fp32, an eighth in bf16. The device is the copy's; precision as in
+    `devices.pick_precision`: "bf16" on a CPU converts the weights.
+    """
+    model = copy.deepcopy(model).eval()
+    for module in list(model.modules()):
+        if isinstance(module, IN_ORDER):
+            _fuse_children(module)
+    if device.type == "cpu" and precision == "bf16":
+        model = model.to(torch.bfloat16)  # as autocast would in every call
+    return model
+
+
+def _fuse_children(module):
+    for (name, conv), (next_name, norm) in itertools.pairwise(list(module.named_children())):
+        if not isinstance(conv, CONVOLUTIONS) or not isinstance(norm, NORMS):
+            continue
+        if not isinstance(norm, BatchNormAct2d):  # which is an activation, too
+            transposed = isinstance(conv, nn.ConvTranspose2d)
+            setattr(module, name, fuse_conv_bn_eval(conv, norm, transpose=transposed))
+            setattr(module, next_name, nn.Identity())

@@ -16,7 +16,7 @@ from hpe_study.config import NetworkConfig
 assert "torchvision" not in sys.modules and "timm" not in sys.modules
 from hpe_study.errors import StudyError
 from hpe_study.models import build_model, check_network, model_from_checkpoint
-from hpe_study.models.inference import fuse_for_inference
+from hpe_study.evaluation.predictor import fuse_for_inference
 
 for name, impossible in (("mobilenet", {"input_size": 48}), ("plain", {"input_size": 64, "channels": 2})):
     try:

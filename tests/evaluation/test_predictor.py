@@ -1,5 +1,6 @@
 """The one forward pass: arrays, batches and images agree; a checkpoint that is none is refused in one line."""
 
+import copy
 import os
 
 import numpy as np
@@ -11,8 +12,9 @@ from hpe_study.data.augmentation import augment_batch, identity_augmentation
 from hpe_study.data.loading import loader
 from hpe_study.errors import StudyError
 from hpe_study.evaluation import predictor as module
-from hpe_study.evaluation.predictor import Predictor, load_run_model
+from hpe_study.evaluation.predictor import Predictor, fuse_for_inference, load_run_model
 from hpe_study.models import build_model
+from hpe_study.utils.devices import autocast
 
 NETWORK = NetworkConfig(model="narrow18", width=8, pretrained=False, input_size=64, flip_test=True)
 
@@ -95,3 +97,58 @@ def test_a_pipe_and_a_device_are_refused_at_once(tmp_path, make):
     make(tmp_path / "checkpoint.pt")
     with pytest.raises(StudyError, match="is a pipe, socket or device"):
         load_run_model(tmp_path)
+
+
+CPU = torch.device("cpu")
+
+
+def trained(name):
+    """A network as a training leaves it: nothing at its start value."""
+    torch.manual_seed(0)
+    model = build_model(name)
+    for part in model.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 2)
+            torch.nn.init.uniform_(part.weight, 0.5, 2)
+            torch.nn.init.normal_(part.bias, 0, 0.1)
+    return model
+
+
+def count(model, kind):
+    return sum(isinstance(part, kind) for part in model.modules())
+
+
+def maps(model, images, precision="fp32"):
+    with torch.inference_mode(), autocast(CPU, precision):
+        return {key: model(images.clone())[key].float() for key in ("heatmap", "depth")}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50", "narrow18", "hourglass1"])
+def test_it_gives_the_same_maps(name):
+    model = trained(name)
+    images, before = (
+        torch.randn(2, 3, 64, 64),
+        {key: value.clone() for key, value in model.state_dict().items()},
+    )
+    made = fuse_for_inference(model, CPU)
+    ours, plain = maps(made, images), maps(copy.deepcopy(model).eval(), images)
+    for key in plain:
+        torch.testing.assert_close(
+            ours[key], plain[key], rtol=1e-4, atol=1e-4 * plain[key].abs().max().item()
+        )
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    # of a pre-activated block, the first batch norm follows no convolution
+    assert (count(made, torch.nn.BatchNorm2d) > 0) == name.startswith("hourglass")
+    assert model.training
+
+
+@pytest.mark.parametrize("name", ["resnet50", "narrow18"])
+def test_in_half_precision_it_is_no_further_from_the_truth(name):
+    model, images = trained(name), torch.randn(4, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    truth = maps(model.eval().double(), images.double())
+    model = model.float()
+    ours, plain = maps(fuse_for_inference(model, CPU, "bf16"), images, "bf16"), maps(model, images, "bf16")
+    for key, values in truth.items():
+        error, other = ((found[key] - values).norm() / values.norm() for found in (ours, plain))
+        assert error < 1.1 * other < 0.1
