@@ -108,17 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--cores", type=_count, default=1, help="threads of a training (default: %(default)s)")
     add("--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others")
 
-    text = "joints of people in your own photos, folders of photos and videos"
-    add = command("predict", _predict, text)
+    add = command("predict", _predict, "joints of people in your own photos, folders of photos and videos")
     add("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")
-    text = "folder of a finished run (default: the network in the box)"
-    add("--run", default="pretrained", help=text)
-    text = "folder for drawings, joints.csv and joints.json (default: %(default)s)"
-    add("--out", default="predicted", type=Path, help=text)
+    add("--run", default="pretrained", help="folder of a finished run (default: the network in the box)")
+    add("--out", default="predicted", type=Path, help="folder for drawings and joints (default: %(default)s)")
     text = (
         "the person's box: x,y,width,height in px of the only file, FILE=x,y,width,height of one of several"
-        " (may be repeated), or whole (default: the network finds the person)"
     )
+    text += " (may be repeated), or whole (default: the network finds the person)"
     add("--box", action="append", default=[], metavar="BOX", help=text)
     add("--every", type=int, default=1, metavar="N", help="take one of N frames of a video")
     add("--device", default="auto", help="auto, cpu, cuda (default: %(default)s)")
@@ -128,17 +125,16 @@ def _parser() -> argparse.ArgumentParser:
     add("out", type=Path, help="the file to write")
 
     add = command("rescore", _rescore, "score finished runs again under any protocol, without a GPU")
-    text = "name of a run of the profile, or the folder of any run"
-    add("runs", nargs="+", metavar="RUN", help=text)
-    text = "may be repeated (default: all)"
-    add("--protocol", action="append", default=[], metavar="NAME", help=text)
+    add("runs", nargs="+", metavar="RUN", help="name of a run of the profile, or the folder of any run")
+    add("--protocol", action="append", default=[], metavar="NAME", help="may be repeated (default: all)")
     add("--align", choices=("scale", "procrustes"), help="align 3D predictions first")
     add("--csv", type=Path, metavar="FILE", help="write the rows there, too")
 
     command("collect", _collect, "gather all run records into runs.csv, history.csv and floors.csv")
 
-    text = "score BlazePose on the test sets of a finished profile (needs: make blazepose)"
-    command("blazepose", _blazepose, text)
+    command(
+        "blazepose", _blazepose, "score BlazePose on a finished profile's test sets (needs: make blazepose)"
+    )
 
     add = command("pool", _pool, "join records of equal parameters and other seeds")
     add("records", nargs="+", type=Path, help="folders with runs.csv, as collect writes it")
@@ -148,8 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     simulated_people_cli.add_arguments(simulate)
     simulate.set_defaults(command=simulated_people_cli.run)
 
-    text = "the data sets under a data root: check, recipes, contact-sheet (data -h)"
-    data = commands.add_parser("data", help=text)
+    data = commands.add_parser("data", help="the data sets under a data root: check, recipes, contact-sheet")
     add_data_commands(data.add_subparsers(required=True, metavar="COMMAND"))
     return parser
 
@@ -215,9 +210,8 @@ def _export(arguments: argparse.Namespace) -> None:
 def _rescore(arguments: argparse.Namespace) -> None:
     from hpe_study.evaluation.rescore import protocol_spread, readable, rescore
 
-    folders = [
-        Path(run) if Path(run).is_dir() else Study(arguments.profile).folder / run for run in arguments.runs
-    ]
+    runs = arguments.runs
+    folders = [Path(run) if Path(run).is_dir() else Study(arguments.profile).folder / run for run in runs]
     rows = rescore(folders, arguments.protocol, arguments.align)
     people = "simulated people" if rows["simulated"].any() else "real data"
     print(f"Scores with 95 % intervals over sequences (images where a set names none), {people}")

@@ -81,14 +81,11 @@ def shard_batches(pairs: np.ndarray, batch_size: int) -> tuple[np.ndarray, int]:
     count = distributed.size()
     if count == 1:
         return pairs, batch_size
-    parts = [
-        np.array_split(batch, count)[distributed.rank()]
-        for batch in split_batches(pairs, batch_size, drop_last=True)
-    ]
     if len(pairs) < count:
-        raise StudyError(
-            f"devices: {count} processes, but an epoch has only {len(pairs)} samples; lower devices"
-        )
+        samples = f"an epoch has only {len(pairs)} samples"
+        raise StudyError(f"devices: {count} processes, but {samples}; lower devices")
+    batches = split_batches(pairs, batch_size, drop_last=True)
+    parts = [np.array_split(batch, count)[distributed.rank()] for batch in batches]
     return np.concatenate(parts), batch_size // count
 
 
@@ -215,10 +212,8 @@ class ResidentBatches:
                 stop = min(start + CHUNK, len(store))
                 crops = store.crops(range(start, stop))
                 self.crops[offset + start : offset + stop] = torch.from_numpy(crops.copy()).to(self.device)
-        self.labels = {
-            key: torch.cat([torch.from_numpy(store[key]) for store in stores]).to(self.device)
-            for key in LABELS
-        }
+        joined = {key: np.concatenate([store[key] for store in stores]) for key in LABELS}
+        self.labels = {key: torch.from_numpy(values).to(self.device) for key, values in joined.items()}
 
     def batches(self, pairs: np.ndarray, batch_size: int) -> Iterator[RawBatch]:
         """As `loader` with drop_last."""
@@ -245,7 +240,6 @@ def out_of_memory(error: torch.OutOfMemoryError, device: torch.device, advice: s
     """The error for a device that ran out of memory: what was needed, and which settings to lower."""
     needed = str(error).partition("Tried to allocate ")[2].partition(". ")[0] or "more memory than is free"
     held = torch.cuda.memory_allocated(device) / 2**30 if device.type == "cuda" else 0.0
-    return StudyError(
-        f"{device}: out of memory: a step asked for {needed} beside {held:.1f} GiB already held; {advice}."
-        " Other runs on the same GPU take memory, too (runs_per_gpu)"
-    )
+    asked = f"a step asked for {needed} beside {held:.1f} GiB already held"
+    others = "Other runs on the same GPU take memory, too (runs_per_gpu)"
+    return StudyError(f"{device}: out of memory: {asked}; {advice}. {others}")

@@ -21,6 +21,7 @@ from hpe_study.data.crops import crop_square, encode_jpeg, similarity_scale, sto
 from hpe_study.data.store import LABELS, TEXTS, check_arrays, of_skeleton
 from hpe_study.data.store_key import VERSION, StoreSettings, store_key, stored_key
 from hpe_study.datasets import open_dataset
+from hpe_study.datasets.hdf5 import DAMAGED
 from hpe_study.datasets.label_mapping import CORRECT, LabelMapping
 from hpe_study.datasets.record import LARGEST_PICTURE, Record, check_fit
 from hpe_study.errors import StudyError
@@ -59,10 +60,8 @@ def prepare(settings: StoreSettings, root: Path, path: Path, workers: int = 1, p
         if stored_key(path) == key:  # another process has made it meanwhile
             return path
         _clear_leftovers(path, parts)
-        chunks = {
-            parts / f"{start:08d}.h5": range(start, min(start + CHUNK, len(records)))
-            for start in range(0, len(records), CHUNK)
-        }
+        starts, end = range(0, len(records), CHUNK), len(records)
+        chunks = {parts / f"{start:08d}.h5": range(start, min(start + CHUNK, end)) for start in starts}
         parts.mkdir(exist_ok=True)
         joints = len(records.skeleton)
         missing = {part: rows for part, rows in chunks.items() if not _is_whole(part, len(rows), joints)}
@@ -173,10 +172,8 @@ def _write_parts(records, chunks, job_settings, workers):
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool as error:
-            advice = "run the same command again to go on"
-            raise StudyError(
-                f"a preparing process was ended from outside (out of memory?); {advice}"
-            ) from error
+            reason = "a preparing process was ended from outside (out of memory?)"
+            raise StudyError(f"{reason}; run the same command again to go on") from error
         finally:
             processes.shutdown(cancel_futures=True)
 
@@ -199,7 +196,7 @@ def _is_whole(part, count, joints):
         with h5py.File(part) as file:
             check_arrays(file, part, expected)
             return "crops" in file or "crop_bytes" in file
-    except (StudyError, OSError, RuntimeError, KeyError, ValueError, TypeError):
+    except (StudyError, *DAMAGED):
         return False
 
 

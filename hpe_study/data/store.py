@@ -15,7 +15,7 @@ import numpy as np
 
 from hpe_study.boxes import Boxes
 from hpe_study.data.crops import decode_jpeg
-from hpe_study.datasets.hdf5 import hard_member, require_readable
+from hpe_study.datasets.hdf5 import DAMAGED, hard_member, require_readable
 from hpe_study.errors import StudyError, brief
 from hpe_study.skeletons import Skeleton, by_name
 
@@ -163,9 +163,8 @@ class Store(LabelArrays):
             self.attrs = dict(self._open().attrs)
         self.encoding, self.own_skeleton = self.attrs["encoding"], by_name(self.attrs["own_skeleton"])
         if in_memory:
-            self._cache["crops"] = np.concatenate(
-                [self.crops(np.arange(i, min(i + CHUNK, len(self)))) for i in range(0, len(self), CHUNK)]
-            )
+            chunks = np.array_split(np.arange(len(self)), range(CHUNK, len(self), CHUNK))
+            self._cache["crops"] = np.concatenate([self.crops(chunk) for chunk in chunks])
 
     def _open(self):
         if self._file is None:
@@ -177,7 +176,7 @@ class Store(LabelArrays):
         """Turn h5py's errors for a truncated or damaged file into a `StudyError` that names it."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        except DAMAGED as error:
             raise damaged(self.path, brief(error)) from error
 
     def __getstate__(self) -> dict:

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 
 from hpe_study.datasets.base import Records
-from hpe_study.datasets.hdf5 import require_readable
+from hpe_study.datasets.hdf5 import DAMAGED, require_readable
 from hpe_study.datasets.label_mapping import LabelMapping, label_mapping
 from hpe_study.errors import StudyError
 from hpe_study.utils.files import digest, digest_of
@@ -94,5 +94,5 @@ def stored_attributes(path: Path) -> dict[str, Any]:
         require_readable(path)
         with h5py.File(path) as store:
             return dict(store.attrs)
-    except (StudyError, OSError, KeyError, RuntimeError, ValueError, TypeError):  # h5py's, of what is damaged
+    except (StudyError, *DAMAGED):
         return {}

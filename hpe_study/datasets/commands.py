@@ -12,9 +12,8 @@ from hpe_study.errors import StudyError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line `python -m hpe_study.datasets`; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m hpe_study.datasets", description="The data sets under a data root."
-    )
+    about = "The data sets under a data root."
+    parser = argparse.ArgumentParser("python -m hpe_study.datasets", description=about)
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     arguments = parser.parse_args(arguments)
     try:
@@ -31,9 +30,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     command.add_argument("root", metavar="ROOT", help="the data root, which holds one folder per set")
     command.set_defaults(command=_check)
 
-    command = commands.add_parser(
-        "recipes", help="how far joints derived by an approximate recipe lie from the labelled ones"
-    )
+    text = "how far joints derived by an approximate recipe lie from the labelled ones"
+    command = commands.add_parser("recipes", help=text)
     command.add_argument("root", metavar="ROOT", help="the data root")
     command.set_defaults(command=_recipes)
 

@@ -6,6 +6,7 @@ any size: both are refused. The library may crash or loop on damaged files, so i
 
 import contextlib
 import math
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hpe_study.datasets.limits import AGAIN, OTHER, in_child, limited_memory, na
 from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
+DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)  # what h5py raises
 _MOST_COMPRESSED = 1032  # deflate cannot shrink more
 _SLACK = 1 << 20  # bytes an array may have that the file does not hold (MATLAB leaves out what is zero)
 _LARGEST_CHUNK = 1 << 28  # bytes
@@ -68,14 +70,31 @@ def _read(path, names):
             if absent := ", ".join(name for name, place in places.items() if place is None):
                 raise StudyError(f"{path}: has no {absent} but {named(file)}; {OTHER}, or truncated")
             return {name: _content(place, path) for name, place in places.items()}
-    # of h5py, for what is damaged
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except DAMAGED as error:
         raise StudyError(f"{path}: truncated or not an HDF5 file ({brief(error)}); {AGAIN}") from error
+
+
+@contextlib.contextmanager
+def open_checked(path: str | Path, refusal: Callable[[str], StudyError]) -> Iterator[h5py.File]:
+    """Open an HDF5 file of anybody's. What is wrong with it, says h5py or the block, becomes a `refusal`."""
+    require_readable(path)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except DAMAGED as error:
+        raise refusal(brief(error.args[0] if isinstance(error, KeyError) else error)) from error
 
 
 def hard_member(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
     """What stands in a group under a name; None where nothing does, or a link that may lead elsewhere."""
     return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+
+
+def member(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group:
+    """`hard_member`, or `KeyError` where there is none."""
+    if (found := hard_member(group, name)) is None:
+        raise KeyError(f"{name} is a link or not there")
+    return found
 
 
 def _place(place, name, path):

@@ -44,18 +44,13 @@ class DatasetInfo:
     # other layouts of the same set: name → options for `open_dataset`
     layouts: dict[str, dict] = field(default_factory=dict)
 
-    def stand_in_command(self, root: str | Path) -> str:
-        """The command that writes simulated people in this set's layout; "" where there are none."""
-        if self.stand_in is None:
-            return ""
-        return f"python -m simulated_people make {self.stand_in or self.name} {root} --train 1000 --test 250"
-
     def how_to_get(self, root: str | Path) -> str:
         """One line: where the set is obtained, on what terms, and what stands in for it."""
-        hint = f" {self.hint}" if self.hint else ""
-        command = self.stand_in_command(root)
-        stand_in = f" A simulated stand-in: {command}" if command else ""
-        return f"{self.title} comes from {self.url} ({self.licence}).{hint}{stand_in}"
+        parts = [f"{self.title} comes from {self.url} ({self.licence}).", self.hint]
+        if self.stand_in is not None:
+            make = f"python -m simulated_people make {self.stand_in or self.name} {root}"
+            parts.append(f"A simulated stand-in: {make} --train 1000 --test 250")
+        return " ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, eq=False)

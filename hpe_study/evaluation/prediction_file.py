@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hpe_study.datasets.hdf5 import hard_member, require_readable
-from hpe_study.errors import StudyError, brief
+from hpe_study.datasets.hdf5 import member, open_checked
+from hpe_study.errors import StudyError
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.files import atomic
 
@@ -95,8 +95,8 @@ class PredictionFile:
         self.path = Path(folder) / "predictions.h5"
         if not self.path.exists():
             raise StudyError(f"{self.path}: not there; evaluate this run first (the study's command does)")
-        require_readable(self.path)
-        self.bones, self.keys = self._read(_head)
+        with open_checked(self.path, self._damaged) as file:
+            self.bones, self.keys = _head(file)
 
     @property
     def test_sets(self) -> list[str]:
@@ -108,9 +108,8 @@ class PredictionFile:
         if test_set not in self.keys:
             there = ", ".join(self.keys) or "none"
             raise StudyError(f"{self.path}: has no predictions of {test_set}; it has {there}")
-        arrays = self._read(
-            lambda file: {name: _array(file[test_set], name, shape) for name, shape in _SHAPES.items()}
-        )
+        with open_checked(self.path, self._damaged) as file:
+            arrays = {name: _array(file[test_set], name, shape) for name, shape in _SHAPES.items()}
         if len({len(values) for values in arrays.values()}) > 1:
             raise self._damaged(f"{test_set}: its arrays are of different people")
         return Predictions(**arrays).check_finite(f"{self.path}: {test_set}")
@@ -123,53 +122,34 @@ class PredictionFile:
             raise StudyError(f"{self.path}: {made}; evaluate it again")
         return predictions
 
-    def _read(self, read):
-        try:
-            with h5py.File(self.path, "r") as file:
-                return read(file)
-        except _UnexpectedError as error:
-            raise self._damaged(error) from error
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise self._damaged(brief(error)) from error
-
     def _damaged(self, reason):
         return StudyError(f"{self.path}: not readable ({reason}); {ADVICE}")
-
-
-class _UnexpectedError(Exception):
-    """What is no part of such a file."""
 
 
 def _head(file):
     skeleton = file.attrs.get("skeleton")
     if skeleton != MPII16.name:
-        raise _UnexpectedError(f"its joints are those of {skeleton!r}, not {MPII16.name}")
+        raise ValueError(f"its joints are those of {skeleton!r}, not {MPII16.name}")
     bones = [_array(file, name, (), _BONES) for name in ("bones", "bones_universal")]
     if not all((np.isnan(lengths) | ((lengths > 0) & (lengths < LONGEST_BONE))).all() for lengths in bones):
-        raise _UnexpectedError(f"bones: a length is not between 0 and {LONGEST_BONE} mm")
+        raise ValueError(f"bones: a length is not between 0 and {LONGEST_BONE} mm")
     keys = {}
     for name in file:
-        group = _member(file, name)
+        group = member(file, name)
         if isinstance(group, h5py.Group):
             keys[name] = group.attrs.get("key")
             if not isinstance(keys[name], str):
-                raise _UnexpectedError(f"{name}: has no key of the labels that it was predicted for")
+                raise TypeError(f"{name}: has no key of the labels that it was predicted for")
     return CanonicalBones(*bones), keys
-
-
-def _member(group, name):
-    if (member := hard_member(group, name)) is None:
-        raise _UnexpectedError(f"{name}: is a link or not there")
-    return member
 
 
 def _array(group, name, shape, count=None):
     """An array of numbers, of a size that the file can hold."""
-    data = _member(group, name)
+    data = member(group, name)
     if not isinstance(data, h5py.Dataset) or data.dtype.kind != "f" or data.is_virtual or data.external:
-        raise _UnexpectedError(f"{data.name}: is no array of floating-point numbers in this file")
+        raise TypeError(f"{data.name}: is no array of floating-point numbers in this file")
     if data.ndim != 1 + len(shape) or data.shape[1:] != shape or count not in (None, len(data)):
-        raise _UnexpectedError(f"{data.name}: has the shape {data.shape}")
+        raise ValueError(f"{data.name}: has the shape {data.shape}")
     if data.nbytes > data.id.get_storage_size():
-        raise _UnexpectedError(f"{data.name}: is cut short")
+        raise ValueError(f"{data.name}: is cut short")
     return data[()]

@@ -186,9 +186,8 @@ def _network(content, path):
     network = _plain_dict(content.get("network"))
     for key, value in (network or {}).items():
         if not isinstance(key, str) or not (value is None or type(value) in (str, int, float, bool)):
-            raise StudyError(
-                f"{path}: not a whole checkpoint: its network settings are not plain text or numbers"
-            )
+            reason = "its network settings are not plain text or numbers"
+            raise StudyError(f"{path}: not a whole checkpoint: {reason}")
     return network
 
 

@@ -53,9 +53,8 @@ class UpsampledBackbone(PoseNetwork):
         channels = backbone.feature_info.channels()[::-1]
         inputs = [channels[0], *[deconv_channels] * (deconvs - 1)]
         laterals = channels[1 : deconvs + 1] if skips else [None] * deconvs
-        self.upsamplings = nn.ModuleList(
-            Upsampling(c, deconv_channels, lateral) for c, lateral in zip(inputs, laterals, strict=True)
-        )
+        parts = zip(inputs, laterals, strict=True)
+        self.upsamplings = nn.ModuleList(Upsampling(c, deconv_channels, lateral) for c, lateral in parts)
         self.add_head(deconv_channels, joints, std=0.001)
         self.divisor = 4 * 2**deconvs  # the deepest map is a whole number of cells wide
 

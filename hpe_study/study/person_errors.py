@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from hpe_study.data.store import Store
-from hpe_study.datasets.hdf5 import require_readable, require_within
+from hpe_study.datasets.hdf5 import member, open_checked, require_within
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.bootstrap import Units, units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
@@ -119,10 +119,9 @@ class PersonErrors:
         self._parts: dict[str, list[_Part]] = {}
         self._cache = {}
         for path in map(Path, paths):
-            require_readable(path)
-            for test_set, part in _read(
-                path, lambda file, path=path: {name: _part(path, file, name) for name in file}
-            ).items():
+            with open_checked(path, _refusal(path)) as file:
+                here = {name: _part(path, file, name) for name in file}
+            for test_set, part in here.items():
                 first, *_ = parts = [*self._parts.get(test_set, []), part]
                 if (part.key, part.people) != (first.key, first.people):
                     raise StudyError(f"{path}: its test set {test_set} has other labels than {first.path}")
@@ -185,7 +184,8 @@ class PersonErrors:
     def _array(self, path, test_set, name):
         place = path, test_set, name
         if place not in self._cache:
-            self._cache[place] = values = _read(path, lambda file: file[test_set][name][()])
+            with open_checked(path, _refusal(path)) as file:
+                self._cache[place] = values = file[test_set][name][()]
             if np.isinf(values).any():
                 raise StudyError(f"{path}: {test_set}/{name} holds an infinite error; {ADVICE}")
         return self._cache[place]
@@ -193,13 +193,13 @@ class PersonErrors:
 
 def _part(path, file, test_set):
     """A group of an open file, once its arrays lie in the file and fit together, by their headers."""
-    group = _within(file, test_set)
-    runs, people = (_within(group, name).shape[:1] for name in ("runs", "person"))
+    group = member(file, test_set)
+    runs, people = (member(group, name).shape[:1] for name in ("runs", "person"))
     expected = {"runs": ("S", runs), **dict.fromkeys(LEVELS, ("u", people))}
     for metric in (metric for metric in UNITS if metric in group):
         expected |= {metric: ("f", runs + people), metric + JOINTS: ("u", people)}
     for name, (kind, shape) in expected.items():
-        array = _within(group, name)
+        array = member(group, name)
         if array.shape != shape or array.dtype.kind != kind:
             raise ValueError(f"{test_set}/{name} is {array.dtype} of shape {array.shape}")
         require_within(array, path)
@@ -209,17 +209,5 @@ def _part(path, file, test_set):
     return _Part(path, list(group["runs"].asstr()), people[0], {*group}, key, bool(simulated))
 
 
-def _within(place, name):
-    """What a file itself holds under a name."""
-    if not isinstance(place.get(name, getlink=True), h5py.HardLink):
-        raise KeyError(f"{name} is a link or not there")
-    return place[name]
-
-
-def _read(path, read):
-    try:
-        with h5py.File(path, "r") as file:
-            return read(file)
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        reason = str(error).partition("\n")[0][:160]
-        raise StudyError(f"{path}: not readable as errors of people ({reason}); {ADVICE}") from error
+def _refusal(path):
+    return lambda reason: StudyError(f"{path}: not readable as errors of people ({reason}); {ADVICE}")
