@@ -6,11 +6,11 @@ python -m tools.publish params/fair.yaml      (so, too: real, imagenet, search, 
 python -m tools.publish params/audit.yaml
 
 The first writes `figures/reference/` (records with the errors of every test person, the predictions of the
-runs that figures show and the labels they are of; tables, figures, the report, the picture of people) and
-`params/reference.yaml` (the profile, reading those records), the second `figures/reference/fair/` and
+runs that figures show, the labels they are of and the pictures of those shown; tables, figures, the report,
+the picture of people) and `params/reference.yaml` (the profile, reading those records), the second `figures/reference/fair/` and
 `params/reference_fair.yaml`, with BlazePose's scores where there are any; then the analysis notebooks that
 open on them are executed in place. The third copies the audit's files to `figures/reference/audit/`, beside
-them a record of how each training was made. Checkpoints and all other predictions stay where they are. Of
+them a record of how each training was made, and executes its notebook. Checkpoints and all other predictions stay where they are. Of
 real people only scores and errors are published, never labels or pictures. A study that is not finished is
 refused, so that nothing half-made is ever published.
 """
@@ -28,6 +28,7 @@ import pandas as pd
 from PIL import Image
 
 from hpe_study.config import AUDIT, CLIPPING
+from hpe_study.data.crops import encode_jpeg
 from hpe_study.data.store import Store
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile, Predictions, write_predictions
@@ -73,6 +74,7 @@ SHOWN = (  # by figures and the viewer: the runs whose whole predictions are pub
     *(Run(3, name, "h36m", "h36m", epoch_scale=2) for name in ("lsp", "flic")),
 )
 PORTRAIT = "people"
+PICTURED = {"wireframes", "errors"}  # notebooks that show test people, and list them in NAME_shown.csv
 UNTESTED = "nbval-ignore-output"  # a drawing's bytes differ from one machine to the next
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HEADER = """# {name}: the published results of {source} (commit, machine, precision: {records}/runs.csv).
@@ -113,9 +115,12 @@ def main(profile, home=None):
     written = reference_text(study.profile_path, Path("params") / study.profile_path.name)
     with atomic(home / "params" / f"{name}.yaml") as part:
         part.write_text(written)
+    again, names = Study(home / "params" / f"{name}.yaml").figures, {"newest": name} | published_in(home)
+    for notebook in PICTURED & {*notebooks}:  # first, to say whose pictures are wanted
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", names)
+    publish_pictures(study, again, records)
     for notebook in notebooks:
-        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", {"newest": name} | published_in(home))
-    again = Study(home / "params" / f"{name}.yaml").figures
+        execute_in_place(home / "notebooks" / f"{notebook}.ipynb", names)
     found = list(again.glob("*.csv"))
     for path in found:
         _copy(path, figures / path.name)
@@ -154,6 +159,22 @@ def publish_people(study, records):
         _copy(store.path, records / "test_sets" / f"{name}.h5")
 
 
+def publish_pictures(study, figures, records):
+    """The boxes of the simulated test people whom notebooks show, a few kB each.
+
+    study: whose pictures; figures: the folder with the notebooks' lists of people; records: to publish into.
+    """
+    shutil.rmtree(records / "pictures", ignore_errors=True)
+    lists = [pd.read_csv(path) for path in figures.glob("*_shown.csv")]
+    shown = pd.concat(lists).drop_duplicates() if lists else pd.DataFrame(columns=["test_set", "person"])
+    for name, people in shown.groupby("test_set")["person"]:
+        if study.is_simulated(name):  # ours to publish
+            store, folder = Store(study.store_path(name, "test")), records / "pictures" / name
+            folder.mkdir(parents=True)
+            for person in people:
+                (folder / f"{person}.jpg").write_bytes(encode_jpeg(store.boxed(person)).tobytes())
+
+
 def half(predicted):
     """Predictions in half precision: to a thousandth of the box."""
     return Predictions(*(getattr(predicted, name).astype("f2") for name in ("joints", "depth", "score")))
@@ -177,8 +198,7 @@ def tidy(figures, made):
 
 
 def _audit(study, home):
-    """The audit's files, and how each of its trainings was made; its notebook trains, so it is not executed
-    here."""
+    """The audit's files, and how each of its trainings was made; its notebook, executed on them."""
     files, runs, records = AUDIT_FILES, audit_runs(study), home / records_of(study.profile.name)
     found = [
         path for path in sorted(study.figures.glob("*")) if path.suffix[1:] in KINDS and path.stem in files
@@ -194,6 +214,7 @@ def _audit(study, home):
     for path in found:
         _copy(path, records.parent / path.name)
     tidy(records.parent, files)
+    execute_in_place(home / "notebooks" / f"{AUDIT}.ipynb")
     return records.parent
 
 

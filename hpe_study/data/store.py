@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import h5py
 import numpy as np
 
@@ -222,6 +223,17 @@ class Store(LabelArrays):
                 return self._decoded(indices)
             unique, back = np.unique(indices, return_inverse=True)  # h5py wants rising indices, each once
             return self._open()["crops"][unique][back]
+
+    def boxed(self, index: int) -> np.ndarray:
+        """The crop of one person cut to their box, which is what a network sees: (S, S, 3) uint8 RGB."""
+        crop = self.crops([index])[0]
+        left, top, side = self["region"][index]
+        px = len(crop) / side  # of the crop, for one of the picture
+        x, y = (self["center"][index] + 0.5 - self["side"][index] / 2 - (left, top)) * px
+        size = max(round(self["side"][index] * px), 1)
+        step = self["side"][index] * px / size
+        places = np.array([[step, 0, x + step / 2 - 0.5], [0, step, y + step / 2 - 0.5]])
+        return cv2.warpAffine(crop, places, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
     def _decoded(self, indices):
         data, offsets = self._open()["crop_bytes"], self["crop_offsets"]

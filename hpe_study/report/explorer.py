@@ -10,44 +10,54 @@ from hpe_study.evaluation.scoring import PROTOCOL
 from hpe_study.report.breakdown import known_parts, score_parts
 from hpe_study.report.cell_width import CellWidth
 from hpe_study.report.results import MODEL, Results
-from hpe_study.report.style import UNITS, set_title
+from hpe_study.report.style import UNITS, run_title, set_title
 
 BARS = 40  # more rows are in the table alone
-COMPARED = 6  # runs side by side, part by part
+COMPARED = 6  # conditions side by side, part by part
 ROW_PX = 22
 CLASS = "hpe-explorer"
 WHOLE = "whole test set"
 FIRST = ("mpjpe", "pckh", "pck_crop")  # of the metrics, in the menu
 LOWER = ("mpjpe", "pa_mpjpe", "n_mpjpe", "exchanged")  # metrics that are better when lower
 SCHEMES = {"2d": "2D alone", "fusion": "2D + 3D", "3d": "3D alone"}
-SHOWN = ["run", "seed", "value", "low", "high", "n", "images_seen", "seconds"]
+LAYOUT = {
+    "margin": {"l": 10, "r": 10, "t": 30, "b": 40},
+    "yaxis": {"autorange": "reversed", "automargin": True},
+    "legend": {"orientation": "h", "yanchor": "bottom", "y": 1},
+}
 
 
 class Explorer(widgets.VBox):
     """Scores of all runs of a study, to filter, and to split by joint, action or camera.
 
+    Runs that differ in their seed alone are one condition: shown is the mean over the chosen seeds.
+
     Attributes:
-        selection: the rows of the records that are shown, best first.
+        selection: the rows of the records that are chosen, best first.
         query: the same choice as a query string: `runs.query(explorer.query)`.
-        parts: the best runs' scores part by part, one column per run.
+        conditions: one row per condition, best first: what is shown.
+        parts: the best conditions' scores part by part, one column per condition.
     """
 
     def __init__(self, results: Results) -> None:
         """Make the panel."""
-        self.results, self.runs = results, results.runs[results.runs.scorer == MODEL]
-        self._refilling = False
+        runs = results.runs[results.runs.scorer == MODEL]
+        titles = {name: run_title(name) for name in runs.run.unique()}
+        self.results, self.runs = results, runs.assign(condition=runs.run.map(titles))
+        self._rows, self._known_parts, self._refilling = self.runs, {}, False
         sets = [(set_title(name), name) for name in _values(self.runs.test_set)]
         self.test_set = widgets.Dropdown(options=sets, description="test set")
         self.metric = widgets.Dropdown(description="metric")
         self.protocol = widgets.Dropdown(description="protocol")
         self.split = widgets.Dropdown(description="shown")
-        present = _values(self.runs.scheme)
+        present, sets_2d = _values(self.runs.scheme), _values(self.runs.two_d.dropna())
         self.scheme = _several("schemes", [(SCHEMES.get(name, name), name) for name in present])
         self.stage = _several("stages", _values(self.runs.stage))
-        self.two_d = _several("2D set", ["none", *_values(self.runs.two_d.dropna())])
+        self.two_d = _several("2D set", [("none", "none"), *((set_title(name), name) for name in sets_2d)])
         self.seed = _several("seeds", _values(self.runs.seed))
         self.text = widgets.Text(description="query", layout=widgets.Layout(width="98%"), disabled=True)
-        self.plot, self.table = go.FigureWidget(), widgets.HTML()
+        dots = [go.Scatter(mode="markers", visible=False) for _ in range(COMPARED)]
+        self.plot, self.table = go.FigureWidget(dots, LAYOUT), widgets.HTML()
         menus = [self.test_set, self.metric, self.protocol, self.split]
         filters = [self.scheme, self.stage, self.two_d, self.seed]
         rows = [widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in (menus, filters)]
@@ -78,23 +88,51 @@ class Explorer(widgets.VBox):
     @property
     def selection(self) -> pd.DataFrame:
         """The chosen rows, best first."""
-        falling = self.metric.value in LOWER
-        return self.runs.query(self.query).sort_values("value", ascending=falling)
+        return self._rows.query(self.query).sort_values("value", ascending=self._rising)
+
+    @property
+    def conditions(self) -> pd.DataFrame:
+        """One row per condition, best first: what the table shows, and the runs behind it.
+
+        low and high are the range of the seeds; where all have one seed, the 95 % interval over people.
+        """
+        groups = self.selection.groupby("condition", sort=False)
+        costs = {"n": ("n", "first"), "images": ("images_line", "first"), "runs": ("run", list)}
+        values = {"value": ("value", "mean"), "low": ("value", "min"), "high": ("value", "max")}
+        found = groups.agg(**values, seeds=("seed", "nunique"), **costs)
+        if (found["seeds"] <= 1).all():
+            found[["low", "high"]] = groups[["low", "high"]].first()
+        return found.astype({"images": "Int64"}).sort_values("value", ascending=self._rising)
 
     @property
     def parts(self) -> pd.DataFrame:
-        """The best runs' scores by what is chosen under "shown", and how many records count; may be empty."""
-        what, found = (self.test_set.value, self.metric.value, self.split.value), {}
-        for run in self.selection["run"] if self.protocol.value == PROTOCOL else ():
-            if (part := score_parts(self.results, run, *what)) is not None:
-                found[run] = part
+        """The best conditions' scores by what is chosen under "shown", and how many records count.
+
+        Empty where nothing is known. Each is the mean over those chosen seeds whose errors of people, or per
+        joint predictions, are at hand.
+        """
+        found = {}
+        for title, runs in self.conditions["runs"].items() if self.protocol.value == PROTOCOL else ():
+            if known := [part for run in runs if (part := self._part(run)) is not None]:
+                seeds = f" ({len(known)} of {len(runs)} seeds)" if len(known) < len(runs) else ""
+                found[title + seeds] = sum(part["value"] for part in known) / len(known)
+                records = known[0]["records"]
             if len(found) == COMPARED:
                 break
-        parts = pd.DataFrame({run: part["value"] for run, part in found.items()})
-        return parts.assign(records=part["records"]) if found else parts
+        return pd.DataFrame(found).assign(records=records) if found else pd.DataFrame()
+
+    @property
+    def _rising(self):
+        return self.metric.value in LOWER
+
+    def _part(self, run):
+        key = (run, self.test_set.value, self.metric.value, self.split.value)
+        if key not in self._known_parts:
+            self._known_parts[key] = score_parts(self.results, *key)
+        return self._known_parts[key]
 
     def _new_test_set(self, _=None):
-        rows = self.runs[self.runs.test_set == self.test_set.value]
+        self._rows = rows = self.runs[self.runs.test_set == self.test_set.value]
         splits = [(f"per {part}", part) for part in known_parts(self.results, self.test_set.value)]
         self._refilling = True
         with self.hold_sync():
@@ -107,42 +145,50 @@ class Explorer(widgets.VBox):
     def _update(self, _=None):
         if self._refilling:
             return
-        rows = self.selection
         self.text.value = self.query
-        if rows.empty:
-            self.plot.data, self.table.value = [], "No run fits this choice."
+        conditions = self.conditions
+        if conditions.empty:
+            self._say("No run fits this choice.")
         elif self.split.value == WHOLE:
-            shown = rows[[column for column in SHOWN if column in rows]]
-            self.table.value = shown.round(1).to_html(index=False)
-            best = rows.head(BARS)
-            error = {"array": best.high - best.value, "arrayminus": best.value - best.low}
-            whole = go.Scatter(x=best.value, y=best.run, error_x=error, mode="markers", showlegend=False)
-            self._draw([whole], len(best), rows.unit.iloc[0], ", 95 % interval")
+            best, several = conditions.head(BARS), conditions["seeds"].max() > 1
+            dots = {"x": best["value"].to_numpy(), "y": list(best.index), "showlegend": False}
+            ends = {"array": best["high"] - best["value"], "arrayminus": best["value"] - best["low"]}
+            dots["error_x"] = {key: values.to_numpy() for key, values in ends.items()}
+            self._draw([dots], len(best), ", mean and range of the seeds" if several else ", 95 % interval")
+            shown = conditions.drop(columns="runs")
+            shown["run"] = [runs[0].rpartition("-seed")[0] for runs in conditions["runs"]]
+            self.table.value = _html(shown)
+        elif (parts := self.parts).empty:
+            self._say(f"Of these runs, {self.metric.value} per {self.split.value} is not known.")
         else:
-            self._show_parts(self.parts, rows.unit.iloc[0])
+            titles = parts.columns.drop("records")
+            dots = [
+                {"x": parts[title].to_numpy(), "y": list(parts.index), "name": title, "showlegend": True}
+                for title in titles
+            ]
+            self._draw(dots, len(parts) + len(titles), f" per {self.split.value}")
+            self.table.value = _html(parts)
 
-    def _show_parts(self, parts, unit):
-        if parts.empty:
-            what = f"{self.metric.value} per {self.split.value}"
-            self.plot.data, self.table.value = [], f"Of these runs, {what} is not known."
-            return
-        self.table.value = parts.round(1).to_html()
-        runs = parts.columns.drop("records")
-        dots = [go.Scatter(x=parts[run], y=parts.index, mode="markers", name=run) for run in runs]
-        self._draw(dots, len(parts) + len(runs), unit, f" per {self.split.value}")
+    def _say(self, text):
+        self._draw([], 0, "")
+        self.table.value = text
 
-    def _draw(self, traces, rows, unit, addition):
+    def _draw(self, dots, rows, addition):
+        """Give the figure its dots in one message, so that the browser draws it once."""
+        unit = self._rows.loc[self._rows["metric"] == self.metric.value, "unit"].iloc[0]
         metric = UNITS.get(self.metric.value, f"{self.metric.value} ({unit})")
         with self.plot.batch_update():
-            self.plot.data = []
-            self.plot.add_traces(traces)
-            self.plot.update_layout(
-                height=120 + ROW_PX * rows,
-                margin={"l": 10, "r": 10, "t": 30, "b": 40},
-                xaxis_title=f"{metric} on {set_title(self.test_set.value)}{addition}",
-                yaxis={"autorange": "reversed", "automargin": True},
-                legend={"orientation": "h", "yanchor": "bottom", "y": 1},
-            )
+            for place, trace in enumerate(self.plot.data):
+                shown = place < len(dots)
+                trace.update({"error_x": {"array": None, "arrayminus": None}, **dots[place]} if shown else {})
+                trace.visible = shown
+            title = f"{metric} on {set_title(self.test_set.value)}{addition}"
+            self.plot.update_layout(height=120 + ROW_PX * rows, xaxis_title_text=title)
+
+
+def _html(table: pd.DataFrame) -> str:
+    table = table.rename_axis(index=None)
+    return table.to_html(float_format="{:.1f}".format, border=0)
 
 
 def _values(column: pd.Series) -> list:

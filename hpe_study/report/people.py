@@ -22,39 +22,25 @@ HIDDEN = {"markerfacecolor": "none", "markeredgecolor": "#F0E442", "markersize":
 
 
 def overlay(axis: plt.Axes, results: Results, test_set: str, person: int, joints: np.ndarray) -> None:
-    """True and predicted joints (16, 2), in box fractions, over a test person's crop, hidden ones circled.
-
-    The ground is plain where the pictures are not at hand.
-    """
-    labels, pictures = results.labels(test_set), results.pictures(test_set)
+    """True and predicted joints (16, 2), in box fractions, over a test person's box, hidden ones circled."""
+    labels = results.labels(test_set)
     true = labels.boxes[person].to_fraction(labels["joints2d"][person])
     joints = np.where(np.isnan(labels["joints2d"]).any(-1).all(0)[:, None], np.nan, joints)
-    if pictures is not None:
-        crop_with_joints(axis, pictures, person, {"true": true, "predicted": joints})
-        (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
-        true = np.array([left, top]) + true * [right - left, bottom - top]
-    else:
-        axis.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[], aspect="equal", facecolor="0.92")
-        joints_over(axis, true, "true")
-        joints_over(axis, joints, "predicted")
+    box_with_joints(axis, results.picture(test_set, person), {"true": true, "predicted": joints})
     axis.grid(False)
     axis.plot(*true[labels["occluded"][person] > 0].T, "o", **HIDDEN)
 
 
-def crop_with_joints(axis: plt.Axes, store: Store, index: int, joints: dict[str, np.ndarray]) -> None:
-    """A stored crop cut to the person's box, with skeletons over it.
+def box_with_joints(axis: plt.Axes, picture: np.ndarray | None, joints: dict[str, np.ndarray]) -> None:
+    """A person's box with skeletons over it; the ground is plain without a picture.
 
-    Joints are {"true" | "predicted": (16, 2) fractions of the person's box}; NaN ones are not drawn.
+    Joints are {"true" | "predicted": (16, 2) fractions of the box}; NaN ones are not drawn.
     """
-    image = store.crops([index])[0]
-    left, top, side = store["region"][index]
-    corner = store["center"][index] - store["side"][index] / 2 + 0.5
-    low = (corner - (left, top)) / side * len(image)  # the box in px of the stored square
-    extent = store["side"][index] / side * len(image)
-    axis.imshow(image, extent=(0, len(image), len(image), 0), interpolation="bilinear")
+    if picture is not None:
+        axis.imshow(picture, extent=(0, 1, 1, 0), interpolation="bilinear")
     for kind, places in joints.items():
-        joints_over(axis, low + places * extent, kind)
-    axis.set(xlim=(low[0], low[0] + extent), ylim=(low[1] + extent, low[1]), xticks=[], yticks=[])
+        joints_over(axis, places, kind)
+    axis.set(xlim=(0, 1), ylim=(1, 0), xticks=[], yticks=[], aspect="equal", facecolor="0.92")
 
 
 def joints_over(axis: plt.Axes, px: np.ndarray, kind: Literal["true", "predicted"]) -> None:
@@ -99,7 +85,7 @@ def draw_people(
         title = titles[column] if len(titles) else ""
         axis = figure.add_subplot(1 + with_depth, count, column + 1, title=title)
         true = store.boxes[index].to_fraction(store["joints2d"][index])
-        crop_with_joints(axis, store, index, {"true": true, "predicted": predicted.joints[index]})
+        box_with_joints(axis, store.boxed(index), {"true": true, "predicted": predicted.joints[index]})
         if with_depth:
             axis = figure.add_subplot(2, count, count + column + 1, projection="3d")
             pose = poses_of(predicted.joints[[index]], predicted.depth[[index]])

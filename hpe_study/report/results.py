@@ -19,6 +19,7 @@ from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Run, Study
 from hpe_study.study.person_errors import PersonErrors
 from hpe_study.study.records import RUN_COLUMNS, read_floors, read_history, read_runs
+from hpe_study.utils.pictures import read_picture
 
 MODEL = "model"
 HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under the study's, or its defect's
@@ -76,6 +77,13 @@ class Results:
             return None
         store = Store(path)
         return store if store.attrs["key"] == labels.attrs["key"] else None
+
+    def picture(self, test_set: str, person: int) -> np.ndarray | None:
+        """A test person's box, (S, S, 3) uint8 RGB: prepared, or else published; None without either."""
+        if (store := self.pictures(test_set)) is not None:
+            return store.boxed(person)
+        path = self.study.picture_path(test_set, person)
+        return read_picture(path) if path.exists() else None
 
     def prediction(self, name: str, test_set: str) -> Prediction | None:
         """The prediction of the run of that name, or None where it is not at hand or of other labels."""

@@ -5,6 +5,7 @@ white: the same picture reads on a light and on a dark page.
 """
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
@@ -32,6 +33,17 @@ def set_title(name: str) -> str:
     """A data set's name for people; of the audit's "h36m as read", too."""
     base, space, rest = str(name).partition(" ")
     return EXTRA_TITLES.get(base, TITLES.get(base, base)) + space + rest
+
+
+def run_title(name: str) -> str:
+    """A run in words, without its seed: "LSP ×2 → H36M, stage 3" is `stage3-lsp-x2-h36m-h36m-seed0`."""
+    stage, first, *rest = re.split(r"(?<!\de)-", name.rpartition("-seed")[0])
+    at = len(rest) - int(stage.removeprefix("stage")) + 1  # the 3D sets stand last: stage 3 has two
+    first = "3D only" if first == "only3d" else set_title(first)
+    scale = [part.replace("x", " ×") for part in rest[:at] if re.fullmatch(r"x\d+", part)]
+    line = " → ".join(dict.fromkeys(["".join([first, *scale]), *map(set_title, rest[at:])]))
+    others = [part.replace("_", " ") for part in rest[:at] if not re.fullmatch(r"x\d+", part)]
+    return ", ".join([line, stage.replace("stage", "stage "), *others])
 
 
 SET_COLOURS |= {set_title(name): colour for name, colour in SET_COLOURS.items()}

@@ -268,6 +268,10 @@ class Study:
         """A test set's labels without its pictures: what scoring, tables and the viewer need."""
         return self.folder / "test_sets" / f"{name}.h5"
 
+    def picture_path(self, name: str, person: int) -> Path:
+        """The picture of a test person, published with the records where a notebook shows them."""
+        return self.folder / "pictures" / name / f"{person}.jpg"
+
     def run_folder(self, run: Run) -> Path:
         """The record of one run."""
         return self.run_folder_named(run.name)

@@ -237,6 +237,8 @@ def test_table_and_plot_follow_a_choice(lab, made_once, tmp_path):
     plot = "document.querySelector('.hpe-explorer .js-plotly-plot')"
     title = f"{plot}._fullLayout.xaxis.title.text"
     run_all(page, f"{rows}.length > 3 && {plot}?._fullData?.length && {title}.includes('MPJPE')")
+    until(page, f"{plot}._fullLayout.width > 900")  # as wide as the cell
+    page.evaluate(f"() => {{ window.draws = 0; {plot}.on('plotly_afterplot', () => window.draws++); }}")
     times = []
     for metric, label in (("pckh", "PCKh"), ("mpjpe", "MPJPE")) * 2:
         page.evaluate(f"""() => {{ const start = performance.now(); window.took = null;
@@ -250,6 +252,8 @@ def test_table_and_plot_follow_a_choice(lab, made_once, tmp_path):
     keep(page, "13_explorer")
     (OUTPUT / "browser_explore_ms.json").write_text(json.dumps([round(ms) for ms in times]))
     assert min(times) < SLOWEST
+    page.wait_for_timeout(1000)
+    assert page.evaluate("window.draws") <= len(times) + 1  # once each, and once where the width was measured
     page.close()
 
 

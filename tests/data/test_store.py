@@ -49,6 +49,16 @@ def test_labels_sit_on_the_picture(tmp_path):
     assert blue.median() < 0.4
 
 
+def test_a_box_is_what_the_network_sees(tmp_path):
+    store = stick_store(tmp_path, 8)
+    raw = next(iter(loader([store], np.stack([np.zeros(8, int), np.arange(8)], 1), 8)))
+    for person in range(8):
+        box = store.boxed(person)
+        seen = augment_batch(raw, identity_augmentation(8), len(box)).images[person].permute(1, 2, 0).numpy()
+        inner = slice(1, -1)  # the edges differ in what lies beyond the stored square
+        assert np.abs(box[inner, inner] / 255 - seen[inner, inner]).mean() < 0.01
+
+
 # ---------------------------------------------------------------- damaged, truncated, hostile
 
 

@@ -17,7 +17,7 @@ def axis():
 @pytest.mark.parametrize("with_pictures", [True, False])
 def test_overlays_put_joints_where_the_labels_are(results, axis, monkeypatch, with_pictures):
     if not with_pictures:
-        monkeypatch.setattr(type(results), "pictures", lambda self, name: None)
+        monkeypatch.setattr(type(results), "picture", lambda self, name, person: None)
     labels = results.labels("h36m")
     true = labels.boxes[0].to_fraction(labels["joints2d"][0])
     overlay(axis, results, "h36m", 0, true)

@@ -103,10 +103,13 @@ def finished_audit(home, without=()):
     return study
 
 
-def test_the_audit_is_published_with_how_each_training_was_made(tmp_path):
+def test_the_audit_is_published_with_how_each_training_was_made(tmp_path, monkeypatch):
     study = finished_audit(tmp_path)
+    executed = []
+    monkeypatch.setattr(publish, "execute_in_place", executed.append)
     figures = publish.main(study.profile_path)
     assert figures == tmp_path / "figures" / "reference" / "audit"
+    assert executed == [tmp_path / "notebooks" / "audit.ipynb"]
     assert {path.stem for path in figures.glob("*.csv")} == publish.AUDIT_FILES
     runs = pd.read_csv(figures / "records" / "runs.csv")
     assert len(runs) == len(trials(study.profile))
@@ -160,6 +163,39 @@ def test_people_are_published_in_half_precision_and_read_back(tmp_path):
     assert np.abs(theirs - ours).max() < 3.0  # mm
     assert fresh.prediction("stage3-lsp-h36m-h36m-seed0", "h36m") is None
     assert fresh.study.figures == tmp_path / "fresh" / "figures" / "again" / "fresh"
+
+
+def test_pictures_of_the_people_shown_are_published_and_of_nobody_else(tmp_path):
+    study = fabricate(tmp_path / "own", tables=(1,))
+    (tmp_path / "lists").mkdir()
+    for name, person in (("figures", 3), ("errors", 5), ("again", 3)):
+        text = f"test_set,person\nh36m,{person}\n"
+        (tmp_path / "lists" / f"{name}_shown.csv").write_text(text)
+    home = tmp_path / "fresh"
+    records = home / "records"
+    (records / "pictures" / "flic").mkdir(parents=True)  # of an earlier publication
+    publish.publish_pictures(study, tmp_path / "lists", records)
+    publish.publish_people(study, records)
+    pictures = sorted(path.relative_to(records).as_posix() for path in (records / "pictures").rglob("*.*"))
+    assert pictures == ["pictures/h36m/3.jpg", "pictures/h36m/5.jpg"]
+    assert not (records / "pictures" / "flic").exists()
+    for path in study.records:
+        shutil.copy2(path, records / path.name)
+    (home / "params").mkdir()
+    text = study.profile_path.read_text().replace("name: fabricated", "name: fresh\nrecords: records")
+    (home / "params" / "fresh.yaml").write_text(text)
+    fresh, own = Results(Study(home / "params" / "fresh.yaml")), Results(study)
+    picture = own.picture("h36m", 3)
+    assert np.abs(fresh.picture("h36m", 3).astype(int) - picture).mean() < 5
+    assert picture.std() > 10
+    assert fresh.picture("h36m", 4) is None
+
+
+def test_no_picture_of_a_real_person_is_published(tmp_path):
+    study = fabricate(tmp_path / "own", simulated=False, tables=[4])
+    (tmp_path / "a_shown.csv").write_text("test_set,person\nh36m,3\n")
+    publish.publish_pictures(study, tmp_path, tmp_path / "records")
+    assert not (tmp_path / "records").exists()
 
 
 LABELS = {
