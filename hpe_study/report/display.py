@@ -44,6 +44,11 @@ def _number(value, digits):
     return f"{round(value, digits) + 0.0:,.{digits}f}".replace("-", "−")
 
 
+def plain(table: pd.DataFrame, digits: int = 1) -> pd.DataFrame:
+    """A table whose floats are texts with minus signs, to be shown as it stands."""
+    return table.map(lambda cell: _number(cell, digits) if isinstance(cell, float) else cell, "ignore")
+
+
 @dataclass(frozen=True)
 class Score:
     """One number of a table."""
