@@ -5,6 +5,7 @@ A set of parameters is what differs from the profile, written as in the paramete
 whose own parameters and ancestors are the same.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from hpe_study.study.study import Study
 from hpe_study.utils.files import digest_of
 
 METRICS = ("mpjpe", "pa_mpjpe", "pck150")
+LONGEST = 60  # characters of a folder's name that say what changed
 
 Changes = dict[str, Any]
 
@@ -40,7 +42,13 @@ class ChangedStudy(Study):
             section = isinstance(values.get(key), dict) and isinstance(change, dict)
             values[key] = values[key] | change if section else change
         self.profile = checked(Profile, values | {"seeds": tuple(seeds)}, f"changes {changes}")
-        self.variant = f"changed-{digest_of(changes)[:8]}" if changes else base.variant
+        names = [
+            ".".join([key, *change]) if isinstance(change, dict) else key for key, change in changes.items()
+        ]
+        what = re.sub(r"[^\w.+]", "_", "+".join(names))[
+            :LONGEST
+        ]
+        self.variant = f"changed-{what}-{digest_of(changes)[:8]}" if changes else base.variant
 
     def store_path(self, name: str, split: str) -> Path:
         """The base study's store where the data are the same, one of its own where they are not."""

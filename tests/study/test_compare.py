@@ -26,6 +26,14 @@ def test_other_data_get_stores_and_runs_of_their_own(tiny_study):
     assert all(changed.run_folder(run) != tiny_study.run_folder(run) for run in changed.runs)
 
 
+def test_a_folder_says_what_changed(tiny_study):
+    changes = {"augmentation": {"flip": 0.0}, "crop_margin": 1.25}
+    changed = ChangedStudy(tiny_study, changes)
+    other = ChangedStudy(tiny_study, changes | {"crop_margin": 1.3})
+    assert changed.variant.startswith("changed-augmentation.flip+crop_margin-")
+    assert changed.variant != other.variant
+
+
 def test_no_change_is_the_study_itself(tiny_study):
     same = ChangedStudy(tiny_study, {})
     assert all(same.run_folder(run) == tiny_study.run_folder(run) for run in same.runs)
