@@ -7,6 +7,7 @@ ledger's, on those of their cells that the audit trains.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from hpe_study.study import Run, Study, audit
 from hpe_study.study.audit import ANY, MEASURES, NOTHING, UP, VALIDATED, Measure, Trial
 from hpe_study.training.trainer import VALIDATION_SHARE
 from hpe_study.training.variants import OwnLabels, PermutedLabels
+from hpe_study.utils.tables import read_table
 
 LIKE = 2.0  # a change has the published size within this factor
 LEGS_AND_HEAD = MPII16.indices("r_ankle r_knee l_knee l_ankle head_top")
@@ -132,6 +134,11 @@ def size(change: Sample, published: float | None) -> str:
         "other way" if ratio < 0 else "smaller" if ratio < 1 / LIKE else "larger" if ratio > LIKE else "like"
     )
     return f"{word} ({change.value:+.0f} where {published:+.0f} was printed)"
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table that an audit wrote. Raises `StudyError` where it is not there."""
+    return read_table(path, "the audit", ())
 
 
 class Audited(Evidence):

@@ -45,9 +45,7 @@ class ChangedStudy(Study):
         names = [
             ".".join([key, *change]) if isinstance(change, dict) else key for key, change in changes.items()
         ]
-        what = re.sub(r"[^\w.+]", "_", "+".join(names))[
-            :LONGEST
-        ]
+        what = re.sub(r"[^\w.+]", "_", "+".join(names))[:LONGEST]
         self.variant = f"changed-{what}-{digest_of(changes)[:8]}" if changes else base.variant
 
     def store_path(self, name: str, split: str) -> Path:
