@@ -16,7 +16,7 @@ class StudyError(Exception):
 
 
 def brief(error: object, longest: int = 200) -> str:
-    """What an error, or a text of anybody's, says: on one line of a readable length."""
+    """An error's message, or any other text, on one line of a readable length."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= longest else f"{text[:longest]}…"
 

@@ -88,7 +88,7 @@ def check_record(record: Record) -> None:
 def record_to_row(
     record: Record, root: Path, crop: tuple[int, float], image: np.ndarray, mapping: LabelMapping = CORRECT
 ) -> dict[str, Any]:
-    """One record as a store's values (`schema.LABELS`), and "crop": (S, S, 3) uint8.
+    """One record as a store's values (`store.LABELS`), and "crop": (S, S, 3) uint8.
 
     Image paths are written relative to `root`; `crop` is the side of the stored square in px, and that over
     the side of the person's box.

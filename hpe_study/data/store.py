@@ -129,7 +129,7 @@ def _length(file, key):
 
 
 class LabelArrays:
-    """Label arrays of people by name, as a store holds them (`schema.LABELS`)."""
+    """Label arrays of people by name, as a store holds them (`LABELS`)."""
 
     path: Path
     attrs: dict

@@ -76,7 +76,7 @@ def _read(path, names):
 
 @contextlib.contextmanager
 def open_checked(path: str | Path, refusal: Callable[[str], StudyError]) -> Iterator[h5py.File]:
-    """Open an HDF5 file of anybody's. What is wrong with it, says h5py or the block, becomes a `refusal`."""
+    """Open an HDF5 file of unknown origin; what h5py or the block finds wrong becomes a `refusal`."""
     require_readable(path)
     try:
         with h5py.File(path, "r") as file:

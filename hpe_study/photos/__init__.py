@@ -2,8 +2,8 @@
 
     hpe-study predict IMAGE…
 
-Read (`files`) → find the person (`finder`), or take the box given → predict joints (`reader`) → draw
-(`drawing`) and write (`results`).
+Read (`files`) → find the person, or take the box given, and predict joints (`reader`) → draw (`drawing`) and
+write (`results`).
 """
 
 from hpe_study.photos.files import read_photo

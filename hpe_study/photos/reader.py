@@ -32,8 +32,8 @@ SMALLEST = 8.0  # px: a side of a box of joints
 STEP = 0.5  # between windows, over their side
 KEPT, ROUNDS = 5, 3  # so many of the best are looked at so often again
 SEARCHED = 1200  # px: the longer side of the picture that is searched
-WHOLE = "found in the whole picture, then in the box of its joints"
-WINDOW = "found in a window of the picture, then in the box of its joints"
+IN_WHOLE = "found in the whole picture, then in the box of its joints"
+IN_WINDOW = "found in a window of the picture, then in the box of its joints"
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def find_person(image: np.ndarray, reader: PoseReader) -> Person:
     small = thumbnail(image, SEARCHED)
     squares = [whole(small), *windows(*small.shape[1::-1])]
     people = reader.people(small, squares, padding=1.0, flip=False)
-    ways = [WHOLE, *[WINDOW] * (len(people) - 1)]
+    ways = [IN_WHOLE, *[IN_WINDOW] * (len(people) - 1)]
     people = [replace(person, found=way) for person, way in zip(people, ways, strict=True)]
     best, seen = sorted(people, key=certainty)[-KEPT:], []
     for _ in range(ROUNDS):

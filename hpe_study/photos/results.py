@@ -94,8 +94,8 @@ class JointsFile:
 
     def close(self) -> None:
         """Close the file."""
-        if self._stream is not None:
-            with contextlib.suppress(OSError):  # `add` has said what could not be written
+        with contextlib.suppress(OSError):  # `add` has said what could not be written
+            if self._stream is not None:
                 self._stream.close()
 
     def people(self) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ class JointsFile:
 class Results:
     """What `Batch.predict` gives back."""
 
-    table: pd.DataFrame  # one row per joint, with the columns `tables.COLUMNS`
+    table: pd.DataFrame  # one row per joint, with the columns `COLUMNS`
     pictures: list[Path]  # the drawings
     skipped: dict[str, str]  # file → why it could not be used
     remarks: dict[str, str]  # file → what else went wrong with it
@@ -129,7 +129,7 @@ class Batch:
     ) -> None:
         """Load the network; arguments are as of `PoseReader`, `out` is the folder to write into.
 
-        `boxes` are as of `files.parse_boxes`; elsewhere the network finds its person itself (`finder`).
+        `boxes` are as of `files.parse_boxes`; elsewhere the network finds its person itself.
         """
         self.out, self.boxes, self.reader = Path(out), boxes, PoseReader(run, device)
         self._signature = f"predicted by {self.reader.name}, trained on {self.reader.trained_on}"
@@ -224,11 +224,9 @@ class Batch:
         return next(self.out / one for one in names if self.out / one not in self._pictures)
 
     def _write_json(self):
-        content = {
-            "run": self.reader.name, "trained_on": self.reader.trained_on, "skeleton": MPII16.name,
-            "units": UNITS, "body": AVERAGE_BODY, "people": self._joints.people(),
-            "skipped": self._skipped, "remarks": self._remarks,
-        }  # fmt: skip
+        content = {"run": self.reader.name, "trained_on": self.reader.trained_on, "skeleton": MPII16.name}
+        content |= {"units": UNITS, "body": AVERAGE_BODY, "people": self._joints.people()}
+        content |= {"skipped": self._skipped, "remarks": self._remarks}
         write_json(self.out / "joints.json", content)
 
 
