@@ -1,7 +1,12 @@
 """The audit: every switch is asked about, its trials share what no switch touches, and its verdicts say what
 an interval allows."""
 
+import shutil
+from pathlib import Path
+
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from hpe_study import published_defects
@@ -10,10 +15,13 @@ from hpe_study.parameter_files import read_profile
 from hpe_study.report import audit as page
 from hpe_study.report.claims import CLAIMS
 from hpe_study.report.contrasts import CONTRADICTS, SUPPORTS, Evidence
+from hpe_study.report.display import tidy
 from hpe_study.report.intervals import DRAWS, Sample
 from hpe_study.report.style import set_title
 from hpe_study.study import Run, Study, audit
 from hpe_study.study.audit import ALL, NONE, Trial, acts_on, simplest, trials
+from hpe_study.study.notebooks import execute_notebook
+from hpe_study.utils.tables import save_table
 from tests.tiny_study import RUN
 
 
@@ -159,3 +167,37 @@ def test_aligned_numbers_are_smaller_and_what_is_not_scored_says_why(tiny_study)
 
 def test_all_is_every_switch():
     assert audit.ALL == published_defects.NAMES
+
+
+def test_the_notebook_opens_on_published_tables_and_trains_nothing(tmp_path):
+    """Formats are those that the notebook itself writes; nothing of the study's own is there."""
+    project, published = Path(__file__).resolve().parents[2], tmp_path / "figures" / "reference" / "audit"
+    for name in ("notebooks/audit.ipynb", "params/audit.yaml", "params/demo.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(project / name, tmp_path / name)
+    published.mkdir(parents=True)
+    columns = ["ours: off", "ours: change", "seeds", "simulated"]
+    switches = pd.DataFrame(
+        {"switch": ["tight_lsp_crop"], "number": ["PCKh"], "ours: direction": ["reproduced"]}
+    )
+    switches = switches.assign(**dict.fromkeys(columns, 1)).set_index(["switch", "number"])
+    save_table(switches, published / "audit_switches.csv")
+    known = [Known(mpii=64, lsp=73, flic=flic) for flic in (60, 96)]
+    save_table(page.claims_table(*known), published / "audit_stack.csv")
+    floors = pd.DataFrame(
+        {"protocol": ["study"], "test_set": ["h36m"], "kind": ["true pose"], "floor": [10.0]}
+    )
+    floors = floors.pivot(index="protocol", columns=["test_set", "kind"], values="floor")
+    tidy(floors).to_csv(published / "oracle_floors.csv", index=False)
+    keys = {"run": ["stage3-mpii-h36m-h36m-seed0"], "legacy": [""], "test_set": ["h36m"]}
+    rows = pd.DataFrame(keys | {"metric": "mpjpe", "protocol": "study", "value": 100.0})
+    for name in ("audit_protocols", "audit_protocols_aligned"):
+        tidy(protocol_spread(rows)).to_csv(published / f"{name}.csv", index=False)
+    for name in ("audit_crops_lsp", "audit_crops_flic", "audit_pairs"):
+        plt.imsave(published / f"{name}.png", np.zeros((5, 9, 3)))
+    executed = execute_notebook(tmp_path / "notebooks" / "audit.ipynb", tmp_path / "out.ipynb", {})
+    text = executed.read_text()
+    assert "1 of 1 switches leave a trace" in text
+    assert text.count('"image/jpeg"') == 3
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "figures" / "audit").exists()
