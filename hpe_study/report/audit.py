@@ -160,18 +160,14 @@ class Audited(Evidence):
 
 def claims_at_hand() -> list[Claim]:
     """The ledger's claims on those of their cells whose runs the audit trains."""
-    trained, claims = set(audit.stack_runs(0)), []
+    trained, claims = {(run,) for run in audit.stack_runs(0)}, []
     for claim in CLAIMS:
         parts = []
         for part in claim.parts:
-            pairs = [pair for pair in part.pairs if all(_single(term) in trained for term in pair)]
+            pairs = [pair for pair in part.pairs if all(term.runs in trained for term in pair)]
             parts += [replace(part, pairs=tuple(pairs))] if pairs else []
         claims += [replace(claim, parts=tuple(parts))] if parts else []
     return claims
-
-
-def _single(term):
-    return term.runs[0] if len(term.runs) == 1 else None
 
 
 def claims_table(corrected: Evidence, defective: Evidence) -> pd.DataFrame:

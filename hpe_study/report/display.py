@@ -90,7 +90,8 @@ def show(table: pd.DataFrame, name: str, title: str, study: Study, notes: Sequen
     if table.empty:
         return HTML(f"<p><b>{html.escape(title)}</b>: not run.</p>")
     title, data = _with_origin(title, table, study), tidy(table)
-    table = table.rename(index=set_title, columns=_heading)
+    headings = HEADINGS | UNITS
+    table = table.rename(index=set_title, columns=lambda name: headings.get(name) or set_title(name))
     table = table.rename_axis(index=lambda name: HEADINGS.get(name, name), columns=lambda name: None)
     styler = table.style.set_uuid(name).set_caption(html.escape(title)).apply(_bold, axis=0)
     below = " ".join([*map(html.escape, notes), f'<a href="{GLOSSARY}">What the words mean</a>'])
@@ -115,10 +116,6 @@ def _with_origin(title, table, study):
     if {"origin", "people"} & {*names} or not all(map(study.is_simulated, study.profile.set_names)):
         return title
     return f"{title} (simulated people; {real}: real)" if real else titled(title, True)
-
-
-def _heading(name):
-    return UNITS.get(name) or HEADINGS.get(name) or set_title(name)
 
 
 def _html(cell):

@@ -87,7 +87,8 @@ class Ours(Evidence):
     def _in_training(self, results, run, on, seeds):
         values = []
         for seed in seeds:
-            epochs = _epochs(results, replace(run, seed=seed).name)
+            name, history = replace(run, seed=seed).name, results.history
+            epochs = history[history["run"] == name].sort_values("epoch")
             drops = drop_epochs(epochs["learning_rate"])
             if len(epochs) == 0 or len(drops) == 0:
                 return None
@@ -147,10 +148,6 @@ def _minutes(history, run):
         total += seconds.sum()
         drawn = drawn + seconds[random.integers(len(seconds), size=(DRAWS, len(seconds)))].sum(1)
     return total, drawn
-
-
-def _epochs(results, name):
-    return results.history[results.history["run"] == name].sort_values("epoch")
 
 
 def jump_at_drop(epochs: pd.DataFrame, column: str, early: int = 0) -> float | None:

@@ -32,7 +32,6 @@ from hpe_study.errors import StudyError
 from hpe_study.evaluation.oracle_floors import FLOOR_COLUMNS, floors
 from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study.person_errors import NAME, PersonErrors, write_errors
-from hpe_study.study.runs import Run
 from hpe_study.study.study import Study
 from hpe_study.utils.files import atomic, digest_of
 from hpe_study.utils.tables import read_table
@@ -68,7 +67,8 @@ def collect(study: Study) -> None:
     records = {run: read_run_record(study.run_folder(run)) for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
-        identity = _identity(run)
+        identity = {"run": run.name, "scheme": run.scheme}
+        identity |= {key: getattr(run, key) for key in RUN_COLUMNS[2:]}
         line = [records[ancestor] for ancestor in run.lineage]
         facts = made(record.as_dict()) | {
             "seconds_line": sum(stage.seconds for stage in line),
@@ -87,10 +87,6 @@ def collect(study: Study) -> None:
     folders = {run.name: study.run_folder(run) for run in study.runs}
     labels = {name: study.labels_path(name) for name in study.sets}
     write_errors(study.errors_path, folders, labels, study.profile.legacy)
-
-
-def _identity(run: Run) -> dict:
-    return {"run": run.name, "scheme": run.scheme} | {key: getattr(run, key) for key in RUN_COLUMNS[2:]}
 
 
 def made(record: dict) -> dict:

@@ -9,15 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
-from hpe_study.config import (
-    PAPER_2D,
-    PAPER_3D,
-    NetworkConfig,
-    Profile,
-    RealPeople,
-    StageConfig,
-    TrainingConfig,
-)
+from hpe_study.config import PAPER_2D, PAPER_3D, Profile, RealPeople, StageConfig, TrainingConfig
 from hpe_study.errors import StudyError
 from hpe_study.models.networks import parse_network
 
@@ -215,9 +207,13 @@ def stage_config(profile: Profile, run: Run) -> StageConfig:
         training = training.model_copy(update={"geometry_weight": run.geometry_weight})
     if run.budget:
         training = _within_budget(profile, training, run)
+    network = profile.network
+    if run.backbone:
+        name, options = parse_network(run.backbone)
+        network = network.model_copy(update={"model": name, "width": options.get("width")})
     return StageConfig(
         stage=run.stage, two_d=run.two_d, three_d=run.trained_3d, seed=run.seed, training=training,
-        augmentation=profile.augmentation, network=_network(profile, run.backbone),
+        augmentation=profile.augmentation, network=network,
         validate_every=profile.validate_every, share_2d=run.share,
         share_3d=profile.share_3d if run.trained_3d else 1.0, canonical_bones=profile.canonical_bones,
         legacy=profile.legacy,
@@ -240,10 +236,3 @@ def _within_budget(profile: Profile, training: TrainingConfig, run: Run) -> Trai
     if run.budget == "time":
         update |= {"seconds": profile.fair.seconds * part, "epochs": 10 * training.epochs, "drop_after": ()}
     return training.model_copy(update=update)
-
-
-def _network(profile: Profile, backbone: str) -> NetworkConfig:
-    if not backbone:
-        return profile.network
-    name, options = parse_network(backbone)
-    return profile.network.model_copy(update={"model": name, "width": options.get("width")})

@@ -48,16 +48,12 @@ class Objective:
 
     def __call__(self, outputs: dict[str, Any], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and the unweighted value of each term, all scalars."""
-        stacks = [self._of_stack(stack, batch) for stack in outputs.get("stacks", [outputs])]
-        totals = [self._total(values) for values in stacks]
+        stacks = []
+        for stack in outputs.get("stacks", [outputs]):
+            prediction = self.read(stack, batch)
+            stacks.append({name: term.function(prediction, batch) for name, term in self.terms.items()})
+        totals = [sum(self.terms[name].weight * value for name, value in values.items()) for values in stacks]
         return sum(totals), {name: sum(values[name] for values in stacks) for name in self.terms}
-
-    def _of_stack(self, outputs, batch):
-        prediction = self.read(outputs, batch)
-        return {name: term.function(prediction, batch) for name, term in self.terms.items()}
-
-    def _total(self, values):
-        return sum(term.weight * values[name] for name, term in self.terms.items())
 
 
 class MapsAndDepth(NamedTuple):

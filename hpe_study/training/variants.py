@@ -197,14 +197,9 @@ def variant_for(stage: StageConfig, stores: Sequence[Store]) -> TrainingVariant:
 def _shares(stage, lengths):
     """{store: a fixed draw of its images} where a share is used; counts stay, so updates are equal."""
     shares = {"2d": ("share",), "3d": ("share of 3D",), "fusion": ("share", "share of 3D")}[stage.scheme]
-    values = {"share": stage.share_2d, "share of 3D": stage.share_3d}
-    return {
-        store: _drawn(stream, stage.seed, length, values[stream])
-        for store, (stream, length) in enumerate(zip(shares, lengths, strict=True))
-        if values[stream] < 1
-    }
-
-
-def _drawn(stream, seed, length, share):
-    keep = max(1, round(length * share))
-    return np.sort(rng.generator(stream, seed).permutation(length)[:keep])
+    values, drawn = {"share": stage.share_2d, "share of 3D": stage.share_3d}, {}
+    for store, (stream, length) in enumerate(zip(shares, lengths, strict=True)):
+        if values[stream] < 1:
+            keep = max(1, round(length * values[stream]))
+            drawn[store] = np.sort(rng.generator(stream, stage.seed).permutation(length)[:keep])
+    return drawn

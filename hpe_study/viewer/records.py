@@ -89,12 +89,14 @@ class RecordPeople:
             image, problem = read_picture(record.image), ""
         except StudyError as error:
             image, problem = None, f" {error}."
-        row = _prepared(record, image)
+        pixels = image if image is not None else np.zeros((2, 2, 3), np.uint8)  # black
+        row = record_to_row(record, record.image.parent, (PICTURE, MARGIN), pixels)
         own = _pose(record.skeleton, box, record.joints2d, record.joints3d, record.occluded)
         common = _pose(MPII16, box, row["joints2d"], row["joints3d"], row["occluded"])
         kind = "simulated people, " if self.simulated else ""
         title = f"{self.name} ({kind}{self.split}) · {self.person(number)}"
-        labelled = f"{row['labelled'].sum()} of 16 joints in the image{_size(record)}"
+        head = f", head {record.head_size:.0f} px" if np.isfinite(record.head_size) else ""
+        labelled = f"{row['labelled'].sum()} of 16 joints in the image; box {record.side:.0f} px{head}"
         has_depth = np.isfinite(row["depth"]).any()
         depth = () if has_depth else ("no depth labels: nothing to show in space, no depth target",)
         panels = (
@@ -117,12 +119,6 @@ class RecordPeople:
         raise StudyError("heat maps belong to runs; these are raw records")
 
 
-def _prepared(record, image):
-    """The record's row of a store; black where there is no picture."""
-    pixels = image if image is not None else np.zeros((2, 2, 3), np.uint8)
-    return record_to_row(record, record.image.parent, (PICTURE, MARGIN), pixels)
-
-
 def _pose(skeleton, box, joints2d, joints3d, occluded):
     return Pose(skeleton, box.to_fraction(joints2d), skeleton.root_relative(joints3d), occluded == 1)
 
@@ -138,8 +134,3 @@ def _names(record):
     joints = np.array(record.skeleton.joints)
     missing, occluded = joints[~record.labelled], joints[record.occluded == 1]
     return f"missing: {', '.join(missing) or 'none'}; occluded: {', '.join(occluded) or 'none'}"
-
-
-def _size(record):
-    head = f", head {record.head_size:.0f} px" if np.isfinite(record.head_size) else ""
-    return f"; box {record.side:.0f} px{head}"

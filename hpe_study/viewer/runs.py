@@ -76,7 +76,8 @@ class RunPeople(PredictedPeople):
             mean = nan_mean(errors)
             unit = self.unit.removeprefix("error (").removesuffix(")")
             score = f"mean error {mean:.0f} {unit}" if np.isfinite(mean) else "no truth to score by"
-            notes = (_short(run.name), score, *([] if run.learnt_depth else ["this run has learnt no depth"]))
+            name = run.name if len(run.name) <= NAME_LENGTH else f"{run.name[: NAME_LENGTH - 2]}…"
+            notes = (name, score, *([] if run.learnt_depth else ["this run has learnt no depth"]))
             pose = Pose(MPII16, self.joints_2d[side][number], self.joints_3d[side][number], occluded)
             panels.append(Panel(letter, notes, pose, truth, errors))
             scores.append(f"{letter}, {run.name}: {score}")
@@ -104,10 +105,6 @@ class RunPeople(PredictedPeople):
             maps = self.runs[side].predictor.heatmaps(self.pictures, self.rows[number])
             self._heatmaps[side, number] = maps
         return self._heatmaps[side, number]
-
-
-def _short(name):
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 2]}…"
 
 
 def _occluded_joints(occluded):
