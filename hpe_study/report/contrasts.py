@@ -8,12 +8,12 @@ outside, and else is open.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
 
-from hpe_study.report.intervals import Sample, Z, combined
+from hpe_study.report.intervals import Sample, combined
 from hpe_study.report.scores import lineage_label
 from hpe_study.study import Run
 
@@ -45,7 +45,7 @@ class Part:
         inside: The range of the difference that bears the claim out; None: the claim is of the size alone.
         size: The range of the difference in percent of the second that the claim speaks of, if any.
         jump: Instead of pairs: a column of the history, for its jump at the drop of the learning rate, in
-            percent, over all stage-2 runs of Table 1; or two, for the first's jump less the second's.
+            percent, over the stage-2 runs of Tables 1 and 3; or two, for the first's jump less the second's.
         unit: Of the difference.
     """
 
@@ -90,7 +90,17 @@ class Contrast:
     n: int = 0  # test people (records) that it rests on
     seeds: int = 1  # how many trainings each side has
     takes: str = ""  # what it would take to tell, where it is open
-    paired: bool = True  # whether it comes from single people's errors
+    sample: Sample | None = field(default=None, repr=False)  # what it is judged by, from the nearest end on
+
+    @property
+    def paired(self) -> bool:
+        """Whether it comes from single people's errors."""
+        return self.sample is None or self.sample.paired
+
+    def takes_at(self, level: float) -> str:
+        """What it would take to tell at another level than 5 %."""
+        ends = [end for end in self.inside if np.isfinite(end)]
+        return what_it_takes(self.sample, min(ends, key=lambda end: abs(self.value - end)), level)
 
     def __str__(self) -> str:
         known = np.isfinite(self.low) and self.low != self.high
@@ -135,23 +145,24 @@ def size_of(sample: Sample, size: tuple[float, float], exact: bool = False) -> s
     )
 
 
-def what_it_takes(sample: Sample, end: float = 0.0) -> str:
+def what_it_takes(sample: Sample, end: float = 0.0, level: float = LEVEL) -> str:
     """What would tell a number from the end of a range, if it is as large as it seems: seeds or people."""
+    certain = stats.norm.isf(level / 2)
     distance, people, seeds = abs(sample.value - end), np.var(sample.people), len(sample.seeds)
     if seeds == 1 and people == 0:
         return "more seeds: one has no spread"
     between = np.var(sample.seeds, ddof=1) if seeds > 1 else np.nan
     if seeds > 1:
         for more in range(seeds + 1, MOST_SEEDS + 1):
-            if stats.t.ppf(1 - LEVEL / 2, more - 1) ** 2 * between / more + Z**2 * people < distance**2:
+            if stats.t.isf(level / 2, more - 1) ** 2 * between / more + certain**2 * people < distance**2:
                 return f"{more} seeds"
-    left = distance**2 - (stats.t.ppf(1 - LEVEL / 2, seeds - 1) ** 2 * between / seeds if seeds > 1 else 0)
-    factor = Z**2 * people / left if left > 0 else np.inf
+    left = distance**2 - (stats.t.isf(level / 2, seeds - 1) ** 2 * between / seeds if seeds > 1 else 0)
+    factor = certain**2 * people / left if left > 0 else np.inf
     if factor < MOST_DATA:
         return f"{max(factor, 1.1):.1f} × the test people and sequences" + (
             " (seeds: not known from one)" * (seeds == 1)
         )
-    if seeds > 1 and Z**2 * people / 4 < distance**2:
+    if seeds > 1 and certain**2 * people / 4 < distance**2:
         return f"more than {MOST_SEEDS} seeds, or 4 × the test people and more seeds"
     return (
         f"more than {MOST_SEEDS} seeds and {MOST_DATA} × the test people: the effect seen is next to nothing"
@@ -173,8 +184,8 @@ class Evidence:
         """What is known of a number of a run (see `Term.on`); None where it was not made."""
         raise NotImplementedError
 
-    def jump(self, column: str, placebo: bool = False) -> Sample | None:
-        """How far a column of the history jumps at the drop of the rate, in percent; None without curves.
+    def jump(self, columns: tuple[str, ...], placebo: bool = False) -> Sample | None:
+        """`Part.jump` of columns of the history; None where no curve is long enough for it and its placebo.
 
         With `placebo` the cut is made before the drop, where nothing happens.
         """
@@ -213,24 +224,21 @@ class Evidence:
         inside = part.inside or part.size
         says, chance = judge(counted, inside, self.exact)
         low, high = (counted.value,) * 2 if self.exact else counted.interval
-        nearest = min((end for end in inside if np.isfinite(end)), key=lambda end: abs(counted.value - end))
-        return Contrast(
+        contrast = Contrast(
             title, counted.value, low, high, inside, part.unit if part.inside else "%", says, chance,
             percent.value, size_of(percent, part.size, self.exact) if part.size and part.inside else "", n,
-            len(counted.seeds), what_it_takes(counted, nearest) if says == OPEN else "", counted.paired,
+            len(counted.seeds), sample=counted,
         )  # fmt: skip
+        return replace(contrast, takes=contrast.takes_at(LEVEL)) if says == OPEN else contrast
 
     def _jump(self, part):
-        jumps = [self.jump(column) for column in part.jump]
-        placebo = [self.jump(column, placebo=True) for column in part.jump]
-        if None in jumps:
+        """What holds at a placebo cut, too, is no effect of the drop."""
+        jump, placebo = self.jump(part.jump), self.jump(part.jump, placebo=True)
+        if jump is None or placebo is None:
             return Missing(part.title, self.no_curves)
-        difference = combined(np.subtract, jumps) if len(jumps) == 2 else jumps[0]
-        contrast = self._judged(part, part.title, difference, difference, 0)
-        if None not in placebo and contrast.says == SUPPORTS:
-            before = combined(np.subtract, placebo) if len(placebo) == 2 else placebo[0]
-            if judge(before, part.inside)[0] == SUPPORTS:
-                return replace(contrast, says=OPEN, takes="a placebo cut before the drop gives the same")
+        contrast = self._judged(part, part.title, jump, jump, 0)
+        if contrast.says != OPEN and judge(placebo, part.inside)[0] == contrast.says:
+            return replace(contrast, says=OPEN, takes="a placebo cut before the drop gives the same")
         return contrast
 
     def _term(self, term, seeds, lacking):

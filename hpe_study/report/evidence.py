@@ -36,6 +36,8 @@ class Printed(Evidence):
             run = Run(3, row["train_2d"], row["stage2_3d"], row["stage3_3d"], LEVEL_SET[row["train_2d"]])
             if run.epoch_scale > 1 or run.three_d != run.target:
                 self._add(run, row)
+        for row in published("figure3").itertuples():
+            self._numbers[Run(2, row.train_2d, row.stage2_3d, None, row.epoch_scale), AT_DROP] = row.at_drop
         minutes = total_minutes()
         self._numbers |= {(run, MINUTES): minutes[key] for key, run in LAST_RUN.items()}
 
@@ -95,15 +97,18 @@ class Ours(Evidence):
             values.append(epochs["mpjpe"].iloc[drops[0] - 1 if on == AT_DROP else -1])
         return Sample(float(np.mean(values)), np.full(DRAWS, np.mean(values)), np.array(values))
 
-    def jump(self, column: str, placebo: bool = False) -> Sample | None:
-        """The mean over stage-2 runs of Table 1 of `jump_at_drop`; a placebo is cut `AFTER` values early."""
+    def jump(self, columns: tuple[str, ...], placebo: bool = False) -> Sample | None:
+        """The mean of `jump_at_drop` over stage-2 runs of Tables 1 and 3 that are long enough for a placebo.
+
+        A placebo is cut `AFTER` values early.
+        """
         history = self.results[0].history
         plain = history.query("stage == 2 and scheme == 'fusion' and budget.isna() and backbone.isna()")
         jumps = {
-            (seed, run): jump_at_drop(epochs.sort_values("epoch"), column, AFTER * placebo)
+            (seed, run): [jump_at_drop(epochs.sort_values("epoch"), columns, early) for early in (0, AFTER)]
             for (seed, run), epochs in plain.groupby(["seed", "run"])
         }
-        jumps = {key: value for key, value in jumps.items() if value is not None}
+        jumps = {key: pair[placebo] for key, pair in jumps.items() if None not in pair}
         if len(jumps) < 2:
             return None
         seeds = sorted({seed for seed, _ in jumps})
@@ -150,8 +155,10 @@ def _minutes(history, run):
     return total, drawn
 
 
-def jump_at_drop(epochs: pd.DataFrame, column: str, early: int = 0) -> float | None:
+def jump_at_drop(epochs: pd.DataFrame, columns: tuple[str, ...], early: int = 0) -> float | None:
     """How far a column jumps where the learning rate first drops, in percent; None with too few values.
+
+    Of two columns: the first's jump less the second's, at the epochs in which both are known.
 
     Learning curves bend, so the change just before the drop is no measure of what would have followed. A
     power law through the `BEFORE` values before the cut (at least 4) is carried on over the `AFTER` values
@@ -159,14 +166,15 @@ def jump_at_drop(epochs: pd.DataFrame, column: str, early: int = 0) -> float | N
     before the drop as a placebo, which gives 0.
     """
     drops = drop_epochs(epochs["learning_rate"])
-    known = epochs[column].notna().to_numpy()
+    known = epochs.dropna(subset=[*columns])
     if len(drops) == 0:
         return None
-    epoch, values = epochs["epoch"].to_numpy(float)[known], epochs[column].to_numpy(float)[known]
+    epoch, values = known["epoch"].to_numpy(float), known[[*columns]].to_numpy(float)
     cut = int((epoch <= drops[0]).sum()) - early
     if cut < 4 or len(values) < cut + AFTER:
         return None
     before, after = slice(max(0, cut - BEFORE), cut), slice(cut, cut + AFTER)
     slope, height = np.polyfit(np.log(epoch[before]), np.log(values[before]), 1)
-    expected = height + slope * np.log(epoch[after])
-    return float(100 * (np.exp((np.log(values[after]) - expected).mean()) - 1))
+    expected = height + np.outer(np.log(epoch[after]), slope)
+    jumps = 100 * (np.exp((np.log(values[after]) - expected).mean(0)) - 1)
+    return float(jumps[0] - jumps[1] if len(columns) == 2 else jumps[0])

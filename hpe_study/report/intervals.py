@@ -2,7 +2,8 @@
 
 A `Sample` has its value for each seed, and draws of it, in which the test people are resampled
 (`evaluation.bootstrap`). Samples of one test set are drawn alike, so the difference of two is paired, seed by
-seed and person by person. `draws` resamples the seeds too, widened as Student's t is for so few. Where a
+seed and person by person. `draws` resamples the seeds too; few people and few seeds are widened as Student's
+t is. Where a
 run's errors of people are not at hand, its interval in `runs.csv` is drawn from instead, and nothing that is
 made of it is paired.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hpe_study.evaluation.bootstrap import Units, resampled_means
+from hpe_study.evaluation.bootstrap import Units, first_level, resampled_means
 from hpe_study.utils import rng
 
 DRAWS = 4000  # of a sample: verdicts over many claims need small chances
@@ -63,11 +64,17 @@ def sample_of_arrays(arrays: Sequence[np.ndarray], units: Units, test_set: str) 
     known = ~np.isnan(values)
     sums, counts = np.where(known, values, 0).sum(-1), known.sum(-1)
     people = [
-        resampled_means(one[None], count, units, f"bootstrap of {test_set}", DRAWS)[0]
-        for one, count in zip(sums, counts, strict=True)
+        draws_of_people(one[None], count, units, test_set)[0] for one, count in zip(sums, counts, strict=True)
     ]
     seeds = sums.sum(1) / counts.sum(1)
     return Sample(float(seeds.mean()), np.mean(people, 0), seeds)
+
+
+def draws_of_people(sums: np.ndarray, counts: np.ndarray, units: Units, test_set: str) -> np.ndarray:
+    """(R, DRAWS) draws of the means of R scores, the people of a test set resampled (`resampled_means`)."""
+    draws = resampled_means(sums, counts, units, f"bootstrap of {test_set}", DRAWS)
+    means = (sums.sum(-1) / np.broadcast_to(counts, sums.shape).sum(-1))[:, None]
+    return means + (draws - means) * _students_width(first_level(units)[0], f"spread of {test_set}")
 
 
 def combined(function: Callable, samples: Sequence[Sample]) -> Sample:
@@ -83,16 +90,25 @@ def combined(function: Callable, samples: Sequence[Sample]) -> Sample:
 def seed_offsets(seeds: np.ndarray) -> np.ndarray:
     """(DRAWS,) how far the mean over resampled seeds lies from that over all; 0 for one seed.
 
-    n seeds drawn from n vary less than n new ones would, by √((n − 1) / n); and a spread known from n alone
-    is itself unsure, by the χ² that turns the normal distribution into Student's t. Both are made up for.
     The draws depend on the number of seeds alone, so that of a difference is the difference of the draws.
     """
     count = len(seeds)
     if count < 2:
         return np.zeros(DRAWS)
     weights = rng.generator("bootstrap of seeds", 0).multinomial(count, np.full(count, 1 / count), DRAWS)
-    known = rng.generator("spread of seeds", 0).chisquare(count - 1, DRAWS) / (count - 1)
-    return (weights @ (seeds - seeds.mean()) / count) * np.sqrt(count / (count - 1) / known)
+    return (weights @ (seeds - seeds.mean()) / count) * _students_width(count, "spread of seeds")
+
+
+def _students_width(count, stream):
+    """(DRAWS,) factors by which means of `count` resampled units, such as people, are too close together.
+
+    n units drawn from n vary less than n new ones would, by √((n − 1) / n); and a spread known from n alone
+    is itself unsure, by the χ² that turns the normal distribution into Student's t. Both are made up for.
+    """
+    if count < 2:
+        return np.ones(DRAWS)
+    known = rng.generator(stream, 0).chisquare(count - 1, DRAWS) / (count - 1)
+    return np.sqrt(count / (count - 1) / known)
 
 
 def interval(draws: np.ndarray) -> tuple[float, float]:

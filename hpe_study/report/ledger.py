@@ -90,9 +90,36 @@ class Entry:
         return verdict(self.ours)
 
     @property
+    def seeds(self) -> int:
+        """How many trainings each side of its contrasts has; 0 without contrasts."""
+        return min((part.seeds for part in self.ours if isinstance(part, Contrast)), default=0)
+
+    @property
+    def takes(self) -> str:
+        """What it would take to tell, where we can't with each part at 5 %."""
+        return _joined(part.takes for part in self.ours if part.says == OPEN and self.verdict == UNKNOWN)
+
+    @property
+    def holm_takes(self) -> str:
+        """What it would take to tell after Holm's correction, taken as the strictest of its steps."""
+        if self.takes or self.holm_verdict != UNKNOWN:
+            return self.takes
+        parts = [
+            part for part in self.ours if part.says == (SUPPORTS if self.verdict == HOLDS else CONTRADICTS)
+        ]
+        level = LEVEL / len(CLAIMS)
+        if self.verdict == FAILS:  # one part is enough, as often as there are parts
+            parts, level = [min(parts, key=lambda part: part.chance)], level / len(self.ours)
+        return _joined(part.takes_at(level) for part in parts if not part.chance < level)
+
+    @property
     def holm_verdict(self) -> str:
         """The verdict on our runs after Holm's correction over the ledger."""
         return self.verdict if self.adjusted < LEVEL else UNKNOWN
+
+
+def _joined(texts):
+    return "; ".join(dict.fromkeys(texts))
 
 
 def build(*results: Results) -> "Ledger":
@@ -104,7 +131,7 @@ def build(*results: Results) -> "Ledger":
         Entry(number, claim, *parts, chance)
         for number, (claim, parts, chance) in enumerate(zip(CLAIMS, drawn, adjusted, strict=True), 1)
     ]
-    return Ledger(entries, ours.simulated, _notes(results))
+    return Ledger(entries, ours.simulated, _notes(entries) + defects(results[0].runs))
 
 
 def of(results: Results) -> "Ledger":
@@ -115,25 +142,28 @@ def of(results: Results) -> "Ledger":
     return build(results, *(Results(other) for other in others if other.records[0].exists()))
 
 
-def _notes(results):
-    seeds = len(results[0].seeds)
-    unpaired = sorted({name for one in results for name in one.unpaired})
+def _notes(entries):
+    seeds = max(entry.seeds for entry in entries)
+    drawn = [part for entry in entries for part in entry.ours if isinstance(part, Contrast)]
+    unpaired = [part.title for part in drawn if not part.paired]
+    fewer = [str(entry.number) for entry in entries if 0 < entry.seeds < seeds]
     over = f"{seeds} seeds, people" if seeds > 1 else "people"
     notes = [
         f"Intervals: a hierarchical bootstrap over {over}, sequences and moments (synchronous cameras are"
-        " one);"
-        " where a test set has two people, as H36M has, these are kept.",
+        " one), widened for few of them as Student's t is; where a test set has two people, as H36M has,"
+        " these are kept.",
         "The best of several rows is chosen anew in every draw. Holm: corrected over all claims.",
     ]
     if seeds == 1:
         notes.append("One seed: a verdict is on these trainings, not on the method.")
+    if fewer:
+        notes.append(f"On fewer seeds, see the column: claims {', '.join(fewer)}.")
     if unpaired:
         notes.append(
-            f"Not paired, from the intervals in runs.csv: contrasts of {len(unpaired)} runs whose errors of"
-            " single"
-            f" people are not at hand ({unpaired[0]}, …)."
+            f"Not paired, from the intervals in runs.csv, as errors of single people are not at hand:"
+            f" {len(unpaired)} of {len(drawn)} contrasts ({unpaired[0]}, …)."
         )
-    return notes + defects(results[0].runs)
+    return notes
 
 
 @dataclass
@@ -159,10 +189,10 @@ class Ledger:
                 "ours: verdict": entry.verdict,
                 "ours: Holm verdict": entry.holm_verdict,
                 "ours: Holm p": entry.adjusted,
+                "ours: seeds": entry.seeds,
                 "ours: size": "; ".join(part.size for part in entry.ours if part.size),
-                "ours: what it would take": "; ".join(
-                    dict.fromkeys(part.takes for part in entry.ours if part.says == OPEN)
-                ),
+                "ours: what it would take": entry.takes,
+                "ours: what it would take after Holm": entry.holm_takes,
                 "ours: simulated": self.simulated,
                 "note": entry.claim.note,
             }

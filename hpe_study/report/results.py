@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
-from hpe_study.evaluation.bootstrap import resampled_means
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, poses_of
-from hpe_study.report.intervals import DRAWS, Sample, sample_of_rows
+from hpe_study.report.intervals import Sample, draws_of_people, sample_of_rows
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study import Run, Study
 from hpe_study.study.person_errors import PersonErrors
@@ -151,8 +150,7 @@ class Results:
         if (test_set, metric) not in self._draws:
             errors, joints = self._people.errors(test_set, metric), self.joints(test_set, metric)
             sums = np.where(joints > 0, errors * joints, 0)
-            stream = f"bootstrap of {test_set}"
-            draws = resampled_means(sums, joints, self._people.units(test_set), stream, DRAWS)
+            draws = draws_of_people(sums, joints, self._people.units(test_set), test_set)
             self._draws[test_set, metric] = sums.sum(1) / joints.sum(), draws
         return self._draws[test_set, metric]
 

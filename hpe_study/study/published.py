@@ -5,6 +5,7 @@ They are of the real data sets and never share a column with ours.
 table1, table2, table3   PCKh in percent (see `PCKH_NOTE`), MPJPE in mm; NaN where the paper prints nothing;
                          `note` says what is odd
 timing                   minutes per epoch and epochs, per comparison, scheme and stage
+figure3                  training MPJPE at the drop of the learning rate, in mm, as the text says it
 datasets                 the data sheet: images a split, joints
 settings                 settings and practices as printed or published, and why ours differ
 """
@@ -16,7 +17,7 @@ import pandas as pd
 
 from hpe_study.config import Counts
 
-NAMES = ("table1", "table2", "table3", "timing", "datasets", "settings")
+NAMES = ("table1", "table2", "table3", "figure3", "timing", "datasets", "settings")
 PCKH_NOTE = (
     "The paper's PCKh@0.5 is a score at 5 % of the crop's side over ten joints; our column “crop PCK” is its"
     " counterpart."

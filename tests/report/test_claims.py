@@ -27,3 +27,6 @@ def test_claims_speak_of_all_their_cells():
     assert sum(len(part.pairs) for part in larger.parts) == 18  # nine cells, two steps
     assert len(by_start["But no doubling beats MPII on "].parts) == 6
     assert len(by_start["All nine cells of FLIC improve"].parts) == 9
+    assert all(len(part.pairs) == 1 for part in by_start["Varied 3D data improve general"].parts)
+    assert len(by_start["Varied 3D data improve general"].parts) == 6  # a mean hides cells of another sign
+    assert len(by_start["Training on the synthetic set "].parts) == 6

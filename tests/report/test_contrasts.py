@@ -112,3 +112,27 @@ def test_what_was_not_run_is_named():
     missing = Known().contrast(part((other,), (MPII,)))
     assert isinstance(missing, Missing)
     assert missing.takes == "not run: stage3-mpii-mpi_inf_3dhp-mpi_inf_3dhp on h36m"
+
+
+class Curves(Evidence):
+    """Curves whose jump and whose placebo are given."""
+
+    def __init__(self, jump, placebo):
+        self.jumps = {False: jump, True: placebo}
+
+    def jump(self, columns, placebo=False):
+        return self.jumps[placebo]
+
+
+@pytest.mark.parametrize(
+    ("jump", "placebo", "says"),
+    [(-10.0, 0.0, SUPPORTS), (-10.0, -9.0, OPEN), (10.0, 0.0, CONTRADICTS), (10.0, 9.0, OPEN)],
+)
+def test_what_a_placebo_cut_shows_too_is_no_effect_of_the_drop(jump, placebo, says):
+    part = Part("training MPJPE", (), BELOW, jump=("mpjpe",), unit="%")
+    assert Curves(around(jump, 1.0), around(placebo, 1.0)).contrast(part).says == says
+
+
+def test_a_jump_without_a_placebo_is_not_judged():
+    part = Part("training MPJPE", (), BELOW, jump=("mpjpe",), unit="%")
+    assert isinstance(Curves(around(-10.0, 1.0), None).contrast(part), Missing)

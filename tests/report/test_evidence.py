@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hpe_study.report.contrasts import BELOW, MINUTES, OPEN, OWN, SUPPORTS, judge
+from hpe_study.report.contrasts import AT_DROP, BELOW, MINUTES, OPEN, OWN, SUPPORTS, judge
 from hpe_study.report.evidence import AFTER, Ours, Printed, jump_at_drop
 from hpe_study.report.intervals import DRAWS, Sample
 from hpe_study.report.results import Results
@@ -23,7 +23,9 @@ def test_printed_numbers_are_the_papers():
     assert printed.sample(run, MINUTES, [0]).value == pytest.approx(740)
     misprinted = Run(3, "flic", "occlusion_person", "occlusion_person")
     assert printed.sample(misprinted, OWN, [0]) is None
-    assert printed.jump("mpjpe") is None
+    assert printed.jump(("mpjpe",)) is None
+    once, twice = (printed.sample(Run(2, "lsp", "h36m", None, scale), AT_DROP, [0]) for scale in (1, 2))
+    assert (once.value, twice.value) == (60, 55)
 
 
 def test_our_numbers_are_those_of_the_records(results):
@@ -70,27 +72,36 @@ SHAPES = {
 def test_a_convex_curve_without_a_drop_gives_next_to_nothing(shape, cut):
     """The rule before this one gave up to +38 mm here."""
     values = SHAPES[shape](np.arange(1.0, 13))
-    assert abs(jump_at_drop(curve(values, cut), "mpjpe")) < 4.0
+    assert abs(jump_at_drop(curve(values, cut), ("mpjpe",))) < 4.0
 
 
 def test_a_jump_is_found_and_has_its_size():
     epoch = np.arange(1.0, 13)
     values = 300 * epoch**-0.45 * np.where(epoch > 9, 0.9, 1.0)
-    assert jump_at_drop(curve(values, 9), "mpjpe") == pytest.approx(-10, abs=0.1)
-    assert jump_at_drop(curve(values, 9), "mpjpe", early=AFTER) == pytest.approx(0, abs=0.1)
+    assert jump_at_drop(curve(values, 9), ("mpjpe",)) == pytest.approx(-10, abs=0.1)
+    assert jump_at_drop(curve(values, 9), ("mpjpe",), early=AFTER) == pytest.approx(0, abs=0.1)
     sparse = curve(values, 9, validate_every=2)
-    assert jump_at_drop(sparse, "mpjpe") == pytest.approx(-10, abs=0.1)
+    assert jump_at_drop(sparse, ("mpjpe",)) == pytest.approx(-10, abs=0.1)
+
+
+def test_of_two_columns_the_difference_counts_where_both_are_known():
+    epoch = np.arange(1.0, 25)
+    training = 300 * epoch**-0.45 * np.where(epoch > 18, 0.9, 1.0)
+    curves = curve(training, 18).assign(validation=curve(300 * epoch**-0.45, 18, validate_every=2)["mpjpe"])
+    assert jump_at_drop(curves, ("mpjpe", "validation")) == pytest.approx(-10, abs=0.1)
+    training[18] *= 5  # an epoch that was not validated
+    assert jump_at_drop(curves.assign(mpjpe=training), ("mpjpe", "validation")) == pytest.approx(-10, abs=0.1)
 
 
 def test_too_few_values_tell_nothing():
-    assert jump_at_drop(curve(np.linspace(200, 100, 6), 3), "mpjpe") is None
-    assert jump_at_drop(curve(np.linspace(200, 100, 12), 12), "mpjpe") is None
+    assert jump_at_drop(curve(np.linspace(200, 100, 6), 3), ("mpjpe",)) is None
+    assert jump_at_drop(curve(np.linspace(200, 100, 12), 12), ("mpjpe",)) is None
 
 
 def test_the_fabricated_jump_is_seen_and_its_placebo_is_not(results):
     """Over all stage-2 runs: -20 % or so at the drop, nothing two epochs before."""
     ours = Ours(results)
-    at_drop, placebo = ours.jump("mpjpe"), ours.jump("mpjpe", placebo=True)
+    at_drop, placebo = ours.jump(("mpjpe",)), ours.jump(("mpjpe",), placebo=True)
     assert judge(at_drop, BELOW)[0] == SUPPORTS
     assert at_drop.value < -10
     assert abs(placebo.value) < 3
@@ -104,7 +115,7 @@ def test_noisy_placebo_cuts_support_no_claim(seed):
     jumps = []
     for _ in range(30):
         values = (rng.uniform(200, 300) * epoch ** -rng.uniform(0.2, 0.5)) * np.exp(rng.normal(0, 0.02, 12))
-        jumps.append(jump_at_drop(curve(values, 9), "mpjpe", early=AFTER))
+        jumps.append(jump_at_drop(curve(values, 9), ("mpjpe",), early=AFTER))
     jumps = np.array(jumps)
     draws = jumps[rng.integers(30, size=(DRAWS, 30))].mean(1)
     assert judge(Sample(jumps.mean(), draws, jumps[:1]), BELOW)[0] == OPEN

@@ -5,7 +5,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from hpe_study.report.intervals import DRAWS, Sample, Z, combined, interval, mean_of_rows, seed_offsets
+from hpe_study.evaluation.bootstrap import Units
+from hpe_study.report.intervals import (
+    DRAWS,
+    Sample,
+    Z,
+    combined,
+    interval,
+    mean_of_rows,
+    sample_of_arrays,
+    seed_offsets,
+)
 from hpe_study.study import Run
 
 MPII, FLIC = Run(3, "mpii", "h36m", "h36m"), Run(3, "flic", "h36m", "h36m")
@@ -34,6 +44,16 @@ def test_few_seeds_have_the_interval_of_students_t(count):
     low, high = interval(100 + seed_offsets(seeds))
     half = stats.t.ppf(0.975, count - 1) * seeds.std(ddof=1) / np.sqrt(count)
     assert (high - low) / 2 == pytest.approx(half, rel=0.12)
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_few_people_have_the_interval_of_students_t(count):
+    """Of people with many alike records each, only how people differ is unsure."""
+    people = np.random.default_rng(0).normal(100, 10, count)
+    units = Units(np.arange(count), np.arange(count), np.arange(count))
+    low, high = sample_of_arrays([people[:, None]], units, "test").interval
+    half = stats.t.ppf(0.975, count - 1) * people.std(ddof=1) / np.sqrt(count)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.15)
 
 
 def test_one_seed_knows_nothing_of_seeds():

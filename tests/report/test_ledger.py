@@ -124,6 +124,7 @@ def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
     assert any("2 seeds" in note for note in ledger.notes)
     alone = Results(results.study)
     alone.runs = alone.runs[alone.runs["seed"] == 0].assign(legacy="crop_pck")
+    alone.history = alone.history[alone.history["seed"] == 0]
     told = book.build(alone)
     assert any("One seed" in note for note in told.notes)
     assert any("turned on: crop_pck" in note for note in told.notes)
@@ -137,6 +138,10 @@ def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
     assert claims["ours: simulated"].all()
     assert {"published: verdict", "ours: verdict", "ours: Holm verdict"} < set(claims)
     assert contrasts["claim"].nunique() == len(book.CLAIMS)
+    undecided, told = claims["ours: Holm verdict"] == UNKNOWN, claims["ours: verdict"] != UNKNOWN
+    assert claims.loc[undecided, "ours: what it would take after Holm"].notna().all()
+    assert claims.loc[told, "ours: what it would take"].isna().all()
+    assert claims.loc[~undecided, "ours: what it would take after Holm"].isna().all()
     assert "simulated" in ledger.heading
     assert f"Of {len(book.CLAIMS)} claims, on simulated people" in ledger.sentence().data
 
