@@ -4,14 +4,13 @@ import argparse
 import io
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from hpe_study.datasets.commands import add_commands as add_data_commands
-from hpe_study.errors import StudyError, brief
+from hpe_study.errors import StudyError, exit_status
 from hpe_study.parameter_files import read_profile, read_values
 from hpe_study.study import Study
 from hpe_study.utils.files import atomic
@@ -35,36 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     own = argv.index("--") if argv[:1] == ["study"] and "--" in argv else len(argv)
     arguments = _parser().parse_args(argv[:own])
     arguments.snakemake = argv[own + 1 :]
-    try:
-        arguments.command(arguments)
-    except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    except MemoryError:
-        advice = "close other programs, or take fewer cores or a smaller set"
-        print(f"error: out of memory; {advice}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a name too long, a folder that is not this user's, a disk that fails
-        if error.filename is None:
-            return _own_fault(error)
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except Exception as error:
-        return _own_fault(error)
-    return 0
-
-
-def _own_fault(error: Exception) -> int:
-    """Print the traceback and its last line in words; returns the exit status."""
-    traceback.print_exception(error)
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(place.filename).name}:{place.lineno}"
-    fault = f"{type(error).__name__} at {where}: {brief(error, 300)}"
-    print(f"error: a fault of the study itself, {fault}", file=sys.stderr)
-    return 1
+    return exit_status(arguments.command, arguments)
 
 
 def _count(text: str) -> int:
@@ -72,6 +42,11 @@ def _count(text: str) -> int:
     if not re.fullmatch("0*[1-9][0-9]{0,5}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def _number(text: str) -> int:
+    """The same, or 0."""
+    return 0 if text == "0" else _count(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--run", help="name of the run that it executes")
     add("--kernel", default="python3")
     add("--cores", type=_count, default=1, help="threads of a training (default: %(default)s)")
-    add("--gpus", type=int, default=0, metavar="N", help="hold N of the GPUs and show it no others")
+    add("--gpus", type=_number, default=0, metavar="N", help="hold N of the GPUs and show it no others")
 
     add = command("predict", _predict, "joints of people in your own photos, folders of photos and videos")
     add("images", nargs="+", metavar="IMAGE", help="photos, folders of photos, videos")

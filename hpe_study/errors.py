@@ -5,6 +5,11 @@ line and notebook cells show it without a traceback.
 """
 
 import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 
 class StudyError(Exception):
@@ -33,3 +38,41 @@ def ended_by(who: str, number: int | None) -> str:
     if number == signal.SIGKILL:
         return killed(who)
     return f"{who} was ended by {signal.Signals(number).name} ({signal.strsignal(number)})"
+
+
+def exit_status(command: Callable[..., Any], *arguments: Any) -> int:
+    """Run a command; returns the exit status.
+
+    What the user can mend is one line on stderr, which begins with "error: "; a fault of the study's own is
+    one, too, below its traceback.
+    """
+    try:
+        command(*arguments)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    except MemoryError:
+        advice = "close other programs, or take fewer cores or a smaller set"
+        print(f"error: out of memory; {advice}", file=sys.stderr)
+        return 1
+    except OSError as error:  # a name too long, a folder that is not this user's, a disk that fails
+        if error.filename is None:
+            return _own_fault(error)
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        return _own_fault(error)
+    return 0
+
+
+def _own_fault(error):
+    """Print the traceback and its last line in words; returns the exit status."""
+    traceback.print_exception(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}:{place.lineno}"
+    fault = f"{type(error).__name__} at {where}: {brief(error, 300)}"
+    print(f"error: a fault of the study itself, {fault}", file=sys.stderr)
+    return 1

@@ -18,7 +18,8 @@ from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import require_regular_file
 
 Model = TypeVar("Model", bound=BaseModel)
-MAX_BYTES, MAX_NODES, MAX_DEPTH, SHOWN = 1 << 18, 20_000, 40, 3
+MAX_BYTES, MAX_NODES, MAX_DEPTH, MAX_FILES, SHOWN = 1 << 18, 20_000, 40, 20, 3
+TOO_MANY = f"stands for more than {MAX_NODES:,} values, aliases written out"
 
 
 def read_profile(path: str | Path) -> Profile:
@@ -34,6 +35,8 @@ def read_values(path: str | Path) -> dict:
         if path in chain:
             raise StudyError(f"{path}: its base leads back to itself; a base may not be based on this file")
         chain.append(path)
+        if len(chain) > MAX_FILES:
+            raise StudyError(f"{chain[0]}: has more than {MAX_FILES} bases, one on the other; write it out")
         own = _mapping(path)
         values, base = _merged(own, values), own.get("base")
         values.pop("base", None)
@@ -84,7 +87,15 @@ def _files_beside(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, which also refuses keys that stand twice or are no text."""
+    """YAML's safe loader, which also refuses keys that stand twice or are no text, and too many values."""
+
+    nodes = 0  # so far
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
+        self.nodes += 1  # counted here: to read 100,000 takes ten seconds
+        if self.nodes > MAX_NODES:
+            raise ValueError(TOO_MANY)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         names = set()
@@ -120,7 +131,7 @@ def _refuse_bomb(node: yaml.Node, sizes: dict, depth: int) -> int:
         children = (child for part in parts for child in (part if isinstance(part, tuple) else (part,)))
         sizes[id(node)] = 1 + sum(_refuse_bomb(child, sizes, depth + 1) for child in children)
         if sizes[id(node)] > MAX_NODES:
-            raise ValueError(f"stands for more than {MAX_NODES:,} values, aliases written out")
+            raise ValueError(TOO_MANY)
     return sizes[id(node)]
 
 

@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import sys
 import time
 
 from hpe_study.datasets.commands import add_option_flag, parsed_options
-from hpe_study.errors import StudyError
+from hpe_study.errors import exit_status
 from simulated_people.spec import StandInSpec
 from simulated_people.stand_ins import NAMES, make
 
@@ -63,9 +62,4 @@ def main(argv: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_arguments(commands.add_parser("make", help="write the stand-in of one data set under a data root"))
-    try:
-        run(parser.parse_args(argv))
-    except StudyError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(run, parser.parse_args(argv))

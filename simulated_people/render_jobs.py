@@ -19,6 +19,7 @@ import torch
 
 from hpe_study.datasets.base import SPLITS
 from hpe_study.errors import StudyError
+from hpe_study.utils.devices import pick_device
 from hpe_study.utils.files import atomic
 from hpe_study.utils.processes import pool
 from hpe_study.utils.progress import progress_bar
@@ -86,6 +87,8 @@ def render_splits(
     Raises:
         StudyError: A worker process died, or an image could not be written.
     """
+    if device != "cpu":
+        pick_device(device)  # refused here, where it is one line
     jobs = {split: _jobs(spec, module, split, folder, device) for split in SPLITS}
     everything = [job for split in SPLITS for job in jobs[split]]
     missing = [job for job in everything if not job.part.exists()]

@@ -55,6 +55,8 @@ def make(
         StudyError: The spec is impossible, a folder is there that is not marked as simulated, or another
             process is making the same set.
     """
+    if workers < 1:
+        raise StudyError(f"{spec.name}: workers must be 1 or more, not {workers}")
     if workers > 1:
         start_server()
     module = _module(spec.name)

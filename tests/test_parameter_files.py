@@ -190,6 +190,13 @@ def test_a_base_that_cannot_be_is_one_line(tmp_path, base, said):
         read_profile(tmp_path / "mine.yaml")
 
 
+def test_a_chain_of_bases_is_short(refused, tmp_path):
+    """10,000 of them would take a minute."""
+    for number in range(30):
+        (tmp_path / f"{number}.yaml").write_text(f"base: {number + 1}.yaml\n")
+    assert "more than 20 bases" in refused(read_profile, tmp_path / "0.yaml", names=tmp_path / "0.yaml")
+
+
 def test_a_key_that_stands_twice_is_refused_and_merges_are_not(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(f"{BASE}seeds: [7]\n")
@@ -239,6 +246,12 @@ def test_a_parameter_file_that_multiplies_itself_is_refused(refused, tmp_path, b
     path = tmp_path / "study.yaml"
     path.write_text(BOMBS[bomb])
     refused(read_and_digest, path, names=path, seconds=1.5)
+
+
+def test_a_parameter_file_of_100_000_values_is_not_read_to_its_end(refused, tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(f"{GOOD}\nlegacy: [{'x,' * 100_000}]")
+    assert "more than 20,000 values" in refused(read_profile, path, names=path, seconds=6)
 
 
 @pytest.mark.parametrize("fault", NOT_YAML)

@@ -2,12 +2,11 @@
 
 import argparse
 import re
-import sys
 
 from hpe_study.config import STORE_KEYS
 from hpe_study.datasets import NAMES, open_dataset
 from hpe_study.datasets.base import SPLITS
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, exit_status
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,12 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m hpe_study.datasets", description=about)
     add_commands(parser.add_subparsers(required=True, metavar="COMMAND"))
     arguments = parser.parse_args(arguments)
-    try:
-        arguments.command(arguments)
-    except StudyError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(arguments.command, arguments)
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

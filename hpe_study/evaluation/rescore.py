@@ -45,6 +45,7 @@ def rescore(
         protocol.aligned(align) if align and protocol.dimensions == 3 and not protocol.align else protocol
         for protocol in protocols
     ]
+    protocols = list({protocol.name: protocol for protocol in protocols}.values())
     folders = list(dict.fromkeys(map(Path, folders)))
     names = [folder.name for folder in folders]
     rows = [

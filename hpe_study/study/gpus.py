@@ -6,6 +6,7 @@ already, and what it left visible is all there is to take.
 
 import contextlib
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -28,7 +29,7 @@ def visible_gpus() -> tuple[str, ...]:
         listed = subprocess.run(query, capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ()
-    uuids = dict(line.split(", ") for line in listed.splitlines() if ", " in line)
+    uuids = dict(re.findall(r"^(\d+), ((?:GPU|MIG)-\S+)$", listed, re.M))  # other lines are of broken GPUs
     if VISIBLE not in os.environ:
         return tuple(uuids.values())
     known = uuids | {uuid: uuid for uuid in uuids.values()}

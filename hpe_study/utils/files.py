@@ -33,6 +33,10 @@ def atomic(path: str | Path) -> Iterator[Path]:
     writable(path.parent)
     if path.is_dir():
         raise StudyError(f"{path}: is a folder, and a file is to be written there; move it")
+    if path.exists() and not path.is_file():  # it would be replaced: root would lose /dev/null
+        raise StudyError(
+            f"{path}: is a pipe, socket or device, and a file is to be written there; name another"
+        )
     part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
     try:
         part.touch(exist_ok=False)

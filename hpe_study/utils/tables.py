@@ -1,5 +1,6 @@
 """Tables of numbers as csv files: read, and checked, in one place."""
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 from hpe_study.errors import StudyError, brief
 from hpe_study.utils.files import atomic, require_regular_file
 
-LONGEST_LINE = 1 << 16  # bytes, of the names of columns
+MOST_COLUMNS, LONGEST_LINE = 1000, 1 << 16  # pandas takes hours for a million columns
 ADVICE = "run the study's command again to have it made"
 
 
@@ -29,11 +30,9 @@ def read_table(
     that hold a text in every row. Messages call it `content`.
     """
     try:
-        with open(require_regular_file(path), "rb") as stream:
-            if len(stream.readline(LONGEST_LINE)) == LONGEST_LINE:  # pandas takes hours for a million names
-                raise ValueError("its first line is no list of columns")
+        _check_width(require_regular_file(path))
         table = pd.read_csv(path)
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise StudyError(f"{path}: not readable ({brief(error)}); {ADVICE}") from error
     if lacking := [column for column in columns if column not in table]:
         raise StudyError(f"{path}: not a table of {content}; it lacks the columns {', '.join(lacking)}")
@@ -46,3 +45,21 @@ def read_table(
         if table[column].isna().any() or not pd.api.types.is_string_dtype(table[column]):
             raise StudyError(fault.format(column, "text"))
     return table
+
+
+def _check_width(path):
+    """Refuse a table whose first line does not name its columns, or whose rows have more values than those.
+
+    pandas would take the first values of such rows for an index, and give every column those of the next.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        first = stream.readline(LONGEST_LINE)
+        if len(first) == LONGEST_LINE or not first.strip():
+            raise ValueError("its first line is no list of columns")
+        stream.seek(0)
+        rows = csv.reader(stream)
+        width = len(next(rows))
+        if width > MOST_COLUMNS:
+            raise ValueError(f"it has {width:,} columns")
+        if any(len(row) > width for row in rows):
+            raise ValueError(f"line {rows.line_num} has more values than there are columns")

@@ -44,6 +44,8 @@ def test_the_command_line(tmp_path, capsys):
         main(["contact-sheet", "lsp", str(tmp_path), "--split", "test", "--out", str(out / "page.png")]) == 1
     )
     assert "cannot be written to" in capsys.readouterr().err
+    assert main(["check", "x" * 300]) == 1
+    assert "File name too long" in capsys.readouterr().err
     assert main(["contact-sheet", "coco", str(tmp_path)]) == 1
     assert "no data set is called 'coco'" in capsys.readouterr().err
     assert main(["contact-sheet", "h36m", str(tmp_path), "--option", "layout=full"]) == 1

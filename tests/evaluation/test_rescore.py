@@ -47,6 +47,12 @@ def test_a_run_is_scored_once_and_runs_of_one_name_by_their_folders(folders, tmp
     assert len(readable(rows)) == 2 * rows["test_set"].nunique()
 
 
+def test_a_protocol_named_twice_is_scored_once(folders):
+    rows = rescore(folders[:1], ["study", "study+scale", "study"], "scale")
+    assert set(rows["protocol"]) == {"study+scale"}
+    assert not readable(rows).index.duplicated().any()
+
+
 def test_every_protocol_that_fits_a_set_is_scored_and_no_other(rows):
     protocols = {name: set(part["protocol"]) for name, part in rows[rows["run"] == RUN].groupby("test_set")}
     assert protocols["h36m"] == {"study", "published", "h36m-challenge", "h36m-s9s11", "published-pck"}

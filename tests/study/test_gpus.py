@@ -140,7 +140,8 @@ def test_without_a_driver_there_are_none(tmp_path, monkeypatch):
 )
 def test_what_cuda_would_see_is_counted(monkeypatch, chosen, seen):
     """CUDA stops at the first name that is no GPU's; -1 is the usual way to hide all."""
-    listed = SimpleNamespace(stdout="0, GPU-a\n1, GPU-b\n")
+    lost = "Unable to determine the device handle, GPU is lost, reboot\n"
+    listed = SimpleNamespace(stdout=f"0, GPU-a\n{lost}1, GPU-b\n")
     monkeypatch.setattr(gpus.subprocess, "run", lambda *words, **options: listed)
     if chosen is not None:
         monkeypatch.setenv(VISIBLE, chosen)

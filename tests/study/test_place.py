@@ -48,12 +48,20 @@ def test_letters_that_a_terminal_lacks_are_escaped(tmp_path, monkeypatch):
     ("command", "said"),
     [
         (["data", "check", "x" * 300], "File name too long"),
+        (["simulate", "mpii", "OUT", "--train=1", "--test=1", "--workers=-3"], "workers must be 1 or more"),
+        (["simulate", "mpii", "OUT", "--train=1", "--test=1", "--device=foo"], "device: 'foo' is not one of"),
         (["--profile", "params/quick.yaml", "prepare", "nope"], "has no data set 'nope'; it has mpii"),
     ],
 )
-def test_what_the_user_can_mend_has_no_traceback(capsys, command, said):
-    assert main(command) == 1
+def test_what_the_user_can_mend_has_no_traceback(tmp_path, capsys, command, said):
+    assert main([str(tmp_path) if word == "OUT" else word for word in command]) == 1
     assert one_line(capsys.readouterr().err, "error: ", said)
+
+
+def test_a_negative_number_of_gpus_is_not_waited_for(capsys):
+    with pytest.raises(SystemExit):
+        main(["execute", "evaluate", "out.ipynb", "--gpus=-1"])
+    assert "'-1' is not a whole number of 1 or more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, "1e3"])

@@ -166,3 +166,13 @@ def test_weights_that_the_disk_cuts_short_are_reported_as_a_full_disk(tmp_path):
     assert path.read_text() == "the one before"
     with pytest.raises(RuntimeError, match="something else"), files.atomic(path):
         raise RuntimeError("something else")
+
+
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path):
+    """`--csv /dev/null` of root's would otherwise take the machine's away."""
+    path = tmp_path / "null"
+    os.mkfifo(path)
+    with pytest.raises(StudyError, match="null: is a pipe, socket or device"), files.atomic(path) as part:
+        part.write_text("x")
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    assert [*tmp_path.iterdir()] == [path]
