@@ -19,6 +19,7 @@ import base64
 import io
 import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.parameter_files import read_profile
 from hpe_study.report.bone_ratios import PUBLISHED, bone_ratios
 from hpe_study.report.people import draw_people
+from hpe_study.report.results import Results
 from hpe_study.study import Run, Study
 from hpe_study.study.audit import trials
 from hpe_study.study.person_errors import PersonErrors
@@ -99,6 +101,7 @@ def main(profile, home=None):
             f" {', '.join((*NOTEBOOKS, AUDIT))}"
         )
     _finished(study)
+    _rehearse(study)
     name, notebooks = reference_name(study.profile.name), NOTEBOOKS[study.profile.name]
     records = home / records_of(study.profile.name)
     figures = records.parent
@@ -130,9 +133,9 @@ def main(profile, home=None):
 
 def publish_errors(study, records):
     """The errors of every test person, one file per seed, into the folder `records`."""
+    errors = PersonErrors(study.errors_path)
     for path in records.glob("errors*.h5"):
         path.unlink()
-    errors = PersonErrors(study.errors_path)
     for seed in study.profile.seeds:
         errors.write(records / f"errors-seed{seed}.h5", {run.name for run in study.runs if run.seed == seed})
 
@@ -248,6 +251,14 @@ def _finished(study):
             f"{study.folder / 'runs.csv'}: lacks {len(lacking)} runs of the profile, such as {min(lacking)};"
             " run make study first"
         )
+
+
+def _rehearse(study):
+    """Read all records, and write those of people elsewhere first: what is damaged must not be found halfway."""
+    _ = Results(study).floors
+    with tempfile.TemporaryDirectory() as folder:
+        publish_errors(study, Path(folder))
+        publish_people(study, Path(folder))
 
 
 def in_few_colours(png):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpe_study.data.store import Store
+from hpe_study.errors import StudyError
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import PROTOCOL, PUBLISHED, poses_of
 from hpe_study.report.intervals import Sample, draws_of_people, sample_of_rows
@@ -23,6 +24,7 @@ from hpe_study.utils.pictures import read_picture
 MODEL = "model"
 HEADLINES = (PROTOCOL, *PUBLISHED.values())  # a run has each score under the study's, or its defect's
 BASELINES = ("best constant pose", "true 2D + mean depth")
+ROUNDING = 5e-3  # of a score from errors in half precision
 SCORE = ["run", "seed", "value", "low", "high", "seconds_line"]
 
 
@@ -143,6 +145,13 @@ class Results:
             return sample_of_rows(rows, f"{run.name} {test_set} {metric}")
         numbers = [self._people.runs(test_set).index(name) for name in rows["run"]]
         values, draws = self._resampled(test_set, metric)
+        if (apart := ~np.isclose(values[numbers], rows["value"], rtol=ROUNDING, atol=ROUNDING)).any():
+            row, other = rows[apart].iloc[0], values[numbers][apart][0]
+            path = self.study.records[0]
+            fault = (
+                f"the {metric} of {row['run']} on {test_set} is {row['value']:.2f}, by its people {other:.2f}"
+            )
+            raise StudyError(f"{path}: {fault}; evaluate that run again, then collect")
         return Sample(float(values[numbers].mean()), draws[numbers].mean(0), values[numbers])
 
     def _resampled(self, test_set, metric):

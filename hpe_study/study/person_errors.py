@@ -19,7 +19,7 @@ import numpy as np
 
 from hpe_study.data.store import Store
 from hpe_study.datasets.hdf5 import member, open_checked, require_within
-from hpe_study.errors import StudyError
+from hpe_study.errors import StudyError, brief
 from hpe_study.evaluation.bootstrap import Units, units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import model_scores
@@ -126,6 +126,8 @@ class PersonErrors:
                 if (part.key, part.people) != (first.key, first.people):
                     raise StudyError(f"{path}: its test set {test_set} has other labels than {first.path}")
                 self._parts[test_set] = parts
+        for test_set, parts in self._parts.items():
+            _check_parts(test_set, parts)
 
     @property
     def test_sets(self) -> list[str]:
@@ -146,8 +148,7 @@ class PersonErrors:
 
     def units(self, test_set: str) -> Units:
         """Who is resampled together."""
-        path = self._parts[test_set][0].path
-        return Units(*(self._array(path, test_set, level).astype(int) for level in LEVELS))
+        return Units(*(self._same(test_set, level) for level in LEVELS))
 
     def errors(self, test_set: str, metric: str) -> np.ndarray:
         """(R, N) mean over a record's joints, in the metric's unit; NaN where there is none."""
@@ -162,8 +163,7 @@ class PersonErrors:
 
     def joints(self, test_set: str, metric: str) -> np.ndarray:
         """(N,) how many joints count in a record."""
-        path = next(part.path for part in self._parts[test_set] if metric in part.arrays)
-        return self._array(path, test_set, metric + JOINTS).astype(int)
+        return self._same(test_set, metric + JOINTS)
 
     def write(self, path: Path, runs: Iterable[str] | None = None) -> None:
         """Write the errors of `runs` (default: all) into one file."""
@@ -180,6 +180,15 @@ class PersonErrors:
                 errors = {metric: self.errors(test_set, metric)[chosen] for metric in metrics}
                 joints = {metric: self.joints(test_set, metric) for metric in metrics}
                 write_arrays(group, [names[row] for row in chosen], self.units(test_set), errors, joints)
+
+    def _same(self, test_set, name):
+        """(N,) whole numbers of the people, which every file has that has them at all."""
+        paths = [part.path for part in self._parts[test_set] if name in part.arrays]
+        first, *others = (self._array(path, test_set, name) for path in paths)
+        for path, other in zip(paths[1:], others, strict=True):
+            if not np.array_equal(first, other):
+                raise StudyError(f"{path}: {test_set}/{name} is another than in {paths[0]}; {ADVICE}")
+        return first.astype(int)
 
     def _array(self, path, test_set, name):
         place = path, test_set, name
@@ -207,6 +216,17 @@ def _part(path, file, test_set):
     if not isinstance(key, str) or not isinstance(simulated, np.bool_):
         raise TypeError(f"{test_set} has no text as its key, or does not say whether it is simulated")
     return _Part(path, list(group["runs"].asstr()), people[0], {*group}, key, bool(simulated))
+
+
+def _check_parts(test_set, parts):
+    """Refuse a run that stands there twice: which of its errors are meant?"""
+    places = {}
+    for part in parts:
+        for run in part.runs:
+            if run in places:
+                where = f"twice, here and in {places[run]}," if places[run] != part.path else "twice"
+                raise StudyError(f"{part.path}: {test_set} has the errors of {brief(run)} {where}; {ADVICE}")
+            places[run] = part.path
 
 
 def _refusal(path):

@@ -34,7 +34,7 @@ from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.study.person_errors import NAME, PersonErrors, write_errors
 from hpe_study.study.study import Study
 from hpe_study.utils.files import atomic, digest_of
-from hpe_study.utils.tables import read_table
+from hpe_study.utils.tables import ADVICE, read_table
 
 RUN_COLUMNS = [
     "run", "scheme", "stage", "two_d", "three_d", "target", "epoch_scale", "seed", "arm", "budget",
@@ -58,6 +58,8 @@ RECORD_COLUMNS = [
     "peak_memory_mb", "weights_from", "legacy",
 ]  # fmt: skip
 
+RUN_NAME, SCHEMES, WHOLE = r"stage[123]-.+-seed\d+", ("2d", "fusion", "3d"), ["stage", "epoch_scale", "seed"]
+SCORE_OF = ["run", "test_set", "protocol", "scorer", "metric"]
 TABLES = ("runs.csv", "history.csv", "floors.csv")
 POOLED_BY = ["folder", "seed", "code", "device", "precision"]
 
@@ -67,6 +69,11 @@ def collect(study: Study) -> None:
     records = {run: read_run_record(study.run_folder(run)) for run in study.runs}
     scores, histories = [], []
     for run, record in records.items():
+        if record.name != run.name:
+            path = study.run_folder(run) / "run.json"
+            raise StudyError(
+                f"{path}: is of another run, {record.name}; delete this folder and train the run again"
+            )
         identity = {"run": run.name, "scheme": run.scheme}
         identity |= {key: getattr(run, key) for key in RUN_COLUMNS[2:]}
         line = [records[ancestor] for ancestor in run.lineage]
@@ -108,7 +115,16 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 def read_runs(path: Path) -> pd.DataFrame:
     """`runs.csv`. Raises `StudyError` naming the file and what is wrong with it."""
-    return read_table(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, NUMBERS, TEXTS)
+    runs = read_table(path, "runs", RUN_COLUMNS + SCORE_COLUMNS + RECORD_COLUMNS, NUMBERS, TEXTS)
+    own = runs["run"].str.fullmatch(RUN_NAME)  # the others are BlazePose's
+    wrong = (runs["scheme"].isin(SCHEMES) != own) | (
+        own & (runs[WHOLE].isna() | (runs[WHOLE] % 1 > 0)).any(axis=1)
+    )
+    for rows, fault in ((wrong, "names no run"), (runs.duplicated(SCORE_OF), "stands there twice")):
+        if rows.any():
+            first = f"line {rows.argmax() + 2}: its {', '.join(RUN_COLUMNS[:3])} or seed"
+            raise StudyError(f"{path}: {first} {fault}; {ADVICE}")
+    return runs
 
 
 def read_floors(path: Path) -> pd.DataFrame:
@@ -137,9 +153,9 @@ def pool_records(folders: Sequence[Path], out: Path) -> pd.DataFrame:
         raise StudyError(f"{out}: pool two or more folders of records, each once, into another one")
     runs = [read_runs(folder / "runs.csv").assign(folder=str(folder)) for folder in folders]
     floors = [read_floors(folder / "floors.csv") for folder in folders]
-    errors = PersonErrors(*(folder / NAME for folder in folders))
     pooled = pd.concat(runs, ignore_index=True)
     _check_runs(pooled)
+    errors = PersonErrors(*(folder / NAME for folder in folders))
     for (folder, one), (other, two) in pairwise(zip(folders, floors, strict=True)):
         if not one.equals(two):
             raise StudyError(f"{other}/floors.csv: is not that of {folder}; their test sets differ")

@@ -8,7 +8,7 @@ from hpe_study.errors import StudyError
 from hpe_study.evaluation.bootstrap import units_of
 from hpe_study.evaluation.prediction_file import PredictionFile
 from hpe_study.evaluation.scoring import poses_of, values_2d, values_3d
-from hpe_study.metrics import METRICS_3D
+from hpe_study.metrics import METRICS_3D, UNITS
 from hpe_study.skeletons.bone_lengths import scale_to_bones
 from hpe_study.study.person_errors import PersonErrors, write_errors
 from hpe_study.utils.arrays import nan_mean
@@ -130,3 +130,33 @@ def test_an_infinite_error_is_refused(written, tmp_path):
         file["h36m/mpjpe"][0, 2] = np.inf
     with pytest.raises(StudyError, match=r"errors\.h5: h36m/mpjpe holds an infinite error; collect"):
         PersonErrors(path).errors("h36m", "mpjpe")
+
+
+def test_a_run_whose_errors_stand_twice_is_refused(written, tmp_path):
+    one, other = tmp_path / "errors-seed0.h5", tmp_path / "errors-seed1.h5"
+    for path in (one, other):
+        written[0].write(path, {RUN})
+    with pytest.raises(StudyError, match=rf"seed1\.h5: .* errors of {RUN} twice, here and in .*seed0\.h5"):
+        PersonErrors(one, other)
+    with h5py.File(other, "r+") as file:
+        put("runs", np.array([RUN, RUN], "S"))(file["mpii"])
+        for metric in UNITS:
+            if metric in file["mpii"]:
+                put(metric, np.zeros((2, len(file["mpii/person"])), np.float16))(file["mpii"])
+    with pytest.raises(StudyError, match=rf"seed1\.h5: mpii has the errors of {RUN} twice;"):
+        PersonErrors(other)
+
+
+@pytest.mark.parametrize("name", ["person", "mpjpe joints"])
+def test_files_of_other_people_under_one_key_are_refused(written, tmp_path, name):
+    paths = [tmp_path / f"{run}.h5" for run in written[0].runs("h36m")]
+    for path, run in zip(paths, written[0].runs("h36m"), strict=True):
+        written[0].write(path, {run})
+    with h5py.File(paths[1], "r+") as file:
+        file["h36m"][name][0] += 1
+    with pytest.raises(
+        StudyError, match=rf"{paths[1].name}: h36m/{name} is another than in .*{paths[0].name}"
+    ):
+        PersonErrors(*paths).units("h36m") if name == "person" else PersonErrors(*paths).joints(
+            "h36m", "mpjpe"
+        )

@@ -10,7 +10,7 @@ from hpe_study.errors import StudyError
 from hpe_study.report.results import Results
 from hpe_study.study import Run, Study
 from hpe_study.study.person_errors import PersonErrors
-from hpe_study.study.records import pool_records
+from hpe_study.study.records import collect, pool_records, read_runs
 from tests.report.fabricated import fabricate
 
 MPII = Run(3, "mpii", "h36m", "h36m")
@@ -66,6 +66,53 @@ def test_a_run_of_other_parameters_is_refused_by_name(folders, tmp_path):
 def test_the_same_seed_twice_is_refused(folders, tmp_path):
     with pytest.raises(StudyError, match=r"-seed0: is in .*part0 and in .*copy; pool other seeds"):
         pool_records([folders[0], shutil.copytree(folders[0], tmp_path / "copy")], tmp_path / "out")
+
+
+ODD = [
+    ("run", "x"),
+    ("scheme", None),
+    ("scheme", "4d"),
+    ("stage", None),
+    ("epoch_scale", None),
+    ("seed", 0.5),
+]
+
+
+@pytest.mark.parametrize(("column", "value"), ODD)
+def test_rows_of_no_run_are_refused(folders, column, value):
+    path = folders[0] / "runs.csv"
+    rows = pd.read_csv(path).astype({column: object})
+    rows.loc[3, column] = value
+    rows.to_csv(path, index=False)
+    with pytest.raises(StudyError, match=r"part0/runs\.csv: line 5: .* names no run"):
+        read_runs(path)
+
+
+def test_a_score_that_stands_twice_is_refused(folders):
+    path = folders[0] / "runs.csv"
+    rows = pd.read_csv(path)
+    pd.concat([rows, rows[:1].assign(value=1.0)]).to_csv(path, index=False)
+    with pytest.raises(StudyError, match=rf"runs\.csv: line {len(rows) + 2}: .* stands there twice"):
+        read_runs(path)
+
+
+def test_scores_of_other_people_than_the_errors_are_refused(tmp_path):
+    """As after `metrics.csv` of another run, or a kill between the tables and the errors."""
+    study = fabricate(tmp_path, tables=(1,))
+    assert Results(study).sample(MPII, "h36m").value > 0
+    rows = pd.read_csv(study.records[0])
+    rows.loc[rows["run"] == MPII.name, "value"] *= 1.02
+    rows.to_csv(study.records[0], index=False)
+    with pytest.raises(StudyError, match=rf"runs\.csv: the mpjpe of {MPII.name} on h36m is .*; evaluate"):
+        Results(study).sample(MPII, "h36m")
+
+
+def test_the_record_of_another_run_is_not_collected(tmp_path):
+    study = fabricate(tmp_path, tables=(1,))
+    folder = study.run_folder(MPII)
+    shutil.copy2(study.run_folder(study.runs[0]) / "run.json", folder / "run.json")
+    with pytest.raises(StudyError, match=rf"run\.json: is of another run, {study.runs[0].name}; delete"):
+        collect(study)
 
 
 def test_other_labels_and_a_folder_of_its_own_are_refused(folders, tmp_path):

@@ -60,6 +60,28 @@ def test_an_unfinished_study_is_refused_and_nothing_is_written(tmp_path):
     assert not (tmp_path / "figures").exists()
 
 
+DAMAGED = (
+    "runs.csv",
+    "floors.csv",
+    "errors.h5",
+    "test_sets/h36m.h5",
+    f"{publish.SHOWN[0].name}/predictions.h5",
+)
+
+
+def test_damaged_records_are_refused_and_nothing_is_written(tmp_path, monkeypatch):
+    study = fabricate(tmp_path, tables=(1,))
+    monkeypatch.setattr(publish, "NOTEBOOKS", {"fabricated": ()})
+    for name in DAMAGED:
+        path = study.folder / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 3] + b"\n,")
+        with pytest.raises(StudyError, match=path.name):
+            publish.main(study.profile_path)
+        assert not (tmp_path / "figures").exists(), name
+        path.write_bytes(whole)
+
+
 def test_little_is_kept_in_a_published_folder(tmp_path):
     """What was made, as data and pictures in few colours; pages and drawings can be made anew."""
     for name in ("table1.csv", "table1.html", "table9.csv", "table1.tex", "claims.svg"):
