@@ -158,15 +158,15 @@ def _effect(row):
         return NOT_MEASURED if pd.isna(row.measured_in) else row.measured_in
     table = pd.read_csv(MEASURED).rename(columns=lambda name: name.removeprefix("ours: "))
     found = [
-        f"{one['number'].partition(' (')[0]} {_change(one)} {one['number'].rpartition('(')[2].rstrip(')')}"
+        f"{one['number']} {_change(one)} {one['unit']}"
         for _, one in table[table["switch"] == row.switch].iterrows()
     ]
     return "; ".join(found) or NOT_MEASURED
 
 
 def _change(row):
-    numbers = [f"{row[key]:+.1f}".replace("-", "−") for key in ("change", "change [low]", "change [high]")]
-    return numbers[0] if pd.isna(row["change [low]"]) else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
+    numbers = [f"{row[key]:+.1f}".replace("-", "−") for key in ("change", "low", "high")]
+    return numbers[0] if pd.isna(row["low"]) else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
 
 
 def _value(profile: Profile, key: str) -> str:

@@ -22,6 +22,7 @@ BELOW, ABOVE = (-np.inf, 0.0), (0.0, np.inf)
 LEVEL = 0.05
 MINUTES, OWN, REAL = "minutes", "own test set", "real"  # what a term may be, beside a score on a test set
 AT_DROP, AT_END = "training at the drop", "training at the end"  # MPJPE of a stage
+ONE_SEED = "more seeds: one has no spread"
 MOST_SEEDS, MOST_DATA = 60, 100  # beyond which "what it would take" is no more than a manner of speaking
 
 
@@ -150,7 +151,7 @@ def what_it_takes(sample: Sample, end: float = 0.0, level: float = LEVEL) -> str
     certain = stats.norm.isf(level / 2)
     distance, people, seeds = abs(sample.value - end), np.var(sample.people), len(sample.seeds)
     if seeds == 1 and people == 0:
-        return "more seeds: one has no spread"
+        return ONE_SEED
     between = np.var(sample.seeds, ddof=1) if seeds > 1 else np.nan
     if seeds > 1:
         for more in range(seeds + 1, MOST_SEEDS + 1):

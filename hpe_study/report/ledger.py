@@ -6,7 +6,7 @@ large an effect is, where the paper says so, is judged apart from its direction 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +15,16 @@ import pandas as pd
 from IPython.display import Markdown
 
 from hpe_study.report.claims import CLAIMS, Claim
-from hpe_study.report.contrasts import CONTRADICTS, LEVEL, OPEN, SUPPORTS, Contrast, Evidence, Missing
+from hpe_study.report.contrasts import (
+    CONTRADICTS,
+    LEVEL,
+    ONE_SEED,
+    OPEN,
+    SUPPORTS,
+    Contrast,
+    Evidence,
+    Missing,
+)  # fmt: skip
 from hpe_study.report.evidence import Ours, Printed
 from hpe_study.report.results import Results, defects
 from hpe_study.report.style import set_title, titled
@@ -104,6 +113,8 @@ class Entry:
         """What it would take to tell after Holm's correction, taken as the strictest of its steps."""
         if self.takes or self.holm_verdict != UNKNOWN:
             return self.takes
+        if self.seeds == 1:
+            return ONE_SEED
         parts = [
             part for part in self.ours if part.says == (SUPPORTS if self.verdict == HOLDS else CONTRADICTS)
         ]
@@ -123,14 +134,19 @@ def _joined(texts):
 
 
 def build(*results: Results) -> "Ledger":
-    """The ledger of a study's results; further results are asked for what the first has not run (Table 4)."""
+    """The ledger of a study's results; further results are asked for what the first has not run (Table 4).
+
+    A claim on one seed, beside others on several, knows nothing of how trainings differ: Holm's verdict is
+    open.
+    """
     printed, ours = Printed(), Ours(*results)
-    drawn = [(contrasts_of(claim, printed), contrasts_of(claim, ours)) for claim in CLAIMS]
-    adjusted = holm([chance_of(own) for _, own in drawn])
     entries = [
-        Entry(number, claim, *parts, chance)
-        for number, (claim, parts, chance) in enumerate(zip(CLAIMS, drawn, adjusted, strict=True), 1)
+        Entry(number, claim, contrasts_of(claim, printed), contrasts_of(claim, ours))
+        for number, claim in enumerate(CLAIMS, 1)
     ]
+    most = max(entry.seeds for entry in entries)
+    chances = [1.0 if entry.seeds == 1 < most else chance_of(entry.ours) for entry in entries]
+    entries = [replace(entry, adjusted=chance) for entry, chance in zip(entries, holm(chances), strict=True)]
     return Ledger(entries, ours.simulated, _notes(entries) + defects(results[0].runs))
 
 
@@ -157,7 +173,9 @@ def _notes(entries):
     if seeds == 1:
         notes.append("One seed: a verdict is on these trainings, not on the method.")
     if fewer:
-        notes.append(f"On fewer seeds, see the column: claims {', '.join(fewer)}.")
+        notes.append(
+            f"On fewer seeds, see the column, and not judged by Holm on one: claims {', '.join(fewer)}."
+        )
     if unpaired:
         notes.append(
             f"Not paired, from the intervals in runs.csv, as errors of single people are not at hand:"

@@ -131,6 +131,14 @@ def test_the_ledger_says_how_far_its_verdicts_go(ledger, results):
     assert any("turned on: crop_pck" in note for note in told.notes)
 
 
+def test_a_claim_on_one_seed_is_not_judged_by_holm_beside_claims_on_two(results):
+    fewer, doubled = Results(results.study), results.runs["epoch_scale"] == 2
+    fewer.runs = fewer.runs[~doubled | (fewer.runs["seed"] == 0)]
+    claim = entry(book.build(fewer), "Doubling epochs")
+    assert (claim.seeds, claim.holm_verdict) == (1, UNKNOWN)
+    assert claim.holm_takes
+
+
 def test_the_ledger_is_saved_and_says_simulated(ledger, tmp_path):
     ledger.save(tmp_path)
     claims = pd.read_csv(tmp_path / "claims.csv")
