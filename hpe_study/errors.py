@@ -4,12 +4,15 @@ Its message is complete: what is wrong, in which file or under which key, and wh
 line and notebook cells show it without a traceback.
 """
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+PIPE_CLOSED = 128 + signal.SIGPIPE  # the exit status of commands that are ended by it
 
 
 class StudyError(Exception):
@@ -48,6 +51,8 @@ def exit_status(command: Callable[..., Any], *arguments: Any) -> int:
     """
     try:
         command(*arguments)
+        if sys.stdout is not None:  # a closed one
+            sys.stdout.flush()
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -60,11 +65,24 @@ def exit_status(command: Callable[..., Any], *arguments: Any) -> int:
         return 1
     except OSError as error:  # a name too long, a folder that is not this user's, a disk that fails
         if error.filename is None:
-            return _own_fault(error)
+            return _status_of_output() or _own_fault(error)
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except Exception as error:
         return _own_fault(error)
+    return 0
+
+
+def _status_of_output():
+    """The exit status where nothing more can be printed (a full disk is said, a closed pipe not), or 0."""
+    try:
+        print(flush=True)  # what could not be written before is forgotten: try again
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again at its end
+        if isinstance(error, BrokenPipeError):
+            return PIPE_CLOSED
+        print(f"error: what it prints cannot be written ({error.strerror})", file=sys.stderr)
+        return 1
     return 0
 
 

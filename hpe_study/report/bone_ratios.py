@@ -7,6 +7,7 @@ from hpe_study.skeletons import BONE_GROUPS, CANONICAL_LENGTHS, MPII16
 from hpe_study.study import Study
 from hpe_study.study.run_folder import PredictedPeople, RunFolder
 from hpe_study.utils.arrays import nan_mean
+from hpe_study.utils.tables import read_table
 
 LIMBS = ("arms", "legs")
 PUBLISHED = "bone_ratios.csv"  # among published records, which do not hold the predictions it is of
@@ -36,7 +37,7 @@ def bone_ratios(study: Study) -> pd.DataFrame:
     """
     published = study.records[0].with_name(PUBLISHED)
     if study.profile.records and published.exists():
-        return pd.read_csv(published)
+        return read_table(published, "bone ratios", COLUMNS, ("geometry_weight", "seed", "unevenness"))
     rows = []
     runs = [row.run for row in study.rows]
     for run in [run for run in runs if (study.run_folder(run) / "predictions.h5").exists()]:

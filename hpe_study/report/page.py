@@ -3,7 +3,6 @@
 import html
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -14,6 +13,7 @@ from hpe_study.errors import StudyError
 from hpe_study.report.display import GLOSSARY, Score
 from hpe_study.report.style import titled
 from hpe_study.study import Study
+from hpe_study.study.notebooks import read_notebook
 from hpe_study.utils.files import atomic
 from hpe_study.utils.tables import read_table
 
@@ -106,7 +106,7 @@ def _numbers(path):
 
 def _cells(path):
     """What a notebook contributes: its title, the paper's claim, and the cells that are tagged."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read_notebook(path)
     tagged = [cell for cell in notebook.cells if TAG in cell.metadata.get("tags", []) and _shown(cell)]
     if not tagged:
         return []

@@ -15,8 +15,8 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_path
 
-from hpe_study.errors import StudyError, ended_by
-from hpe_study.utils.files import atomic, read_json, require_regular_file
+from hpe_study.errors import StudyError, brief, ended_by
+from hpe_study.utils.files import atomic, require_regular_file
 from hpe_study.utils.processes import CORES
 from hpe_study.utils.progress import FOR_THE_RECORD, last_states
 
@@ -98,9 +98,23 @@ def execute_notebook(
     return output
 
 
+def read_notebook(path: Path) -> "nbformat.NotebookNode":  # noqa: F821  (loaded where it is used)
+    """Read an executed notebook. Raises `StudyError` where it is damaged."""
+    import nbformat
+
+    try:
+        notebook = nbformat.read(require_regular_file(path), as_version=4)
+        nbformat.validate(notebook)
+    except StudyError:
+        raise
+    except Exception as error:  # what a damaged one makes nbformat raise cannot be listed
+        raise StudyError(f"{path}: not readable as a notebook ({brief(error)}); delete it") from error
+    return notebook
+
+
 def answer_in(executed: Path) -> str:
     """The first paragraph of the last text that an executed notebook shows, as plain text."""
-    cells = read_json(executed)["cells"] if executed.exists() else []
+    cells = read_notebook(executed).cells if executed.exists() else []
     shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
     texts = ["".join(data["text/markdown"]) for data in shown if "text/markdown" in data]
     paragraph = texts[-1].strip().partition("\n\n")[0] if texts else f"see {executed.name}"

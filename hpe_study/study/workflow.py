@@ -23,7 +23,7 @@ from hpe_study.study.gpus import visible_gpus
 from hpe_study.study.notebooks import answer_in, check_kernel
 from hpe_study.study.study import Study
 from hpe_study.utils import devices
-from hpe_study.utils.files import lock, writable
+from hpe_study.utils.files import lock, open_log, writable
 from hpe_study.utils.processes import end_with_parent
 from hpe_study.utils.progress import progress_bar
 
@@ -223,13 +223,13 @@ def _follow(command: list[str], log: Path, study: Study, remaining: RemainingTim
     """
     dying = partial(end_with_parent, signal.SIGKILL, os.getpid())  # a polite signal is waited out by jobs
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
-    process = subprocess.Popen(
-        command, cwd=study.home, env=_environment(study), preexec_fn=dying, errors="replace", **output
+    start = partial(
+        subprocess.Popen, cwd=study.home, env=_environment(study), preexec_fn=dying, errors="replace"
     )
     look = "{desc}: {n_fmt}/{total_fmt} steps |{bar:24}| {elapsed}{postfix}"
     bar = progress_bar(total=None, desc="study", bar_format=look, dynamic_ncols=True)
     messages = _Messages()
-    with open(log, "w", encoding="utf-8") as copy, process, bar:
+    with open_log(log) as copy, start(command, **output) as process, bar:
         for line in process.stdout:
             copy.write(line)
             copy.flush()

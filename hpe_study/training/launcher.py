@@ -17,7 +17,7 @@ from typing import Any
 
 from hpe_study.errors import StudyError, ended_by
 from hpe_study.training.job import TrainingJob
-from hpe_study.utils.files import read_json, write_json
+from hpe_study.utils.files import open_log, read_json, write_json
 from hpe_study.utils.processes import end_with_parent
 
 JOB, LOG = "job.json", "devices.log"  # in the run's folder: what the processes do, and all their output
@@ -63,8 +63,10 @@ def _follow(process, log: Path, bar: str) -> list[str]:
     """Write all output into `log`, show the first process's progress bar; returns the last lines."""
     last = deque(maxlen=1000)
 
+    file = open_log(log)
+
     def copy_output():
-        with open(log, "w") as file:
+        with file:
             for line in process.stdout:  # text mode: each state of the bar is a line
                 file.write(line)
                 file.flush()

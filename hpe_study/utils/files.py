@@ -10,7 +10,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
@@ -73,6 +73,13 @@ def require_regular_file(path: str | Path) -> Path:
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
         raise StudyError(f"{path}: is {what}, not a file; replace it")
     return path
+
+
+def open_log(path: str | Path) -> TextIO:
+    """Open a text file to be written anew; `StudyError` where something else is there, such as a pipe."""
+    if os.path.lexists(path):
+        require_regular_file(path)
+    return open(path, "w", encoding="utf-8")
 
 
 def writable(folder: str | Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from hpe_study.errors import StudyError
 from hpe_study.report.style import UNITS
-from hpe_study.study.notebooks import execute_notebook
+from hpe_study.study.notebooks import answer_in, execute_notebook
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +33,20 @@ def test_parameters_reach_the_cells(tmp_path):
     executed = nbformat.read(execute_notebook(source, tmp_path / "out.ipynb", {"word": "new"}), as_version=4)
     assert executed.cells[-1].outputs[0].text == "new\n3\n"
     assert "widgets" not in executed.metadata
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "null", '{"nbformat": 4, "nbformat_minor": 5, "cells": [{}]}']
+)
+def test_a_damaged_executed_notebook_is_one_line(refused, tmp_path, text):
+    path = tmp_path / "claims.ipynb"
+    path.write_text(text)
+    refused(answer_in, path, names=path)
+
+
+def test_an_executed_notebook_that_is_a_pipe_is_not_waited_for(refused, tmp_path):
+    os.mkfifo(tmp_path / "claims.ipynb")
+    refused(answer_in, tmp_path / "claims.ipynb", names=tmp_path / "claims.ipynb")
 
 
 def test_a_pipe_is_no_notebook(refused, tmp_path):

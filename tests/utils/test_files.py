@@ -176,3 +176,8 @@ def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path):
         part.write_text("x")
     assert stat.S_ISFIFO(path.stat().st_mode)
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_log_is_written_into_no_pipe(refused, tmp_path):
+    os.mkfifo(tmp_path / "snakemake.log")
+    refused(files.open_log, tmp_path / "snakemake.log", names=tmp_path / "snakemake.log")
