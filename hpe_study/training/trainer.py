@@ -27,6 +27,7 @@ from hpe_study.data.loading import batch_source, repeats, shard_batches
 from hpe_study.errors import StudyError
 from hpe_study.evaluation.metric_accumulator import MetricAccumulator
 from hpe_study.evaluation.predictor import Predictor
+from hpe_study.evaluation.run_record import read_run_record
 from hpe_study.models import build_model, load_weights
 from hpe_study.training import resume
 from hpe_study.training.compilation import CompiledStep
@@ -53,6 +54,7 @@ class Trainer:
         self.precision = devices.pick_precision(self.stage.network.precision, self.device)
         # collected now, because it can fail and training takes hours
         self.provenance = devices.provenance(self.device, self.precision)
+        self.trained_on = self._trained_on()
         torch.manual_seed(self.stage.seed)
         self.model, self.weights_source = self._first_model()
         distributed.broadcast_weights(self.model)
@@ -271,9 +273,9 @@ class Trainer:
         """Whether this run and those that it began with learnt from simulated, and from real people."""
         kinds = {store.simulated for store in self.data.train}
         if self.job.init and (self.job.init.parent / "run.json").exists():
-            before = read_json(self.job.init.parent / "run.json")
-            kinds |= {True} if before.get("simulated") else set()
-            kinds |= {False} if before.get("real", not before.get("simulated")) else set()
+            before = read_run_record(self.job.init.parent)
+            real = not before.simulated if before.real is None else before.real
+            kinds |= ({True} if before.simulated else set()) | ({False} if real else set())
         return {"simulated": True in kinds, "real": False in kinds}
 
     def _finish(self):
@@ -281,7 +283,7 @@ class Trainer:
         history = pd.DataFrame(self.history)
         record = {
             **self.job.inputs, "name": self.out.name, "hash": self.stage.hash, "scheme": self.stage.scheme,
-            "seed": self.stage.seed, **self._trained_on(), "weights_from": self.weights_source,
+            "seed": self.stage.seed, **self.trained_on, "weights_from": self.weights_source,
             "images_seen": int(history["images"].sum()),
             "images_2d": len(self.variant.sampler.pool(0)) if self.data.train_2d is not None else 0,
             "updates": self.step, "seconds": float(history["seconds"].sum()),

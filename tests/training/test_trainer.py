@@ -1,5 +1,6 @@
 """One training: it learns, it resumes to the bit, it refuses what cannot be right."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -126,6 +127,14 @@ def test_what_the_record_needs_is_asked_for_before_training(data, tmp_path, monk
     monkeypatch.setattr(Trainer, "run", lambda self: pytest.fail("trained"))
     with pytest.raises(StudyError, match="no version"):
         fit(stage(), data, tmp_path, runtime=ON_CPU)
+
+
+def test_a_damaged_record_of_the_run_before_is_said_before_training(unbroken, data, tmp_path, monkeypatch):
+    before = shutil.copytree(unbroken, tmp_path / "before")
+    (before / "run.json").write_text("[]")
+    monkeypatch.setattr(Trainer, "run", lambda self: pytest.fail("trained"))
+    with pytest.raises(StudyError, match=r"before/run\.json: is no record of a training"):
+        fit(stage(), data, tmp_path / "run", before / "checkpoint.pt", runtime=ON_CPU)
 
 
 def test_a_compiled_network_trains_to_the_same_numbers(unbroken, data, bones, tmp_path, monkeypatch):
