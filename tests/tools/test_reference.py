@@ -9,12 +9,13 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+import papermill
 import pytest
 
 from tools.publish import NOTEBOOKS, UNTESTED, records_of, reference_name
 
 PROJECT = Path(__file__).resolve().parents[2]
-NAMES = [*dict.fromkeys(name for names in NOTEBOOKS.values() for name in names), "cost"]
+NAMES = [*dict.fromkeys(name for names in NOTEBOOKS.values() for name in names), "cost", "audit"]
 PUBLISHED = [name for name in NOTEBOOKS if (PROJECT / "params" / f"{reference_name(name)}.yaml").exists()]
 
 
@@ -22,8 +23,9 @@ PUBLISHED = [name for name in NOTEBOOKS if (PROJECT / "params" / f"{reference_na
 def home(tmp_path_factory):
     """A project folder with the published records and the analysis notebooks as they are committed."""
     folder = tmp_path_factory.mktemp("published")
-    for name in ("params", "notebooks", "benchmarks", *map(records_of, PUBLISHED)):
+    for name in ("params", "notebooks", "benchmarks", "figures/reference/audit", *map(records_of, PUBLISHED)):
         shutil.copytree(PROJECT / name, folder / name)
+    shutil.copy(PROJECT / "figures/reference/claims.csv", folder / "figures/reference")
     return folder
 
 
@@ -66,9 +68,18 @@ def test_notebooks_and_csv_files_come_out_as_published(home):
     for profile in PUBLISHED:
         published = PROJECT / Path(records_of(profile)).parent
         made = sorted((home / "figures" / "again" / reference_name(profile)).glob("*.csv"))
-        assert made
+        assert {path.name for path in made} == {path.name for path in published.glob("*.csv")}
         for path in made:
             assert path.read_bytes() == (published / path.name).read_bytes(), path.name
+
+
+def test_a_notebook_gives_the_same_from_any_folder(tmp_path):
+    """As `papermill notebooks/table2.ipynb out.ipynb` in another folder than the notebook's."""
+    path, out = PROJECT / "notebooks" / "table2.ipynb", tmp_path / "out.ipynb"
+    parameters = {"profile": "reference"}
+    papermill.execute_notebook(str(path), str(out), parameters, cwd=str(tmp_path), progress_bar=False)
+    answers = [nbformat.read(one, as_version=4).cells[-1].outputs[-1].data for one in (path, out)]
+    assert answers[0] == answers[1]
 
 
 def test_one_changed_number_is_seen(home):
