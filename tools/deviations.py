@@ -47,8 +47,8 @@ settings of network, augmentation and stages are those of `paper.yaml`.
 PEOPLE = """
 ## People
 
-Printed: the paper's data sheet. The others are simulated; H36M < Occlusion-Person < MPI-INF-3DHP as in print, but closer to one
-another.
+Printed: the paper's data sheet. The others are simulated; in `demo` H36M < Occlusion-Person < MPI-INF-3DHP as in print, but
+closer to one another; in `gpu` they are equally large.
 """
 PRACTICE = """
 ## What no setting says

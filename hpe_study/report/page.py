@@ -129,5 +129,6 @@ def _data(study):
         rows.append([info.title, info.kind.upper(), people, info.licence, info.citation, info.url])
     columns = ["data set", "labels", "people, training + test", "terms", "source", "page"]
     table = pd.DataFrame(rows, columns=columns).to_html(index=False, border=0, render_links=True)
-    links = f'<a href="../{GLOSSARY.replace("glossary", "limits")}">What these numbers cannot say</a>'
+    limits = GLOSSARY.replace("glossary", "what_the_numbers_say")
+    links = f'<a href="../{limits}">What these numbers cannot say</a>'
     return f'<h2>Data and limits</h2><p>{links}</p><div class="data">{table}</div>'

@@ -172,8 +172,9 @@ def test_all_is_every_switch():
 def test_the_notebook_opens_on_published_tables_and_trains_nothing(tmp_path):
     """Formats are those that the notebook itself writes; nothing of the study's own is there."""
     project, published = Path(__file__).resolve().parents[2], tmp_path / "figures" / "reference" / "audit"
-    for name in ("notebooks/audit.ipynb", "params/audit.yaml", "params/demo.yaml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    claims = "figures/reference/claims.csv"
+    for name in ("notebooks/audit.ipynb", "params/audit.yaml", "params/demo.yaml", claims):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(project / name, tmp_path / name)
     published.mkdir(parents=True)
     columns = ["ours: off", "ours: change", "seeds", "simulated"]

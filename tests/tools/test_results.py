@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tools.results import PAPER, cell, results_table, with_results
+from tools.results import BOTH, NEITHER, cell, results_table, with_results
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -33,12 +33,12 @@ def test_runs_of_one_name_in_two_profiles_are_not_mixed(tmp_path):
         row |= {"value": value, "low": value, "high": value, "n": 5, "seed": 0, "test_origin": "simulated"}
         folder = tmp_path / "figures/reference" / name / "records"
         folder.mkdir(parents=True)
-        runs = [row | {"run": f"{run}-seed0"} for run in PAPER]
+        runs = [row | {"run": f"{run}-seed0"} for run in (NEITHER, BOTH)]
         pd.DataFrame(runs).to_csv(folder / "runs.csv", index=False)
     assert "| 1 [1, 1] mm | 1 [1, 1] mm | simulated MPII | 5, 1 |" in results_table(tmp_path)
 
 
-def test_several_seeds_show_their_range():
-    scores = pd.DataFrame({"value": [10.2, 14.4], "low": [0, 0], "high": [99, 99], "unit": "mm"})
-    assert cell(scores) == "12 [10, 14] mm"
-    assert cell(scores.head(1)) == "10 [0, 99] mm"
+def test_intervals_are_over_people_and_seeds():
+    scores = pd.DataFrame({"value": [10.2, 14.4], "low": [10.2, 14.4], "high": [10.2, 14.4], "unit": "mm"})
+    assert cell(scores) == "12 [8, 16] mm"  # 1.96 · 2.97 / √2 = 4.1
+    assert cell(scores.head(1).assign(low=0, high=99)) == "10 [0, 99] mm"
