@@ -9,7 +9,7 @@ import pytest
 from hpe_study.study.notebooks import execute_notebook
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-LINES = 12  # of a cell
+LINES = 10  # of a cell
 OURS = ("explore", "your_photos", "your_question")
 
 
