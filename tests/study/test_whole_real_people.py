@@ -26,7 +26,7 @@ from hpe_study.report.people import joints_over
 from hpe_study.skeletons import MPII16
 from hpe_study.utils.pictures import read_picture
 
-OUTPUT = Path(__file__).parent / "output"
+OUTPUT = Path(__file__).resolve().parents[1] / "output"  # not tracked: pictures of real people stay here
 
 
 @pytest.fixture(scope="module")
