@@ -20,7 +20,7 @@ import yaml
 
 from hpe_study.cli import main
 from hpe_study.study import Study
-from hpe_study.study.notebooks import execute_notebook
+from hpe_study.study.notebooks import answer_in, execute_notebook
 
 PROJECT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT)}
@@ -88,6 +88,15 @@ def test_a_stage_notebook_names_one_of_the_quick_runs(number):
     exec(parameters, values)
     study = Study(PROJECT / "notebooks" / values["profile"])
     assert study.run(values["run"]).stage == number
+
+
+@pytest.mark.parametrize("name", ["timing", "training_curves"])
+def test_notebooks_of_what_the_study_lacks_say_so(home, tmp_path, name):
+    """It has none of the lines that the paper times, and no drop of the learning rate."""
+    parameters = {"profile": str(home / "params" / "quick.yaml")}
+    executed = execute_notebook(home / "notebooks" / f"{name}.ipynb", tmp_path / "out.ipynb", parameters)
+    said = {"timing": "on the paper's lines: not run", "training_curves": "no run was validated both before"}
+    assert said[name] in answer_in(executed)
 
 
 def test_evaluating_a_finished_run_by_hand_reads_its_scores(home, tmp_path):
