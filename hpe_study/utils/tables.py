@@ -1,6 +1,7 @@
 """Tables of numbers as csv files: read, and checked, in one place."""
 
 import csv
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,8 +31,14 @@ def read_table(
     that hold a text in every row. Messages call it `content`.
     """
     try:
-        _check_width(require_regular_file(path))
-        table = pd.read_csv(path)
+        _check_first_line(require_regular_file(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # without an index: else rows with more values than columns give every column those of the next
+            table = pd.read_csv(path, index_col=False)
+    except pd.errors.ParserWarning as error:
+        fault = "a row has more values than there are columns"
+        raise StudyError(f"{path}: not readable ({fault}); {ADVICE}") from error
     except (OSError, ValueError, OverflowError, csv.Error) as error:
         raise StudyError(f"{path}: not readable ({brief(error)}); {ADVICE}") from error
     if lacking := [column for column in columns if column not in table]:
@@ -47,19 +54,13 @@ def read_table(
     return table
 
 
-def _check_width(path):
-    """Refuse a table whose first line does not name its columns, or whose rows have more values than those.
-
-    pandas would take the first values of such rows for an index, and give every column those of the next.
-    """
+def _check_first_line(path):
+    """Refuse a table whose first line is empty or names more columns than a table has."""
     with open(path, encoding="utf-8-sig", newline="") as stream:
         first = stream.readline(LONGEST_LINE)
         if len(first) == LONGEST_LINE or not first.strip():
             raise ValueError("its first line is no list of columns")
         stream.seek(0)
-        rows = csv.reader(stream)
-        width = len(next(rows))
-        if width > MOST_COLUMNS:
-            raise ValueError(f"it has {width:,} columns")
-        if any(len(row) > width for row in rows):
-            raise ValueError(f"line {rows.line_num} has more values than there are columns")
+        width = len(next(csv.reader(stream)))  # names may have line breaks
+    if width > MOST_COLUMNS:
+        raise ValueError(f"it has {width:,} columns")
